@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * common.h - keys that every tracker sink has, under one name each.  A sink's struct begins with a
+ * struct sink_common and its table with SINK_COMMON_KEYS. */
+#ifndef RD_CONFIG_COMMON_H
+#define RD_CONFIG_COMMON_H
+
+#include "daemon/config/keys.h"
+
+struct sink_common {
+	double rate;			/* requests a minute that the server allows */
+	int64_t linger_ms;
+	int on_unknown;			/* enum on_unknown */
+	char *ca_file, *cert_file, *key_file, *proxy;
+	bool verify, plain;
+};
+enum on_unknown { ON_UNKNOWN_RESEND, ON_UNKNOWN_HOLD };
+
+extern const struct config_key config_tls_keys[];
+extern const char *const config_on_unknown_words[];
+
+/* rate_def: "180/min" */
+#define SINK_COMMON_KEYS(type, member, rate_def)                                                   \
+	{ "rate", CONFIG_RATE, offsetof(type, member.rate), .def = rate_def },                     \
+	{ "linger", CONFIG_DURATION, offsetof(type, member.linger_ms), .max = 86400000, .def = "30s" }, \
+	{ "on_unknown", CONFIG_ENUM, offsetof(type, member.on_unknown), .def = "resend",           \
+	  .words = config_on_unknown_words },                                                      \
+	{ "proxy", CONFIG_URL, offsetof(type, member.proxy) },                                     \
+	{ "tls", CONFIG_STRUCT, offsetof(type, member), .keys = config_tls_keys }
+
+#endif

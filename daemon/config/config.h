@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * config.h - the configuration: typed, checked, immutable.  (design.md, section 3) */
+#ifndef RD_CONFIG_CONFIG_H
+#define RD_CONFIG_CONFIG_H
+
+#include "daemon/base/err.h"
+#include "daemon/config/common.h"
+#include "daemon/config/keys.h"
+#include "daemon/config/secret.h"
+#include "daemon/config/template.h"
+
+/* What the configuration must know of a type of sink; the list is given by the caller, because sinks lie
+ * above this layer. */
+struct config_sink_type {
+	const char *name;
+	const struct config_key *keys;
+	size_t conf_size;
+	int (*check)(void *conf, struct err *err);
+};
+
+struct config_sink {
+	char *name;
+	const struct config_sink_type *type;
+	void *conf;			/* type->conf_size bytes */
+	unsigned line, column;
+};
+
+enum watch_mode { WATCH_AUTO, WATCH_INOTIFY, WATCH_POLL };
+enum watch_existing { EXISTING_IMPORT, EXISTING_IGNORE };
+enum watch_late { LATE_NEW, LATE_APPEND };
+
+struct config_watch {
+	char *name, *path;		/* path with {captures} */
+	struct config_strings files, exclude;
+	int mode, existing;		/* enum watch_mode, watch_existing */
+	int64_t poll_interval_ms, settle_ms;
+	char *timezone;
+	struct {
+		struct template *key, *name, *variant;	/* NULL: none */
+		int64_t close_after_ms, max_age_ms;
+		char *close_on;
+		int late;
+	} run;
+	struct config_strings sinks;	/* empty: every sink */
+	unsigned line, column;
+};
+
+struct config_limits {
+	int64_t report, text, depth, attributes, attribute, cases, gzip_ratio;
+};
+
+struct config {
+	char *file;			/* NULL: built in */
+	char *state_dir;
+	struct config_strings redact;	/* regular expressions (POSIX extended; a leading (?i) is understood) */
+	struct config_watch *watch;
+	size_t watch_count;
+	struct config_sink *sink;
+	size_t sink_count;
+	struct config_limits limits;
+	struct { int64_t runs_ms, max_size, low_water; } keep;
+	struct { int format, level; } log;	/* enum log_format, log_level */
+};
+
+/* Every fault of one pass, in the order of the file. */
+struct config_faults { struct err *item; size_t count; };
+void config_faults_done(struct config_faults *f);
+
+/* Reads and checks.  On faults returns -EINVAL, *out stays NULL, and faults holds all of them (at most
+ * 100).  file == NULL: the built-in configuration (one sink "local" of type local, state_dir as given). */
+int config_load(const char *file, const char *default_state_dir, const struct config_sink_type *types,
+		size_t type_count, struct config **out, struct config_faults *faults);
+/* The same from memory, for tests and the fuzzer; secrets are not resolved where resolve is false. */
+int config_parse(const char *text, size_t len, const char *file, const char *default_state_dir,
+		 const struct config_sink_type *types, size_t type_count, bool resolve,
+		 struct config **out, struct config_faults *faults);
+void config_free(struct config *c);
+
+const struct config_sink *config_find_sink(const struct config *c, const char *name);
+const struct config_watch *config_find_watch(const struct config *c, const char *name);
+bool config_redacted(const struct config *c, const char *name);	/* values of this name never leave */
+/* The whole configuration as it was understood, YAML, secrets masked (for `check`). */
+int config_print(const struct config *c, struct buf *out);
+
+#endif
