@@ -59,6 +59,8 @@ enum ask {
 	ASK_SEND,
 	ASK_SKIP,	/* nothing to do here: on to the next step */
 	ASK_PARK,	/* cannot be asked, talk->err says why: the delivery is parked */
+	ASK_LEARN,	/* no request is needed: what ask() put into talk->learned (at least one row is
+			 * settled by it) is noted, then this step is asked again with the rows left */
 };
 
 enum got {
