@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sink.c - what every sink needs to read answers and write requests: JSON of a reply, the server's own
+ * words, ids of either kind, escaping.  Everything read here is foreign: any type may stand anywhere. */
+#include "sinks/sink.h"
+
+#include "daemon/base/utf8.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* Of a server's words; the rest of a page helps nobody. */
+#define WORDS_MAX 400
+/* Lines that a server may put before its JSON. */
+#define LINES_BEFORE 4
+/* Integers beyond this are not exact in a double, and cJSON has nothing else. */
+#define EXACT_MAX 9007199254740992.0
+
+static bool blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Where the JSON begins: at once, or on a line of its own after a few lines of something else. */
+static const char *json_start(const char *s, const char *end)
+{
+	if (end - s >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0)
+		s += 3;
+	for (int line = 0; line <= LINES_BEFORE; line++) {
+		while (s < end && blank(*s))
+			s++;
+		if (s == end || *s == '<')
+			return NULL;
+		if (*s == '{' || *s == '[')
+			return s;
+		s = memchr(s, '\n', (size_t)(end - s));
+		if (s == NULL)
+			return NULL;
+	}
+	return NULL;
+}
+
+cJSON *sink_json(const struct reply *r)
+{
+	if (r->body.data == NULL || r->body.len == 0)
+		return NULL;
+	const char *end = r->body.data + r->body.len, *start = json_start(r->body.data, end);
+	return start != NULL ? cJSON_ParseWithLength(start, (size_t)(end - start)) : NULL;
+}
+
+/* The text that an error body holds, wherever this server puts it. */
+static const char *error_text(const cJSON *root)
+{
+	static const char *const names[] = { "error", "message", "errorMessage", "errorMessages", "errors",
+					     "detail" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, names[i]);
+		if (cJSON_IsArray(item) || (cJSON_IsObject(item) && item->child != NULL))
+			item = item->child;
+		if (cJSON_IsObject(item))
+			item = cJSON_GetObjectItemCaseSensitive(item, "message");
+		if (cJSON_IsString(item) && item->valuestring[0] != '\0')
+			return item->valuestring;
+	}
+	return NULL;
+}
+
+/* One line: white space folded, control characters and broken UTF-8 left out, markup too where it is a
+ * page, cut on a character. */
+static const char *cleaned(struct arena *a, const char *s, size_t len, bool page)
+{
+	char out[WORDS_MAX + 8];
+	const char *end = s + len;
+	size_t n = 0;
+	bool gap = false, tag = false;
+
+	while (s < end && n < WORDS_MAX) {
+		unsigned size = utf8_length(s, end);
+		unsigned char c = (unsigned char)*s;
+		if (size == 0 || (page && c == '<')) {
+			tag = tag || size != 0;
+			s++;
+			continue;
+		}
+		if (tag) {
+			tag = c != '>';
+			gap = true;
+			s += size;
+			continue;
+		}
+		if (c <= ' ' || c == 0x7f) {
+			gap = true;
+			s++;
+			continue;
+		}
+		if (gap && n > 0)
+			out[n++] = ' ';
+		gap = false;
+		if (n + size > WORDS_MAX)
+			break;
+		memcpy(out + n, s, size);
+		n += size;
+		s += size;
+	}
+	if (n == 0)
+		return NULL;
+	if (s < end) {
+		memcpy(out + n, "...", 3);
+		n += 3;
+	}
+	return arena_strndup(a, out, n);
+}
+
+const char *sink_words(struct arena *a, const struct reply *r)
+{
+	const char *words = NULL;
+	cJSON *root = sink_json(r);
+	const char *text = error_text(root);
+
+	if (text != NULL)
+		words = cleaned(a, text, strlen(text), false);
+	cJSON_Delete(root);
+	if (words == NULL && r->body.len > 0) {
+		size_t i = 0;
+		while (i < r->body.len && blank(r->body.data[i]))
+			i++;
+		bool page = i < r->body.len && r->body.data[i] == '<';
+		words = cleaned(a, r->body.data + i, r->body.len - i, page);
+	}
+	if (words == NULL)
+		words = arena_printf(a, "HTTP %d without a word", r->status);
+	return words != NULL ? words : "the answer was too long to keep";
+}
+
+const char *sink_string(const cJSON *object, const char *name)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+
+	return cJSON_IsString(item) ? item->valuestring : NULL;
+}
+
+const char *sink_id(struct arena *a, const cJSON *object, const char *name)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+
+	if (cJSON_IsString(item) && item->valuestring[0] != '\0')
+		return arena_strdup(a, item->valuestring);
+	if (cJSON_IsNumber(item) && item->valuedouble == floor(item->valuedouble) &&
+	    fabs(item->valuedouble) <= EXACT_MAX)
+		return arena_printf(a, "%.0f", item->valuedouble);
+	return NULL;
+}
+
+bool sink_bool(const cJSON *object, const char *name)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+
+	if (cJSON_IsNumber(item))
+		return item->valuedouble != 0;
+	if (cJSON_IsString(item))
+		return strcmp(item->valuestring, "1") == 0 || strcasecmp(item->valuestring, "true") == 0;
+	return cJSON_IsTrue(item);
+}
+
+int64_t sink_int(const cJSON *object, const char *name, int64_t otherwise)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+
+	if (cJSON_IsNumber(item)) {
+		if (!(fabs(item->valuedouble) <= EXACT_MAX))
+			return otherwise;
+		return (int64_t)item->valuedouble;
+	}
+	if (cJSON_IsString(item)) {
+		const char *s = item->valuestring;
+		bool minus = *s == '-';
+		int64_t value = 0;
+		if (minus)
+			s++;
+		if (*s == '\0' || strlen(s) > 15 || strspn(s, "0123456789") != strlen(s))
+			return otherwise;
+		for (; *s != '\0'; s++)
+			value = value * 10 + (*s - '0');
+		return minus ? -value : value;
+	}
+	return otherwise;
+}
+
+static void set(cJSON *object, const char *name, cJSON *value)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(object, name);
+	cJSON_AddItemToObject(object, name, value);
+}
+
+void sink_set_string(cJSON *object, const char *name, const char *value)
+{
+	set(object, name, value != NULL ? cJSON_CreateString(value) : cJSON_CreateNull());
+}
+
+void sink_set_int(cJSON *object, const char *name, int64_t value)
+{
+	set(object, name, cJSON_CreateNumber((double)value));
+}
+
+void sink_escape(struct buf *b, const char *value)
+{
+	static const char hex[] = "0123456789ABCDEF";
+
+	for (const char *s = value; *s != '\0'; s++) {
+		unsigned char c = (unsigned char)*s;
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+			     c == '-' || c == '_' || c == '.' || c == '~';
+		if (plain) {
+			buf_putc(b, (char)c);
+			continue;
+		}
+		char code[3] = { '%', hex[c >> 4], hex[c & 15] };
+		buf_append(b, code, 3);
+	}
+}
