@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: the stand-in, the binary on a state directory of its own, the corpus of real reports."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from resultd import REPOSITORY, Resultd, find_binary
+from standins.testrail import TestRail
+
+
+@pytest.fixture(scope="session")
+def binary():
+    path = find_binary()
+    if path is None:
+        pytest.fail("no binary: build the target resultd, or name it in RESULTD_BIN")
+    return path
+
+
+@pytest.fixture
+def testrail():
+    """A server with one project, Datahub, and the field custom_automation_id."""
+    server = TestRail().start()
+    server.project()
+    server.automation_field()
+    yield server
+    server.stop()
+    assert server.violations == []
+
+
+@pytest.fixture
+def make_testrail():
+    """Further servers, each checked like the one above."""
+    servers = []
+
+    def make(*args, suite_mode=1, automation=True, **keys):
+        server = TestRail(*args, **keys).start()
+        server.project(suite_mode=suite_mode)
+        if automation:
+            server.automation_field()
+        servers.append(server)
+        return server
+    yield make
+    for server in servers:
+        server.stop()
+    assert [violation for server in servers for violation in server.violations] == []
+
+
+@pytest.fixture
+def make_resultd(binary, tmp_path):
+    """The binary on state directories of its own."""
+    made = []
+
+    def make(name=None):
+        made.append(Resultd(binary, tmp_path / (name or f"resultd{len(made)}")))
+        return made[-1]
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def resultd(make_resultd):
+    return make_resultd("resultd")
+
+
+@pytest.fixture(scope="session")
+def corpus():
+    """The folder of real reports; it is no part of the project, so it may be elsewhere or missing."""
+    path = Path(os.environ.get("RESULTD_CORPUS", REPOSITORY.parent / "shared" / "corpus"))
+    if not (path / "expected.json").exists():
+        pytest.skip("no corpus of reports (RESULTD_CORPUS)")
+    return path
