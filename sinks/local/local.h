@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * local.h - what the files of the local sink share.  Nobody outside sinks/local includes it.
+ *
+ *	DIR/index.html			every run, newest first
+ *	DIR/runs.json			the same for machines; index.html is made from it
+ *	DIR/RUN/index.html		one page a run, self-contained
+ *	DIR/RUN/results.jsonl		one line a test, in the form that `parse` prints; where a test has
+ *					several lines (an attempt came late) the last one counts
+ *	DIR/RUN/.page.jsonl		what the page shows of the tests, bounded
+ *
+ * A run may hold millions of tests, a page may not.  So what the page needs is gathered while results are
+ * appended: totals by suite and the slowest tests in the bookmark, the tests that are listed in
+ * .page.jsonl, all of them capped below.  What is not on the page is in results.jsonl, and the page says
+ * so. */
+#ifndef RD_SINKS_LOCAL_LOCAL_H
+#define RD_SINKS_LOCAL_LOCAL_H
+
+#include "daemon/base/buf.h"
+#include "daemon/config/keys.h"
+#include "daemon/model/result.h"
+#include "sinks/sink.h"
+
+#include <cjson/cJSON.h>
+
+struct local_conf {
+	char *dir;
+	int64_t dir_mode;
+};
+extern const struct config_key local_keys[];
+extern const struct sink sink_local;
+
+/* ---- what a page shows at most ---- */
+enum {
+	FULL_MAX = 500,			/* failures and flaky tests with their texts */
+	FULL_BYTES = 2 << 20,
+	FAILED_MAX = 2000,		/* further failures, one line each */
+	OTHER_MAX = 5000,		/* passed and skipped tests, one line each */
+	LATE_MAX = 1000,		/* newer states of tests that are there already */
+	GROUP_MAX = 300,		/* suites with a line of their own */
+	SLOW_MAX = 15,
+	ENTRY_BYTES = 24 << 10,		/* of one test in .page.jsonl */
+	PENDING_BYTES = 64 << 10,	/* waiting in the bookmark for .page.jsonl */
+	/* FULL_BYTES, and for each line some 1.5 KiB at the very most */
+	SHOWN_BYTES = FULL_BYTES + (FAILED_MAX + OTHER_MAX + LATE_MAX) * 1536 + PENDING_BYTES + ENTRY_BYTES,
+	PAGE_BYTES = 64 << 20,
+	RUNS_MAX = 2000,		/* on the index */
+	RUNS_BYTES = 8 << 20,		/* of runs.json */
+};
+
+/* ---- tally.c: what the bookmark holds of the results so far ---- */
+
+struct group {			/* the tests of one suite */
+	char *name;
+	uint32_t hash;
+	uint64_t count[VERDICT_COUNT];
+	double ms;
+};
+
+struct slow {
+	double ms;
+	char *name, *group;
+};
+
+struct tally {
+	uint64_t offset;		/* of results.jsonl */
+	uint64_t shown;			/* of .page.jsonl */
+	uint64_t lines, tests;
+	uint64_t full, full_bytes, failed, other, late;	/* of the caps above, used */
+	uint64_t dropped_failed, dropped_other;		/* past the caps: not on the page */
+	uint64_t lost;			/* 1: a file of the run was removed while it was written */
+	struct group *group, rest;	/* rest: tests of further suites */
+	size_t group_count;
+	struct slow slow[SLOW_MAX];	/* slowest first */
+	size_t slow_count;
+	struct buf pending;		/* lines for .page.jsonl that are not there yet */
+};
+
+void tally_load(struct tally *y, const cJSON *bookmark);
+void tally_save(const struct tally *y, cJSON *bookmark);
+void tally_done(struct tally *y);
+/* One test with all its attempts.  known: an earlier state of it was counted already. */
+void tally_add(struct tally *y, const struct result *r, bool known);
+/* All executions of a test as one result: the latest decides, its attempts are all of them. */
+void tally_merge(const struct row_test *test, struct arena *a, struct result *out);
+
+/* ---- html.c ---- */
+
+struct page_head {
+	const char *title;		/* plain text */
+	const char *tone;		/* of the icon: "passed", "failed", "running", "none" */
+	bool live;			/* the page is renewed while nobody reads it */
+};
+void html_begin(struct buf *b, const struct page_head *head);
+void html_end(struct buf *b);
+/* Foreign text: escaped; characters that turn the direction of the text around are spelt out. */
+void html_text(struct buf *b, const char *s, size_t len);
+void html_string(struct buf *b, const char *s);		/* NULL: nothing */
+void html_bdi(struct buf *b, const char *s);
+void html_number(struct buf *b, uint64_t n);		/* 12,480 */
+void html_duration(struct buf *b, double ms);		/* "3 min 12 s"; nothing where unknown */
+void html_time(struct buf *b, int64_t wall_ms);		/* a <time> element; nothing where unknown */
+void html_iso(struct buf *b, const char *iso);		/* the same of "2026-11-21T10:00:00.000Z" */
+/* Bar of shares; count by enum verdict. */
+void html_bar(struct buf *b, const char *class_name, const uint64_t count[VERDICT_COUNT]);
+const char *html_tone(enum verdict v);			/* class of a verdict: "passed", "known", ... */
+const char *html_word(enum verdict v);			/* for people: "known failure" */
+bool html_link_safe(const char *url);			/* http or https, nothing else */
+void html_url_path(struct buf *b, const char *path);	/* percent-encoded, slashes kept */
+
+/* ---- page.c ---- */
+
+/* By verdict, from the run's own counts (flaky and known failures taken out of passed and failed). */
+void run_counts(const struct sink_run *run, const struct tally *y, uint64_t count[VERDICT_COUNT]);
+/* The page of a run.  shown: the lines of .page.jsonl, in their order. */
+void page_write(struct buf *b, const struct sink_run *run, const struct tally *y, const char *shown,
+		size_t shown_len, int64_t now_ms);
+
+/* ---- index.c ---- */
+
+/* This run's entry, and its place among the others: newest first, RUNS_MAX at most. */
+cJSON *index_entry(const struct sink_run *run, const struct tally *y, const char *folder, int64_t now_ms);
+/* runs: the array of runs.json.  Takes ownership of entry. */
+void index_merge(cJSON *runs, cJSON *entry);
+void index_json(struct buf *b, const cJSON *runs);
+/* NULL where the text is not a runs.json of ours. */
+cJSON *index_read(const char *text, size_t len);
+void index_write(struct buf *b, const cJSON *runs, int64_t now_ms);
+
+/* ---- local.c, shown to the tests ---- */
+
+/* "nightly-17-3fa2b1c0": safe on every file system and in every URL, never the same for two runs. */
+void local_folder(const struct sink_run *run, struct buf *out);
+
+#endif
