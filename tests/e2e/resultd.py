@@ -174,7 +174,7 @@ class Resultd:
     def __init__(self, binary, folder, secrets=()):
         self.binary, self.folder = binary, Path(folder)
         self.secrets = list(secrets)
-        self.scale = 50
+        self.scale = 500
         self.state = self.folder / "state"
         self.inbox = self.folder / "inbox"
         self.home = self.folder / "home"

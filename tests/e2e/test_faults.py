@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes wrong between us and the tracker: nothing is lost, nothing is there twice."""
+
+import time
+from email.utils import formatdate
+
+import pytest
+
+from expect import each_case_once, one_closed_run
+from reports import case, junit, numbered, suite
+from resultd import wait_until
+from standins.http_server import Answer
+
+COUNT = 12
+NOT_EXECUTED = ["reset", "close", "early", 409, 429, 503, 500, 502, 504]
+LOST = ["reset", "close", "partial", "empty", "html", "other", 500, 502, 504]
+
+
+def creating(resultd, testrail, **keys):
+    """A configuration and a report whose delivery needs every kind of write."""
+    resultd.deliver_to(testrail, batch=5, create={"cases": True, "sections": True}, **keys)
+    return resultd.write("a.xml", junit(suite(
+        suite(*[case(f"a{number}") for number in range(COUNT // 2)], name="A"),
+        suite(*[case(f"b{number}") for number in range(COUNT // 2)], name="B"), name="Shop")))
+
+
+def known(testrail, count):
+    return [testrail.case(f"case {number}", automation=f"shop.Cart.test_{number:05d}")
+            for number in range(1, count + 1)]
+
+
+def all_there_once(testrail):
+    each_case_once(testrail, COUNT)
+    one_closed_run(testrail, cases=COUNT)
+    assert len(testrail.store.cases) == COUNT
+    paths = sorted(testrail.store.section_path(row["id"]) for row in testrail.store.sections.values())
+    assert paths == [["Shop"], ["Shop", "A"], ["Shop", "B"]]
+
+
+def broken(testrail, how):
+    return how if isinstance(how, str) else testrail.error(how)
+
+
+@pytest.mark.parametrize("how", NOT_EXECUTED)
+@pytest.mark.parametrize("endpoint", ["add_run", "add_results_for_cases"])
+def test_a_write_that_was_not_executed_is_repeated(resultd, testrail, endpoint, how):
+    report = creating(resultd, testrail)
+    testrail.fault(endpoint, before=broken(testrail, how))
+    resultd.imports(report)
+    all_there_once(testrail)
+
+
+@pytest.mark.parametrize("how", LOST)
+@pytest.mark.parametrize("endpoint", ["add_run", "add_results_for_cases"])
+def test_a_write_whose_answer_was_lost_is_looked_up(resultd, testrail, endpoint, how):
+    report = creating(resultd, testrail)
+    testrail.fault(endpoint, after=broken(testrail, how))
+    resultd.imports(report)
+    all_there_once(testrail)
+    accepted = [call for call in testrail.calls(endpoint) if call.applied]
+    assert len(accepted) == (1 if endpoint == "add_run" else 3)
+
+
+@pytest.mark.parametrize("how", ["reset", "empty", 502])
+@pytest.mark.parametrize("endpoint", ["add_section", "add_cases", "close_run"])
+def test_a_lost_answer_to_any_other_write_doubles_nothing(resultd, testrail, endpoint, how):
+    report = creating(resultd, testrail)
+    testrail.fault(endpoint, after=broken(testrail, how))
+    resultd.imports(report)
+    all_there_once(testrail)
+
+
+@pytest.mark.parametrize("how", ["reset", "html", "partial", 503])
+def test_a_read_that_fails_is_repeated(resultd, testrail, how):
+    report = creating(resultd, testrail)
+    for endpoint in ("get_projects", "get_statuses", "get_cases", "get_sections"):
+        testrail.fault(endpoint, before=broken(testrail, how))
+    resultd.imports(report)
+    all_there_once(testrail)
+
+
+def test_every_answer_may_be_lost_once(resultd, testrail):
+    report = creating(resultd, testrail)
+    for endpoint in ("add_section", "add_cases", "add_run", "add_results_for_cases", "close_run"):
+        testrail.answers(endpoint, 503)
+        testrail.fault(endpoint, after="reset", call=2)
+    resultd.imports(report)
+    all_there_once(testrail)
+
+
+def test_a_look_up_that_fails_is_asked_again(resultd, testrail):
+    report = creating(resultd, testrail)
+    testrail.fault("add_run", after="reset")
+    testrail.answers("get_runs", 502, 200)
+    testrail.fault("add_results_for_cases", after="reset")
+    testrail.fault("get_results_for_run", before="reset")
+    resultd.imports(report)
+    all_there_once(testrail)
+
+
+def test_a_look_up_pages_through_all_results_of_the_run(resultd, testrail):
+    known(testrail, 700)
+    resultd.deliver_to(testrail, batch=250)
+    testrail.fault("add_results_for_cases", after="reset", call=3)
+    resultd.imports(resultd.write("a.xml", numbered(700)))
+    each_case_once(testrail, 700)
+    assert len(testrail.calls("get_results_for_run")) >= 3
+
+
+def test_what_shows_late_is_not_sent_again(resultd, testrail):
+    """The look-up finds nothing at first: the server is still busy with what it was given."""
+    resultd.scale = 100             # look-ups after 50 ms, 300 ms and 1.2 s
+    known(testrail, 5)
+    resultd.deliver_to(testrail)
+    testrail.store.lag = 0.2
+    testrail.fault("add_results_for_cases", after="reset")
+    resultd.imports(resultd.write("a.xml", numbered(5)))
+    each_case_once(testrail, 5)
+
+
+@pytest.mark.parametrize("header, scale, least, most", [
+    ("2", 1, 2.0, 10.0), (None, 50, 60 / 50, 12.0), ("soon", 50, 60 / 50, 12.0), ("-7", 1, 0.9, 100.0),
+    ("99999999999", 1200, 3600 / 1200, 12.0), ("date", 1, 1.0, 10.0)])
+def test_a_rate_limit_is_waited_for(resultd, testrail, header, scale, least, most):
+    """`least` and `most` seconds after the 429 the next request comes, and none before."""
+    resultd.scale = scale
+    known(testrail, 3)
+    resultd.deliver_to(testrail, linger="50ms")
+    if header == "date":
+        header = formatdate(time.time() + 3, usegmt=True)
+    headers = {} if header is None else {"Retry-After": header}
+    testrail.answers("add_results_for_cases", testrail.error(429, headers))
+    resultd.imports(resultd.write("a.xml", numbered(3)))
+    each_case_once(testrail, 3)
+    calls = testrail.calls()
+    refused = next(index for index, call in enumerate(calls) if call.status == 429)
+    gap = calls[refused + 1].at - calls[refused].answered_at
+    assert least * 0.95 <= gap <= most, f"{gap:.2f} s"
+    assert testrail.calls("get_results_for_run") == [], "a 429 was not executed: nothing to look up"
+
+
+def test_a_storm_of_rate_limits_is_survived(resultd, testrail):
+    known(testrail, 40)
+    resultd.scale = 20
+    resultd.deliver_to(testrail, batch=4)
+    testrail.rate, testrail.rate_window = 4, 0.5
+    resultd.imports(resultd.write("a.xml", numbered(40)))
+    each_case_once(testrail, 40)
+    assert [call for call in testrail.calls() if call.status == 429]
+
+
+def test_maintenance_is_waited_out_without_hammering(resultd, testrail):
+    known(testrail, 3)
+    resultd.deliver_to(testrail)
+    testrail.always("*", 409)
+    importing = resultd.spawn("import", "--timeout", "20h", resultd.write("a.xml", numbered(3)))
+    wait_until(lambda: len(testrail.calls()) >= 3, what="three tries")
+    tries = [call.at for call in testrail.calls()]
+    testrail.calm()
+    assert importing.wait().code == 0
+    each_case_once(testrail, 3)
+    # 5 to 15 minutes a try
+    assert min(later - earlier for earlier, later in zip(tries, tries[1:])) >= 300 / resultd.scale * 0.9
+
+
+def test_a_key_that_was_replaced_is_taken_up(resultd, testrail):
+    known(testrail, 3)
+    resultd.write_key("old-and-revoked.key-000")
+    resultd.deliver_to(testrail)
+    report = resultd.write("a.xml", numbered(3))
+    done = resultd.imports(report, code=3, options=["--timeout", "4s"])
+    assert done.files("accepted") == ["a.xml"]
+    assert "Authentication failed" in done.delivery()["last_error"]
+    assert testrail.refused_logins == len(testrail.calls()) <= 10, "a locked-out sink knocks seldom"
+    resultd.write_key(testrail.key)
+    resultd.delivers()
+    each_case_once(testrail, 3)
+    one_closed_run(testrail, cases=3)
+
+
+def test_a_key_revoked_in_the_middle_loses_nothing(resultd, testrail):
+    known(testrail, 20)
+    resultd.deliver_to(testrail, batch=5)
+    testrail.answers("add_results_for_cases", 200)
+    testrail.fault("add_results_for_cases", before=testrail.error(401), call=2)
+    testrail.always("*", 200)
+
+    def revoke(call):
+        if call.status == 401:
+            testrail.key = "quite.another-key-111"
+        return call.status == 401
+    importing = resultd.spawn("import", "--timeout", "5s", resultd.write("a.xml", numbered(20)))
+    testrail.wait_until(lambda: any(revoke(call) for call in testrail.calls()), what="the refusal")
+    assert importing.wait().code == 3
+    assert len(testrail.results()) == 5
+    resultd.write_key("quite.another-key-111")
+    resultd.delivers()
+    each_case_once(testrail, 20)
+    one_closed_run(testrail, cases=20)
+
+
+def test_no_permission_on_the_project_parks_what_needs_it(resultd, testrail):
+    known(testrail, 3)
+    resultd.deliver_to(testrail)
+    testrail.always("add_run", 403)
+    done = resultd.imports(resultd.write("a.xml", numbered(3)), code=4)
+    assert testrail.results() == [] and "permission" in done.delivery()["last_error"]
+    assert len(testrail.calls("add_run")) <= 2
+
+
+def test_a_batch_that_is_too_large_is_halved_and_the_size_remembered(resultd, testrail):
+    known(testrail, 100)
+    testrail.body_max = 12_000
+    resultd.deliver_to(testrail, batch=100)
+    text = "x" * 500
+    resultd.imports(resultd.write("a.xml", junit(*[case(f"test_{number:05d}", failure=text)
+                                                   for number in range(1, 101)])))
+    each_case_once(testrail, 100)
+    refused = [call for call in testrail.calls("add_results_for_cases") if call.status == 413]
+    accepted = [call for call in testrail.calls("add_results_for_cases") if call.applied]
+    assert 1 <= len(refused) <= 7
+    assert len(accepted) <= 30
+
+
+@pytest.mark.parametrize("bad", [{37}, {1, 100}, {50, 51}])
+def test_a_bad_result_is_found_by_halves_and_the_rest_arrives(resultd, testrail, bad):
+    cases = known(testrail, 100)
+    bad_ids = {cases[number - 1]["id"] for number in bad}
+    testrail.refuse_result = lambda body: ("Field :results.custom_severity is a required field."
+                                           if body["case_id"] in bad_ids else None)
+    resultd.deliver_to(testrail, batch=100)
+    done = resultd.imports(resultd.write("a.xml", numbered(100)), code=4)
+    each_case_once(testrail, 100 - len(bad))
+    assert (done.delivery()["posted"], done.delivery()["parked"]) == (100 - len(bad), len(bad))
+    assert len(testrail.calls("add_results_for_cases")) <= 1 + len(bad) * 2 * 8
+    listed = resultd("queue", "list").out
+    assert "custom_severity" in listed
+    assert not testrail.only_run["is_completed"]
+
+
+def test_a_batch_that_is_refused_for_one_reason_is_parked_as_one(resultd, testrail):
+    known(testrail, 200)
+    testrail.refuse_result = lambda body: "Field :results.custom_severity is a required field."
+    resultd.deliver_to(testrail, batch=200)
+    done = resultd.imports(resultd.write("a.xml", numbered(200)), code=4)
+    assert testrail.results() == [] and done.delivery()["parked"] == 200
+    assert len(testrail.calls("add_results_for_cases")) <= 20, "not one request a result"
+
+
+def test_a_run_closed_by_somebody_else_is_said(resultd, testrail):
+    known(testrail, 10)
+    resultd.deliver_to(testrail, batch=5)
+    held = testrail.fault("add_results_for_cases", before="hang", call=2)
+    importing = resultd.spawn("import", "--json", "--timeout", "20h", resultd.write("a.xml", numbered(10)))
+    testrail.wait_for("add_results_for_cases", count=2)
+    testrail.only_run["is_completed"] = True
+    held.release()
+    done = importing.wait()
+    assert done.code == 4, done
+    assert "completed" in done.delivery()["last_error"]
+    each_case_once(testrail, 5)
+    assert len(testrail.calls("add_results_for_cases")) == 2, "recognised before any halving"
+
+
+def test_an_outage_costs_nothing_but_time(resultd, testrail):
+    known(testrail, 3)
+    resultd.deliver_to(testrail)
+    testrail.down()
+    done = resultd.imports(resultd.write("a.xml", numbered(3)), code=3, options=["--timeout", "3s"])
+    assert done.files("accepted") == ["a.xml"] and done.delivery()["state"] == "waiting"
+    testrail.up()
+    resultd.delivers()
+    each_case_once(testrail, 3)
+    one_closed_run(testrail, cases=3)
+
+
+def test_an_outage_in_the_middle_is_waited_out(resultd, testrail):
+    known(testrail, 20)
+    resultd.deliver_to(testrail, batch=5)
+    held = testrail.fault("add_results_for_cases", before="hang", call=3)
+    importing = resultd.spawn("import", "--timeout", "20h", resultd.write("a.xml", numbered(20)))
+    testrail.wait_for("add_results_for_cases", count=3)
+    testrail.down()
+    held.release()
+    importing.says("refused|connect", timeout=30)
+    testrail.up()
+    assert importing.wait().code == 0
+    each_case_once(testrail, 20)
+    one_closed_run(testrail, cases=20)
+
+
+def test_an_answer_that_never_ends_is_cut_off(resultd, testrail):
+    report = creating(resultd, testrail)
+    testrail.fault("get_cases", after="endless")
+    testrail.fault("add_run", after="endless")
+    resultd.imports(report)
+    all_there_once(testrail)
+
+
+def test_a_redirect_is_not_followed(resultd, make_testrail):
+    testrail, elsewhere = make_testrail(), make_testrail()
+    known(testrail, 1)
+    resultd.deliver_to(testrail)
+    testrail.always("*", Answer(302, "", {"Location": f"{elsewhere.url}/index.php?/api/v2/get_current_user"}))
+    done = resultd.imports(resultd.write("a.xml", numbered(1)), code=3, options=["--timeout", "3s"])
+    assert elsewhere.calls() == []
+    assert "302" in done.delivery()["last_error"]
+    testrail.calm()
+    resultd.delivers()
+    each_case_once(testrail, 1)
+
+
+def test_one_bad_sink_does_not_delay_another(resultd, make_testrail):
+    good, bad = make_testrail(), make_testrail()
+    known(good, 3)
+    bad.always("*", 503)
+    resultd.configure({"bad": resultd.rail(bad), "good": resultd.rail(good)})
+    done = resultd.imports(resultd.write("a.xml", numbered(3)), code=3, options=["--timeout", "5s"])
+    each_case_once(good, 3)
+    one_closed_run(good, cases=3)
+    assert done.delivery("good")["state"] == "delivered" and done.delivery("bad")["state"] == "waiting"
