@@ -19,13 +19,18 @@ enum on_unknown { ON_UNKNOWN_RESEND, ON_UNKNOWN_HOLD };
 extern const struct config_key config_tls_keys[];
 extern const char *const config_on_unknown_words[];
 
+/* Whether a sink may talk to this URL: http or https, a host, no user, password, query or fragment; http
+ * to loopback addresses only, unless plain.  The message does not quote the URL.  For check() of sinks;
+ * the form alone is checked wherever a row is a CONFIG_URL. */
+int config_url_check(const char *url, bool plain, struct err *err);
+
 /* rate_def: "180/min" */
 #define SINK_COMMON_KEYS(type, member, rate_def)                                                   \
 	{ "rate", CONFIG_RATE, offsetof(type, member.rate), .def = rate_def },                     \
 	{ "linger", CONFIG_DURATION, offsetof(type, member.linger_ms), .max = 86400000, .def = "30s" }, \
 	{ "on_unknown", CONFIG_ENUM, offsetof(type, member.on_unknown), .def = "resend",           \
 	  .words = config_on_unknown_words },                                                      \
-	{ "proxy", CONFIG_URL, offsetof(type, member.proxy) },                                     \
+	{ "proxy", CONFIG_URL, .offset = offsetof(type, member.proxy) },                                     \
 	{ "tls", CONFIG_STRUCT, offsetof(type, member), .keys = config_tls_keys }
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "daemon/base/err.h"
 #include "daemon/config/common.h"
+#include "daemon/config/faults.h"
 #include "daemon/config/keys.h"
 #include "daemon/config/secret.h"
 #include "daemon/config/template.h"
@@ -50,9 +51,13 @@ struct config_limits {
 	int64_t report, text, depth, attributes, attribute, cases, gzip_ratio;
 };
 
+enum config_queue { CONFIG_QUEUE_SQLITE };
+
+struct redact;
 struct config {
 	char *file;			/* NULL: built in */
 	char *state_dir;
+	int queue;			/* enum config_queue */
 	struct config_strings redact;	/* regular expressions (POSIX extended; a leading (?i) is understood) */
 	struct config_watch *watch;
 	size_t watch_count;
@@ -61,14 +66,16 @@ struct config {
 	struct config_limits limits;
 	struct { int64_t runs_ms, max_size, low_water; } keep;
 	struct { int format, level; } log;	/* enum log_format, log_level */
+	struct redact *redactor;	/* redact, compiled */
 };
 
-/* Every fault of one pass, in the order of the file. */
-struct config_faults { struct err *item; size_t count; };
-void config_faults_done(struct config_faults *f);
+/* The rows of the top level (without `watch` and `sinks`) and of one entry of `watch`, for tests. */
+extern const struct config_key config_top_keys[], config_watch_keys[];
 
-/* Reads and checks.  On faults returns -EINVAL, *out stays NULL, and faults holds all of them (at most
- * 100).  file == NULL: the built-in configuration (one sink "local" of type local, state_dir as given). */
+/* Reads and checks.  On faults returns -EINVAL, *out stays NULL, and faults (empty before) holds all of
+ * them in the order of the file, at most 100.  file == NULL: the built-in configuration (one sink "local"
+ * of type local, its dir state_dir/runs, state_dir as given); a file without `sinks` gets that sink too.
+ * A file that others can read and that holds a secret itself is refused. */
 int config_load(const char *file, const char *default_state_dir, const struct config_sink_type *types,
 		size_t type_count, struct config **out, struct config_faults *faults);
 /* The same from memory, for tests and the fuzzer; secrets are not resolved where resolve is false. */

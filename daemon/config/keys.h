@@ -4,7 +4,9 @@
  *
  * A row says where the value goes in the struct that the mapping fills, what type it has, its range and
  * its default.  Parsing, checking, did-you-mean, `check`'s print-out and etc/resultd.yaml's test read the
- * same rows.  A key exists only where the feature behind it works. */
+ * same rows.  A key exists only where the feature behind it works.
+ *
+ * A key without a value (`plan:`) or with null is as if it were not there: it gets its default. */
 #ifndef RD_CONFIG_KEYS_H
 #define RD_CONFIG_KEYS_H
 
@@ -39,14 +41,16 @@ struct config_key {
 	const char *name;
 	enum config_type type;
 	size_t offset;
-	bool required;
-	int64_t min, max;		/* both 0: no range */
-	const char *def;		/* default, written as in YAML; NULL: zero */
+	bool required;			/* beneath a CONFIG_STRUCT: where that mapping is given */
+	int64_t min, max;		/* both 0: no range; max below min: no upper end */
+	const char *def;		/* default; NULL: zero.  A list or a map is written as in YAML,
+					 * anything else as the bare text */
 	const char *const *words;	/* CONFIG_ENUM(S), ended by NULL */
 	const struct config_key *keys;	/* CONFIG_STRUCT */
 	const char *scalar;		/* CONFIG_STRUCT: a plain value is taken as this key (control: PATH) */
 };
 
+/* Where a list is wanted, one plain value is a list of one. */
 struct config_strings { char **item; size_t count; };
 struct config_ints { int *item; size_t count; };
 struct config_templates { struct template **item; size_t count; };

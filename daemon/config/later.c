@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * later.c - keys that the documentation of the whole names and that this version does not have: "not
+ * supported by this version" helps more than "unknown key".  A key that becomes a row is never looked up
+ * here; its line can go. */
+#include "daemon/config/reader.h"
+
+#include <string.h>
+
+static const struct { const char *place, *keys; } later[] = {
+	{ "", " control " },
+	{ "watch", " evidence roots after after_dir " },
+	{ "keep", " max_size low_water " },
+	{ "testrail", " plan milestone configs refs run match automation_field create update unmatched several "
+		      "statuses result batch linger rate on_unknown evidence tls proxy user key project suite url " },
+	{ "testrail.run", " name description id reuse close assigned_to start_on due_on " },
+	{ "testrail.create", " cases sections field section template type priority fields " },
+	{ "testrail.update", " cases refs " },
+	{ "testrail.result", " comment version assign_failed fields " },
+	{ "testrail.evidence", " results max_size max_files types report " },
+	{ "aio", " deployment url token user password pat project cycle match create statuses attempts mode "
+		 "batch rate linger on_unknown evidence tls proxy " },
+	{ "local", " dir_mode " },
+};
+
+bool config_key_later(const char *place, const char *key)
+{
+	size_t len = strlen(key);
+
+	if (len == 0 || strchr(key, ' ') != NULL)
+		return false;
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+		if (strcmp(later[i].place, place) != 0)
+			continue;
+		for (const char *s = strstr(later[i].keys, key); s != NULL; s = strstr(s + 1, key)) {
+			if (s[-1] == ' ' && s[len] == ' ')
+				return true;
+		}
+	}
+	return false;
+}

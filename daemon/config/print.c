@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * print.c - the configuration as it was understood, by the rows that read it: every default visible, a
+ * key without a value empty, secrets masked.  What is printed reads as the same configuration. */
+#include "daemon/config/reader.h"
+
+#include "daemon/config/config.h"
+#include "daemon/config/secret.h"
+#include "daemon/config/values.h"
+
+#include <errno.h>
+
+static void print_strings(struct buf *b, char *const *item, size_t count)
+{
+	buf_putc(b, '[');
+	for (size_t i = 0; i < count; i++) {
+		buf_puts(b, i > 0 ? ", " : "");
+		yaml_write_string(b, item[i]);
+	}
+	buf_putc(b, ']');
+}
+
+static void print_map(const struct config_printer *p, const struct config_map *map, unsigned indent)
+{
+	if (map->count == 0)
+		buf_puts(p->out, " {}");
+	for (size_t i = 0; i < map->count; i++) {
+		buf_printf(p->out, "\n%*s", (int)indent + 2, "");
+		yaml_write_string(p->out, map->key[i]);
+		buf_puts(p->out, ": ");
+		yaml_write_string(p->out, p->hidden(p->cookie, map->key[i]) ? "(hidden)" : map->value[i]);
+	}
+}
+
+static void print_text(struct buf *b, const char *s)
+{
+	if (s == NULL)
+		return;
+	buf_putc(b, ' ');
+	yaml_write_string(b, s);
+}
+
+static void print_secret(struct buf *b, const struct secret *s)
+{
+	const char *masked = secret_masked(s);
+
+	if (*masked == '{')		/* a mapping already */
+		buf_printf(b, " %s", masked);
+	else if (*masked != '\0')
+		print_text(b, masked);
+}
+
+static void print_value(const struct config_printer *p, const struct config_key *row, const void *at, unsigned indent)
+{
+	struct buf *b = p->out;
+
+	switch (row->type) {
+	case CONFIG_STRING:
+	case CONFIG_PATH:
+	case CONFIG_URL:
+		print_text(b, *(char *const *)at);
+		break;
+	case CONFIG_TEMPLATE: {
+		const struct template *t = *(struct template *const *)at;
+		print_text(b, t != NULL ? template_text(t) : NULL);
+		break;
+	}
+	case CONFIG_BOOL:
+		buf_puts(b, *(const bool *)at ? " true" : " false");
+		break;
+	case CONFIG_INT:
+		buf_printf(b, " %lld", (long long)*(const int64_t *)at);
+		break;
+	case CONFIG_DURATION:
+		buf_putc(b, ' ');
+		value_print_duration(b, *(const int64_t *)at);
+		break;
+	case CONFIG_SIZE:
+		buf_putc(b, ' ');
+		value_print_size(b, *(const int64_t *)at);
+		break;
+	case CONFIG_MODE:
+		buf_putc(b, ' ');
+		value_print_mode(b, *(const int64_t *)at);
+		break;
+	case CONFIG_RATE:
+		if (*(const double *)at > 0) {
+			buf_putc(b, ' ');
+			value_print_rate(b, *(const double *)at);
+		}
+		break;
+	case CONFIG_ENUM:
+		print_text(b, row->words[*(const int *)at]);
+		break;
+	case CONFIG_ENUMS: {
+		const struct config_ints *list = at;
+		buf_puts(b, " [");
+		for (size_t i = 0; i < list->count; i++) {
+			buf_puts(b, i > 0 ? ", " : "");
+			yaml_write_string(b, row->words[list->item[i]]);
+		}
+		buf_putc(b, ']');
+		break;
+	}
+	case CONFIG_STRINGS: {
+		const struct config_strings *list = at;
+		buf_putc(b, ' ');
+		print_strings(b, list->item, list->count);
+		break;
+	}
+	case CONFIG_TEMPLATES: {
+		const struct config_templates *list = at;
+		buf_puts(b, " [");
+		for (size_t i = 0; i < list->count; i++) {
+			buf_puts(b, i > 0 ? ", " : "");
+			yaml_write_string(b, template_text(list->item[i]));
+		}
+		buf_putc(b, ']');
+		break;
+	}
+	case CONFIG_MAP:
+		print_map(p, at, indent);
+		break;
+	case CONFIG_SECRET:
+		print_secret(b, *(struct secret *const *)at);
+		break;
+	case CONFIG_STRUCT:
+		break;
+	}
+}
+
+void config_keys_print(const struct config_printer *p, const struct config_key *keys, const void *base, unsigned indent)
+{
+	for (; keys->name != NULL; keys++) {
+		const void *at = (const char *)base + keys->offset;
+		buf_printf(p->out, "%*s%s:", (int)indent, "", keys->name);
+		if (keys->type != CONFIG_STRUCT)
+			print_value(p, keys, at, indent);
+		buf_putc(p->out, '\n');
+		if (keys->type == CONFIG_STRUCT)
+			config_keys_print(p, keys->keys, at, indent + 2);
+	}
+}
+
+static bool redacted(void *cookie, const char *key)
+{
+	return config_redacted(cookie, key);
+}
+
+int config_print(const struct config *c, struct buf *out)
+{
+	struct config_printer p = { .out = out, .hidden = redacted, .cookie = (void *)(uintptr_t)c };
+
+	config_keys_print(&p, config_top_keys, c, 0);
+	buf_puts(out, c->watch_count == 0 ? "watch: []\n" : "watch:\n");
+	for (size_t i = 0; i < c->watch_count; i++) {
+		size_t first = out->len;
+		config_keys_print(&p, config_watch_keys, &c->watch[i], 4);
+		if (out->len > first)
+			out->data[first + 2] = '-';	/* of the four spaces before its first key */
+	}
+	buf_puts(out, c->sink_count == 0 ? "sinks: {}\n" : "sinks:\n");
+	for (size_t i = 0; i < c->sink_count; i++) {
+		buf_printf(out, "  %s:\n    type: %s\n", c->sink[i].name, c->sink[i].type->name);
+		config_keys_print(&p, c->sink[i].type->keys, c->sink[i].conf, 4);
+	}
+	return buf_error(out);
+}
