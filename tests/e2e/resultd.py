@@ -162,7 +162,8 @@ class Background:
             self.killed = True
             self.process.kill()
             self.process.wait()
-            raise AssertionError(f"still running after {timeout * PACE:.0f} s: {self.args}\n{self.err[-8000:]}") from None
+            raise AssertionError(f"still running after {timeout * PACE:.0f} s: {self.args}\n"
+                                 f"{self.err[-8000:]}") from None
         for reader in self._readers:
             reader.join(10)
         return self.owner.ended(Done(self.args, self.process.returncode, self.out, self.err), self.killed)

@@ -42,8 +42,9 @@ class TestExitCodes:
                         options=["--fail-on", "failed"])
 
     @pytest.mark.parametrize("args", [
-        ["import"], ["import", "--no-such-option", "a.xml"], ["no-such-command"], [], ["import", "--timeout", "soon", "a"],
-        ["import", "--sink", "nobody", "a.xml"], ["parse", "--format", "runes", "a.xml"], ["import", "--set", "x", "a"]])
+        ["import"], ["import", "--no-such-option", "a.xml"], ["no-such-command"], [],
+        ["import", "--timeout", "soon", "a.xml"], ["import", "--sink", "nobody", "a.xml"],
+        ["parse", "--format", "runes", "a.xml"], ["import", "--set", "x", "a.xml"]])
     def test_usage(self, resultd, args):
         resultd.write("a.xml", numbered(1))
         done = resultd(*args)
@@ -91,7 +92,8 @@ class TestExitCodes:
 def test_the_receipt_has_the_fields_of_the_contract(resultd, testrail):
     known(testrail, 3)
     resultd.deliver_to(testrail)
-    receipt = resultd.imports(resultd.write("a.xml", numbered(3)), options=["--run-key", "k", "--run-name", "n"]).receipt
+    done = resultd.imports(resultd.write("a.xml", numbered(3)), options=["--run-key", "k", "--run-name", "n"])
+    receipt = done.receipt
     assert set(receipt) == {"files", "runs"}
     assert [{key: entry.get(key) for key in ("state", "complete", "cases")} for entry in receipt["files"]] == [
         {"state": "accepted", "complete": True, "cases": 3}]
@@ -208,7 +210,8 @@ class TestCheck:
         assert testrail.key not in done.out + done.err and testrail.calls() == []
 
     def test_a_secret_in_a_file_for_all_to_read_is_refused_with_what_to_type(self, resultd, testrail):
-        text = json.dumps({"state_dir": str(resultd.state), "sinks": {"rail": resultd.rail(testrail, key=testrail.key)}})
+        rail = resultd.rail(testrail, key=testrail.key)
+        text = json.dumps({"state_dir": str(resultd.state), "sinks": {"rail": rail}})
         resultd.configure_text(text, mode=0o644)
         done = resultd("check")
         assert done.code == 2 and re.search(r"chmod (0?600|go-r|o-r|go=|640|0640)\S* ", done.err + " ")
