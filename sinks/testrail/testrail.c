@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * testrail.c - the TestRail sink: its table of steps, from the login to the closed run.
+ *
+ * Read the table from top to bottom: that is the conversation.  Everything above "match" is read once and
+ * kept; everything below happens as results come. */
+#include "sinks/testrail/testrail.h"
+
+#include "daemon/config/secret.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const struct step steps[] = {
+	{ .name = "login", .exclusive = true, .ask = testrail_login_ask, .got = testrail_login_got },
+	{ .name = "project", .exclusive = true, .ask = testrail_project_ask, .got = testrail_project_got },
+	{ .name = "suite", .exclusive = true, .ask = testrail_suite_ask, .got = testrail_suite_got },
+	{ .name = "statuses", .exclusive = true, .ask = testrail_statuses_ask, .got = testrail_statuses_got },
+	{ .name = "field", .exclusive = true, .ask = testrail_field_ask, .got = testrail_field_got },
+	{ .name = "run", .exclusive = true, .ask = testrail_run_ask, .got = testrail_run_got },
+	{ .name = "cases", .exclusive = true, .ask = testrail_cases_ask, .got = testrail_cases_got },
+	{ .name = "sections", .exclusive = true, .ask = testrail_sections_ask, .got = testrail_sections_got },
+	/* Exclusive from here to the last case made: two runs with the same new tests make each case once. */
+	{ .name = "match", .resolve = true, .exclusive = true },
+	{ .name = "add-sections", .rows = ROWS_PLACES, .exclusive = true, .ask = testrail_add_section_ask,
+	  .got = testrail_add_section_got, .look = testrail_add_section_look,
+	  .looked = testrail_add_section_looked },
+	{ .name = "add-cases", .rows = ROWS_CASES, .exclusive = true, .ask = testrail_add_cases_ask,
+	  .got = testrail_add_cases_got, .look = testrail_add_cases_look, .looked = testrail_add_cases_looked },
+	{ .name = "add-run", .rows = ROWS_LINKS, .gate = true, .ask = testrail_add_run_ask,
+	  .got = testrail_add_run_got, .look = testrail_add_run_look, .looked = testrail_add_run_looked },
+	{ .name = "extend-run", .rows = ROWS_LINKS, .gate = true, .ask = testrail_extend_ask,
+	  .got = testrail_extend_got },
+	{ .name = "add-results", .rows = ROWS_RESULTS, .gate = true, .ask = testrail_results_ask,
+	  .got = testrail_results_got, .look = testrail_results_look, .looked = testrail_results_looked },
+	{ .name = "close-run", .final = true, .ask = testrail_close_ask, .got = testrail_close_got },
+	{ 0 },
+};
+
+static void endpoint(const void *conf, struct endpoint *out)
+{
+	const struct testrail_conf *c = conf;
+
+	*out = (struct endpoint){
+		.url = c->url,
+		.scope = c->url,	/* the limit counts all users and tools of an instance */
+		.user = c->user,
+		.password = secret_value(c->key),
+		.ca_file = c->common.ca_file,
+		.cert_file = c->common.cert_file,
+		.key_file = c->common.key_file,
+		.proxy = c->common.proxy,
+		.verify = c->common.verify,
+		.rate_per_minute = c->common.rate,
+		.parallel = 2,		/* writers to one run deadlock each other; two runs do not */
+	};
+}
+
+static void plan(const void *conf, const cJSON *facts, struct match_plan *out)
+{
+	const struct testrail_conf *c = conf;
+
+	*out = (struct match_plan){
+		.unmatched = c->create.cases ? UNMATCHED_CREATE : (enum unmatched)c->unmatched,
+		.scope = sink_string(facts, "scope"),
+		.place_max = TESTRAIL_NAME_MAX,
+	};
+	for (size_t i = 0; i < c->match.count && i < 3; i++)
+		out->order[i] = (enum match_by)(c->match.item[i] + 1);
+}
+
+/* "C12", and a bare "12" from a property that can mean nothing else. */
+static const char *ref(const void *conf, const char *text, struct arena *a)
+{
+	const char *s = text;
+
+	(void)conf;
+	if (*s == 'C' || *s == 'c')
+		s++;
+	while (*s == '0')
+		s++;
+	size_t n = strlen(s);
+	if (n == 0 || n > 15 || strspn(s, "0123456789") != n)
+		return NULL;
+	return arena_strdup(a, s);
+}
+
+static bool says(const struct reply *r, const char *words)
+{
+	return r->body.data != NULL && strcasestr(r->body.data, words) != NULL;
+}
+
+static enum answer_class classify(const struct reply *r)
+{
+	/* A POST that a proxy redirected arrives as a GET: the url is wrong, not the request. */
+	if (r->status == 404 && says(r, "unsupported http method"))
+		return ANSWER_LOCKED;
+	if (r->status == 403 && (says(r, "api is disabled") || says(r, "api is not enabled")))
+		return ANSWER_LOCKED;
+	return ANSWER_DEFAULT;
+}
+
+static size_t batch(const void *conf)
+{
+	const struct testrail_conf *c = conf;
+
+	return (size_t)c->batch;
+}
+
+static const struct sink_common *common(const void *conf)
+{
+	const struct testrail_conf *c = conf;
+
+	return &c->common;
+}
+
+extern const struct sink sink_testrail;
+const struct sink sink_testrail = {
+	.name = "testrail",
+	.run_word = "run",
+	.keys = testrail_keys,
+	.conf_size = sizeof(struct testrail_conf),
+	.steps = steps,
+	.check = testrail_check,
+	.endpoint = endpoint,
+	.plan = plan,
+	.ref = ref,
+	.place = testrail_place,
+	.classify = classify,
+	.batch = batch,
+	.common = common,
+};

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * testrail.h - what the files of the TestRail sink share: its configuration, its steps, its reading of
+ * answers.  Nothing outside this folder includes it.
+ *
+ * facts (one object a sink):
+ *   url       what the rest was learned from; another `url` in the configuration forgets everything
+ *   login     {user, id}             project   {wanted, id, mode}
+ *   suite     {wanted, project, id}  statuses  {wanted, ids[6]}
+ *   field     {wanted, project}      scope     "p1" or "p1/s2": of cases and sections
+ *   cases     {scope, since, at, full_at} and, while a list is being read, {offset, last, began, tries, delta}
+ *   sections  {scope, at} and {offset, ...} likewise
+ *   old       {login, add_cases}: calls that this server does not know
+ * bookmark (one object a delivery):
+ *   run       {id, url, own, all, plan}
+ *   top       highest result id that we saw answered in that run
+ *   closed    true once the run is closed over there
+ *   backs     how often something remembered was wrong, since the last progress */
+#ifndef RD_SINKS_TESTRAIL_TESTRAIL_H
+#define RD_SINKS_TESTRAIL_TESTRAIL_H
+
+#include "sinks/sink.h"
+
+#define TESTRAIL_PAGE	     250	/* entities a list answers at most */
+#define TESTRAIL_NAME_MAX    250	/* of titles, names, string fields */
+#define TESTRAIL_FIELD_MAX   128
+#define TESTRAIL_COMMENT_MAX (64u << 10)
+#define TESTRAIL_LOOK_MS     300000	/* look-ups begin so long before the request: clocks differ */
+
+struct testrail_conf {
+	struct sink_common common;	/* first: SINK_COMMON_KEYS */
+	char *url, *user;
+	struct secret *key;
+	char *project, *suite;
+	struct {
+		struct template *name, *description;
+		bool close;
+		int64_t id;		/* an existing run; 0: a new one */
+	} run;
+	struct config_ints match;	/* index into testrail_match_words */
+	char *automation_field;
+	struct {
+		bool cases, sections;
+		struct template *section;
+	} create;
+	int unmatched, several;		/* enum unmatched, several */
+	char *statuses[VERDICT_COUNT];	/* by enum verdict */
+	struct {
+		struct template *comment, *version;
+	} result;
+	int64_t batch;
+	char field[TESTRAIL_FIELD_MAX];	/* automation_field as the API calls it; set by the check */
+};
+
+extern const struct config_key testrail_keys[];
+int testrail_check(void *conf, struct err *err);
+bool testrail_matches(const struct testrail_conf *c, enum match_by by);
+
+/* ---- requests (testrail_api.c) ---- */
+
+/* "index.php?/api/v2/get_case/1"; id NULL: none. */
+void testrail_get(struct request *r, const char *call, const char *id);
+void testrail_post(struct request *r, const char *call, const char *id);	/* a write */
+void testrail_arg(struct request *r, const char *name, const char *value);	/* nothing where value is NULL */
+void testrail_arg_int(struct request *r, const char *name, int64_t value);
+void testrail_page_args(struct request *r, int64_t offset);	/* nothing on the first page */
+void testrail_put_id(struct buf *b, const char *key, const char *id);	/* JSON: a number where it is one */
+
+/* ---- answers ---- */
+
+struct testrail_page {
+	cJSON *root;
+	const cJSON *items;	/* an array */
+	int64_t count;
+	bool last;
+};
+/* Either shape of a list.  false: this is no such list. root is the caller's to delete. */
+bool testrail_page(const struct reply *r, const char *entity, struct testrail_page *out);
+
+static inline bool testrail_ok(const struct reply *r)
+{
+	return r->status >= 200 && r->status < 300;
+}
+/* What a refusal that no step knows better ends in: locked out, or `otherwise`; err says who refused what. */
+enum got testrail_refused(struct talk *t, const struct reply *r, const char *doing, enum got otherwise);
+bool testrail_says(const char *words, const char *const *any);	/* one of them is in it, in any case */
+bool testrail_says_closed(const char *words);
+bool testrail_says_unknown_call(const struct reply *r, const char *words);
+/* Ids named as "C12" (or "case 12") in a text, from *at on; false: no more. */
+bool testrail_named_case(const char **at, char *id, size_t size);
+
+/* Something remembered was wrong and has been removed: again from the first step, but not for ever. */
+enum got testrail_back(struct talk *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- facts ---- */
+
+cJSON *testrail_object(cJSON *parent, const char *name);	/* made where it is missing */
+cJSON *testrail_scratch(struct talk *t);
+const char *testrail_fact(const struct talk *t, const char *group, const char *name);	/* NULL: unknown */
+bool testrail_wanted(const struct talk *t, const char *group, const char *value);
+const char *testrail_run_id(const struct talk *t);		/* NULL: none yet */
+void testrail_forget_run(struct talk *t);
+/* "created_after" for a look-up of what was sent at t->sent_ms; "created_by" too. */
+void testrail_arg_window(struct talk *t, struct request *r);
+
+/* ---- text ---- */
+
+/* What a rich-text field means: paragraph wrapper and entities removed, ends trimmed. */
+const char *testrail_plain(struct arena *a, const char *html);
+/* As it can stand in a name or title: one line, ends trimmed, at most 250 bytes (with a stable hash). */
+const char *testrail_line(struct arena *a, const char *s);
+/* "1h 5m 3s", rounded up; NULL where unknown, nothing, or nonsense. */
+const char *testrail_elapsed(char *buf, size_t size, double duration_ms);
+/* Whether a text that the server gave back is the one that we sent, whatever it made of its markup. */
+bool testrail_same_text(const char *sent, const char *got);
+/* Expands into out; where a variable is missing t->err says which key of the configuration wanted it. */
+bool testrail_expand(struct talk *t, const struct template *tpl, const struct vars *vars, const char *key,
+		     struct buf *out);
+
+/* Variables of one result, before those of the run. */
+struct testrail_vars {
+	struct vars vars;
+	const struct result *result;
+	struct arena *arena;
+};
+const struct vars *testrail_vars(struct testrail_vars *v, const struct result *r, const struct vars *next,
+				 struct arena *a);
+int testrail_place(const void *conf, const struct vars *vars, const struct result *r, struct arena *a,
+		   const char *const **path, size_t *count, struct err *err);
+
+/* ---- steps ---- */
+
+enum ask testrail_login_ask(struct talk *t, struct request *r);
+enum got testrail_login_got(struct talk *t, const struct reply *r);
+enum ask testrail_project_ask(struct talk *t, struct request *r);
+enum got testrail_project_got(struct talk *t, const struct reply *r);
+enum ask testrail_suite_ask(struct talk *t, struct request *r);
+enum got testrail_suite_got(struct talk *t, const struct reply *r);
+enum ask testrail_statuses_ask(struct talk *t, struct request *r);
+enum got testrail_statuses_got(struct talk *t, const struct reply *r);
+enum ask testrail_field_ask(struct talk *t, struct request *r);
+enum got testrail_field_got(struct talk *t, const struct reply *r);
+
+enum ask testrail_cases_ask(struct talk *t, struct request *r);
+enum got testrail_cases_got(struct talk *t, const struct reply *r);
+enum ask testrail_sections_ask(struct talk *t, struct request *r);
+enum got testrail_sections_got(struct talk *t, const struct reply *r);
+/* Keeps a case or section that was read or made. */
+void testrail_learn_case(struct talk *t, const cJSON *item);
+void testrail_learn_section(struct talk *t, const cJSON *item);
+void testrail_forget_cases(struct talk *t);
+void testrail_forget_sections(struct talk *t);
+
+enum ask testrail_add_section_ask(struct talk *t, struct request *r);
+enum got testrail_add_section_got(struct talk *t, const struct reply *r);
+enum ask testrail_add_section_look(struct talk *t, struct request *r);
+enum looked testrail_add_section_looked(struct talk *t, const struct reply *r);
+enum ask testrail_add_cases_ask(struct talk *t, struct request *r);
+enum got testrail_add_cases_got(struct talk *t, const struct reply *r);
+enum ask testrail_add_cases_look(struct talk *t, struct request *r);
+enum looked testrail_add_cases_looked(struct talk *t, const struct reply *r);
+
+enum ask testrail_run_ask(struct talk *t, struct request *r);
+enum got testrail_run_got(struct talk *t, const struct reply *r);
+enum ask testrail_add_run_ask(struct talk *t, struct request *r);
+enum got testrail_add_run_got(struct talk *t, const struct reply *r);
+enum ask testrail_add_run_look(struct talk *t, struct request *r);
+enum looked testrail_add_run_looked(struct talk *t, const struct reply *r);
+enum ask testrail_extend_ask(struct talk *t, struct request *r);
+enum got testrail_extend_got(struct talk *t, const struct reply *r);
+enum ask testrail_close_ask(struct talk *t, struct request *r);
+enum got testrail_close_got(struct talk *t, const struct reply *r);
+
+enum ask testrail_results_ask(struct talk *t, struct request *r);
+enum got testrail_results_got(struct talk *t, const struct reply *r);
+enum ask testrail_results_look(struct talk *t, struct request *r);
+enum looked testrail_results_looked(struct talk *t, const struct reply *r);
+
+#endif

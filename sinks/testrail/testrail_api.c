@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * testrail_api.c - how TestRail's API v2 is spoken: paths, both shapes of lists, refusals in words.  Pure
+ * functions.  The whole API path stands behind "index.php?", so every argument is joined with '&'. */
+#include "sinks/testrail/testrail.h"
+
+#include "daemon/base/json.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#define BACKS_MAX 3
+#define TEXT_SHOWN 900
+
+/* ---- requests ---- */
+
+static bool number(const char *id)
+{
+	size_t n = strlen(id);
+
+	return n > 0 && n <= 15 && strspn(id, "0123456789") == n && (id[0] != '0' || n == 1);
+}
+
+static void path(struct request *r, const char *call, const char *id)
+{
+	buf_puts(&r->path, "index.php?/api/v2/");
+	buf_puts(&r->path, call);
+	if (id == NULL)
+		return;
+	buf_putc(&r->path, '/');
+	sink_escape(&r->path, id);
+}
+
+void testrail_get(struct request *r, const char *call, const char *id)
+{
+	r->method = METHOD_GET;
+	r->write = false;
+	path(r, call, id);
+}
+
+void testrail_post(struct request *r, const char *call, const char *id)
+{
+	r->method = METHOD_POST;
+	r->write = true;
+	path(r, call, id);
+}
+
+void testrail_arg(struct request *r, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	buf_printf(&r->path, "&%s=", name);
+	sink_escape(&r->path, value);
+}
+
+void testrail_arg_int(struct request *r, const char *name, int64_t value)
+{
+	buf_printf(&r->path, "&%s=%lld", name, (long long)value);
+}
+
+/* Servers before 6.7 know neither argument and answer everything at once; newer ones begin at 0 with 250
+ * by themselves.  `next` is not followed: some servers leave out index.php or say limit=0 there. */
+void testrail_page_args(struct request *r, int64_t offset)
+{
+	if (offset <= 0)
+		return;
+	testrail_arg_int(r, "limit", TESTRAIL_PAGE);
+	testrail_arg_int(r, "offset", offset);
+}
+
+void testrail_put_id(struct buf *b, const char *key, const char *id)
+{
+	if (key != NULL)
+		json_key(b, key);
+	else
+		json_sep(b);
+	if (number(id))
+		buf_puts(b, id);
+	else
+		json_string(b, id, strlen(id));
+}
+
+/* ---- answers ---- */
+
+bool testrail_page(const struct reply *r, const char *entity, struct testrail_page *out)
+{
+	*out = (struct testrail_page){ .root = sink_json(r) };
+	if (cJSON_IsArray(out->root)) {
+		out->items = out->root;
+		out->last = true;
+	} else {
+		out->items = cJSON_GetObjectItemCaseSensitive(out->root, entity);
+	}
+	if (!cJSON_IsArray(out->items)) {
+		cJSON_Delete(out->root);
+		*out = (struct testrail_page){ 0 };
+		return false;
+	}
+	out->count = cJSON_GetArraySize(out->items);
+	if (out->items == out->root)
+		return true;
+	const cJSON *links = cJSON_GetObjectItemCaseSensitive(out->root, "_links");
+	const cJSON *next = cJSON_GetObjectItemCaseSensitive(links, "next");
+	if (cJSON_IsObject(links))
+		out->last = !cJSON_IsString(next) || next->valuestring[0] == '\0';
+	else
+		out->last = out->count < sink_int(out->root, "limit", TESTRAIL_PAGE);
+	if (out->count == 0)
+		out->last = true;
+	return true;
+}
+
+bool testrail_says(const char *words, const char *const *any)
+{
+	for (size_t i = 0; any[i] != NULL; i++) {
+		if (strcasestr(words, any[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+bool testrail_says_closed(const char *words)
+{
+	static const char *const closed[] = { "completed", "closed", "not active", "inactive", "archived", NULL };
+	static const char *const what[] = { "run", "plan", "operation", NULL };
+
+	return testrail_says(words, closed) && testrail_says(words, what);
+}
+
+bool testrail_says_unknown_call(const struct reply *r, const char *words)
+{
+	static const char *const unknown[] = { "invalid uri", "unknown method", "unknown api", "unsupported method",
+					       NULL };
+
+	return r->status == 404 || testrail_says(words, unknown);
+}
+
+bool testrail_named_case(const char **at, char *id, size_t size)
+{
+	const char *s = *at;
+
+	for (; *s != '\0'; s++) {
+		const char *digits = NULL;
+		bool fresh = s == *at || !isalnum((unsigned char)s[-1]);
+		if (!fresh)
+			continue;
+		if ((*s == 'C' || *s == 'c') && isdigit((unsigned char)s[1])) {
+			digits = s + 1;
+		} else if (strncasecmp(s, "case", 4) == 0) {
+			digits = s + 4;
+			if (strncasecmp(digits, "_id", 3) == 0 || strncasecmp(digits, " id", 3) == 0)
+				digits += 3;
+			digits += strspn(digits, " :#=\"");
+			if (*digits == 'C' || *digits == 'c')
+				digits++;
+		}
+		if (digits == NULL)
+			continue;
+		size_t n = strspn(digits, "0123456789");
+		if (n == 0 || n >= size || isalnum((unsigned char)digits[n]) || digits[n] == '_')
+			continue;
+		memcpy(id, digits, n);
+		id[n] = '\0';
+		*at = digits + n;
+		return true;
+	}
+	*at = s;
+	return false;
+}
+
+enum got testrail_refused(struct talk *t, const struct reply *r, const char *doing, enum got otherwise)
+{
+	static const char *const off[] = { "api is disabled", "api is not enabled", "api access", "enable the api",
+					   "authentication failed", "unsupported http method", NULL };
+	const char *words = sink_words(t->arena, r);
+
+	err_clear(&t->err);
+	err_set(&t->err, -EPROTO, "%s: %.*s (HTTP %d)", doing, TEXT_SHOWN, words, r->status);
+	return testrail_says(words, off) ? GOT_LOCKED : otherwise;
+}
+
+enum got testrail_back(struct talk *t, const char *fmt, ...)
+{
+	int64_t backs = sink_int(t->bookmark, "backs", 0) + 1;
+	va_list ap;
+
+	err_clear(&t->err);
+	va_start(ap, fmt);
+	err_vset(&t->err, -ESTALE, fmt, ap);
+	va_end(ap);
+	if (backs > BACKS_MAX)
+		return GOT_PARK;
+	sink_set_int(t->bookmark, "backs", backs);
+	return GOT_BACK;
+}
+
+/* ---- facts ---- */
+
+cJSON *testrail_object(cJSON *parent, const char *name)
+{
+	cJSON *item = cJSON_GetObjectItemCaseSensitive(parent, name);
+
+	if (cJSON_IsObject(item))
+		return item;
+	cJSON_DeleteItemFromObjectCaseSensitive(parent, name);
+	return cJSON_AddObjectToObject(parent, name);
+}
+
+cJSON *testrail_scratch(struct talk *t)
+{
+	if (t->scratch == NULL)
+		t->scratch = cJSON_CreateObject();
+	return t->scratch;
+}
+
+const char *testrail_fact(const struct talk *t, const char *group, const char *name)
+{
+	return sink_string(cJSON_GetObjectItemCaseSensitive(t->facts, group), name);
+}
+
+bool testrail_wanted(const struct talk *t, const char *group, const char *value)
+{
+	const char *wanted = testrail_fact(t, group, "wanted");
+
+	return wanted != NULL && strcmp(wanted, value != NULL ? value : "") == 0;
+}
+
+const char *testrail_run_id(const struct talk *t)
+{
+	return sink_string(cJSON_GetObjectItemCaseSensitive(t->bookmark, "run"), "id");
+}
+
+void testrail_forget_run(struct talk *t)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "run");
+	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "top");
+	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "closed");
+}
+
+void testrail_arg_window(struct talk *t, struct request *r)
+{
+	int64_t after = (t->sent_ms - TESTRAIL_LOOK_MS) / 1000;
+
+	testrail_arg_int(r, "created_after", after > 0 ? after : 0);
+	testrail_arg(r, "created_by", testrail_fact(t, "login", "id"));
+}

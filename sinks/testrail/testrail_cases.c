@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * testrail_cases.c - the lists of cases and sections, read by pages into the queue's cache.
+ *
+ * Cases: the whole list once, then only what was updated since.  Sections: the whole list again when it is
+ * old, since nothing tells what changed.  The cursor stands in facts, so that a restart in the middle of
+ * 400 pages goes on; a list that was left lying too long begins anew.  Pages overlap by one entity: where
+ * the last one of a page is not the first of the next, somebody deleted meanwhile and what slid over the
+ * edge would be missed, so the list is read again. */
+#include "sinks/testrail/testrail.h"
+
+#include "daemon/base/clock.h"
+
+#include <string.h>
+
+#define FULL_AGAIN_MS	  (INT64_C(7) * 86400000)	/* deleted cases are found out at least so often */
+#define LIST_STALE_MS	  600000	/* a half-read list is not continued after this */
+#define FRESH_MS	  2000		/* side by side, deliveries share one refresh */
+#define SECTIONS_FRESH_MS 60000
+#define SLID_MAX	  3		/* then the list is taken as it is */
+#define OFFSET_MAX	  INT64_C(20000000)
+#define MARGIN_S	  5		/* clocks and seconds; our own clock is trusted less */
+#define OWN_MARGIN_S	  300
+
+struct list_kind {
+	const char *group, *kind, *call, *entity;
+	void (*learn)(struct talk *t, const cJSON *item);
+};
+static const struct list_kind cases = { "cases", "case", "get_cases", "cases", testrail_learn_case };
+static const struct list_kind sections = { "sections", "section", "get_sections", "sections",
+					   testrail_learn_section };
+
+/* ---- what is kept of an entity ---- */
+
+void testrail_learn_case(struct talk *t, const cJSON *item)
+{
+	const struct testrail_conf *c = t->conf;
+	const char *scope = sink_string(t->facts, "scope"), *id = sink_id(t->arena, item, "id");
+	const char *title = sink_string(item, "title"), *alias = sink_string(item, c->field);
+
+	if (id == NULL)
+		return;
+	if (sink_bool(item, "is_deleted")) {
+		learned_gone(&t->learned, "case", scope, id);
+		return;
+	}
+	learned_remote(&t->learned, "case", scope, id, sink_id(t->arena, item, "section_id"),
+		       title != NULL ? testrail_plain(t->arena, title) : "",
+		       alias != NULL ? testrail_plain(t->arena, alias) : NULL, NULL);
+}
+
+void testrail_learn_section(struct talk *t, const cJSON *item)
+{
+	const char *scope = sink_string(t->facts, "scope"), *id = sink_id(t->arena, item, "id");
+	const char *name = sink_string(item, "name"), *parent = sink_id(t->arena, item, "parent_id");
+
+	if (id != NULL)
+		learned_remote(&t->learned, "section", scope, id, parent != NULL ? parent : "",
+			       name != NULL ? testrail_plain(t->arena, name) : "", NULL, NULL);
+}
+
+void testrail_forget_cases(struct talk *t)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "cases");
+}
+
+void testrail_forget_sections(struct talk *t)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "sections");
+}
+
+/* ---- reading ---- */
+
+static bool reading(const cJSON *l)
+{
+	return cJSON_GetObjectItemCaseSensitive(l, "offset") != NULL;
+}
+
+static void stop_reading(cJSON *l)
+{
+	static const char *const cursor[] = { "offset", "last", "began", "began_s", "tries", "delta" };
+
+	for (size_t i = 0; i < sizeof(cursor) / sizeof(cursor[0]); i++)
+		cJSON_DeleteItemFromObjectCaseSensitive(l, cursor[i]);
+}
+
+static void start_reading(cJSON *l, int64_t now_ms, bool delta)
+{
+	int64_t tries = sink_int(l, "tries", 0);
+
+	stop_reading(l);
+	sink_set_int(l, "offset", 0);
+	sink_set_int(l, "began", now_ms);
+	sink_set_int(l, "tries", tries);
+	sink_set_int(l, "delta", delta);
+}
+
+/* Of the suite that is meant now; what is known of another one is forgotten here, not in the queue. */
+static cJSON *state(struct talk *t, const struct list_kind *k)
+{
+	const char *scope = sink_string(t->facts, "scope");
+	cJSON *l = testrail_object(t->facts, k->group);
+	const char *of = sink_string(l, "scope");
+
+	if (of == NULL || strcmp(of, scope) != 0) {
+		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, k->group);
+		l = testrail_object(t->facts, k->group);
+		sink_set_string(l, "scope", scope);
+	}
+	int64_t began = sink_int(l, "began", 0);
+	if (reading(l) && (t->now_ms < began || t->now_ms - began > LIST_STALE_MS))
+		stop_reading(l);
+	return l;
+}
+
+static bool within(int64_t since_ms, int64_t now_ms, int64_t ms)
+{
+	return since_ms > 0 && since_ms <= now_ms && now_ms - since_ms < ms;
+}
+
+static void list_args(struct talk *t, struct request *r, const struct list_kind *k)
+{
+	testrail_get(r, k->call, testrail_fact(t, "project", "id"));
+	testrail_arg(r, "suite_id", testrail_fact(t, "suite", "id"));
+}
+
+enum ask testrail_cases_ask(struct talk *t, struct request *r)
+{
+	cJSON *l = state(t, &cases);
+
+	if (!reading(l)) {
+		if (within(sink_int(l, "at", 0), t->now_ms, FRESH_MS))
+			return ASK_SKIP;
+		bool full = sink_int(l, "since", 0) <= 0 || !within(sink_int(l, "full_at", 0), t->now_ms, FULL_AGAIN_MS);
+		start_reading(l, t->now_ms, !full);
+	}
+	list_args(t, r, &cases);
+	if (sink_bool(l, "delta"))
+		testrail_arg_int(r, "updated_after", sink_int(l, "since", 0));
+	testrail_page_args(r, sink_int(l, "offset", 0));
+	return ASK_SEND;
+}
+
+enum ask testrail_sections_ask(struct talk *t, struct request *r)
+{
+	const struct testrail_conf *c = t->conf;
+
+	if (!c->create.cases)
+		return ASK_SKIP;
+	cJSON *l = state(t, &sections);
+	if (!reading(l)) {
+		if (within(sink_int(l, "at", 0), t->now_ms, SECTIONS_FRESH_MS))
+			return ASK_SKIP;
+		start_reading(l, t->now_ms, false);
+	}
+	list_args(t, r, &sections);
+	testrail_page_args(r, sink_int(l, "offset", 0));
+	return ASK_SEND;
+}
+
+/* Whether the page joins the one before: it begins with the entity that ended that one. */
+static bool joins(struct talk *t, const cJSON *l, const struct testrail_page *page)
+{
+	const char *last = sink_string(l, "last");
+	const char *first = page->count > 0 ? sink_id(t->arena, page->items->child, "id") : NULL;
+
+	return last == NULL || (first != NULL && strcmp(first, last) == 0);
+}
+
+static const cJSON *tail(const cJSON *items)
+{
+	return items->child != NULL ? items->child->prev : NULL;	/* cJSON keeps the last one there */
+}
+
+static void done(struct talk *t, cJSON *l, const struct list_kind *k)
+{
+	bool delta = sink_bool(l, "delta");
+	int64_t began = sink_int(l, "began", 0), since = sink_int(l, "began_s", 0);
+
+	if (!delta) {
+		learned_list_end(&t->learned, k->kind, sink_string(l, "scope"));
+		sink_set_int(l, "full_at", began);
+	}
+	sink_set_int(l, "at", began);
+	sink_set_int(l, "since", since);
+	stop_reading(l);
+}
+
+static enum got read_page(struct talk *t, const struct reply *r, const struct list_kind *k)
+{
+	cJSON *l = testrail_object(t->facts, k->group);
+	struct testrail_page page;
+
+	if (!testrail_page(r, k->entity, &page))
+		return GOT_UNKNOWN;
+	int64_t offset = sink_int(l, "offset", 0), tries = sink_int(l, "tries", 0);
+	if (offset == 0) {
+		bool known = r->server_ms != TIME_UNKNOWN;
+		int64_t s = (known ? r->server_ms : sink_int(l, "began", 0)) / 1000;
+		sink_set_int(l, "began_s", s - (known ? MARGIN_S : OWN_MARGIN_S));
+		if (!sink_bool(l, "delta"))
+			learned_list_begin(&t->learned, k->kind, sink_string(l, "scope"));
+	} else if (!joins(t, l, &page) && tries < SLID_MAX) {
+		cJSON_Delete(page.root);
+		sink_set_int(l, "tries", tries + 1);
+		start_reading(l, sink_int(l, "began", 0), sink_bool(l, "delta"));
+		return GOT_MORE;
+	}
+	const cJSON *item;
+	cJSON_ArrayForEach(item, page.items)
+		k->learn(t, item);
+	const cJSON *last = tail(page.items);
+	const char *id = last != NULL ? sink_id(t->arena, last, "id") : NULL;
+	const char *before = sink_string(l, "last");
+	/* A page that brings nothing new ends the list, whatever the server says of further ones. */
+	bool stuck = id == NULL || (before != NULL && strcmp(before, id) == 0) || offset > OFFSET_MAX;
+	if (page.last || stuck)
+		done(t, l, k);
+	else {
+		sink_set_int(l, "offset", offset + page.count - 1);
+		sink_set_string(l, "last", id);
+	}
+	bool more = reading(l);
+	cJSON_Delete(page.root);
+	return more ? GOT_MORE : GOT_NEXT;
+}
+
+/* The suite or the project is gone, or its mode has changed: asked for anew, by name. */
+static enum got refused(struct talk *t, const struct reply *r, const char *what)
+{
+	enum got got = testrail_refused(t, r, what, GOT_PARK);
+
+	if (got == GOT_LOCKED || (r->status != 400 && r->status != 404))
+		return got;
+	cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "suite");
+	cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "project");
+	testrail_forget_cases(t);
+	testrail_forget_sections(t);
+	return testrail_back(t, "%s", arena_strdup(t->arena, t->err.text));
+}
+
+enum got testrail_cases_got(struct talk *t, const struct reply *r)
+{
+	return testrail_ok(r) ? read_page(t, r, &cases) : refused(t, r, "list of cases");
+}
+
+enum got testrail_sections_got(struct talk *t, const struct reply *r)
+{
+	return testrail_ok(r) ? read_page(t, r, &sections) : refused(t, r, "list of sections");
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * testrail_create.c - sections and cases that are missing: made, and found again where an answer was lost.
+ *
+ * Neither call may be repeated blindly: duplicate names are allowed over there. */
+#include "sinks/testrail/testrail.h"
+
+#include "daemon/base/json.h"
+#include "daemon/base/utf8.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool equal(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* A name as it was sent against one as it came back. */
+static bool same_name(struct talk *t, const char *sent, const char *back)
+{
+	if (sent == NULL || back == NULL)
+		return false;
+	return equal(testrail_line(t->arena, sent), testrail_line(t->arena, back)) ||
+	       equal(testrail_line(t->arena, sent), testrail_line(t->arena, testrail_plain(t->arena, back)));
+}
+
+static enum ask too_long(struct talk *t, const char *what)
+{
+	err_set(&t->err, -E2BIG, "%s: the request is too large", what);
+	return ASK_PARK;
+}
+
+/* The section is not there any more: what is known of sections is forgotten and read again. */
+static enum got section_gone(struct talk *t, const char *id)
+{
+	const char *why = arena_strdup(t->arena, t->err.text);
+
+	if (id != NULL)
+		learned_gone(&t->learned, "section", sink_string(t->facts, "scope"), id);
+	testrail_forget_sections(t);
+	return testrail_back(t, "%s", why != NULL ? why : "a section is gone");
+}
+
+static bool says_section(const struct talk *t)
+{
+	static const char *const section[] = { "section", "parent_id", "suite_id", NULL };
+
+	return testrail_says(t->err.text, section);
+}
+
+/* ---- sections ---- */
+
+enum ask testrail_add_section_ask(struct talk *t, struct request *r)
+{
+	const struct testrail_conf *c = t->conf;
+	const struct row *row = &t->rows->row[0];
+	const char *name = testrail_line(t->arena, row->name), *suite = testrail_fact(t, "suite", "id");
+
+	if (!c->create.sections) {
+		err_set(&t->err, -ENOENT, "the section \"%.200s\" does not exist and create.sections is false",
+			name != NULL ? name : "");
+		return ASK_PARK;
+	}
+	testrail_post(r, "add_section", testrail_fact(t, "project", "id"));
+	buf_putc(&r->body, '{');
+	json_field(&r->body, "name", name != NULL && *name != '\0' ? name : "(no name)");
+	if (suite != NULL)
+		testrail_put_id(&r->body, "suite_id", suite);
+	if (row->remote_id != NULL && row->remote_id[0] != '\0')
+		testrail_put_id(&r->body, "parent_id", row->remote_id);
+	buf_putc(&r->body, '}');
+	return buf_error(&r->body) == 0 ? ASK_SEND : too_long(t, "add_section");
+}
+
+enum got testrail_add_section_got(struct talk *t, const struct reply *r)
+{
+	const struct row *row = &t->rows->row[0];
+
+	if (!testrail_ok(r)) {
+		enum got got = testrail_refused(t, r, "add_section", r->status == 403 ? GOT_PARK : GOT_REFUSED);
+		if (got == GOT_REFUSED && says_section(t))
+			return section_gone(t, row->remote_id);
+		return got;
+	}
+	cJSON *root = sink_json(r);
+	const char *id = sink_id(t->arena, root, "id");
+	cJSON_Delete(root);
+	if (id == NULL)
+		return GOT_UNKNOWN;
+	learned_place(&t->learned, row->id, id);
+	learned_remote(&t->learned, "section", sink_string(t->facts, "scope"), id,
+		       row->remote_id != NULL ? row->remote_id : "", row->name, NULL, NULL);
+	return GOT_MORE;
+}
+
+enum ask testrail_add_section_look(struct talk *t, struct request *r)
+{
+	testrail_get(r, "get_sections", testrail_fact(t, "project", "id"));
+	testrail_arg(r, "suite_id", testrail_fact(t, "suite", "id"));
+	testrail_page_args(r, sink_int(testrail_scratch(t), "offset", 0));
+	return ASK_SEND;
+}
+
+/* A look-up that is refused because what it asks by is gone has found nothing; the list is read anew. */
+static enum looked look_refused(struct talk *t, const struct reply *r, const char *what)
+{
+	testrail_refused(t, r, what, GOT_PARK);
+	if (r->status != 400 && r->status != 404)
+		return LOOKED_UNSURE;
+	testrail_forget_sections(t);
+	return LOOKED_NONE;
+}
+
+enum looked testrail_add_section_looked(struct talk *t, const struct reply *r)
+{
+	cJSON *scratch = testrail_scratch(t);
+	struct testrail_page page;
+	const cJSON *item;
+
+	if (!testrail_ok(r))
+		return look_refused(t, r, "look-up of a section");
+	if (!testrail_page(r, "sections", &page))
+		return LOOKED_UNSURE;
+	const struct row *row = &t->rows->row[0];
+	cJSON_ArrayForEach(item, page.items) {
+		const char *id = sink_id(t->arena, item, "id"), *parent = sink_id(t->arena, item, "parent_id");
+		bool root = row->remote_id == NULL || row->remote_id[0] == '\0';
+		if (id == NULL || (root ? parent != NULL : !equal(parent, row->remote_id)) ||
+		    !same_name(t, row->name, sink_string(item, "name")))
+			continue;
+		learned_place(&t->learned, row->id, id);
+		learned_remote(&t->learned, "section", sink_string(t->facts, "scope"), id,
+			       root ? "" : row->remote_id, row->name, NULL, NULL);
+		cJSON_Delete(page.root);
+		return LOOKED_ALL;
+	}
+	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
+	bool last = page.last;
+	cJSON_Delete(page.root);
+	return last ? LOOKED_NONE : LOOKED_MORE;
+}
+
+/* ---- cases ---- */
+
+/* What a row becomes over there. */
+struct made {
+	const char *title, *key;	/* key NULL: the project has no field for it */
+};
+
+static struct made made_of(struct talk *t, const struct row *row)
+{
+	const struct testrail_conf *c = t->conf;
+	const struct row_test *test = &row->tests[0];
+	const struct result *r = test->results[test->result_count - 1];
+	const char *name = r->name != NULL && *r->name != '\0' ? r->name : r->id;
+	bool missing = sink_bool(cJSON_GetObjectItemCaseSensitive(t->facts, "field"), "missing");
+	struct made m = { .title = testrail_line(t->arena, name != NULL ? name : "") };
+
+	if (m.title == NULL || *m.title == '\0')
+		m.title = "(no name)";
+	/* As the queue compares it, so that the next run finds the case. */
+	if (testrail_matches(c, MATCH_AUTOMATION) && !missing && r->id != NULL)
+		m.key = utf8_key(t->arena, r->id, strlen(r->id), MATCH_KEY_MAX);
+	return m;
+}
+
+static bool one_by_one(const struct talk *t)
+{
+	return sink_bool(cJSON_GetObjectItemCaseSensitive(t->facts, "old"), "add_cases");
+}
+
+static size_t in_request(const struct talk *t)
+{
+	if (one_by_one(t))
+		return 1;
+	return t->rows->count < t->batch || t->batch == 0 ? t->rows->count : t->batch;
+}
+
+static void put_case(struct buf *b, const struct testrail_conf *c, const struct made *m)
+{
+	json_sep(b);
+	buf_putc(b, '{');
+	json_field(b, "title", m->title);
+	json_field(b, c->field, m->key);
+	buf_putc(b, '}');
+}
+
+enum ask testrail_add_cases_ask(struct talk *t, struct request *r)
+{
+	const struct testrail_conf *c = t->conf;
+	const char *place = t->rows->row[0].remote_id;
+	bool single = one_by_one(t);
+
+	if (place == NULL || *place == '\0') {
+		err_set(&t->err, -EINVAL, "add_cases: the cases have no section to stand in");
+		return ASK_PARK;
+	}
+	testrail_post(r, single ? "add_case" : "add_cases", place);
+	if (!single)
+		buf_puts(&r->body, "{\"cases\":[");
+	for (size_t i = 0; i < in_request(t); i++) {
+		struct made m = made_of(t, &t->rows->row[i]);
+		put_case(&r->body, c, &m);
+	}
+	if (!single)
+		buf_puts(&r->body, "]}");
+	return buf_error(&r->body) == 0 ? ASK_SEND : too_long(t, "add_cases");
+}
+
+static bool is_made(struct talk *t, const cJSON *item, const struct made *m)
+{
+	const struct testrail_conf *c = t->conf;
+	const char *alias = sink_string(item, c->field);
+
+	if (m->key != NULL && alias != NULL)
+		return equal(alias, m->key) || equal(testrail_plain(t->arena, alias), m->key) ||
+		       same_name(t, m->key, alias);
+	return same_name(t, m->title, sink_string(item, "title"));
+}
+
+static void bind(struct talk *t, size_t i, const char *id)
+{
+	const struct row *row = &t->rows->row[i];
+	struct made m = made_of(t, row);
+
+	learned_case(&t->learned, row->id, id);
+	learned_remote(&t->learned, "case", sink_string(t->facts, "scope"), id, row->remote_id, m.title, m.key, NULL);
+}
+
+/* Pairs answers with what was asked for: by what they hold, and only then, where as many came as were
+ * asked for, by position (a server may have changed the text).  Returns how many were bound. */
+static size_t bind_answers(struct talk *t, const cJSON *items, size_t n)
+{
+	size_t count = (size_t)cJSON_GetArraySize(items), bound = 0, i = 0;
+	bool *taken = arena_calloc(t->arena, n + 1, sizeof(*taken));
+	const cJSON **rest = arena_calloc(t->arena, count + 1, sizeof(*rest));
+	size_t rest_count = 0;
+	const cJSON *item;
+
+	if (taken == NULL || rest == NULL)
+		return 0;
+	cJSON_ArrayForEach(item, items) {
+		const char *id = sink_id(t->arena, item, "id");
+		size_t found = n;
+		/* Mostly the one at the same place; else any. */
+		for (size_t k = 0; k < n && found == n && id != NULL; k++) {
+			size_t at = (i + k) % n;
+			struct made m = taken[at] ? (struct made){ 0 } : made_of(t, &t->rows->row[at]);
+			if (!taken[at] && is_made(t, item, &m))
+				found = at;
+		}
+		if (found < n) {
+			taken[found] = true;
+			bind(t, found, id);
+			bound++;
+		} else if (id != NULL) {
+			rest[rest_count++] = item;
+		}
+		i++;
+	}
+	if (count != n)
+		return bound;
+	for (size_t k = 0, next = 0; k < n && next < rest_count; k++) {
+		if (taken[k])
+			continue;
+		bind(t, k, sink_id(t->arena, rest[next++], "id"));
+		bound++;
+	}
+	return bound;
+}
+
+static enum got add_cases_refused(struct talk *t, const struct reply *r)
+{
+	cJSON *old = testrail_object(t->facts, "old");
+	bool single = sink_bool(old, "add_cases");
+	enum got got = testrail_refused(t, r, single ? "add_case" : "add_cases",
+					r->status == 403 ? GOT_PARK : GOT_REFUSED);
+
+	if (got != GOT_REFUSED)
+		return got;
+	if (testrail_says_unknown_call(r, t->err.text)) {
+		/* Servers before 7.5 know add_case only.  Where they do not know that either, it was not the
+		 * call that is missing but the section. */
+		sink_set_int(old, "add_cases", !single);
+		if (!single) {
+			err_clear(&t->err);
+			return GOT_MORE;
+		}
+		return section_gone(t, t->rows->row[0].remote_id);
+	}
+	return says_section(t) ? section_gone(t, t->rows->row[0].remote_id) : got;
+}
+
+enum got testrail_add_cases_got(struct talk *t, const struct reply *r)
+{
+	if (!testrail_ok(r))
+		return add_cases_refused(t, r);
+	cJSON *root = sink_json(r);
+	const cJSON *items = cJSON_IsArray(root) ? root : cJSON_GetObjectItemCaseSensitive(root, "cases");
+	size_t bound = 0;
+	if (cJSON_IsArray(items)) {
+		bound = bind_answers(t, items, in_request(t));
+	} else if (cJSON_IsObject(root)) {
+		const char *id = one_by_one(t) ? sink_id(t->arena, root, "id") : NULL;
+		if (id != NULL) {
+			bind(t, 0, id);
+			bound = 1;
+		}
+	}
+	cJSON_Delete(root);
+	return bound > 0 ? GOT_MORE : GOT_UNKNOWN;
+}
+
+enum ask testrail_add_cases_look(struct talk *t, struct request *r)
+{
+	testrail_get(r, "get_cases", testrail_fact(t, "project", "id"));
+	testrail_arg(r, "suite_id", testrail_fact(t, "suite", "id"));
+	testrail_arg(r, "section_id", t->rows->row[0].remote_id);
+	testrail_arg_window(t, r);
+	testrail_page_args(r, sink_int(testrail_scratch(t), "offset", 0));
+	return ASK_SEND;
+}
+
+static bool was_sent(struct talk *t, const cJSON *sent, const struct made *m)
+{
+	const struct testrail_conf *c = t->conf;
+	const cJSON *item, *all = cJSON_GetObjectItemCaseSensitive(sent, "cases");
+
+	if (!cJSON_IsArray(all))
+		return equal(sink_string(sent, "title"), m->title) &&
+		       (m->key == NULL || equal(sink_string(sent, c->field), m->key));
+	cJSON_ArrayForEach(item, all) {
+		if (equal(sink_string(item, "title"), m->title) &&
+		    (m->key == NULL || equal(sink_string(item, c->field), m->key)))
+			return true;
+	}
+	return false;
+}
+
+/* Notes in scratch which case each row has become: "found": {"ROW": "ID"}. */
+static void note_found(struct talk *t, cJSON *found, const cJSON *items)
+{
+	const cJSON *item, *one;
+
+	cJSON_ArrayForEach(item, items) {
+		const char *id = sink_id(t->arena, item, "id");
+		bool known = id == NULL;
+		cJSON_ArrayForEach(one, found)
+			known = known || equal(one->valuestring, id);
+		for (size_t i = 0; i < t->rows->count && !known; i++) {
+			char at[24];
+			struct made m;
+			snprintf(at, sizeof(at), "%zu", i);
+			if (sink_string(found, at) != NULL)
+				continue;
+			m = made_of(t, &t->rows->row[i]);
+			known = is_made(t, item, &m);
+			if (known)
+				sink_set_string(found, at, id);
+		}
+	}
+}
+
+enum looked testrail_add_cases_looked(struct talk *t, const struct reply *r)
+{
+	cJSON *scratch = testrail_scratch(t), *found = testrail_object(scratch, "found");
+	struct testrail_page page;
+	size_t sent_count = 0, found_count = 0;
+
+	if (!testrail_ok(r))
+		return look_refused(t, r, "look-up of new cases");
+	if (!testrail_page(r, "cases", &page))
+		return LOOKED_UNSURE;
+	note_found(t, found, page.items);
+	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
+	bool last = page.last;
+	cJSON_Delete(page.root);
+	if (!last)
+		return LOOKED_MORE;
+	cJSON *sent = cJSON_Parse(t->sent != NULL ? t->sent : "");
+	for (size_t i = 0; i < t->rows->count; i++) {
+		char at[24];
+		struct made m = made_of(t, &t->rows->row[i]);
+		snprintf(at, sizeof(at), "%zu", i);
+		const char *id = sink_string(found, at);
+		if (!was_sent(t, sent, &m) && id == NULL)
+			continue;
+		sent_count++;
+		if (id == NULL)
+			continue;
+		found_count++;
+		bind(t, i, id);
+	}
+	cJSON_Delete(sent);
+	if (found_count == 0)
+		return LOOKED_NONE;
+	return found_count == sent_count ? LOOKED_ALL : LOOKED_SOME;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * testrail_keys.c - the keys of a `type: testrail` sink, and what no single key can check. */
+#include "sinks/testrail/testrail.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define AT(member) offsetof(struct testrail_conf, member)
+
+/* In the order of enum match_by, without MATCH_NONE. */
+static const char *const match_words[] = { "ref", "automation", "title", NULL };
+static const char *const unmatched_words[] = { "park", "ignore", NULL };
+static const char *const several_words[] = { "worst", "each", "last", NULL };
+
+static const struct config_key run_keys[] = {
+	{ "name", CONFIG_TEMPLATE, AT(run.name), .def = "{run.name}" },
+	{ "description", CONFIG_TEMPLATE, .offset = AT(run.description) },
+	{ "id", CONFIG_INT, AT(run.id), .min = 1, .max = INT64_C(9007199254740991) },
+	{ "close", CONFIG_BOOL, AT(run.close), .def = "true" },
+	{ 0 },
+};
+
+static const struct config_key create_keys[] = {
+	{ "cases", CONFIG_BOOL, AT(create.cases), .def = "false" },
+	{ "sections", CONFIG_BOOL, AT(create.sections), .def = "true" },
+	{ "section", CONFIG_TEMPLATE, AT(create.section), .def = "{suite}" },
+	{ 0 },
+};
+
+static const struct config_key status_keys[] = {
+	{ "passed", CONFIG_STRING, AT(statuses[VERDICT_PASSED]), .def = "passed" },
+	{ "failed", CONFIG_STRING, AT(statuses[VERDICT_FAILED]), .def = "failed" },
+	{ "error", CONFIG_STRING, AT(statuses[VERDICT_ERROR]), .def = "failed" },
+	{ "skipped", CONFIG_STRING, AT(statuses[VERDICT_SKIPPED]), .def = "retest" },
+	{ "flaky", CONFIG_STRING, AT(statuses[VERDICT_FLAKY]), .def = "passed" },
+	{ "known_failure", CONFIG_STRING, AT(statuses[VERDICT_KNOWN_FAILURE]), .def = "retest" },
+	{ 0 },
+};
+
+static const struct config_key result_keys[] = {
+	{ "comment", CONFIG_TEMPLATE, .offset = AT(result.comment) },
+	{ "version", CONFIG_TEMPLATE, .offset = AT(result.version) },
+	{ 0 },
+};
+
+const struct config_key testrail_keys[] = {
+	{ "url", CONFIG_URL, AT(url), .required = true },
+	{ "user", CONFIG_STRING, AT(user), .required = true },
+	{ "key", CONFIG_SECRET, AT(key), .required = true },
+	{ "project", CONFIG_STRING, AT(project), .required = true },
+	{ "suite", CONFIG_STRING, .offset = AT(suite) },
+	{ "run", CONFIG_STRUCT, 0, .keys = run_keys },
+	{ "match", CONFIG_ENUMS, AT(match), .def = "[ref, automation]", .words = match_words },
+	{ "automation_field", CONFIG_STRING, AT(automation_field), .def = "automation_id" },
+	{ "create", CONFIG_STRUCT, 0, .keys = create_keys },
+	{ "unmatched", CONFIG_ENUM, AT(unmatched), .def = "park", .words = unmatched_words },
+	{ "several", CONFIG_ENUM, AT(several), .def = "worst", .words = several_words },
+	{ "statuses", CONFIG_STRUCT, 0, .keys = status_keys },
+	{ "result", CONFIG_STRUCT, 0, .keys = result_keys },
+	{ "batch", CONFIG_INT, AT(batch), .min = 1, .max = 1000, .def = "250" },
+	SINK_COMMON_KEYS(struct testrail_conf, common, "180/min"),
+	{ 0 },
+};
+
+bool testrail_matches(const struct testrail_conf *c, enum match_by by)
+{
+	for (size_t i = 0; i < c->match.count; i++) {
+		if (c->match.item[i] + 1 == (int)by)
+			return true;
+	}
+	return false;
+}
+
+/* The API calls a field of the user's "custom_" and its name. */
+static int check_field(struct testrail_conf *c, struct err *err)
+{
+	const char *name = c->automation_field;
+
+	if (strncmp(name, "custom_", 7) == 0)
+		name += 7;
+	if (*name == '\0' || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name))
+		return err_set(err, -EINVAL, "automation_field \"%s\" is no system name of a field: lower case "
+			       "letters, digits and _", c->automation_field);
+	int n = snprintf(c->field, sizeof(c->field), "custom_%s", name);
+	if (n < 0 || (size_t)n >= sizeof(c->field))
+		return err_set(err, -EINVAL, "automation_field is longer than %zu characters", sizeof(c->field) - 8);
+	return 0;
+}
+
+static int check_statuses(const struct testrail_conf *c, struct err *err)
+{
+	for (int v = 0; v < VERDICT_COUNT; v++) {
+		const char *s = c->statuses[v];
+		if (s == NULL || *s == '\0')
+			return err_set(err, -EINVAL, "statuses.%s is empty (a status's name, its id, or none)",
+				       verdict_name((enum verdict)v));
+		if (strcasecmp(s, "untested") == 0 || strcmp(s, "3") == 0)
+			return err_set(err, -EINVAL, "statuses.%s: TestRail takes no result with the status "
+				       "\"untested\" (\"none\" sends nothing)", verdict_name((enum verdict)v));
+	}
+	return 0;
+}
+
+int testrail_check(void *conf, struct err *err)
+{
+	struct testrail_conf *c = conf;
+	int rc = config_url_check(c->url, c->common.plain, err);
+
+	if (rc == 0)
+		rc = check_field(c, err);
+	if (rc == 0)
+		rc = check_statuses(c, err);
+	if (rc == 0 && c->match.count == 0)
+		rc = err_set(err, -EINVAL, "match is empty: no result could ever find its case");
+	if (rc == 0 && c->create.cases && !testrail_matches(c, MATCH_AUTOMATION) &&
+	    !testrail_matches(c, MATCH_TITLE))
+		rc = err_set(err, -EINVAL, "create.cases needs automation or title in match: without them no "
+			     "later run would find the cases that were made");
+	return rc;
+}

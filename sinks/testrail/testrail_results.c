@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * testrail_results.c - results in batches: add_results_for_cases, and what became of a batch whose answer
+ * was lost.
+ *
+ * A batch is all or nothing over there: one bad entry refuses it, so a refusal that names its case costs
+ * that case only.  Answers come in the order of the request. */
+#include "sinks/testrail/testrail.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/json.h"
+#include "daemon/base/utf8.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BODY_ENOUGH (1u << 20)	/* no further row is begun behind this */
+
+/* ---- what is posted for a row ---- */
+
+static int64_t status_of(const struct talk *t, enum verdict v)
+{
+	const cJSON *ids = cJSON_GetObjectItemCaseSensitive(
+		cJSON_GetObjectItemCaseSensitive(t->facts, "statuses"), "ids");
+	const cJSON *id = cJSON_GetArrayItem(ids, (int)v);
+
+	return cJSON_IsNumber(id) ? (int64_t)id->valuedouble : -1;
+}
+
+static size_t folded_count(const struct talk *t, const struct row *row)
+{
+	const struct testrail_conf *c = t->conf;
+
+	return c->several == SEVERAL_EACH ? row->test_count : 1;
+}
+
+static struct folded folded_at(const struct talk *t, const struct row *row, size_t i)
+{
+	const struct testrail_conf *c = t->conf;
+
+	if (c->several == SEVERAL_EACH)
+		return fold_test(&row->tests[i], t->arena);
+	return fold_row(row, (enum several)c->several, t->arena);
+}
+
+/* Entries that a row has in a request; none where all its verdicts are configured so. */
+static size_t entry_count(const struct talk *t, const struct row *row)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < folded_count(t, row); i++)
+		n += status_of(t, folded_at(t, row, i).verdict) >= 0;
+	return n;
+}
+
+static bool put_comment(struct talk *t, struct buf *body, const struct folded *f, const struct vars *vars)
+{
+	const struct testrail_conf *c = t->conf;
+	struct buf text = BUF_LIMIT(TESTRAIL_COMMENT_MAX + (64u << 10));
+	char iso[CLOCK_ISO_SIZE];
+	bool good = true;
+
+	if (c->result.comment != NULL)
+		good = testrail_expand(t, c->result.comment, vars, "result.comment", &text);
+	if (text.len > TESTRAIL_COMMENT_MAX / 2) {
+		text.len = utf8_cut(text.data, text.len, TESTRAIL_COMMENT_MAX / 2);
+		text.data[text.len] = '\0';
+	}
+	/* TestRail stamps results with the time of their arrival. */
+	if (t->run->backfill && f->result->started_ms != TIME_UNKNOWN &&
+	    clock_iso(f->result->started_ms, iso)[0] != '\0')
+		buf_printf(&text, "%sTested at %s", text.len > 0 ? "\n" : "", iso);
+	size_t before = text.len;
+	if (before > 0)
+		buf_puts(&text, "\n\n");
+	size_t start = text.len;
+	fold_comment(&text, f, TESTRAIL_COMMENT_MAX - start);
+	if (text.len == start && text.data != NULL) {
+		text.len = before;
+		text.data[before] = '\0';
+	}
+	if (good && text.len > 0)
+		json_field_n(body, "comment", text.data, text.len);
+	buf_done(&text);
+	return good;
+}
+
+static bool put_version(struct talk *t, struct buf *body, const struct vars *vars)
+{
+	const struct testrail_conf *c = t->conf;
+	struct buf text = BUF_LIMIT(64u << 10);
+
+	if (c->result.version == NULL)
+		return true;
+	bool good = testrail_expand(t, c->result.version, vars, "result.version", &text);
+	if (good && text.len > 0)
+		json_field_n(body, "version", text.data, utf8_cut(text.data, text.len, TESTRAIL_NAME_MAX));
+	buf_done(&text);
+	return good;
+}
+
+static bool put_entry(struct talk *t, struct buf *b, const struct row *row, const struct folded *f, int64_t status)
+{
+	struct testrail_vars own;
+	const struct vars *vars = testrail_vars(&own, f->result, t->run->vars, t->arena);
+	char span[64];
+
+	json_sep(b);
+	buf_putc(b, '{');
+	testrail_put_id(b, "case_id", row->remote_id);
+	json_field_int(b, "status_id", status);
+	bool good = put_comment(t, b, f, vars) && put_version(t, b, vars);
+	json_field(b, "elapsed", testrail_elapsed(span, sizeof(span), f->duration_ms));
+	buf_putc(b, '}');
+	return good;
+}
+
+/* ---- the batch ---- */
+
+static void learn_ignored(struct talk *t, const struct row *row)
+{
+	struct folded f = folded_at(t, row, 0);
+
+	learned_ignored(&t->learned, row->id,
+			arena_printf(t->arena, "statuses.%s is none", verdict_name(f.verdict)));
+}
+
+enum ask testrail_results_ask(struct talk *t, struct request *r)
+{
+	size_t rows = 0, entries = 0;
+
+	if (testrail_run_id(t) == NULL)
+		return ASK_SKIP;
+	testrail_post(r, "add_results_for_cases", testrail_run_id(t));
+	buf_puts(&r->body, "{\"results\":[");
+	for (; rows < t->rows->count && (t->batch == 0 || rows < t->batch); rows++) {
+		const struct row *row = &t->rows->row[rows];
+		if (entries > 0 && r->body.len > BODY_ENOUGH)
+			break;
+		for (size_t i = 0; i < folded_count(t, row); i++) {
+			struct folded f = folded_at(t, row, i);
+			int64_t status = status_of(t, f.verdict);
+			if (status < 0)
+				continue;
+			if (!put_entry(t, &r->body, row, &f, status))
+				return ASK_PARK;
+			entries++;
+		}
+	}
+	buf_puts(&r->body, "]}");
+	if (entries == 0) {
+		/* An empty batch is refused over there. */
+		for (size_t i = 0; i < rows; i++)
+			learn_ignored(t, &t->rows->row[i]);
+		return ASK_LEARN;
+	}
+	sink_set_int(testrail_scratch(t), "rows", (int64_t)rows);
+	if (buf_error(&r->body) == 0)
+		return ASK_SEND;
+	err_set(&t->err, -E2BIG, "add_results_for_cases: the request is too large");
+	return ASK_PARK;
+}
+
+static size_t rows_sent(struct talk *t)
+{
+	int64_t rows = sink_int(testrail_scratch(t), "rows", (int64_t)t->rows->count);
+
+	return rows >= 0 && (size_t)rows < t->rows->count ? (size_t)rows : t->rows->count;
+}
+
+static void seen(struct talk *t, const char *id)
+{
+	long long n = id != NULL ? strtoll(id, NULL, 10) : 0;
+
+	if (n > sink_int(t->bookmark, "top", 0) && n < INT64_C(9007199254740991))
+		sink_set_int(t->bookmark, "top", n);
+}
+
+/* The answer at the row's place, or where newer servers name the case and it is another one, the first
+ * answer to that case.  Only the id depends on it: that the batch was applied is known. */
+static const cJSON *answer_to(struct talk *t, const cJSON *items, const cJSON *at, const char *case_id)
+{
+	const char *named = at != NULL ? sink_id(t->arena, at, "case_id") : NULL;
+	const cJSON *item;
+
+	if (at == NULL || named == NULL || strcmp(named, case_id) == 0)
+		return at;
+	cJSON_ArrayForEach(item, items) {
+		named = sink_id(t->arena, item, "case_id");
+		if (named != NULL && strcmp(named, case_id) == 0)
+			return item;
+	}
+	return NULL;
+}
+
+static enum got applied(struct talk *t, const cJSON *items)
+{
+	size_t rows = rows_sent(t), entries = 0;
+
+	for (size_t i = 0; i < rows; i++)
+		entries += entry_count(t, &t->rows->row[i]);
+	if (entries != (size_t)cJSON_GetArraySize(items))
+		return GOT_UNKNOWN;
+	const cJSON *at = items->child;
+	for (size_t i = 0; i < rows; i++) {
+		const struct row *row = &t->rows->row[i];
+		size_t n = entry_count(t, row);
+		if (n == 0) {
+			learn_ignored(t, row);
+			continue;
+		}
+		for (size_t k = 1; k < n && at != NULL; k++) {
+			seen(t, sink_id(t->arena, at, "id"));
+			at = at->next;
+		}
+		const cJSON *answer = answer_to(t, items, at, row->remote_id);
+		const char *id = answer != NULL ? sink_id(t->arena, answer, "id") : NULL;
+		seen(t, id);
+		learned_posted(&t->learned, row->id, id);
+		at = at != NULL ? at->next : NULL;
+	}
+	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "backs");
+	return GOT_MORE;
+}
+
+static const struct row *row_of(const struct talk *t, const char *case_id, size_t rows)
+{
+	for (size_t i = 0; i < rows; i++) {
+		if (strcmp(t->rows->row[i].remote_id, case_id) == 0)
+			return &t->rows->row[i];
+	}
+	return NULL;
+}
+
+/* Parks the rows whose cases the refusal names. */
+static size_t park_named(struct talk *t, const char *words)
+{
+	const char *at = words;
+	char id[24];
+	size_t parked = 0, rows = rows_sent(t);
+	bool *done = arena_calloc(t->arena, rows + 1, sizeof(*done));
+
+	while (done != NULL && testrail_named_case(&at, id, sizeof(id))) {
+		const struct row *row = row_of(t, id, rows);
+		if (row == NULL || done[row - t->rows->row])
+			continue;
+		done[row - t->rows->row] = true;
+		learned_parked(&t->learned, row->id, words);
+		parked++;
+	}
+	return parked;
+}
+
+static enum got results_refused(struct talk *t, const struct reply *r)
+{
+	static const char *const run[] = { "run_id", "not a valid test run", "not a valid run", NULL };
+	enum got got = testrail_refused(t, r, "add_results_for_cases", r->status == 403 ? GOT_PARK : GOT_REFUSED);
+	const char *words = sink_words(t->arena, r), *text = arena_strdup(t->arena, t->err.text);
+
+	if (got != GOT_REFUSED || text == NULL)
+		return got;
+	if (park_named(t, words) > 0) {
+		err_clear(&t->err);
+		return GOT_MORE;
+	}
+	if (testrail_says_closed(words))
+		return GOT_CLOSED;
+	if (r->status == 404 || testrail_says(words, run)) {
+		testrail_forget_run(t);
+		return testrail_back(t, "%s", text);
+	}
+	return GOT_REFUSED;
+}
+
+enum got testrail_results_got(struct talk *t, const struct reply *r)
+{
+	if (!testrail_ok(r))
+		return results_refused(t, r);
+	cJSON *root = sink_json(r);
+	const cJSON *items = cJSON_IsArray(root) ? root : cJSON_GetObjectItemCaseSensitive(root, "results");
+	enum got got = cJSON_IsArray(items) ? applied(t, items) : GOT_UNKNOWN;
+	cJSON_Delete(root);
+	return got;
+}
+
+/* ---- did it happen? ----
+ *
+ * Results since shortly before the request are read and compared with what was sent.  Where they do not
+ * name their case (older servers), the tests of the run are read first; scratch holds
+ *   tests   {TEST: CASE} of the cases in question, once it is being read
+ *   found   {ENTRY: RESULT}
+ *   offset  of the list that is being read; mapped: the tests are all known */
+
+enum ask testrail_results_look(struct talk *t, struct request *r)
+{
+	cJSON *scratch = testrail_scratch(t);
+	const char *run = testrail_run_id(t);
+
+	if (run == NULL)
+		return ASK_SKIP;
+	if (cJSON_GetObjectItemCaseSensitive(scratch, "tests") != NULL && !sink_bool(scratch, "mapped")) {
+		testrail_get(r, "get_tests", run);
+	} else {
+		testrail_get(r, "get_results_for_run", run);
+		testrail_arg_window(t, r);
+	}
+	testrail_page_args(r, sink_int(scratch, "offset", 0));
+	return ASK_SEND;
+}
+
+static const cJSON *entries_of(const cJSON *sent)
+{
+	const cJSON *all = cJSON_GetObjectItemCaseSensitive(sent, "results");
+
+	return cJSON_IsArray(all) ? all : NULL;
+}
+
+static void map_tests(struct talk *t, const cJSON *items, cJSON *map)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, items) {
+		const char *test = sink_id(t->arena, item, "id"), *of = sink_id(t->arena, item, "case_id");
+		if (test != NULL && of != NULL && row_of(t, of, t->rows->count) != NULL)
+			sink_set_string(map, test, of);
+	}
+}
+
+static bool is_entry(struct talk *t, const cJSON *entry, const cJSON *item, const char *case_id)
+{
+	bool own = sink_bool(cJSON_GetObjectItemCaseSensitive(t->bookmark, "run"), "own");
+	const char *of = sink_id(t->arena, entry, "case_id");
+
+	if (of == NULL || strcmp(of, case_id) != 0 || sink_int(entry, "status_id", -1) != sink_int(item, "status_id", -2))
+		return false;
+	/* Nobody else writes in a run of ours, and what came before this request is left out by its id. */
+	return own || testrail_same_text(sink_string(entry, "comment"), sink_string(item, "comment"));
+}
+
+static void match_results(struct talk *t, const cJSON *sent, const cJSON *items, cJSON *found, const cJSON *map)
+{
+	int64_t top = sink_int(t->bookmark, "top", 0);
+	const cJSON *item, *entry;
+
+	cJSON_ArrayForEach(item, items) {
+		const char *id = sink_id(t->arena, item, "id"), *of = sink_id(t->arena, item, "case_id");
+		const char *test = sink_id(t->arena, item, "test_id");
+		bool known = id == NULL || sink_int(item, "id", 0) <= top;
+		if (of == NULL && test != NULL)
+			of = sink_string(map, test);
+		cJSON_ArrayForEach(entry, found)
+			known = known || strcmp(entry->valuestring, id) == 0;
+		if (known || of == NULL)
+			continue;
+		int i = 0;
+		cJSON_ArrayForEach(entry, entries_of(sent)) {
+			char at[16];
+			snprintf(at, sizeof(at), "%d", i++);
+			if (sink_string(found, at) != NULL || !is_entry(t, entry, item, of))
+				continue;
+			sink_set_string(found, at, id);
+			break;
+		}
+	}
+}
+
+/* A row is posted where every entry of its case was found. */
+static enum looked verdict(struct talk *t, const cJSON *sent, const cJSON *found)
+{
+	int entries = cJSON_GetArraySize(entries_of(sent)), hits = cJSON_GetArraySize(found);
+
+	if (hits == 0 || entries == 0)
+		return LOOKED_NONE;
+	for (size_t i = 0; i < t->rows->count; i++) {
+		const struct row *row = &t->rows->row[i];
+		const char *last = NULL;
+		const cJSON *entry;
+		bool all = true, any = false;
+		int k = 0;
+		cJSON_ArrayForEach(entry, entries_of(sent)) {
+			char at[16];
+			snprintf(at, sizeof(at), "%d", k++);
+			const char *of = sink_id(t->arena, entry, "case_id"), *id = sink_string(found, at);
+			if (of == NULL || strcmp(of, row->remote_id) != 0)
+				continue;
+			any = true;
+			all = all && id != NULL;
+			last = id;
+		}
+		if (!any || !all)
+			continue;
+		learned_posted(&t->learned, row->id, last);
+	}
+	const cJSON *one;
+	cJSON_ArrayForEach(one, found)
+		seen(t, one->valuestring);
+	return hits == entries ? LOOKED_ALL : LOOKED_SOME;
+}
+
+static enum looked tests_looked(struct talk *t, const struct reply *r)
+{
+	cJSON *scratch = testrail_scratch(t), *map = testrail_object(scratch, "tests");
+	struct testrail_page page;
+
+	if (!testrail_page(r, "tests", &page))
+		return LOOKED_UNSURE;
+	map_tests(t, page.items, map);
+	sink_set_int(scratch, "offset", page.last ? 0 : sink_int(scratch, "offset", 0) + page.count);
+	sink_set_int(scratch, "mapped", page.last);
+	cJSON_Delete(page.root);
+	return LOOKED_MORE;
+}
+
+enum looked testrail_results_looked(struct talk *t, const struct reply *r)
+{
+	cJSON *scratch = testrail_scratch(t);
+	cJSON *map = cJSON_GetObjectItemCaseSensitive(scratch, "tests");
+	struct testrail_page page;
+
+	if (!testrail_ok(r)) {
+		testrail_refused(t, r, "look-up of results", GOT_PARK);
+		if (r->status != 400 && r->status != 404)
+			return LOOKED_UNSURE;
+		/* The run is gone, and the results with it: the next walk makes another. */
+		testrail_forget_run(t);
+		return LOOKED_NONE;
+	}
+	if (map != NULL && !sink_bool(scratch, "mapped"))
+		return tests_looked(t, r);
+	if (!testrail_page(r, "results", &page))
+		return LOOKED_UNSURE;
+	if (map == NULL && page.count > 0 && sink_id(t->arena, page.items->child, "case_id") == NULL) {
+		cJSON_Delete(page.root);
+		testrail_object(scratch, "tests");
+		sink_set_int(scratch, "offset", 0);
+		return LOOKED_MORE;
+	}
+	cJSON *sent = cJSON_Parse(t->sent != NULL ? t->sent : ""), *found = testrail_object(scratch, "found");
+	match_results(t, sent, page.items, found, map);
+	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
+	bool complete = cJSON_GetArraySize(found) == cJSON_GetArraySize(entries_of(sent));
+	enum looked looked = page.last || complete ? verdict(t, sent, found) : LOOKED_MORE;
+	cJSON_Delete(page.root);
+	cJSON_Delete(sent);
+	return looked;
+}

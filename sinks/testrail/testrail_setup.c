@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * testrail_setup.c - what holds for every run: who we are, which project and suite, which statuses, and
+ * whether the automation field is there.  Read once and kept in facts, beside the wish that it answers, so
+ * that a changed configuration asks again by itself. */
+#include "sinks/testrail/testrail.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define NAMES_SHOWN 20
+#define STATUS_UNTESTED 3
+
+static bool digits(const char *s)
+{
+	return *s != '\0' && strspn(s, "0123456789") == strlen(s);
+}
+
+/* A group of facts for a new wish: what stood there is of no use. */
+static cJSON *begin(struct talk *t, const char *group, const char *wanted)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(t->facts, group);
+	cJSON *g = testrail_object(t->facts, group);
+	sink_set_string(g, "wanted", wanted);
+	return g;
+}
+
+static cJSON *list(cJSON *parent, const char *name)
+{
+	cJSON *item = cJSON_GetObjectItemCaseSensitive(parent, name);
+
+	return cJSON_IsArray(item) ? item : cJSON_AddArrayToObject(parent, name);
+}
+
+static enum got park(struct talk *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static enum got park(struct talk *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	err_clear(&t->err);
+	va_start(ap, fmt);
+	err_vset(&t->err, -ENOENT, fmt, ap);
+	va_end(ap);
+	return GOT_PARK;
+}
+
+/* ---- login ---- */
+
+enum ask testrail_login_ask(struct talk *t, struct request *r)
+{
+	const struct testrail_conf *c = t->conf;
+	const char *url = sink_string(t->facts, "url"), *user = testrail_fact(t, "login", "user");
+
+	if (url == NULL || strcmp(url, c->url) != 0) {
+		/* Another server: nothing that was learned holds there. */
+		while (t->facts->child != NULL)
+			cJSON_Delete(cJSON_DetachItemViaPointer(t->facts, t->facts->child));
+		sink_set_string(t->facts, "url", c->url);
+		user = NULL;
+	}
+	if (user != NULL && strcmp(user, c->user) == 0)
+		return ASK_SKIP;
+	if (!sink_bool(cJSON_GetObjectItemCaseSensitive(t->facts, "old"), "login")) {
+		testrail_get(r, "get_current_user", NULL);
+		return ASK_SEND;
+	}
+	testrail_get(r, "get_user_by_email", NULL);
+	testrail_arg(r, "email", c->user);
+	return ASK_SEND;
+}
+
+static bool is_page(const struct reply *r)
+{
+	for (size_t i = 0; i < r->body.len; i++) {
+		if (strchr(" \t\r\n", r->body.data[i]) == NULL)
+			return r->body.data[i] == '<';
+	}
+	return false;
+}
+
+enum got testrail_login_got(struct talk *t, const struct reply *r)
+{
+	const struct testrail_conf *c = t->conf;
+	cJSON *old = testrail_object(t->facts, "old"), *root = NULL;
+	bool by_email = sink_bool(old, "login");
+
+	if (testrail_ok(r)) {
+		root = sink_json(r);
+		if (root == NULL && is_page(r)) {
+			err_set(&t->err, -EPROTO, "the server answered with a web page instead of JSON: does url "
+				"end where index.php begins, and is no login page in between?");
+			return GOT_LOCKED;
+		}
+		if (!cJSON_IsObject(root)) {
+			cJSON_Delete(root);
+			return GOT_UNKNOWN;
+		}
+	} else if (!by_email && r->status != 403) {
+		/* Servers before 6.6 do not know the call. */
+		sink_set_int(old, "login", 1);
+		return GOT_MORE;
+	} else if (r->status == 403) {
+		return testrail_refused(t, r, "login", GOT_LOCKED);
+	}
+	/* The login itself was good.  Without an id look-ups cannot be narrowed to what we sent: a page more. */
+	const char *id = sink_id(t->arena, root, "id");
+	cJSON *login = testrail_object(t->facts, "login");
+	sink_set_string(login, "user", c->user);
+	sink_set_string(login, "id", id);
+	cJSON_Delete(root);
+	return GOT_NEXT;
+}
+
+/* ---- choosing by name ---- */
+
+/* One entity of a list is weighed: `id`, or the name as it is, or the name in other letters. */
+static void consider(struct talk *t, cJSON *pick, const char *wanted, const cJSON *item)
+{
+	const char *id = sink_id(t->arena, item, "id"), *name = sink_string(item, "name");
+
+	if (id == NULL)
+		return;
+	if (name == NULL)
+		name = "";
+	name = testrail_plain(t->arena, name);
+	if (name == NULL)
+		return;
+	bool dead = sink_bool(item, "is_completed"), exact = strcmp(name, wanted) == 0;
+	cJSON *names = list(pick, "names");
+	if (!dead && cJSON_GetArraySize(names) <= NAMES_SHOWN)
+		cJSON_AddItemToArray(names, cJSON_CreateString(
+			arena_printf(t->arena, "\"%.80s\" (%s)", name, id)));
+	if (!exact && strcasecmp(name, wanted) != 0 && !(digits(wanted) && strcmp(id, wanted) == 0))
+		return;
+	cJSON *found = cJSON_CreateObject();
+	sink_set_string(found, "id", id);
+	sink_set_int(found, "mode", sink_int(item, "suite_mode", 0));
+	sink_set_int(found, "dead", dead);
+	/* In order of preference: alive before completed, exact before nearly. */
+	char rank[] = { 'r', (char)('0' + dead * 2 + !exact), '\0' };
+	cJSON_AddItemToArray(list(pick, rank), found);
+}
+
+static const char *names(struct talk *t, const cJSON *pick)
+{
+	const cJSON *item, *all = cJSON_GetObjectItemCaseSensitive(pick, "names");
+	struct buf b = BUF_LIMIT(700);
+	int n = 0;
+
+	cJSON_ArrayForEach(item, all) {
+		if (n == NAMES_SHOWN || b.len > 600) {
+			buf_puts(&b, ", ...");
+			break;
+		}
+		buf_printf(&b, "%s%.100s", n++ > 0 ? ", " : "", item->valuestring);
+	}
+	const char *text = b.len > 0 ? arena_strndup(t->arena, b.data, b.len) : "none that you may see";
+	buf_done(&b);
+	return text != NULL ? text : "";
+}
+
+/* The one that is meant; NULL: none or several, and err says so. */
+static const cJSON *picked(struct talk *t, const cJSON *pick, const char *what, const char *wanted)
+{
+	static const char *const ranks[] = { "r0", "r1", "r2", "r3" };
+
+	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++) {
+		const cJSON *found = cJSON_GetObjectItemCaseSensitive(pick, ranks[i]);
+		int n = cJSON_GetArraySize(found);
+		if (n == 0)
+			continue;
+		const cJSON *first = found->child;
+		if (n > 1) {
+			const char *a = sink_string(first, "id"), *b = sink_string(first->next, "id");
+			park(t, "%d %ss are called \"%s\" (ids %s, %s%s): give the id instead of the name", n, what,
+			     wanted, a, b, n > 2 ? ", ..." : "");
+			return NULL;
+		}
+		if (sink_bool(first, "dead")) {
+			park(t, "the %s \"%s\" is completed over there and takes nothing any more", what, wanted);
+			return NULL;
+		}
+		return first;
+	}
+	park(t, "no %s \"%s\"; there are: %s", what, wanted, names(t, pick));
+	return NULL;
+}
+
+/* ---- project ---- */
+
+enum ask testrail_project_ask(struct talk *t, struct request *r)
+{
+	const struct testrail_conf *c = t->conf;
+	cJSON *p;
+
+	if (!testrail_wanted(t, "project", c->project))
+		begin(t, "project", c->project);
+	p = testrail_object(t->facts, "project");
+	if (sink_string(p, "id") != NULL)
+		return ASK_SKIP;
+	if (digits(c->project) && !sink_bool(p, "by_name")) {
+		testrail_get(r, "get_project", c->project);
+		return ASK_SEND;
+	}
+	testrail_get(r, "get_projects", NULL);
+	testrail_page_args(r, sink_int(p, "offset", 0));
+	return ASK_SEND;
+}
+
+static enum got project_found(struct talk *t, const char *id, int64_t mode)
+{
+	const struct testrail_conf *c = t->conf;
+	cJSON *p = begin(t, "project", c->project);
+
+	sink_set_string(p, "id", id);
+	sink_set_int(p, "mode", mode);
+	return GOT_NEXT;
+}
+
+static enum got project_by_id(struct talk *t, const struct reply *r)
+{
+	const struct testrail_conf *c = t->conf;
+
+	if (!testrail_ok(r)) {
+		enum got got = testrail_refused(t, r, "project", GOT_PARK);
+		if (got == GOT_LOCKED || r->status == 403)
+			return got;
+		/* No such id: perhaps somebody calls his project by a number. */
+		err_clear(&t->err);
+		sink_set_int(testrail_object(t->facts, "project"), "by_name", 1);
+		return GOT_MORE;
+	}
+	cJSON *root = sink_json(r);
+	const char *id = sink_id(t->arena, root, "id");
+	int64_t mode = sink_int(root, "suite_mode", 0);
+	bool dead = sink_bool(root, "is_completed");
+	cJSON_Delete(root);
+	if (id == NULL)
+		return GOT_UNKNOWN;
+	if (dead) {
+		begin(t, "project", c->project);
+		return park(t, "the project %s is completed over there and takes nothing any more", id);
+	}
+	return project_found(t, id, mode);
+}
+
+enum got testrail_project_got(struct talk *t, const struct reply *r)
+{
+	const struct testrail_conf *c = t->conf;
+	cJSON *p = testrail_object(t->facts, "project");
+	struct testrail_page page;
+
+	if (digits(c->project) && !sink_bool(p, "by_name"))
+		return project_by_id(t, r);
+	if (!testrail_ok(r))
+		return testrail_refused(t, r, "list of projects", GOT_PARK);
+	if (!testrail_page(r, "projects", &page))
+		return GOT_UNKNOWN;
+	const cJSON *item;
+	cJSON_ArrayForEach(item, page.items)
+		consider(t, p, c->project, item);
+	bool last = page.last;
+	int64_t offset = sink_int(p, "offset", 0) + page.count;
+	cJSON_Delete(page.root);
+	sink_set_int(p, "offset", offset);
+	if (!last)
+		return GOT_MORE;
+	const cJSON *found = picked(t, p, "project", c->project);
+	if (found == NULL) {
+		begin(t, "project", c->project);	/* a retry reads the list anew */
+		return GOT_PARK;
+	}
+	const char *id = arena_strdup(t->arena, sink_string(found, "id"));
+	return project_found(t, id, sink_int(found, "mode", 0));
+}
+
+/* ---- suite ---- */
+
+static enum got suite_found(struct talk *t, const char *id)
+{
+	const struct testrail_conf *c = t->conf;
+	const char *project = testrail_fact(t, "project", "id");
+	cJSON *s = begin(t, "suite", c->suite != NULL ? c->suite : "");
+
+	sink_set_string(s, "project", project);
+	sink_set_string(s, "id", id);
+	sink_set_string(t->facts, "scope",
+			id != NULL ? arena_printf(t->arena, "p%s/s%s", project, id)
+				   : arena_printf(t->arena, "p%s", project));
+	return GOT_NEXT;
+}
+
+enum ask testrail_suite_ask(struct talk *t, struct request *r)
+{
+	const struct testrail_conf *c = t->conf;
+	const char *project = testrail_fact(t, "project", "id"), *of = testrail_fact(t, "suite", "project");
+	bool known = sink_string(t->facts, "scope") != NULL && of != NULL && strcmp(of, project) == 0;
+
+	if (known && testrail_wanted(t, "suite", c->suite))
+		return ASK_SKIP;
+	if (sink_int(cJSON_GetObjectItemCaseSensitive(t->facts, "project"), "mode", 0) == 1) {
+		/* A single suite needs no name anywhere. */
+		suite_found(t, NULL);
+		return ASK_SKIP;
+	}
+	cJSON *s = cJSON_GetObjectItemCaseSensitive(t->facts, "suite");
+	if (!testrail_wanted(t, "suite", c->suite) || sink_string(s, "project") != NULL)
+		begin(t, "suite", c->suite != NULL ? c->suite : "");
+	cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "scope");
+	testrail_get(r, "get_suites", project);
+	testrail_page_args(r, sink_int(testrail_object(t->facts, "suite"), "offset", 0));
+	return ASK_SEND;
+}
+
+/* Without a name: the master of a project with baselines, or the only one there is. */
+static void consider_unnamed(struct talk *t, cJSON *pick, const cJSON *item, bool baselines)
+{
+	const char *id = sink_id(t->arena, item, "id");
+
+	consider(t, pick, "", item);
+	if (id == NULL || sink_bool(item, "is_completed"))
+		return;
+	cJSON_AddItemToArray(list(pick, baselines && sink_bool(item, "is_master") ? "master" : "alive"),
+			     cJSON_CreateString(id));
+}
+
+static const char *only(struct talk *t, const cJSON *pick, const char *which)
+{
+	const cJSON *ids = cJSON_GetObjectItemCaseSensitive(pick, which);
+
+	return cJSON_GetArraySize(ids) == 1 ? arena_strdup(t->arena, ids->child->valuestring) : NULL;
+}
+
+enum got testrail_suite_got(struct talk *t, const struct reply *r)
+{
+	const struct testrail_conf *c = t->conf;
+	bool named = c->suite != NULL && *c->suite != '\0';
+	cJSON *s = testrail_object(t->facts, "suite");
+	const char *id = NULL;
+	struct testrail_page page;
+
+	if (r->status == 400 || r->status == 404) {
+		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "project");
+		testrail_refused(t, r, "list of suites", GOT_PARK);
+		return testrail_back(t, "the project is not there any more: %s", arena_strdup(t->arena, t->err.text));
+	}
+	if (!testrail_ok(r))
+		return testrail_refused(t, r, "list of suites", GOT_PARK);
+	if (!testrail_page(r, "suites", &page))
+		return GOT_UNKNOWN;
+	bool baselines = sink_int(cJSON_GetObjectItemCaseSensitive(t->facts, "project"), "mode", 0) == 2;
+	const cJSON *item;
+	cJSON_ArrayForEach(item, page.items) {
+		if (named)
+			consider(t, s, c->suite, item);
+		else
+			consider_unnamed(t, s, item, baselines);
+	}
+	bool last = page.last;
+	int64_t offset = sink_int(s, "offset", 0) + page.count;
+	cJSON_Delete(page.root);
+	sink_set_int(s, "offset", offset);
+	if (!last)
+		return GOT_MORE;
+	if (named) {
+		const cJSON *found = picked(t, s, "suite", c->suite);
+		id = found != NULL ? arena_strdup(t->arena, sink_string(found, "id")) : NULL;
+	} else {
+		id = only(t, s, "master");
+		if (id == NULL)
+			id = only(t, s, "alive");
+		if (id == NULL)
+			park(t, "this project has several suites, `suite` must name one: %s", names(t, s));
+	}
+	if (id != NULL)
+		return suite_found(t, id);
+	begin(t, "suite", c->suite != NULL ? c->suite : "");
+	return GOT_PARK;
+}
+
+/* ---- statuses ---- */
+
+static const char *statuses_wanted(struct talk *t)
+{
+	const struct testrail_conf *c = t->conf;
+	struct buf b = BUF_LIMIT(4096);
+
+	for (int v = 0; v < VERDICT_COUNT; v++)
+		buf_printf(&b, "%.500s\n", c->statuses[v]);
+	const char *text = arena_strndup(t->arena, b.data, b.len);
+	buf_done(&b);
+	return text != NULL ? text : "";
+}
+
+enum ask testrail_statuses_ask(struct talk *t, struct request *r)
+{
+	const char *wanted = statuses_wanted(t);
+
+	if (testrail_wanted(t, "statuses", wanted))
+		return ASK_SKIP;
+	testrail_get(r, "get_statuses", NULL);
+	return ASK_SEND;
+}
+
+static bool is_status(const cJSON *item, const char *wanted)
+{
+	const char *name = sink_string(item, "name"), *label = sink_string(item, "label");
+
+	if (digits(wanted))
+		return sink_int(item, "id", -1) == strtoll(wanted, NULL, 10);
+	return (name != NULL && strcasecmp(name, wanted) == 0) || (label != NULL && strcasecmp(label, wanted) == 0);
+}
+
+static bool is_untested(const cJSON *item)
+{
+	return sink_int(item, "id", -1) == STATUS_UNTESTED || sink_bool(item, "is_untested");
+}
+
+static const char *status_names(struct talk *t, const cJSON *items)
+{
+	struct buf b = BUF_LIMIT(600);
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, items) {
+		const char *name = sink_string(item, "name"), *label = sink_string(item, "label");
+		if (name == NULL || is_untested(item) || b.len > 450)
+			continue;
+		buf_printf(&b, "%s%.60s", b.len > 0 ? ", " : "", name);
+		if (label != NULL && strcasecmp(label, name) != 0)
+			buf_printf(&b, " (%.60s)", label);
+	}
+	const char *text = arena_strndup(t->arena, b.data != NULL ? b.data : "", b.len);
+	buf_done(&b);
+	return text != NULL ? text : "";
+}
+
+/* The id of a status; 0: err says what is wrong with it.  -1: none. */
+static int64_t status_id(struct talk *t, const cJSON *items, enum verdict v)
+{
+	const struct testrail_conf *c = t->conf;
+	const char *wanted = c->statuses[v];
+	const cJSON *item;
+
+	if (strcasecmp(wanted, "none") == 0)
+		return -1;
+	cJSON_ArrayForEach(item, items) {
+		int64_t id = sink_int(item, "id", 0);
+		if (id <= 0 || !is_status(item, wanted))
+			continue;
+		if (!is_untested(item))
+			return id;
+		park(t, "statuses.%s: TestRail takes no result with the status \"%s\"", verdict_name(v), wanted);
+		return 0;
+	}
+	park(t, "statuses.%s: no status \"%s\"; there are: %s, none", verdict_name(v), wanted,
+	     status_names(t, items));
+	return 0;
+}
+
+enum got testrail_statuses_got(struct talk *t, const struct reply *r)
+{
+	struct testrail_page page;
+	int64_t id[VERDICT_COUNT];
+	bool good = true;
+
+	if (!testrail_ok(r))
+		return testrail_refused(t, r, "list of statuses", GOT_PARK);
+	if (!testrail_page(r, "statuses", &page))
+		return GOT_UNKNOWN;
+	for (int v = 0; v < VERDICT_COUNT && good; v++) {
+		id[v] = status_id(t, page.items, (enum verdict)v);
+		good = id[v] != 0;
+	}
+	cJSON_Delete(page.root);
+	if (!good)
+		return GOT_PARK;
+	cJSON *ids = list(begin(t, "statuses", statuses_wanted(t)), "ids");
+	for (int v = 0; v < VERDICT_COUNT; v++)
+		cJSON_AddItemToArray(ids, cJSON_CreateNumber((double)id[v]));
+	return GOT_NEXT;
+}
+
+/* ---- the automation field ---- */
+
+static const char *field_wanted(struct talk *t)
+{
+	const struct testrail_conf *c = t->conf;
+	const char *text = arena_printf(t->arena, "%s of %s", c->field, testrail_fact(t, "project", "id"));
+
+	return text != NULL ? text : "";
+}
+
+/* Only who creates cases must know: a case made without its id would be made again by every run. */
+enum ask testrail_field_ask(struct talk *t, struct request *r)
+{
+	const struct testrail_conf *c = t->conf;
+
+	if (!c->create.cases || !testrail_matches(c, MATCH_AUTOMATION) || testrail_wanted(t, "field", field_wanted(t)))
+		return ASK_SKIP;
+	testrail_get(r, "get_case_fields", NULL);
+	return ASK_SEND;
+}
+
+static bool applies(struct talk *t, const cJSON *field, const char *project)
+{
+	const cJSON *config, *configs = cJSON_GetObjectItemCaseSensitive(field, "configs");
+
+	if (!cJSON_IsArray(configs) || configs->child == NULL)
+		return true;
+	cJSON_ArrayForEach(config, configs) {
+		const cJSON *context = cJSON_GetObjectItemCaseSensitive(config, "context"), *id;
+		if (sink_bool(context, "is_global"))
+			return true;
+		cJSON_ArrayForEach(id, cJSON_GetObjectItemCaseSensitive(context, "project_ids")) {
+			const char *text = cJSON_IsString(id) ? id->valuestring
+				: cJSON_IsNumber(id) ? arena_printf(t->arena, "%.0f", id->valuedouble) : NULL;
+			if (text != NULL && strcmp(text, project) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* NULL: it can be used; else why not. */
+static const char *field_trouble(struct talk *t, const cJSON *items)
+{
+	enum { TYPE_STRING = 1, TYPE_TEXT = 3 };
+	const struct testrail_conf *c = t->conf;
+	const char *trouble = "does not exist";
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, items) {
+		const char *system = sink_string(item, "system_name");
+		int64_t type = sink_int(item, "type_id", TYPE_STRING);
+		if (system == NULL || strcmp(system, c->field) != 0)
+			continue;
+		if (cJSON_GetObjectItemCaseSensitive(item, "is_active") != NULL && !sink_bool(item, "is_active"))
+			trouble = "is not active";
+		else if (!applies(t, item, testrail_fact(t, "project", "id")))
+			trouble = "does not apply to this project";
+		else if (type != TYPE_STRING && type != TYPE_TEXT)
+			trouble = "is of a type that holds no text (string or text is needed)";
+		else
+			return NULL;
+	}
+	return trouble;
+}
+
+enum got testrail_field_got(struct talk *t, const struct reply *r)
+{
+	const struct testrail_conf *c = t->conf;
+	const char *trouble = NULL;
+	struct testrail_page page;
+
+	if (testrail_ok(r)) {
+		if (!testrail_page(r, "case_fields", &page))
+			return GOT_UNKNOWN;
+		trouble = field_trouble(t, page.items);
+		cJSON_Delete(page.root);
+	} else if (testrail_refused(t, r, "list of case fields", GOT_PARK) == GOT_LOCKED) {
+		return GOT_LOCKED;
+	} else {
+		err_clear(&t->err);	/* not for our eyes: taken to be as configured */
+	}
+	if (trouble != NULL && !testrail_matches(c, MATCH_TITLE))
+		return park(t, "the case field %s %s: cases made without it would be made again by every run; add "
+			    "the field (a string, for this project), name another by automation_field, or add "
+			    "title to match", c->field, trouble);
+	cJSON *f = begin(t, "field", field_wanted(t));
+	sink_set_int(f, "missing", trouble != NULL);
+	return GOT_NEXT;
+}

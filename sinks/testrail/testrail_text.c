@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * testrail_text.c - text on its way to TestRail and back: rich text undone, names cut, spans, templates,
+ * and the section that a case is made in.  Pure functions; place() is called on the queue's thread. */
+#include "sinks/testrail/testrail.h"
+
+#include "daemon/base/utf8.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* Between components of {suite} until the template is split; no text of a report holds them. */
+#define JOINT "\x1e"
+#define GUARD "\x1d"
+#define SPLIT " / "
+#define DEPTH_MAX 16
+#define ROOT_SECTION "Tests"
+#define PATH_BYTES (64u << 10)
+/* Letters compared of a comment that came back. */
+#define SAME_LETTERS 200
+
+/* ---- rich text ---- */
+
+static size_t encode(uint32_t c, char out[4])
+{
+	if (c < 0x80) {
+		out[0] = (char)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		out[0] = (char)(0xc0 | c >> 6);
+		out[1] = (char)(0x80 | (c & 0x3f));
+		return 2;
+	}
+	if (c < 0x10000) {
+		out[0] = (char)(0xe0 | c >> 12);
+		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
+		out[2] = (char)(0x80 | (c & 0x3f));
+		return 3;
+	}
+	out[0] = (char)(0xf0 | c >> 18);
+	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
+	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
+	out[3] = (char)(0x80 | (c & 0x3f));
+	return 4;
+}
+
+/* Reads an entity at s ("&..."); 0 where there is none.  *n: bytes written to out. */
+static size_t entity(const char *s, char out[4], size_t *n)
+{
+	static const struct { const char *name; uint32_t c; } names[] = {
+		{ "&amp;", '&' }, { "&lt;", '<' }, { "&gt;", '>' }, { "&quot;", '"' }, { "&apos;", '\'' },
+		{ "&nbsp;", ' ' },
+	};
+	char *end;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		size_t len = strlen(names[i].name);
+		if (strncmp(s, names[i].name, len) == 0) {
+			*n = encode(names[i].c, out);
+			return len;
+		}
+	}
+	if (s[1] != '#')
+		return 0;
+	bool hex = s[2] == 'x' || s[2] == 'X';
+	const char *digits = s + (hex ? 3 : 2);
+	if (!isxdigit((unsigned char)*digits))
+		return 0;
+	unsigned long c = strtoul(digits, &end, hex ? 16 : 10);
+	if (*end != ';' || end - digits > 8 || c == 0 || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*n = encode(c == 0xa0 ? ' ' : (uint32_t)c, out);
+	return (size_t)(end - s) + 1;
+}
+
+static const char *trimmed(const char *s, size_t *len)
+{
+	while (*len > 0 && isspace((unsigned char)*s)) {
+		s++;
+		--*len;
+	}
+	while (*len > 0 && isspace((unsigned char)s[*len - 1]))
+		--*len;
+	return s;
+}
+
+const char *testrail_plain(struct arena *a, const char *html)
+{
+	size_t len = strlen(html), n = 0, used;
+	const char *s = trimmed(html, &len), *end = s + len;
+	bool rich = len >= 7 && strncasecmp(s, "<p", 2) == 0 && (s[2] == '>' || s[2] == ' ') &&
+		    strncasecmp(end - 4, "</p>", 4) == 0;
+
+	if (!rich && memchr(s, '&', len) == NULL)
+		return arena_strndup(a, s, len);
+	char *out = arena_alloc(a, len + 1);
+	if (out == NULL)
+		return NULL;
+	while (s < end) {
+		if (rich && *s == '<') {
+			const char *close = memchr(s, '>', (size_t)(end - s));
+			if (close != NULL) {
+				if (strncasecmp(s, "<br", 3) == 0)
+					out[n++] = '\n';
+				s = close + 1;
+				continue;
+			}
+		}
+		/* No entity is shorter than what it stands for. */
+		size_t size = *s == '&' ? entity(s, out + n, &used) : 0;
+		if (size > 0 && size <= (size_t)(end - s)) {
+			n += used;
+			s += size;
+			continue;
+		}
+		out[n++] = *s++;
+	}
+	out[n] = '\0';
+	s = trimmed(out, &n);
+	return arena_strndup(a, s, n);
+}
+
+const char *testrail_line(struct arena *a, const char *text)
+{
+	size_t len = strlen(text);
+	const char *s = trimmed(text, &len);
+	char *out = arena_strndup(a, s, len);
+
+	if (out == NULL)
+		return NULL;
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)out[i] < ' ' || out[i] == 0x7f)
+			out[i] = ' ';
+	}
+	return utf8_key(a, out, len, TESTRAIL_NAME_MAX);
+}
+
+/* The next letter of a text; digits, signs and space do not count, since markup eats them. */
+static unsigned char letter(const char **at, bool rich)
+{
+	while (**at != '\0') {
+		const char *s = *at;
+		if (rich && *s == '<') {
+			const char *close = strchr(s, '>');
+			*at = close != NULL ? close + 1 : s + 1;
+			continue;
+		}
+		if (rich && *s == '&') {
+			char out[4];
+			size_t used, size = entity(s, out, &used);
+			if (size > 0) {
+				*at = s + size;
+				if (used > 1)
+					return (unsigned char)out[0];
+				continue;
+			}
+		}
+		++*at;
+		if (isalpha((unsigned char)*s) || (unsigned char)*s >= 0x80)
+			return (unsigned char)*s;
+	}
+	return 0;
+}
+
+static bool same(const char *a, bool a_rich, const char *b, bool b_rich)
+{
+	for (int i = 0; i < SAME_LETTERS; i++) {
+		unsigned char x = letter(&a, a_rich), y = letter(&b, b_rich);
+		if (x != y)
+			return false;
+		if (x == 0)
+			return true;
+	}
+	return true;
+}
+
+bool testrail_same_text(const char *sent, const char *got)
+{
+	if (sent == NULL)
+		sent = "";
+	if (got == NULL)
+		got = "";
+	return same(sent, false, got, true) || same(sent, false, got, false) || same(sent, true, got, true);
+}
+
+/* ---- spans ---- */
+
+/* Hours, minutes and seconds only: a day may be a working day over there. */
+const char *testrail_elapsed(char *buf, size_t size, double duration_ms)
+{
+	if (!(duration_ms > 0) || !isfinite(duration_ms) || duration_ms > 3.2e11)
+		return NULL;
+	unsigned long long s = (unsigned long long)ceil(duration_ms / 1000), h = s / 3600, m = s / 60 % 60;
+	int n = 0;
+	s %= 60;
+	buf[0] = '\0';
+	if (h > 0)
+		n = snprintf(buf, size, "%lluh", h);
+	if (m > 0)
+		n += snprintf(buf + n, size - (size_t)n, "%s%llum", n > 0 ? " " : "", m);
+	if (s > 0)
+		snprintf(buf + n, size - (size_t)n, "%s%llus", n > 0 ? " " : "", s);
+	return buf;
+}
+
+/* ---- templates ---- */
+
+bool testrail_expand(struct talk *t, const struct template *tpl, const struct vars *vars, const char *key,
+		     struct buf *out)
+{
+	struct err err = ERR_NONE;
+	int rc = template_expand(tpl, vars, out, &err);
+
+	if (rc == 0)
+		return true;
+	err_clear(&t->err);
+	err_set(&t->err, rc, "%s: %s", key, err.text);
+	return false;
+}
+
+static const char *joined(const struct result *r, const char *joint, bool guard, struct arena *a)
+{
+	struct buf b = BUF_LIMIT(PATH_BYTES);
+	const char *text = NULL;
+
+	for (size_t i = 0; i < r->suite_count; i++) {
+		if (b.len > 0)
+			buf_puts(&b, joint);
+		for (const char *s = r->suite[i]; *s != '\0'; s++) {
+			buf_putc(&b, *s);
+			if (guard && strncmp(s, SPLIT, 3) == 0)
+				buf_puts(&b, GUARD);
+		}
+	}
+	if (b.len > 0 && buf_error(&b) == 0)
+		text = arena_strndup(a, b.data, b.len);
+	buf_done(&b);
+	return text;
+}
+
+static const char *guarded(const char *s, struct arena *a)
+{
+	const struct result one = { .suite = &s, .suite_count = 1 };
+
+	return s != NULL && *s != '\0' ? joined(&one, "", true, a) : NULL;
+}
+
+static const char *filled(const char *s)
+{
+	return s != NULL && *s != '\0' ? s : NULL;
+}
+
+static const char *property(const struct result *r, const char *name)
+{
+	for (size_t i = 0; i < r->property_count; i++) {
+		if (r->properties[i].key != NULL && strcmp(r->properties[i].key, name) == 0)
+			return filled(r->properties[i].value);
+	}
+	return NULL;
+}
+
+static const char *get_var(void *cookie, const char *name)
+{
+	const struct testrail_vars *v = cookie;
+	const struct result *r = v->result;
+
+	if (strcmp(name, "suite") == 0)
+		return joined(r, SPLIT, false, v->arena);
+	if (strcmp(name, "class") == 0)
+		return filled(r->class_name);
+	if (strcmp(name, "name") == 0)
+		return filled(r->name);
+	if (strcmp(name, "id") == 0)
+		return filled(r->id);
+	if (strcmp(name, "variant") == 0)
+		return filled(r->variant);
+	if (strcmp(name, "report") == 0)
+		return filled(r->report);
+	return strncmp(name, "prop.", 5) == 0 ? property(r, name + 5) : NULL;
+}
+
+/* The same, where the text will be split into a path. */
+static const char *get_path_var(void *cookie, const char *name)
+{
+	const struct testrail_vars *v = cookie;
+
+	if (strcmp(name, "suite") == 0)
+		return joined(v->result, JOINT, true, v->arena);
+	return guarded(get_var(cookie, name), v->arena);
+}
+
+const struct vars *testrail_vars(struct testrail_vars *v, const struct result *r, const struct vars *next,
+				 struct arena *a)
+{
+	*v = (struct testrail_vars){ .vars = { get_var, v, next }, .result = r, .arena = a };
+	return &v->vars;
+}
+
+/* ---- the section of a case ---- */
+
+/* Where the next component ends; *next: where the one after it begins, NULL at the end. */
+static const char *component_end(const char *s, const char **next)
+{
+	for (; *s != '\0'; s++) {
+		if (*s == JOINT[0]) {
+			*next = s + 1;
+			return s;
+		}
+		if (strncmp(s, SPLIT, 3) == 0) {
+			*next = s + 3;
+			return s;
+		}
+	}
+	*next = NULL;
+	return s;
+}
+
+static const char *component(const char *s, size_t len, struct arena *a)
+{
+	char *out = arena_alloc(a, len + 1);
+	size_t n = 0;
+
+	if (out == NULL)
+		return NULL;
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] != GUARD[0])
+			out[n++] = s[i] == JOINT[0] ? '/' : s[i];
+	}
+	out[n] = '\0';
+	return testrail_line(a, out);
+}
+
+/* Deeper paths keep their first components; what lies below shares the last one. */
+static int split(const char *text, const char **path, size_t *count, struct arena *a)
+{
+	for (const char *next = text; next != NULL;) {
+		const char *s = next, *end = component_end(s, &next);
+		if (*count == DEPTH_MAX - 1)
+			end = s + strlen(s);
+		const char *name = component(s, (size_t)(end - s), a);
+		if (name == NULL)
+			return -E2BIG;
+		if (*name != '\0')
+			path[(*count)++] = name;
+		if (*count == DEPTH_MAX)
+			break;
+	}
+	return 0;
+}
+
+int testrail_place(const void *conf, const struct vars *vars, const struct result *r, struct arena *a,
+		   const char *const **path, size_t *count, struct err *err)
+{
+	const struct testrail_conf *c = conf;
+	struct testrail_vars own = { .vars = { get_path_var, &own, vars }, .result = r, .arena = a };
+	const char **out = arena_calloc(a, DEPTH_MAX, sizeof(*out));
+	struct buf text = BUF_LIMIT(PATH_BYTES);
+	/* A report without suites still has to put its cases somewhere. */
+	const char *fallback = filled(r->class_name);
+	int rc = out != NULL ? 0 : err_set(err, -E2BIG, "create.section: the path is too long");
+
+	*count = 0;
+	if (rc == 0 && c->create.section != NULL && (r->suite_count > 0 ||
+	    strcmp(template_text(c->create.section), "{suite}") != 0)) {
+		rc = template_expand(c->create.section, &own.vars, &text, err);
+		if (rc == 0 && text.data != NULL && split(text.data, out, count, a) < 0)
+			rc = err_set(err, -E2BIG, "create.section: the path is too long");
+	}
+	if (rc == 0 && *count == 0) {
+		out[0] = testrail_line(a, fallback != NULL ? fallback : ROOT_SECTION);
+		*count = out[0] != NULL ? 1 : 0;
+	}
+	*path = out;
+	buf_done(&text);
+	return rc;
+}
