@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * app.c - start order: directory, queue, workers, network, dispatch.  Stop order: the reverse. */
+#include "daemon/app.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+#include "daemon/net/folder.h"
+#include "daemon/net/http.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WORKERS_MAX = 8, LOCK_POLL_MS = 100 };
+
+static void on_fatal(void *cookie, const struct err *err)
+{
+	(void)cookie;
+	/* The database may have lost what it said was written: nothing more may be promised or sent.  The
+	 * next start reads what is really there. */
+	log_error(NULL, "the queue's database failed, ending: %s", err->text);
+	_exit(70);
+}
+
+/* ---- workers ---- */
+
+static void on_reap(uv_async_t *handle)
+{
+	struct app *a = handle->data;
+
+	executor_reap(a->executor);
+}
+
+static void wake(void *cookie)
+{
+	struct app *a = cookie;
+
+	uv_async_send(&a->reap);
+}
+
+/* ---- dispatch's timer ---- */
+
+static void on_turn(uv_timer_t *handle)
+{
+	struct app *a = handle->data;
+
+	a->turn_ms = INT64_MAX;
+	if (a->dispatch != NULL)
+		dispatch_turn(a->dispatch);
+}
+
+static void arm(void *cookie, int64_t mono_ms)
+{
+	struct app *a = cookie;
+
+	if (mono_ms >= a->turn_ms)
+		return;
+	int64_t wait = mono_ms - clock_mono_ms();
+	a->turn_ms = mono_ms;
+	uv_update_time(&a->loop);
+	uv_timer_start(&a->turn, on_turn, wait > 0 ? (uint64_t)wait : 0, 0);
+}
+
+static void changed(void *cookie)
+{
+	struct app *a = cookie;
+
+	if (a->opt.on_change != NULL)
+		a->opt.on_change(a->opt.cookie);
+}
+
+/* ---- signals ---- */
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+	struct app *a = handle->data;
+
+	if (a->opt.on_signal != NULL)
+		a->opt.on_signal(a->opt.cookie, signum);
+	else
+		app_quit(a, 128 + signum);
+}
+
+static void listen_signals(struct app *a)
+{
+	static const int signums[3] = { SIGINT, SIGTERM, SIGHUP };
+
+	signal(SIGPIPE, SIG_IGN);
+	for (int i = 0; i < 3; i++) {
+		uv_signal_init(&a->loop, &a->signal[i]);
+		a->signal[i].data = a;
+		uv_signal_start(&a->signal[i], on_signal, signums[i]);
+		uv_unref((uv_handle_t *)&a->signal[i]);
+	}
+}
+
+/* ---- life ---- */
+
+static int wait_for_directory(struct app *a, struct err *err)
+{
+	int64_t until = clock_mono_ms() + a->opt.wait_ms;
+	bool said = false;
+
+	for (;;) {
+		err_clear(err);
+		int rc = state_open(a->config->state_dir, a->opt.command, &a->state, err);
+		if (rc != -EAGAIN || clock_mono_ms() >= until)
+			return rc;
+		if (!said)
+			log_info(NULL, "%s; waiting for it", err->text);
+		said = true;
+		/* flock() has no timeout, and a blocking one cannot be ended by ours. */
+		poll(NULL, 0, LOCK_POLL_MS);
+	}
+}
+
+int app_open(struct app *a, const struct config *config, const struct app_options *options, struct err *err)
+{
+	*a = (struct app){ .opt = *options, .config = config, .turn_ms = INT64_MAX };
+	a->state.lock_fd = -1;
+	int rc = wait_for_directory(a, err);
+	if (rc < 0)
+		return rc;
+	uv_loop_init(&a->loop);
+	a->loop_ready = true;
+	char *path = state_path(&a->state, "queue.db");
+	struct queue_options qo = { .path = path, .loop = &a->loop, .on_fatal = on_fatal, .cookie = a };
+	rc = queue_open(&qo, &a->queue, &a->opened, err);
+	free(path);
+	if (rc < 0) {
+		uv_run(&a->loop, UV_RUN_DEFAULT);
+		uv_loop_close(&a->loop);
+		state_close(&a->state);
+		return rc;
+	}
+	if (a->opened.replaced)
+		log_error(NULL, "the queue's database was damaged and was moved to %s; a new one was begun",
+			  a->opened.moved_to);
+	if (a->opened.unknown > 0)
+		log_info(NULL, "%llu deliveries were interrupted while sending; each is looked up first",
+			 (unsigned long long)a->opened.unknown);
+	uv_async_init(&a->loop, &a->reap, on_reap);
+	a->reap.data = a;
+	uv_timer_init(&a->loop, &a->turn);
+	a->turn.data = a;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned workers = cpus < 2 ? 2 : cpus > WORKERS_MAX ? WORKERS_MAX : (unsigned)cpus;
+	a->executor = executor_new("worker", workers, wake, a);
+	a->intake = intake_new(a->queue, a->executor, config, &a->state);
+	listen_signals(a);
+	return 0;
+}
+
+int app_deliver(struct app *a, const char *only, struct err *err)
+{
+	const char *scale = getenv("RESULTD_TEST_TIME_SCALE");
+
+	a->http = http_open(&a->loop, "resultd/" RD_VERSION, err);
+	if (a->http == NULL)
+		return -EINVAL;
+	a->folder = folder_open(a->executor);
+	struct dispatch_options options = {
+		.config = a->config, .queue = a->queue, .http = a->http, .folder = a->folder,
+		.arm = arm, .changed = changed, .cookie = a, .only = only,
+		.time_scale = scale != NULL ? (unsigned)strtoul(scale, NULL, 10) : 1,
+	};
+	a->dispatch = dispatch_new(&options);
+	dispatch_kick(a->dispatch, false);
+	return 0;
+}
+
+int app_loop(struct app *a)
+{
+	uv_run(&a->loop, UV_RUN_DEFAULT);
+	return a->code;
+}
+
+void app_quit(struct app *a, int code)
+{
+	a->code = code;
+	uv_stop(&a->loop);
+}
+
+static void on_stopped(void *cookie)
+{
+	struct app *a = cookie;
+
+	a->stopped = true;
+	uv_stop(&a->loop);
+}
+
+static void on_queue_closed(void *cookie)
+{
+	struct app *a = cookie;
+
+	a->queue_closed = true;
+	uv_stop(&a->loop);
+}
+
+static void on_grace_over(uv_timer_t *handle)
+{
+	struct app *a = handle->data;
+
+	if (!a->stopped)
+		dispatch_stop(a->dispatch, true, on_stopped, a);
+}
+
+static void again_signal(uv_signal_t *handle, int signum)
+{
+	struct app *a = handle->data;
+
+	(void)signum;
+	if (a->dispatch != NULL && !a->stopped)
+		dispatch_stop(a->dispatch, true, on_stopped, a);
+}
+
+static void stop_dispatch(struct app *a, int64_t grace_ms)
+{
+	uv_timer_t grace;
+
+	if (a->dispatch == NULL)
+		return;
+	for (int i = 0; i < 2; i++)
+		uv_signal_start(&a->signal[i], again_signal, a->signal[i].signum);
+	uv_timer_init(&a->loop, &grace);
+	grace.data = a;
+	uv_timer_start(&grace, on_grace_over, grace_ms > 0 ? (uint64_t)grace_ms : 0, 0);
+	dispatch_stop(a->dispatch, grace_ms <= 0, on_stopped, a);
+	while (!a->stopped)
+		uv_run(&a->loop, UV_RUN_ONCE);
+	uv_close((uv_handle_t *)&grace, NULL);
+	uv_run(&a->loop, UV_RUN_NOWAIT);
+}
+
+void app_close(struct app *a, int64_t grace_ms)
+{
+	if (!a->loop_ready)
+		return;
+	stop_dispatch(a, grace_ms);
+	/* Files that are being read end by themselves; their results are worth the moment. */
+	while (intake_busy(a->intake) > 0 || executor_pending(a->executor) > 0)
+		uv_run(&a->loop, UV_RUN_ONCE);
+	intake_free(a->intake);
+	dispatch_free(a->dispatch);
+	if (a->http != NULL)
+		a->http->ops->close(a->http);
+	if (a->folder != NULL)
+		a->folder->ops->close(a->folder);
+	executor_free(a->executor);
+	queue_close(a->queue, on_queue_closed, a);
+	while (!a->queue_closed)
+		uv_run(&a->loop, UV_RUN_ONCE);
+	uv_close((uv_handle_t *)&a->reap, NULL);
+	uv_close((uv_handle_t *)&a->turn, NULL);
+	for (int i = 0; i < 3; i++)
+		uv_close((uv_handle_t *)&a->signal[i], NULL);
+	uv_run(&a->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&a->loop);
+	state_close(&a->state);
+	a->loop_ready = false;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * app.h - owns every module of one process that holds a state directory: start order, stop order.
+ *
+ * Loop thread only.  app_open() takes the directory and opens the queue; delivery starts with
+ * app_deliver(); app_loop() runs until app_quit(); app_close() stops in the other order and syncs. */
+#ifndef RD_APP_H
+#define RD_APP_H
+
+#include "daemon/config/config.h"
+#include "daemon/dispatch.h"
+#include "daemon/intake.h"
+#include "daemon/queue/queue.h"
+#include "daemon/state.h"
+
+#include <stdbool.h>
+#include <uv.h>
+
+struct app_options {
+	const char *command;		/* for the lock's text and the log */
+	int64_t wait_ms;		/* how long to wait for the directory; 0: not at all */
+	void (*on_signal)(void *cookie, int signum);	/* SIGINT, SIGTERM, SIGHUP; NULL: quit */
+	void (*on_change)(void *cookie);		/* deliveries moved on */
+	void *cookie;
+};
+
+struct app {
+	struct app_options opt;
+	uv_loop_t loop;
+	bool loop_ready;
+	const struct config *config;
+	struct state state;
+	struct queue *queue;
+	struct queue_opened opened;
+	struct executor *executor;
+	struct intake *intake;
+	struct transport *http, *folder;
+	struct dispatch *dispatch;
+	uv_async_t reap;
+	uv_timer_t turn;		/* dispatch asked to be turned */
+	int64_t turn_ms;		/* mono; INT64_MAX: not armed */
+	uv_signal_t signal[3];
+	bool stopped, queue_closed;
+	int code;
+};
+
+int app_open(struct app *a, const struct config *config, const struct app_options *options, struct err *err);
+/* Starts delivering, to one sink or (NULL) to all.  -EINVAL where the network cannot be had. */
+int app_deliver(struct app *a, const char *only, struct err *err);
+int app_loop(struct app *a);			/* returns app_quit()'s code */
+void app_quit(struct app *a, int code);
+/* Ends requests (grace_ms for those under way), closes the queue, gives the directory back. */
+void app_close(struct app *a, int64_t grace_ms);
+
+#endif

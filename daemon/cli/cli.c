@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli.c - the table of commands, global options, and what all commands share. */
+#include "daemon/cli/cli.h"
+
+#include "daemon/base/mem.h"
+#include "daemon/config/values.h"
+#include "daemon/state.h"
+#include "sinks/sink.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char DEFAULT_CONFIG[] = "/etc/resultd/resultd.yaml";
+
+static int run_parse(struct cli *cli, int argc, char **argv)
+{
+	(void)cli;
+	return cmd_parse(argc, argv);
+}
+
+const struct command commands[] = {
+	{ "run", cmd_run, "the daemon, in the foreground", "" },
+	{ "import", cmd_import, "read reports, queue them, deliver them, wait, print a summary",
+	  "PATH...\n"
+	  "  PATH is a report, a directory (walked for *.xml and *.xml.gz), or - (names on standard input)\n\n"
+	  "  --sink NAME           deliver to this sink only (repeatable; default: every sink)\n"
+	  "  --run-key KEY         files with the same key form one run\n"
+	  "  --run-name NAME       what the run is called\n"
+	  "  --set NAME=VALUE      a template variable (repeatable)\n"
+	  "  --watch NAME          captures, key, time zone and sinks of that watch\n"
+	  "  --timezone ZONE       of stamps without one: UTC, local, Europe/Berlin, +09:00\n"
+	  "  --backfill            stay behind live traffic\n"
+	  "  --again               send even what was sent before\n"
+	  "  --keep-open           do not end the run: more will come\n"
+	  "  --allow-empty         finding no report is no error\n"
+	  "  --no-wait             accept durably, deliver later (resultd deliver, resultd run)\n"
+	  "  --timeout DURATION    how long to wait for delivery (default 15m)\n"
+	  "  --fail-on failed      exit 1 where a test failed (decided from the reports); default never\n"
+	  "  --progress MODE       auto, always, never\n"
+	  "  --json                the receipt on standard output\n" },
+	{ "deliver", cmd_deliver, "send what waits in the state directory, then exit",
+	  "\n  --sink NAME           this sink only\n"
+	  "  --timeout DURATION    how long to wait (default 15m)\n"
+	  "  --progress MODE       auto, always, never\n" },
+	{ "parse", run_parse, "print what is in reports; touches nothing",
+	  "FILE...\n  --format FORMAT       jsonl (default), table, summary\n" },
+	{ "check", cmd_check, "validate the configuration and print it, secrets masked", "" },
+	{ "queue", cmd_queue, "what is waiting, why, and what to do about it",
+	  "list [--all] [--json] | retry [ID...]\n" },
+	{ "status", cmd_status, "one screen: is it working, what waits, what needs me", "[--json]\n" },
+	{ 0 },
+};
+
+int cli_usage(const char *command, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "resultd %s: ", command);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "\nTry \"resultd %s --help\".\n", command);
+	return EXIT_USAGE;
+}
+
+void cli_help(const struct command *c)
+{
+	printf("resultd %s %s%s- %s\n", c->name, c->usage, c->usage[0] == '\0' ? "" : "\n", c->summary);
+	printf("\nGlobal options: --config FILE, --state DIR, --log-level debug|info|warning|error\n");
+}
+
+int cli_duration(const char *command, const char *option, const char *text, int64_t *ms)
+{
+	if (value_duration(text, ms) == 0)
+		return EXIT_OK;
+	return cli_usage(command, "%s: \"%s\" is not a duration (30s, 5m, 2h)", option, text);
+}
+
+int cli_progress(const char *command, const char *text, int *out)
+{
+	if (strcmp(text, "auto") == 0)
+		*out = -1;
+	else if (strcmp(text, "always") == 0 || strcmp(text, "never") == 0)
+		*out = text[0] == 'a';
+	else
+		return cli_usage(command, "--progress is auto, always or never, not \"%s\"", text);
+	return EXIT_OK;
+}
+
+static const char *default_config(void)
+{
+	const char *env = getenv("RESULTD_CONFIG");
+
+	if (env != NULL && env[0] != '\0')
+		return env;
+	return access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : NULL;
+}
+
+static size_t sink_types(struct config_sink_type *out, size_t max)
+{
+	size_t n = 0;
+
+	for (; sink_list[n] != NULL && n < max; n++)
+		out[n] = (struct config_sink_type){ sink_list[n]->name, sink_list[n]->keys, sink_list[n]->conf_size,
+						    sink_list[n]->check };
+	return n;
+}
+
+int cli_load(struct cli *cli)
+{
+	/* The configuration points at its type's row for as long as it lives. */
+	static struct config_sink_type types[16];
+	size_t count = sink_types(types, sizeof(types) / sizeof(types[0]));
+	struct config_faults faults = { 0 };
+	const char *file = cli->config_file != NULL ? cli->config_file : default_config();
+	char *dir = cli->state_dir != NULL ? walk_absolute(cli->state_dir) : state_default_dir();
+
+	int rc = config_load(file, dir, types, count, &cli->config, &faults);
+	for (size_t i = 0; i < faults.count; i++) {
+		char line[2048];
+		fprintf(stderr, "%s\n", err_string(&faults.item[i], line, sizeof(line)));
+	}
+	if (rc < 0 && faults.count == 0)
+		fprintf(stderr, "resultd: cannot read the configuration\n");
+	config_faults_done(&faults);
+	if (rc == 0 && cli->state_dir != NULL) {
+		free(cli->config->state_dir);
+		cli->config->state_dir = xstrdup(dir);
+	}
+	free(dir);
+	if (rc < 0)
+		return EXIT_USAGE;
+	log_setup(cli->level_given ? cli->level : (enum log_level)cli->config->log.level,
+		  (enum log_format)cli->config->log.format);
+	return EXIT_OK;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli.h - the command line: one file a command, one table, one set of exit codes.  (design.md, section 2) */
+#ifndef RD_CLI_CLI_H
+#define RD_CLI_CLI_H
+
+#include "daemon/base/log.h"
+#include "daemon/config/config.h"
+
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_FAIL_ON = 1,	/* --fail-on matched */
+	EXIT_USAGE = 2,		/* usage or configuration */
+	EXIT_UNDELIVERED = 3,	/* accepted and durable, not delivered within the timeout */
+	EXIT_PARKED = 4,
+	EXIT_INPUT = 5,		/* some input unreadable, incomplete, or no report found */
+	EXIT_INTERNAL = 70,
+};
+
+struct cli {
+	const char *config_file, *state_dir;	/* as given; NULL */
+	enum log_level level;
+	bool level_given;
+	struct config *config;			/* after cli_load() */
+};
+
+struct command {
+	const char *name;
+	int (*run)(struct cli *cli, int argc, char **argv);	/* argv[0] is the command's name */
+	const char *summary, *usage;
+};
+extern const struct command commands[];		/* ended by a zero row */
+
+/* Reads the configuration; prints every fault to standard error.  Returns EXIT_OK or EXIT_USAGE. */
+int cli_load(struct cli *cli);
+/* "resultd import: ..." and a pointer to --help; returns EXIT_USAGE. */
+int cli_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void cli_help(const struct command *c);
+/* A duration of the command line; returns EXIT_OK or EXIT_USAGE (said). */
+int cli_duration(const char *command, const char *option, const char *text, int64_t *ms);
+
+/* --progress: -1 auto, 1 always, 0 never; returns EXIT_OK or EXIT_USAGE (said). */
+int cli_progress(const char *command, const char *text, int *out);
+
+/* ---- names of reports (walk.c) ---- */
+
+struct walk {
+	char **path;			/* files; sorted within each directory */
+	size_t count, room;
+	bool *named;			/* given by name, not found by walking */
+	char **unreadable;		/* "PATH: why" */
+	size_t unreadable_count;
+};
+/* Adds a file, or every *.xml and *.xml.gz beneath a directory; "-" reads names from standard input. */
+void walk_add(struct walk *w, const char *path);
+void walk_done(struct walk *w);
+/* The deepest directory that holds all files; the caller frees; NULL where there are none. */
+char *walk_common_dir(const struct walk *w);
+/* Absolute, without "." and ".."; symbolic links are not resolved.  The caller frees. */
+char *walk_absolute(const char *path);
+
+int cmd_import(struct cli *cli, int argc, char **argv);
+int cmd_deliver(struct cli *cli, int argc, char **argv);
+int cmd_run(struct cli *cli, int argc, char **argv);
+int cmd_check(struct cli *cli, int argc, char **argv);
+int cmd_queue(struct cli *cli, int argc, char **argv);
+int cmd_status(struct cli *cli, int argc, char **argv);
+int cmd_parse(int argc, char **argv);
+
+#endif

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * import.c - the one-shot importer: files -> queue -> sinks -> summary.
+ *
+ * Phases: take (files go through intake, a few at a time) -> end (their runs end) -> wait -> gather -> out.
+ * Delivery runs beside all of them, so what a run needs to know is read while its files are. */
+#include "daemon/app.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
+#include "daemon/cli/cli.h"
+#include "daemon/cli/outcome.h"
+#include "daemon/runspec.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { AT_ONCE = 4, TRIES_MAX = 5, RETRY_MS = 500 };
+
+struct options {
+	const char **sink;
+	size_t sink_count;
+	struct config_map set;
+	const char *run_key, *run_name, *watch, *timezone;
+	bool backfill, again, keep_open, allow_empty, no_wait, json, fail_on_failed;
+	int64_t timeout_ms;
+	int progress;			/* -1 auto */
+};
+
+struct import {
+	struct app app;
+	struct cli *cli;
+	struct options opt;
+	struct walk walk;
+	struct ci ci;
+	struct arena arena;		/* of the whole command */
+	char *common_dir;
+	const struct config_watch *watch;
+	struct context *context;
+	char *context_dir;
+
+	size_t next, busy;
+	unsigned tries;
+	struct run_ids runs;
+	size_t end_at;
+	struct await *await;
+	bool ending, timed_out, interrupted;
+	struct outcome_totals totals;
+
+	cJSON *files;			/* of the receipt; NULL without --json */
+	uint64_t accepted, duplicates, malformed, skipped, unreadable, incomplete, cases, failed;
+	int code;
+};
+
+struct file_cookie {
+	struct import *im;
+	size_t index;
+	unsigned tries;
+	uv_timer_t timer;
+};
+
+static void take_more(struct import *im);
+
+/* ---- files ---- */
+
+static void add_file(struct import *im, const char *path, const char *state, bool complete, uint64_t cases,
+		     const char *reason)
+{
+	if (im->files == NULL)
+		return;
+	cJSON *f = cJSON_CreateObject();
+	cJSON_AddStringToObject(f, "path", path);
+	cJSON_AddStringToObject(f, "state", state);
+	cJSON_AddBoolToObject(f, "complete", complete);
+	cJSON_AddNumberToObject(f, "cases", (double)cases);
+	if (reason != NULL && reason[0] != '\0')
+		cJSON_AddStringToObject(f, "reason", reason);
+	cJSON_AddItemToArray(im->files, f);
+}
+
+static void say(const struct import *im, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say(const struct import *im, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (im->opt.progress == 1)
+		fputs("\r\033[K", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+static void on_retry_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void take_file(struct import *im, struct file_cookie *fc);
+
+static void on_retry(uv_timer_t *timer)
+{
+	struct file_cookie *fc = timer->data;
+
+	take_file(fc->im, fc);
+}
+
+static void file_ended(struct file_cookie *fc)
+{
+	struct import *im = fc->im;
+
+	uv_close((uv_handle_t *)&fc->timer, on_retry_closed);
+	im->busy--;
+	take_more(im);
+}
+
+static void on_file(void *cookie, const struct intake_outcome *o)
+{
+	struct file_cookie *fc = cookie;
+	struct import *im = fc->im;
+	char reason[1700] = "";
+
+	if (o->state == INTAKE_RETRY && fc->tries++ < TRIES_MAX) {
+		uv_timer_start(&fc->timer, on_retry, RETRY_MS, 0);
+		return;
+	}
+	if (o->err != NULL && o->err->code != 0)
+		err_string(o->err, reason, sizeof(reason));
+	switch (o->state) {
+	case INTAKE_ACCEPTED:
+		im->accepted++;
+		im->cases += o->cases;
+		im->failed += o->failed;
+		if (!o->complete) {
+			im->incomplete++;
+			say(im, "%s (the %" PRIu64 " finished cases are taken)", reason, o->cases);
+		}
+		for (size_t i = 0; i < o->warning_count; i++)
+			say(im, "%s: warning: %s", o->path, o->warnings[i]);
+		break;
+	case INTAKE_DUPLICATE:
+		im->duplicates++;
+		break;
+	case INTAKE_SKIPPED:
+		im->skipped++;
+		if (im->walk.named[fc->index])
+			say(im, "%s", reason);
+		break;
+	case INTAKE_MALFORMED:
+		im->malformed++;
+		say(im, "%s", reason);
+		break;
+	case INTAKE_UNREADABLE:
+	case INTAKE_RETRY:
+	case INTAKE_INCOMPLETE:
+		im->unreadable++;
+		say(im, "%s", reason);
+		break;
+	}
+	/* A run that got nothing but broken files is ended like the others, and goes without a trace. */
+	run_ids_add(&im->runs, o->run);
+	add_file(im, o->path, o->state == INTAKE_RETRY || o->state == INTAKE_INCOMPLETE
+				      ? "unreadable" : intake_state_name(o->state),
+		 o->complete, o->cases, reason);
+	if (im->app.dispatch != NULL && o->state == INTAKE_ACCEPTED)
+		dispatch_kick(im->app.dispatch, true);
+	file_ended(fc);
+}
+
+/* The context file of the directory that a report lies in; the last one is remembered. */
+static const struct context *context_of(struct import *im, const char *path)
+{
+	char *dir = xstrdup(path);
+	char *slash = strrchr(dir, '/');
+	struct err err = ERR_NONE;
+	char line[2000];
+
+	slash[slash == dir ? 1 : 0] = '\0';
+	if (im->context_dir == NULL || strcmp(im->context_dir, dir) != 0) {
+		context_free(im->context);
+		im->context = context_read(dir, &err);
+		if (im->context == NULL && im->common_dir != NULL && strcmp(dir, im->common_dir) != 0 && err.code == 0)
+			im->context = context_read(im->common_dir, &err);
+		if (err.code != 0)
+			say(im, "%s", err_string(&err, line, sizeof(line)));
+		free(im->context_dir);
+		im->context_dir = xstrdup(dir);
+	}
+	free(dir);
+	return im->context;
+}
+
+static void take_file(struct import *im, struct file_cookie *fc)
+{
+	const char *path = im->walk.path[fc->index];
+	char *absolute = walk_absolute(path);
+	struct arena a = ARENA_LIMIT(1 << 20);
+	struct runspec spec;
+	struct err err = ERR_NONE;
+	const struct runspec_source source = {
+		.run_key = im->opt.run_key, .run_name = im->opt.run_name, .set = &im->opt.set,
+		.context = context_of(im, absolute), .watch = im->watch, .path = absolute, .ci = &im->ci,
+		.common_dir = im->common_dir, .sinks = im->opt.sink, .sink_count = im->opt.sink_count,
+		.source = RUN_IMPORT, .backfill = im->opt.backfill,
+	};
+
+	if (runspec_make(&source, im->cli->config, &a, &spec, &err) < 0) {
+		im->unreadable++;
+		say(im, "%s: %s", path, err.text);
+		add_file(im, path, "unreadable", false, 0, err.text);
+		file_ended(fc);
+	} else {
+		const struct intake_job job = {
+			.path = path, .root_fd = -1, .run = &spec.run, .again = im->opt.again,
+			.timezone = im->opt.timezone != NULL ? im->opt.timezone : spec.timezone,
+			.variant = spec.variant,
+		};
+		intake_take(im->app.intake, &job, on_file, fc);
+	}
+	arena_done(&a);
+	free(absolute);
+}
+
+/* ---- the end of the runs, waiting, the receipt ---- */
+
+static void on_receipt(void *cookie, cJSON *runs)
+{
+	struct import *im = cookie;
+
+	if (im->files != NULL) {
+		cJSON *receipt = cJSON_CreateObject();
+		cJSON_AddItemToObject(receipt, "files", im->files);
+		cJSON_AddItemToObject(receipt, "runs", runs);
+		im->files = NULL;
+		char *text = cJSON_PrintUnformatted(receipt);
+		puts(text != NULL ? text : "{}");
+		free(text);
+		cJSON_Delete(receipt);
+	} else {
+		outcome_print(stdout, runs);
+		printf("%" PRIu64 " files accepted", im->accepted);
+		const struct { uint64_t n; const char *what; } row[] = {
+			{ im->duplicates, "duplicate" }, { im->skipped, "not a report" },
+			{ im->malformed, "malformed" }, { im->unreadable, "unreadable" }, { im->incomplete, "incomplete" },
+		};
+		for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+			if (row[i].n > 0)
+				printf(", %" PRIu64 " %s", row[i].n, row[i].what);
+		}
+		putchar('\n');
+		if (im->timed_out)
+			printf("Accepted and durable, not delivered yet: \"resultd deliver\" goes on.\n");
+		cJSON_Delete(runs);
+	}
+	fflush(stdout);
+	app_quit(&im->app, 0);
+}
+
+static void gather(struct import *im)
+{
+	outcome_runs(&im->app, &im->runs, on_receipt, im);
+}
+
+static void on_settled(void *cookie, const struct outcome_totals *totals, bool timed_out)
+{
+	struct import *im = cookie;
+
+	im->totals = *totals;
+	im->totals.wait_reason = NULL;
+	im->timed_out = timed_out;
+	if (timed_out && totals->wait_reason != NULL)
+		say(im, "not delivered: %s", totals->wait_reason);
+	gather(im);
+}
+
+static void on_ended(void *cookie, int rc, const struct err *err)
+{
+	struct import *im = cookie;
+
+	if (rc < 0)
+		say(im, "cannot end the run: %s", err->text);
+	if (im->app.dispatch != NULL)
+		dispatch_kick(im->app.dispatch, false);
+	if (im->end_at < im->runs.count && !im->opt.keep_open) {
+		queue_end_run(im->app.queue, im->runs.id[im->end_at++], clock_wall_ms(), on_ended, im);
+		return;
+	}
+	if (im->opt.no_wait || im->runs.count == 0)
+		gather(im);
+	else
+		await_armed(im->await, true);
+}
+
+static void take_more(struct import *im)
+{
+	while (im->busy < AT_ONCE && im->next < im->walk.count && !im->interrupted) {
+		struct file_cookie *fc = xcalloc(1, sizeof(*fc));
+		fc->im = im;
+		fc->index = im->next++;
+		uv_timer_init(&im->app.loop, &fc->timer);
+		fc->timer.data = fc;
+		im->busy++;
+		take_file(im, fc);
+	}
+	if (im->busy == 0 && !im->ending) {
+		im->ending = true;
+		if (im->interrupted)
+			gather(im);
+		else
+			on_ended(im, 0, NULL);
+	}
+}
+
+static void on_signal(void *cookie, int signum)
+{
+	struct import *im = cookie;
+
+	if (signum == SIGHUP)
+		return;
+	if (im->interrupted) {
+		app_quit(&im->app, 128 + signum);
+		return;
+	}
+	im->interrupted = true;
+	im->timed_out = true;
+	say(im, "interrupted: what is accepted stays in the state directory; the same command goes on with it");
+	if (im->ending)
+		app_quit(&im->app, 0);
+}
+
+static void on_change(void *cookie)
+{
+	struct import *im = cookie;
+
+	if (im->await != NULL)
+		await_changed(im->await);
+}
+
+static void describe(void *cookie, char *text, size_t size)
+{
+	const struct import *im = cookie;
+
+	snprintf(text, size, "%zu/%zu files, %" PRIu64 " cases, ", im->next - im->busy, im->walk.count, im->cases);
+}
+
+/* ---- options ---- */
+
+static const struct option longopts[] = {
+	{ "sink", required_argument, NULL, 's' }, { "run-key", required_argument, NULL, 'k' },
+	{ "run-name", required_argument, NULL, 'n' }, { "set", required_argument, NULL, 'S' },
+	{ "watch", required_argument, NULL, 'w' }, { "timezone", required_argument, NULL, 'z' },
+	{ "backfill", no_argument, NULL, 'b' }, { "again", no_argument, NULL, 'a' },
+	{ "keep-open", no_argument, NULL, 'o' }, { "allow-empty", no_argument, NULL, 'e' },
+	{ "no-wait", no_argument, NULL, 'N' }, { "timeout", required_argument, NULL, 't' },
+	{ "fail-on", required_argument, NULL, 'f' }, { "progress", required_argument, NULL, 'p' },
+	{ "json", no_argument, NULL, 'j' }, { 0 },
+};
+
+static int add_set(struct config_map *m, char *text)
+{
+	char *eq = strchr(text, '=');
+
+	if (eq == NULL || eq == text)
+		return cli_usage("import", "--set wants NAME=VALUE, not \"%s\"", text);
+	m->key = xrealloc(m->key, m->count + 1, sizeof(*m->key));
+	m->value = xrealloc(m->value, m->count + 1, sizeof(*m->value));
+	m->key[m->count] = xstrndup(text, (size_t)(eq - text));
+	m->value[m->count++] = xstrdup(eq + 1);
+	return EXIT_OK;
+}
+
+static int read_options(struct options *o, int argc, char **argv)
+{
+	int c, rc = EXIT_OK;
+
+	*o = (struct options){ .timeout_ms = 15 * 60 * 1000, .progress = -1 };
+	opterr = 0;
+	optind = 1;
+	while (rc == EXIT_OK && (c = getopt_long(argc, argv, ":", longopts, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			o->sink = xrealloc(o->sink, o->sink_count + 1, sizeof(*o->sink));
+			o->sink[o->sink_count++] = optarg;
+			break;
+		case 'S':
+			rc = add_set(&o->set, optarg);
+			break;
+		case 't':
+			rc = cli_duration("import", "--timeout", optarg, &o->timeout_ms);
+			break;
+		case 'f':
+			if (strcmp(optarg, "failed") != 0 && strcmp(optarg, "never") != 0)
+				rc = cli_usage("import", "--fail-on is failed or never, not \"%s\"", optarg);
+			o->fail_on_failed = strcmp(optarg, "failed") == 0;
+			break;
+		case 'p':
+			rc = cli_progress("import", optarg, &o->progress);
+			break;
+		case 'k': o->run_key = optarg; break;
+		case 'n': o->run_name = optarg; break;
+		case 'w': o->watch = optarg; break;
+		case 'z': o->timezone = optarg; break;
+		case 'b': o->backfill = true; break;
+		case 'a': o->again = true; break;
+		case 'o': o->keep_open = true; break;
+		case 'e': o->allow_empty = true; break;
+		case 'N': o->no_wait = true; break;
+		case 'j': o->json = true; break;
+		case ':':
+			rc = cli_usage("import", "%s needs a value", argv[optind - 1]);
+			break;
+		default:
+			rc = cli_usage("import", "unknown option \"%s\"", argv[optind - 1]);
+		}
+	}
+	if (rc == EXIT_OK && optind == argc)
+		rc = cli_usage("import", "which reports?");
+	if (o->progress == -1)
+		o->progress = isatty(STDERR_FILENO) && !o->json;
+	return rc;
+}
+
+static int check_names(const struct import *im)
+{
+	for (size_t i = 0; i < im->opt.sink_count; i++) {
+		if (config_find_sink(im->cli->config, im->opt.sink[i]) == NULL)
+			return cli_usage("import", "--sink %s: no such sink is configured", im->opt.sink[i]);
+	}
+	if (im->opt.watch != NULL && im->watch == NULL)
+		return cli_usage("import", "--watch %s: no such watch is configured", im->opt.watch);
+	return EXIT_OK;
+}
+
+/* If several apply, the first of 2, 70, 5, 1, 4, 3.  (design.md, section 2) */
+static int exit_code(const struct import *im)
+{
+	bool none = im->accepted + im->duplicates == 0;
+
+	if (im->malformed + im->unreadable + im->incomplete + im->walk.unreadable_count > 0 ||
+	    (none && !im->opt.allow_empty))
+		return EXIT_INPUT;
+	if (im->opt.fail_on_failed && im->failed > 0)
+		return EXIT_FAIL_ON;
+	if (im->totals.parked > 0)
+		return EXIT_PARKED;
+	return im->timed_out ? EXIT_UNDELIVERED : EXIT_OK;
+}
+
+static int work(struct import *im)
+{
+	const struct app_options ao = {
+		.command = "import", .wait_ms = im->opt.timeout_ms, .on_signal = on_signal, .on_change = on_change,
+		.cookie = im,
+	};
+	const struct await_options wo = {
+		.timeout_ms = im->opt.timeout_ms, .progress = im->opt.progress == 1, .describe = describe,
+		.done = on_settled, .cookie = im,
+	};
+	struct err err = ERR_NONE;
+
+	int rc = app_open(&im->app, im->cli->config, &ao, &err);
+	if (rc < 0) {
+		fprintf(stderr, "resultd: %s\n", err.text);
+		return rc == -EAGAIN ? EXIT_UNDELIVERED : EXIT_INTERNAL;
+	}
+	if (!im->opt.no_wait && app_deliver(&im->app, NULL, &err) < 0) {
+		fprintf(stderr, "resultd: %s\n", err.text);
+		app_close(&im->app, 0);
+		return EXIT_INTERNAL;
+	}
+	im->await = await_start(&im->app, &im->runs, &wo);
+	take_more(im);
+	int code = app_loop(&im->app);
+	await_free(im->await);
+	im->await = NULL;
+	app_close(&im->app, im->interrupted ? 2000 : 25000);
+	return code != 0 ? code : exit_code(im);
+}
+
+int cmd_import(struct cli *cli, int argc, char **argv)
+{
+	struct import im = { .cli = cli, .arena = ARENA_LIMIT(1 << 20) };
+	int code = read_options(&im.opt, argc, argv);
+
+	if (code == EXIT_OK)
+		code = cli_load(cli);
+	if (code == EXIT_OK) {
+		im.watch = im.opt.watch != NULL ? config_find_watch(cli->config, im.opt.watch) : NULL;
+		code = check_names(&im);
+	}
+	if (code == EXIT_OK) {
+		for (int i = optind; i < argc; i++)
+			walk_add(&im.walk, argv[i]);
+		for (size_t i = 0; i < im.walk.unreadable_count; i++)
+			fprintf(stderr, "%s\n", im.walk.unreadable[i]);
+		im.common_dir = walk_common_dir(&im.walk);
+		ci_detect(&im.ci, &im.arena, ci_getenv, NULL);
+		if (im.opt.json)
+			im.files = cJSON_CreateArray();
+		if (im.walk.count == 0)
+			fprintf(stderr, "resultd: no report found\n");
+		code = work(&im);
+	}
+	cJSON_Delete(im.files);
+	context_free(im.context);
+	free(im.context_dir);
+	free(im.common_dir);
+	walk_done(&im.walk);
+	run_ids_done(&im.runs);
+	arena_done(&im.arena);
+	for (size_t i = 0; i < im.opt.set.count; i++) {
+		free(im.opt.set.key[i]);
+		free(im.opt.set.value[i]);
+	}
+	free(im.opt.set.key);
+	free(im.opt.set.value);
+	free(im.opt.sink);
+	return code;
+}

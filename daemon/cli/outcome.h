@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * outcome.h - what became of runs: waited for, gathered from the queue, printed as a table or a receipt. */
+#ifndef RD_CLI_OUTCOME_H
+#define RD_CLI_OUTCOME_H
+
+#include "daemon/app.h"
+
+#include <cjson/cJSON.h>
+
+struct run_ids {
+	int64_t *id;
+	size_t count, room;
+};
+void run_ids_add(struct run_ids *ids, int64_t id);	/* no repeats; 0 is left out */
+void run_ids_done(struct run_ids *ids);
+
+struct outcome_totals {
+	size_t runs, deliveries, delivered, waiting, parked;
+	uint64_t owed, posted, parked_tests, requests;
+	bool locked;			/* all that waits does so for an operator */
+	const char *wait_reason;	/* of one that waits; borrowed until the next look */
+};
+
+/* Looks at the deliveries of these runs (count 0: at every unsettled one).  done() on a later turn. */
+struct outcome_look;
+typedef void outcome_fn(void *cookie, const struct outcome_totals *totals);
+void outcome_look(struct app *a, const struct run_ids *ids, outcome_fn *done, void *cookie);
+
+/* The receipt's `runs` array, and with it the table for people. */
+typedef void outcome_runs_fn(void *cookie, cJSON *runs);	/* takes ownership */
+void outcome_runs(struct app *a, const struct run_ids *ids, outcome_runs_fn *done, void *cookie);
+void outcome_print(FILE *out, const cJSON *runs);
+
+/* ---- waiting ---- */
+
+struct await_options {
+	int64_t timeout_ms;
+	bool progress;
+	/* Appended to the progress line: what the command itself has done so far. */
+	void (*describe)(void *cookie, char *text, size_t size);
+	/* Called once, when all is settled, the time is over, or only an operator can help. */
+	void (*done)(void *cookie, const struct outcome_totals *totals, bool timed_out);
+	void *cookie;
+};
+struct await;
+struct await *await_start(struct app *a, const struct run_ids *ids, const struct await_options *options);
+void await_armed(struct await *w, bool armed);	/* not before this may done() be called */
+void await_changed(struct await *w);		/* something moved: look again */
+void await_free(struct await *w);
+
+#endif

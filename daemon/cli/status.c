@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * status.c - one screen: what the state directory holds, what waits, what needs a person. */
+#include "daemon/app.h"
+#include "daemon/base/clock.h"
+#include "daemon/cli/cli.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct status {
+	struct app app;
+	bool json;
+	struct queue_status s;
+};
+
+static void print_json(const struct status *v)
+{
+	const struct queue_status *s = &v->s;
+	cJSON *o = cJSON_CreateObject();
+	char iso[CLOCK_ISO_SIZE];
+	const struct { const char *name; uint64_t n; } row[] = {
+		{ "runs", s->runs }, { "open_runs", s->open_runs }, { "reports", s->parts },
+		{ "reports_malformed", s->parts_bad }, { "results", s->results }, { "bytes", s->bytes },
+	};
+
+	cJSON_AddStringToObject(o, "version", RD_VERSION);
+	cJSON_AddStringToObject(o, "state_dir", v->app.config->state_dir);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		cJSON_AddNumberToObject(o, row[i].name, (double)row[i].n);
+	cJSON *d = cJSON_AddObjectToObject(o, "deliveries");
+	for (int i = 0; i <= DELIVERY_DELIVERED; i++)
+		cJSON_AddNumberToObject(d, delivery_state_name((enum delivery_state)i), (double)s->deliveries[i]);
+	if (s->oldest_ms != INT64_MAX)
+		cJSON_AddStringToObject(o, "oldest_waiting", clock_iso(s->oldest_ms, iso));
+	char *text = cJSON_PrintUnformatted(o);
+	puts(text != NULL ? text : "{}");
+	free(text);
+	cJSON_Delete(o);
+}
+
+static void print_text(const struct status *v)
+{
+	const struct queue_status *s = &v->s;
+	uint64_t waits = s->deliveries[DELIVERY_WAITING] + s->deliveries[DELIVERY_SENDING] +
+			 s->deliveries[DELIVERY_UNKNOWN];
+	char iso[CLOCK_ISO_SIZE];
+
+	printf("resultd " RD_VERSION ", state in %s (%.1f MiB queue)\n", v->app.config->state_dir,
+	       (double)s->bytes / 1048576);
+	printf("  held:      %" PRIu64 " runs (%" PRIu64 " open), %" PRIu64 " reports, %" PRIu64 " results\n", s->runs,
+	       s->open_runs, s->parts, s->results);
+	printf("  delivered: %" PRIu64 "\n", s->deliveries[DELIVERY_DELIVERED]);
+	printf("  waiting:   %" PRIu64, waits);
+	if (s->oldest_ms != INT64_MAX && waits > 0)
+		printf(", the oldest since %s", clock_iso(s->oldest_ms, iso));
+	printf("\n  parked:    %" PRIu64 "%s\n", s->deliveries[DELIVERY_PARKED],
+	       s->deliveries[DELIVERY_PARKED] > 0 ? "  (needs you: \"resultd queue list\")" : "");
+	printf("  malformed: %" PRIu64 " reports\n", s->parts_bad);
+}
+
+static void on_status(void *cookie, int rc, const struct queue_status *s, const struct err *err)
+{
+	struct status *v = cookie;
+
+	if (rc < 0) {
+		fprintf(stderr, "resultd status: %s\n", err->text);
+		app_quit(&v->app, EXIT_INTERNAL);
+		return;
+	}
+	v->s = *s;
+	if (v->json)
+		print_json(v);
+	else
+		print_text(v);
+	app_quit(&v->app, EXIT_OK);
+}
+
+int cmd_status(struct cli *cli, int argc, char **argv)
+{
+	static const struct option longopts[] = {
+		{ "json", no_argument, NULL, 'j' }, { "timeout", required_argument, NULL, 't' }, { 0 },
+	};
+	struct status v = { 0 };
+	int64_t timeout_ms = 5000;
+	struct err err = ERR_NONE;
+	int c, rc = EXIT_OK;
+
+	opterr = 0;
+	optind = 1;
+	while (rc == EXIT_OK && (c = getopt_long(argc, argv, ":", longopts, NULL)) != -1) {
+		if (c == 'j')
+			v.json = true;
+		else if (c == 't')
+			rc = cli_duration("status", "--timeout", optarg, &timeout_ms);
+		else
+			rc = cli_usage("status", "unknown option, or one without its value: \"%s\"", argv[optind - 1]);
+	}
+	if (rc == EXIT_OK && optind < argc)
+		rc = cli_usage("status", "takes no \"%s\"", argv[optind]);
+	if (rc == EXIT_OK)
+		rc = cli_load(cli);
+	if (rc != EXIT_OK)
+		return rc;
+	const struct app_options ao = { .command = "status", .wait_ms = timeout_ms };
+	rc = app_open(&v.app, cli->config, &ao, &err);
+	if (rc < 0) {
+		fprintf(stderr, "resultd: %s\n", err.text);
+		return rc == -EAGAIN ? EXIT_UNDELIVERED : EXIT_INTERNAL;
+	}
+	queue_status(v.app.queue, on_status, &v);
+	int code = app_loop(&v.app);
+	app_close(&v.app, 0);
+	return code;
+}

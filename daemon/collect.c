@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * collect.c - watched directories -> intake -> runs that end by themselves. */
+#include "daemon/collect.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/glob.h"
+#include "daemon/base/list.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+#include "daemon/runspec.h"
+#include "daemon/watch/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	AT_ONCE = 8,			/* files in intake; the rest waits in its directory */
+	TICK_MS = 500,			/* how exactly quiet is measured */
+	INCOMPLETE_MS = 10 * 60 * 1000,	/* how long the end of a broken-off file is waited for (rule S2) */
+	RETRY_FIRST_MS = 2000,
+	RETRY_MAX_MS = 60000,
+};
+
+static const struct log_ctx log_ctx = { .who = "collect" };
+
+/* A run that is open here and fed by a watch. */
+struct gathering {
+	struct list link;
+	int64_t run;
+	char *key;
+	const struct config_watch *watch;
+	int64_t opened_ms, last_ms;	/* mono; the wall clock may jump */
+	int64_t opened_wall_ms;
+	size_t busy;			/* its files in intake or waited for */
+	bool ending, marked;
+};
+
+/* A file that is looked at again later: it broke off, changed, or the disk was full. */
+struct retry {
+	struct list link;
+	struct source *source;
+	char *relative;
+	int64_t at_ms, first_ms, wait_ms;	/* mono */
+	bool incomplete;
+	char *key;
+};
+
+struct source {
+	struct list link;
+	struct collect *collect;
+	const struct config_watch *watch;
+	struct watch *w;
+	char *root;			/* what relative paths are relative to */
+};
+
+struct collect {
+	struct collect_options opt;
+	struct list sources, gatherings, retries;
+	uv_timer_t tick;
+	size_t busy, closing;
+	bool stopping, tick_closed;
+	void (*done)(void *cookie);
+	void *cookie;
+	struct collect_counts counts;
+};
+
+struct file_cookie {
+	struct source *source;
+	char *relative, *path, *key;
+	bool last_try;
+	int64_t first_ms, wait_ms;
+};
+
+/* ---- runs ---- */
+
+static struct gathering *find_run(struct collect *c, int64_t run)
+{
+	list_each(link, &c->gatherings) {
+		struct gathering *g = list_entry(link, struct gathering, link);
+		if (g->run == run)
+			return g;
+	}
+	return NULL;
+}
+
+static struct gathering *find_key(struct collect *c, const char *key)
+{
+	list_each(link, &c->gatherings) {
+		struct gathering *g = list_entry(link, struct gathering, link);
+		if (strcmp(g->key, key) == 0)
+			return g;
+	}
+	return NULL;
+}
+
+static struct gathering *add_run(struct collect *c, int64_t run, const char *key,
+				 const struct config_watch *watch)
+{
+	struct gathering *g = xcalloc(1, sizeof(*g));
+
+	g->run = run;
+	g->key = xstrdup(key);
+	g->watch = watch;
+	g->opened_ms = g->last_ms = clock_mono_ms();
+	g->opened_wall_ms = clock_wall_ms();
+	list_append(&c->gatherings, &g->link);
+	return g;
+}
+
+static void free_run(struct gathering *g)
+{
+	list_remove(&g->link);
+	free(g->key);
+	free(g);
+}
+
+struct ending {
+	struct collect *collect;
+	int64_t run;
+};
+
+static void on_ended(void *cookie, int rc, const struct err *err)
+{
+	struct ending *e = cookie;
+	struct gathering *g = find_run(e->collect, e->run);
+
+	if (rc < 0) {
+		log_error(&log_ctx, "cannot end run %" PRId64 ": %s", e->run, err->text);
+		if (g != NULL)
+			g->ending = false;
+	} else {
+		e->collect->counts.runs_ended++;
+		e->collect->opt.on_part(e->collect->opt.cookie, false);
+		if (g != NULL)
+			free_run(g);
+	}
+	free(e);
+}
+
+static void end_run(struct collect *c, struct gathering *g, const char *why)
+{
+	struct ending *e = xcalloc(1, sizeof(*e));
+
+	log_info(&log_ctx, "run \"%s\" ends: %s", g->key, why);
+	g->ending = true;
+	e->collect = c;
+	e->run = g->run;
+	queue_end_run(c->opt.queue, g->run, clock_wall_ms(), on_ended, e);
+}
+
+static void check_runs(struct collect *c, int64_t now)
+{
+	list_each_safe(link, &c->gatherings) {
+		struct gathering *g = list_entry(link, struct gathering, link);
+		if (g->ending || (g->busy > 0 && now - g->opened_ms < g->watch->run.max_age_ms))
+			continue;
+		if (g->marked)
+			end_run(c, g, "its marker was seen");
+		else if (g->watch->run.close_after_ms > 0 && now - g->last_ms >= g->watch->run.close_after_ms)
+			end_run(c, g, "nothing came any more");
+		else if (g->watch->run.max_age_ms > 0 && now - g->opened_ms >= g->watch->run.max_age_ms)
+			end_run(c, g, "it is old enough");
+	}
+}
+
+/* ---- files ---- */
+
+static bool take(struct source *s, const char *relative, struct retry *again);
+
+static void resume_all(struct collect *c)
+{
+	list_each(link, &c->sources)
+		watch_resume(list_entry(link, struct source, link)->w);
+}
+
+static void free_retry(struct retry *r)
+{
+	list_remove(&r->link);
+	free(r->relative);
+	free(r->key);
+	free(r);
+}
+
+static void later(struct file_cookie *f, bool incomplete)
+{
+	struct collect *c = f->source->collect;
+	struct retry *r = xcalloc(1, sizeof(*r));
+	int64_t now = clock_mono_ms();
+
+	r->source = f->source;
+	r->relative = xstrdup(f->relative);
+	r->key = xstrdup(f->key);
+	r->incomplete = incomplete;
+	r->first_ms = f->first_ms != 0 ? f->first_ms : now;
+	r->wait_ms = f->wait_ms == 0 ? RETRY_FIRST_MS : f->wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : f->wait_ms * 2;
+	r->at_ms = now + r->wait_ms;
+	list_append(&c->retries, &r->link);
+}
+
+static void on_file(void *cookie, const struct intake_outcome *o)
+{
+	struct file_cookie *f = cookie;
+	struct collect *c = f->source->collect;
+	char reason[1700] = "";
+	bool again = false;
+
+	if (o->err != NULL && o->err->code != 0)
+		err_string(o->err, reason, sizeof(reason));
+	switch (o->state) {
+	case INTAKE_ACCEPTED:
+		c->counts.accepted++;
+		if (o->complete)
+			log_info(&log_ctx, "accepted %s: %" PRIu64 " cases", f->path, o->cases);
+		else
+			log_warning(&log_ctx, "accepted %s, which broke off: %" PRIu64 " finished cases (%s)", f->path,
+				    o->cases, reason);
+		if (!o->complete)
+			c->counts.incomplete++;
+		for (size_t i = 0; i < o->warning_count; i++)
+			log_warning(&log_ctx, "%s: %s", f->path, o->warnings[i]);
+		break;
+	case INTAKE_DUPLICATE:
+		c->counts.duplicates++;
+		log_debug(&log_ctx, "duplicate: %s", f->path);
+		break;
+	case INTAKE_SKIPPED:
+		c->counts.skipped++;
+		log_info(&log_ctx, "skipped: %s", reason);
+		break;
+	case INTAKE_MALFORMED:
+		c->counts.malformed++;
+		log_error(&log_ctx, "malformed: %s", reason);
+		break;
+	case INTAKE_UNREADABLE:
+		/* A file that vanished between event and open is nobody's fault (row 31). */
+		if (o->err->code == -ENOENT) {
+			log_debug(&log_ctx, "vanished: %s", f->path);
+			break;
+		}
+		c->counts.unreadable++;
+		log_error(&log_ctx, "unreadable: %s", reason);
+		break;
+	case INTAKE_INCOMPLETE:
+	case INTAKE_RETRY:
+		again = true;
+		log_debug(&log_ctx, "later: %s", reason);
+		later(f, o->state == INTAKE_INCOMPLETE);
+		break;
+	}
+	struct gathering *g = o->run != 0 ? find_run(c, o->run) : NULL;
+	if (g == NULL && o->run != 0 && !o->run_ended)
+		g = add_run(c, o->run, f->key, f->source->watch);
+	if (g != NULL && !again)
+		g->last_ms = clock_mono_ms();
+	c->busy--;
+	if (o->state == INTAKE_ACCEPTED)
+		c->opt.on_part(c->opt.cookie, true);
+	free(f->relative);
+	free(f->path);
+	free(f->key);
+	free(f);
+	if (!c->stopping)
+		resume_all(c);
+}
+
+static struct context *context_near(const char *path, bool *done)
+{
+	char *dir = xstrdup(path);
+	struct err err = ERR_NONE;
+	char line[2000];
+
+	*strrchr(dir, '/') = '\0';
+	struct context *context = context_read(dir, &err);
+	if (err.code != 0)
+		log_warning(&log_ctx, "%s", err_string(&err, line, sizeof(line)));
+	*done = context_done(context);
+	free(dir);
+	return context;
+}
+
+/* again: the retry that asks, freed by the caller. */
+static bool take(struct source *s, const char *relative, struct retry *again)
+{
+	struct collect *c = s->collect;
+	struct arena a = ARENA_LIMIT(1 << 20);
+	struct err err = ERR_NONE;
+	struct runspec spec;
+	bool done = false;
+
+	if (c->stopping || c->busy >= AT_ONCE)
+		return false;
+	char *path = xasprintf("%s/%s", s->root, relative);
+	struct context *context = context_near(path, &done);
+	char *dir = xstrdup(path);
+	*strrchr(dir, '/') = '\0';
+	const struct runspec_source source = {
+		.context = context, .watch = s->watch, .path = path, .common_dir = dir, .source = RUN_WATCH,
+	};
+	if (runspec_make(&source, c->opt.config, &a, &spec, &err) < 0) {
+		log_error(&log_ctx, "%s: %s", path, err.text);
+		c->counts.unreadable++;
+	} else {
+		struct file_cookie *f = xcalloc(1, sizeof(*f));
+		int64_t now = clock_mono_ms();
+		f->source = s;
+		f->relative = xstrdup(relative);
+		f->path = xstrdup(path);
+		f->key = xstrdup(spec.run.key);
+		f->first_ms = again != NULL ? again->first_ms : 0;
+		f->wait_ms = again != NULL ? again->wait_ms : 0;
+		int root = open(s->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		const struct intake_job job = {
+			.path = path, .root_fd = root, .relative = relative, .run = &spec.run,
+			.timezone = spec.timezone, .variant = spec.variant,
+			.late_append = s->watch->run.late == LATE_APPEND,
+			.refuse_incomplete = again == NULL || !again->incomplete || now - again->first_ms < INCOMPLETE_MS,
+		};
+		c->busy++;
+		intake_take(c->opt.intake, &job, on_file, f);
+		if (root >= 0)
+			close(root);
+		struct gathering *g = find_key(c, spec.run.key);
+		if (g != NULL) {
+			g->last_ms = now;
+			g->marked = g->marked || done;
+		}
+	}
+	context_free(context);
+	arena_done(&a);
+	free(dir);
+	free(path);
+	return true;
+}
+
+static bool on_settled(void *cookie, const struct watch_file *file)
+{
+	struct source *s = cookie;
+
+	if (file->existing && s->watch->existing == EXISTING_IGNORE)
+		return true;
+	return take(s, file->relative, NULL);
+}
+
+static void on_marker(void *cookie, const struct watch_file *file)
+{
+	struct source *s = cookie;
+	struct arena a = ARENA_LIMIT(1 << 18);
+	struct err err = ERR_NONE;
+	struct runspec spec;
+	char *dir = xstrdup(file->path);
+
+	*strrchr(dir, '/') = '\0';
+	const struct runspec_source source = {
+		.watch = s->watch, .path = file->path, .common_dir = dir, .source = RUN_WATCH,
+	};
+	if (runspec_make(&source, s->collect->opt.config, &a, &spec, &err) == 0) {
+		struct gathering *g = find_key(s->collect, spec.run.key);
+		/* A marker that is older than the run is the last run's. */
+		if (g != NULL && file->mtime_ms >= g->opened_wall_ms - 1000)
+			g->marked = true;
+	}
+	arena_done(&a);
+	free(dir);
+}
+
+static void check_retries(struct collect *c, int64_t now)
+{
+	list_each_safe(link, &c->retries) {
+		struct retry *r = list_entry(link, struct retry, link);
+		struct gathering *g = r->key != NULL ? find_key(c, r->key) : NULL;
+		/* The run stays open while the rest of one of its files may still come (rule S2). */
+		if (g != NULL && r->incomplete)
+			g->last_ms = now;
+		if (r->at_ms <= now && take(r->source, r->relative, r))
+			free_retry(r);
+	}
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct collect *c = timer->data;
+	int64_t now = clock_mono_ms();
+
+	if (c->stopping)
+		return;
+	check_retries(c, now);
+	check_runs(c, now);
+}
+
+/* ---- life ---- */
+
+static void on_open_runs(void *cookie, int rc, const struct open_run *run, size_t count, const struct err *err)
+{
+	struct collect *c = cookie;
+
+	if (rc < 0) {
+		log_error(&log_ctx, "cannot read the open runs: %s", err->text);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct config_watch *w =
+			run[i].watch != NULL ? config_find_watch(c->opt.config, run[i].watch) : NULL;
+		if (w == NULL || find_run(c, run[i].id) != NULL)
+			continue;
+		struct gathering *g = add_run(c, run[i].id, run[i].key, w);
+		int64_t age = clock_wall_ms() - run[i].opened_ms;
+		g->opened_ms -= age > 0 ? age : 0;
+		g->opened_wall_ms = run[i].opened_ms;
+	}
+}
+
+/* The part of a pattern before the first component with a capture or a wildcard. */
+static char *root_of(const char *pattern)
+{
+	size_t special = strcspn(pattern, "{*?[");
+
+	if (pattern[special] == '\0')
+		return xstrdup(pattern);
+	while (special > 1 && pattern[special - 1] != '/')
+		special--;
+	return xstrndup(pattern, special > 1 ? special - 1 : 1);
+}
+
+static int open_source(struct collect *c, const struct config_watch *w, struct err *err)
+{
+	struct source *s = xcalloc(1, sizeof(*s));
+	const char *marker = w->run.close_on;
+	const struct watch_options options = {
+		.path = w->path,
+		.files = (const char *const *)w->files.item, .file_count = w->files.count,
+		.exclude = (const char *const *)w->exclude.item, .exclude_count = w->exclude.count,
+		.marker = marker != NULL ? &marker : NULL, .marker_count = marker != NULL,
+		.poll = w->mode == WATCH_POLL, .force_inotify = w->mode == WATCH_INOTIFY,
+		.poll_interval_ms = w->poll_interval_ms, .settle_ms = w->settle_ms, .loop = c->opt.loop,
+		.on_file = on_settled, .on_marker = on_marker, .cookie = s,
+	};
+
+	s->collect = c;
+	s->watch = w;
+	s->root = root_of(w->path);
+	int rc = watch_open(&options, &s->w, err);
+	if (rc < 0) {
+		free(s->root);
+		free(s);
+		return rc;
+	}
+	list_append(&c->sources, &s->link);
+	return 0;
+}
+
+int collect_open(const struct collect_options *options, struct collect **out, struct err *err)
+{
+	struct collect *c = xcalloc(1, sizeof(*c));
+
+	c->opt = *options;
+	list_init(&c->sources);
+	list_init(&c->gatherings);
+	list_init(&c->retries);
+	uv_timer_init(options->loop, &c->tick);
+	c->tick.data = c;
+	uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
+	queue_open_runs(options->queue, on_open_runs, c);
+	*out = c;
+	for (size_t i = 0; i < options->config->watch_count; i++) {
+		int rc = open_source(c, &options->config->watch[i], err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static void closed(struct collect *c)
+{
+	if (--c->closing > 0)
+		return;
+	list_each_safe(link, &c->gatherings)
+		free_run(list_entry(link, struct gathering, link));
+	list_each_safe(link, &c->retries)
+		free_retry(list_entry(link, struct retry, link));
+	list_each_safe(link, &c->sources) {
+		struct source *s = list_entry(link, struct source, link);
+		free(s->root);
+		free(s);
+	}
+	void (*done)(void *) = c->done;
+	void *cookie = c->cookie;
+	free(c);
+	done(cookie);
+}
+
+static void on_watch_closed(void *cookie)
+{
+	closed(cookie);
+}
+
+static void on_tick_closed(uv_handle_t *handle)
+{
+	closed(handle->data);
+}
+
+/* Files that are in intake call back into this struct, so closing waits for them. */
+static void on_drain(uv_timer_t *timer)
+{
+	struct collect *c = timer->data;
+
+	if (c->busy > 0)
+		return;
+	uv_close((uv_handle_t *)&c->tick, on_tick_closed);
+}
+
+void collect_close(struct collect *c, void (*done)(void *cookie), void *cookie)
+{
+	c->stopping = true;
+	c->done = done;
+	c->cookie = cookie;
+	c->closing = 1;
+	list_each(link, &c->sources) {
+		c->closing++;
+		watch_close(list_entry(link, struct source, link)->w, on_watch_closed, c);
+	}
+	uv_timer_start(&c->tick, on_drain, 0, 10);
+}
+
+const struct collect_counts *collect_counts(const struct collect *c)
+{
+	return &c->counts;
+}

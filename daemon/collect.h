@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * collect.h - watched directories -> intake -> runs that end by themselves.
+ *
+ * One collector serves all watches of a configuration.  A settled file goes through intake (a few at a time;
+ * the directory is the buffer); the run it joined ends after `close_after` of quiet, at `max_age`, or when a
+ * marker (`close_on`, or a context file with "done") is seen.  Loop thread only. */
+#ifndef RD_COLLECT_H
+#define RD_COLLECT_H
+
+#include "daemon/config/config.h"
+#include "daemon/intake.h"
+
+#include <uv.h>
+
+struct collect;
+struct collect_options {
+	uv_loop_t *loop;
+	const struct config *config;
+	struct queue *queue;
+	struct intake *intake;
+	/* A part became visible, or a run ended: deliveries may be due.  soon: no hurry. */
+	void (*on_part)(void *cookie, bool soon);
+	void *cookie;
+};
+
+int collect_open(const struct collect_options *options, struct collect **out, struct err *err);
+/* No new files; done() when the watches are closed.  Files in intake end by themselves. */
+void collect_close(struct collect *c, void (*done)(void *cookie), void *cookie);
+
+struct collect_counts { uint64_t accepted, duplicates, malformed, skipped, unreadable, incomplete, runs_ended; };
+const struct collect_counts *collect_counts(const struct collect *c);
+
+#endif

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dispatch.c - lanes: which deliveries run, and when a sink is left alone.
+ *
+ * Invariant: a delivery has at most one talk; a lane has at most endpoint.parallel talks.  Loop thread. */
+#include "daemon/lane.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PARALLEL_MAX = 8, SOON_MS = 300, ASK_AGAIN_MS = 60 * 1000 };
+
+int64_t lane_now(void)
+{
+	return clock_mono_ms();
+}
+
+int64_t lane_scaled(const struct lane *l, int64_t ms)
+{
+	unsigned scale = l->dispatch->opt.time_scale;
+
+	return scale > 1 ? ms / scale : ms;
+}
+
+void lane_arm(struct lane *l, int64_t mono_ms)
+{
+	l->dispatch->opt.arm(l->dispatch->opt.cookie, mono_ms);
+}
+
+static void changed(struct dispatch *d)
+{
+	if (d->opt.changed != NULL)
+		d->opt.changed(d->opt.cookie);
+}
+
+void lane_pause(struct lane *l, int64_t wait_ms, bool locked, const char *fmt, ...)
+{
+	int64_t until = lane_now() + wait_ms;
+	va_list ap;
+
+	l->fails++;
+	l->failures++;
+	l->locked = locked;
+	if (until > l->paused_until_ms)
+		l->paused_until_ms = until;
+	va_start(ap, fmt);
+	vsnprintf(l->pause_reason, sizeof(l->pause_reason), fmt, ap);
+	va_end(ap);
+	lane_arm(l, l->paused_until_ms);
+	changed(l->dispatch);
+}
+
+static void ignore_done(void *cookie, int rc, const struct err *err)
+{
+	struct dispatch *d = cookie;
+
+	d->notes--;
+	if (rc < 0)
+		log_warning(NULL, "cannot record a pause: %s", err->text);
+}
+
+void lane_block_scope(struct lane *l, int64_t wait_ms, const char *reason)
+{
+	int64_t now = lane_now();
+
+	l->failures++;
+	log_warning(&l->log, "%s; no request for %" PRId64 " s", reason, (wait_ms + 999) / 1000);
+	if (l->scope == NULL)
+		return;
+	if (now + wait_ms > l->scope->pace.blocked_until_ms)
+		l->scope->pace.blocked_until_ms = now + wait_ms;
+	l->dispatch->notes++;
+	queue_block(l->dispatch->opt.queue, l->scope->name, clock_wall_ms() + wait_ms, reason, ignore_done,
+		    l->dispatch);
+	lane_arm(l, now + wait_ms);
+	changed(l->dispatch);
+}
+
+void lane_success(struct lane *l)
+{
+	l->fails = 0;
+	l->proved = true;
+	l->locked = false;
+	l->paused_until_ms = 0;
+	l->pause_reason[0] = '\0';
+}
+
+static void on_due(void *cookie, int rc, const struct due *due, size_t count, int64_t next_ms,
+		   const struct err *err)
+{
+	struct lane *l = cookie;
+	struct dispatch *d = l->dispatch;
+
+	l->asking = false;
+	if (rc < 0) {
+		log_error(&l->log, "cannot ask the queue what is due: %s", err->text);
+		lane_pause(l, retry_wait_ms(1, (uint64_t)lane_now()), false, "the queue cannot be read");
+		return;
+	}
+	for (size_t i = 0; i < count && !d->stopping; i++) {
+		struct conversation *c = talk_start(l, due[i].delivery);
+		list_append(&l->talks, talk_link(c));
+		l->talk_count++;
+	}
+	int64_t wait = next_ms == INT64_MAX ? ASK_AGAIN_MS : next_ms - clock_wall_ms();
+	if (wait < 0)
+		wait = 0;
+	/* Waits are on the wall clock in the queue and may lie behind a clock that was set back. */
+	l->next_ms = lane_now() + (wait > ASK_AGAIN_MS ? ASK_AGAIN_MS : wait);
+	lane_arm(l, l->next_ms);
+	if (l->again)
+		lane_arm(l, 0);
+	if (d->stopping)
+		lane_arm(l, 0);
+}
+
+static void lane_turn(struct lane *l)
+{
+	struct dispatch *d = l->dispatch;
+	int64_t busy[PARALLEL_MAX];
+	size_t n = 0;
+
+	list_each_safe(link, &l->talks)
+		talk_wake(talk_of(link));
+	if (d->stopping || l->asking)
+		return;
+	size_t most = l->endpoint.parallel > 0 ? l->endpoint.parallel : 1;
+	if (most > PARALLEL_MAX)
+		most = PARALLEL_MAX;
+	if (l->talk_count >= most)
+		return;
+	int64_t now = lane_now();
+	if (l->paused_until_ms > now) {
+		lane_arm(l, l->paused_until_ms);
+		return;
+	}
+	if (l->scope != NULL && l->scope->pace.blocked_until_ms > now) {
+		lane_arm(l, l->scope->pace.blocked_until_ms);
+		return;
+	}
+	if (!l->again && l->next_ms > now)
+		return;
+	/* One probe after trouble; all lanes again once it went well. */
+	if (l->fails > 0 && l->talk_count > 0)
+		return;
+	list_each(link, &l->talks)
+		busy[n++] = talk_delivery(talk_of(link));
+	l->asking = true;
+	l->again = false;
+	queue_due(d->opt.queue, l->config->name, clock_wall_ms(), busy, n, l->fails > 0 ? 1 : most - l->talk_count,
+		  on_due, l);
+}
+
+static bool idle(const struct dispatch *d)
+{
+	list_each(link, &d->lanes) {
+		const struct lane *l = list_entry(link, struct lane, link);
+		if (l->talk_count > 0 || l->asking)
+			return false;
+	}
+	return d->notes == 0;
+}
+
+void dispatch_turn(struct dispatch *d)
+{
+	if (d->kick_ms != 0 && d->kick_ms <= lane_now()) {
+		d->kick_ms = 0;
+		list_each(link, &d->lanes)
+			list_entry(link, struct lane, link)->again = true;
+	}
+	list_each(link, &d->lanes)
+		lane_turn(list_entry(link, struct lane, link));
+	if (d->stopping && d->stopped != NULL) {
+		if (idle(d)) {
+			void (*stopped)(void *) = d->stopped;
+			d->stopped = NULL;
+			stopped(d->stopped_cookie);
+		} else {
+			d->opt.arm(d->opt.cookie, lane_now() + 20);
+		}
+	}
+}
+
+void dispatch_kick(struct dispatch *d, bool soon)
+{
+	int64_t at = lane_now() + (soon ? SOON_MS : 0);
+
+	if (at == 0)
+		at = 1;
+	if (d->kick_ms == 0 || at < d->kick_ms)
+		d->kick_ms = at;
+	d->opt.arm(d->opt.cookie, d->kick_ms);
+}
+
+void lane_ended(struct lane *l, struct conversation *c)
+{
+	list_remove(talk_link(c));
+	l->talk_count--;
+	l->again = true;
+	lane_arm(l, 0);
+	changed(l->dispatch);
+}
+
+void dispatch_unlock(struct dispatch *d)
+{
+	list_each(link, &d->lanes) {
+		struct lane *l = list_entry(link, struct lane, link);
+		l->paused_until_ms = 0;
+		l->locked = false;
+		l->proved = false;
+		l->again = true;
+		l->sink->endpoint(l->config->conf, &l->endpoint);
+	}
+	dispatch_kick(d, false);
+}
+
+void dispatch_stop(struct dispatch *d, bool now, void (*done)(void *cookie), void *cookie)
+{
+	d->stopping = true;
+	d->stopped = done;
+	d->stopped_cookie = cookie;
+	list_each(link, &d->lanes) {
+		struct lane *l = list_entry(link, struct lane, link);
+		list_each_safe(t, &l->talks) {
+			if (now)
+				talk_cancel(talk_of(t));
+			else
+				talk_wake(talk_of(t));
+		}
+	}
+	d->opt.arm(d->opt.cookie, 0);
+}
+
+bool dispatch_busy(const struct dispatch *d)
+{
+	return !idle(d);
+}
+
+static void on_blocks(void *cookie, int rc, const struct block *block, size_t count, const struct err *err)
+{
+	struct dispatch *d = cookie;
+
+	d->notes--;
+	if (rc < 0) {
+		log_error(NULL, "cannot read the pauses: %s", err->text);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		list_each(link, &d->scopes) {
+			struct scope *s = list_entry(link, struct scope, link);
+			int64_t left = block[i].until_ms - clock_wall_ms();
+			/* A clock that was set back must not hold us for longer than a server may ask. */
+			if (left > 3600 * 1000)
+				left = 3600 * 1000;
+			if (strcmp(s->name, block[i].scope) == 0 && left > 0)
+				s->pace.blocked_until_ms = lane_now() + left;
+		}
+	}
+	dispatch_kick(d, false);
+}
+
+static struct scope *scope_of(struct dispatch *d, const struct endpoint *e)
+{
+	const char *name = e->scope != NULL ? e->scope : e->url;
+
+	if (e->folder)
+		return NULL;
+	list_each(link, &d->scopes) {
+		struct scope *s = list_entry(link, struct scope, link);
+		if (strcmp(s->name, name) == 0)
+			return s;
+	}
+	struct scope *s = xcalloc(1, sizeof(*s));
+	s->name = xstrdup(name);
+	pace_init(&s->pace, e->rate_per_minute);
+	list_append(&d->scopes, &s->link);
+	return s;
+}
+
+struct dispatch *dispatch_new(const struct dispatch_options *options)
+{
+	struct dispatch *d = xcalloc(1, sizeof(*d));
+
+	d->opt = *options;
+	list_init(&d->lanes);
+	list_init(&d->scopes);
+	for (size_t i = 0; i < options->config->sink_count; i++) {
+		const struct config_sink *cs = &options->config->sink[i];
+		if (options->only != NULL && strcmp(options->only, cs->name) != 0)
+			continue;
+		struct lane *l = xcalloc(1, sizeof(*l));
+		l->dispatch = d;
+		l->config = cs;
+		l->sink = sink_find(cs->type->name);
+		l->sink->endpoint(cs->conf, &l->endpoint);
+		l->transport = l->endpoint.folder ? options->folder : options->http;
+		l->scope = scope_of(d, &l->endpoint);
+		l->who = xasprintf("%s/%s", cs->type->name, cs->name);
+		l->log = (struct log_ctx){ .who = l->who };
+		l->batch = l->sink->batch(cs->conf);
+		l->again = true;
+		list_init(&l->talks);
+		list_append(&d->lanes, &l->link);
+	}
+	d->notes++;
+	queue_blocks(options->queue, on_blocks, d);
+	return d;
+}
+
+void dispatch_free(struct dispatch *d)
+{
+	if (d == NULL)
+		return;
+	list_each_safe(link, &d->lanes) {
+		struct lane *l = list_entry(link, struct lane, link);
+		cJSON_Delete(l->facts);
+		free(l->facts_saved);
+		free(l->who);
+		free(l);
+	}
+	list_each_safe(link, &d->scopes) {
+		struct scope *s = list_entry(link, struct scope, link);
+		free(s->name);
+		free(s);
+	}
+	free(d);
+}
+
+size_t dispatch_view(const struct dispatch *d, struct lane_view *out, size_t max)
+{
+	size_t n = 0;
+	int64_t now = lane_now(), wall = clock_wall_ms();
+
+	list_each(link, &d->lanes) {
+		const struct lane *l = list_entry(link, struct lane, link);
+		int64_t until = l->paused_until_ms;
+		if (l->scope != NULL && l->scope->pace.blocked_until_ms > until)
+			until = l->scope->pace.blocked_until_ms;
+		if (n == max)
+			break;
+		out[n++] = (struct lane_view){
+			.sink = l->config->name, .type = l->sink->name,
+			.pause_reason = until > now ? (l->pause_reason[0] != '\0' ? l->pause_reason : "rate limit") : NULL,
+			.locked = l->locked && until > now,
+			.paused_until_ms = until > now ? wall + (until - now) : 0,
+			.talks = (unsigned)l->talk_count, .requests = l->requests, .failures = l->failures,
+		};
+	}
+	return n;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dispatch.h - due deliveries -> their sink's talk -> settled, retried later, or parked.
+ *
+ * One lane a sink: its own due order, its own pause, its own pace; so one bad sink never delays another.
+ * Dispatch has no timer and no loop of its own: it asks its owner, by arm(), to be turned at a time, so the
+ * simulation can turn it on a clock of its own.  Loop thread only. */
+#ifndef RD_DISPATCH_H
+#define RD_DISPATCH_H
+
+#include "daemon/config/config.h"
+#include "daemon/net/transport.h"
+#include "daemon/queue/queue.h"
+
+struct dispatch;
+
+struct dispatch_options {
+	const struct config *config;
+	struct queue *queue;
+	struct transport *http, *folder;
+	/* Call dispatch_turn() when clock_mono_ms() has reached this (soon, if it has already). */
+	void (*arm)(void *cookie, int64_t mono_ms);
+	/* A delivery was settled, parked, or told to wait; a sink was paused or goes on. */
+	void (*changed)(void *cookie);
+	void *cookie;
+	const char *only;		/* one sink's name; NULL: all */
+	unsigned time_scale;		/* waits are divided by it, for tests; 0 or 1: as they are */
+};
+
+struct dispatch *dispatch_new(const struct dispatch_options *options);
+void dispatch_turn(struct dispatch *d);
+/* Something may be due: now, or for company's sake a moment later (a part of a run that goes on). */
+void dispatch_kick(struct dispatch *d, bool soon);
+/* After a reload of secrets: sinks that were locked out try again at once. */
+void dispatch_unlock(struct dispatch *d);
+/* No new requests; done() when those under way have ended and are recorded.  `now`: cancel them. */
+void dispatch_stop(struct dispatch *d, bool now, void (*done)(void *cookie), void *cookie);
+bool dispatch_busy(const struct dispatch *d);	/* a talk is under way */
+void dispatch_free(struct dispatch *d);		/* after dispatch_stop's done() */
+
+struct lane_view {
+	const char *sink, *type, *pause_reason;	/* NULL: not paused */
+	bool locked;				/* an operator must act */
+	int64_t paused_until_ms;		/* wall; 0 */
+	unsigned talks;
+	uint64_t requests, failures;		/* since the start */
+};
+size_t dispatch_view(const struct dispatch *d, struct lane_view *out, size_t max);
+
+#endif

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * intake.c - the life of one file until it is accepted.
+ *
+ *   keep (worker)  open, copy into tmp/, hash
+ *   take (queue)   duplicate? else a part is begun
+ *   read (worker)  parse, chunk, hand to the queue
+ *   finish (queue) copy moved to its place, part visible
+ *
+ * Rule Q1 of faults.md the other way round: the copy is in its place and synced before the transaction that
+ * makes the part visible, so an accepted report always has its source; a crash between leaves a copy that
+ * the next import of the same content finds and uses. */
+#include "daemon/intake.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/digest.h"
+#include "daemon/base/file.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+#include "daemon/keep.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct intake {
+	struct queue *queue;
+	struct executor *executor;
+	const struct config *config;
+	const struct state *state;
+	size_t busy;
+	uint64_t serial;
+};
+
+/* A run_spec that owns its strings. */
+struct own_spec {
+	struct run_spec spec;
+	char *key, *name, *variant, *vars_json, *watch;
+	char **sinks;
+};
+
+struct task {
+	struct intake *in;
+	char *path, *relative, *timezone, *variant;
+	int root_fd;
+	bool again, late_append, refuse_incomplete;
+	struct own_spec run;
+	intake_done_fn *done;
+	void *cookie;
+
+	int fd;
+	struct stat st;
+	char *tmp;			/* the copy, not yet in its place */
+	char *kept_name, *kept_path;
+	uint8_t sha256[DIGEST_SIZE];
+	const char *suffix;
+
+	int64_t part;
+	struct part_writer *writer;
+	struct report_summary summary;
+	bool summarized;
+	int64_t started_ms;
+	int write_rc;
+	struct err err;
+	struct intake_outcome out;
+};
+
+static const struct log_ctx log_ctx = { .who = "intake" };
+
+static const char *const state_names[] = {
+	"accepted", "duplicate", "malformed", "skipped", "unreadable", "incomplete", "retry",
+};
+
+const char *intake_state_name(enum intake_state s)
+{
+	return state_names[s];
+}
+
+static void own(struct own_spec *o, const struct run_spec *s)
+{
+	o->spec = *s;
+	o->spec.key = o->key = xstrdup(s->key);
+	o->spec.name = o->name = xstrdup(s->name);
+	o->spec.variant = o->variant = xstrdup(s->variant);
+	o->spec.vars_json = o->vars_json = xstrdup(s->vars_json);
+	o->spec.watch = o->watch = xstrdup(s->watch);
+	o->sinks = xcalloc(s->sink_count, sizeof(char *));
+	for (size_t i = 0; i < s->sink_count; i++)
+		o->sinks[i] = xstrdup(s->sinks[i]);
+	o->spec.sinks = (const char *const *)o->sinks;
+}
+
+static void own_done(struct own_spec *o)
+{
+	free(o->key);
+	free(o->name);
+	free(o->variant);
+	free(o->vars_json);
+	free(o->watch);
+	for (size_t i = 0; i < o->spec.sink_count; i++)
+		free(o->sinks[i]);
+	free(o->sinks);
+}
+
+static void task_free(struct task *t)
+{
+	if (t->fd >= 0)
+		close(t->fd);
+	if (t->root_fd >= 0)
+		close(t->root_fd);
+	if (t->tmp != NULL)
+		unlink(t->tmp);
+	if (t->summarized)
+		report_summary_done(&t->summary);
+	own_done(&t->run);
+	free(t->path);
+	free(t->relative);
+	free(t->timezone);
+	free(t->variant);
+	free(t->tmp);
+	free(t->kept_name);
+	free(t->kept_path);
+	free(t);
+}
+
+static void end(struct task *t, enum intake_state state)
+{
+	t->out.path = t->path;
+	t->out.state = state;
+	t->out.err = &t->err;
+	if (t->summarized) {
+		t->out.complete = t->summary.complete;
+		t->out.warnings = t->summary.warnings;
+		t->out.warning_count = t->summary.warning_count;
+		if (t->err.code == 0)
+			t->err = t->summary.err;
+	}
+	t->in->busy--;
+	t->done(t->cookie, &t->out);
+	task_free(t);
+}
+
+/* ---- finish ---- */
+
+static void on_finished(void *cookie, int rc, const struct err *err)
+{
+	struct task *t = cookie;
+
+	if (rc < 0) {
+		t->err = *err;
+		end(t, INTAKE_RETRY);
+		return;
+	}
+	t->out.cases = t->summary.cases;
+	t->out.failed = t->summary.failed + t->summary.error - t->summary.known_failures;
+	end(t, INTAKE_ACCEPTED);
+}
+
+static enum intake_state refused_state(const struct task *t)
+{
+	switch (t->summary.verdict) {
+	case REPORT_MALFORMED:
+		return INTAKE_MALFORMED;
+	case REPORT_FOREIGN:
+	case REPORT_EMPTY:
+		return INTAKE_SKIPPED;
+	case REPORT_INCOMPLETE:
+		return INTAKE_INCOMPLETE;
+	case REPORT_OK:
+	case REPORT_UNREADABLE:
+	case REPORT_STOPPED:
+		break;
+	}
+	return t->write_rc < 0 ? INTAKE_RETRY : INTAKE_UNREADABLE;
+}
+
+static void on_abandoned(void *cookie, int rc, const struct err *err)
+{
+	struct task *t = cookie;
+
+	if (rc < 0)
+		log_error(&log_ctx, "cannot take back \"%s\": %s", t->path, err->text);
+	/* An empty file is no report, but whoever named it wants to hear of it. */
+	end(t, t->summary.verdict == REPORT_EMPTY ? INTAKE_MALFORMED : refused_state(t));
+}
+
+static void finish(struct task *t)
+{
+	struct part_summary s = {
+		.format = t->summary.format, .complete = t->summary.complete, .suites = t->summary.suites,
+		.cases = t->summary.cases, .passed = t->summary.passed, .failed = t->summary.failed,
+		.error = t->summary.error, .skipped = t->summary.skipped, .flaky = t->summary.flaky,
+		.known_failures = t->summary.known_failures, .duration_ms = t->summary.duration_ms,
+		.started_ms = t->started_ms, .now_ms = clock_wall_ms(),
+	};
+	struct buf warnings = BUF_LIMIT(16384);
+
+	for (size_t i = 0; i < t->summary.warning_count; i++)
+		buf_printf(&warnings, "%s%s", i > 0 ? "\n" : "", t->summary.warnings[i]);
+	s.warnings = warnings.len > 0 ? warnings.data : NULL;
+	queue_finish_part(t->in->queue, t->part, &s, on_finished, t);
+	buf_done(&warnings);
+}
+
+/* ---- read ---- */
+
+static int on_result(void *cookie, const struct result *r)
+{
+	struct task *t = cookie;
+	struct result mine = *r;
+
+	mine.report = t->path;
+	if (mine.variant == NULL)
+		mine.variant = t->variant;
+	if (r->started_ms != TIME_UNKNOWN && (t->started_ms == TIME_UNKNOWN || r->started_ms < t->started_ms))
+		t->started_ms = r->started_ms;
+	t->write_rc = part_writer_add(t->writer, &mine, &t->err);
+	return t->write_rc;
+}
+
+static void on_restart(void *cookie)
+{
+	struct task *t = cookie;
+
+	t->started_ms = TIME_UNKNOWN;
+	part_writer_restart(t->writer);
+}
+
+static bool redacted(void *cookie, const char *name)
+{
+	return config_redacted(cookie, name);
+}
+
+static void read_work(void *cookie)
+{
+	struct task *t = cookie;
+	const struct config_limits *l = &t->in->config->limits;
+	struct parser_options options = {
+		.limits = {
+			.report = (uint64_t)l->report, .text = (size_t)l->text, .depth = (unsigned)l->depth,
+			.attributes = (unsigned)l->attributes, .attribute = (size_t)l->attribute,
+			.cases = (uint64_t)l->cases, .gzip_ratio = (unsigned)l->gzip_ratio,
+		},
+		.timezone = t->timezone,
+		.now_ms = clock_wall_ms(),
+		.mtime_ms = (int64_t)t->st.st_mtim.tv_sec * 1000 + t->st.st_mtim.tv_nsec / 1000000,
+		.redacted = redacted,
+		.redacted_cookie = (void *)t->in->config,
+	};
+	static const struct parser_events events = { .result = on_result, .restart = on_restart };
+	struct err ignored = ERR_NONE;
+
+	t->writer = part_writer_new(t->in->queue, t->part);
+	t->started_ms = TIME_UNKNOWN;
+	report_read(t->fd, t->path, &options, &events, t, &t->summary);
+	t->summarized = true;
+	int rc = part_writer_end(t->writer, t->write_rc < 0 ? &ignored : &t->err);
+	if (t->write_rc == 0)
+		t->write_rc = rc;
+	t->writer = NULL;
+	if (t->write_rc == 0 && !keep_unchanged(t->fd, &t->st))
+		t->write_rc = err_set(&t->err, -EAGAIN, "%s: changed while it was read", t->path);
+	bool take = t->summary.verdict == REPORT_OK || t->summary.verdict == REPORT_INCOMPLETE;
+	if (t->write_rc == 0 && take && t->tmp != NULL) {
+		t->write_rc = keep_place(t->tmp, t->kept_path, &t->err);
+		if (t->write_rc == 0) {
+			free(t->tmp);
+			t->tmp = NULL;
+		}
+	}
+}
+
+static void read_done(void *cookie)
+{
+	struct task *t = cookie;
+	enum report_verdict v = t->summary.verdict;
+	bool take = v == REPORT_OK || (v == REPORT_INCOMPLETE && !t->refuse_incomplete);
+
+	if (t->write_rc == 0 && take) {
+		finish(t);
+		return;
+	}
+	char reason[1600];
+	if (t->err.code == 0)
+		t->err = t->summary.err;
+	err_string(&t->err, reason, sizeof(reason));
+	queue_abandon_part(t->in->queue, t->part,
+			   t->write_rc == 0 && (v == REPORT_MALFORMED || v == REPORT_UNREADABLE) ? reason : NULL,
+			   on_abandoned, t);
+}
+
+/* ---- take ---- */
+
+static void on_taken(void *cookie, int rc, const struct taken *taken, const struct err *err)
+{
+	struct task *t = cookie;
+
+	if (rc < 0) {
+		t->err = *err;
+		end(t, INTAKE_RETRY);
+		return;
+	}
+	t->out.run = taken->run;
+	snprintf(t->out.run_name, sizeof(t->out.run_name), "%s", taken->run_name);
+	t->out.run_ended = taken->run_ended;
+	t->out.complete = true;
+	switch (taken->what) {
+	case TAKE_DUPLICATE:
+		end(t, INTAKE_DUPLICATE);
+		return;
+	case TAKE_RETARGET:
+		end(t, INTAKE_ACCEPTED);
+		return;
+	case TAKE_NEW:
+		t->part = taken->part;
+		executor_submit(t->in->executor, read_work, read_done, t);
+		return;
+	}
+}
+
+/* ---- keep ---- */
+
+static void keep_work(void *cookie)
+{
+	struct task *t = cookie;
+	struct kept kept = { 0 };
+
+	t->fd = keep_open(t->root_fd, t->root_fd >= 0 ? t->relative : t->path, &t->st, &t->err);
+	if (t->fd < 0)
+		return;
+	if (t->st.st_size > t->in->config->limits.report) {
+		err_set(&t->err, -EFBIG, "%s: %lld bytes, more than limits.report allows", t->path,
+			(long long)t->st.st_size);
+		return;
+	}
+	if (keep_copy(t->fd, t->tmp, &kept, &t->err) < 0)
+		return;
+	memcpy(t->sha256, kept.sha256, sizeof(t->sha256));
+	t->suffix = kept.suffix;
+	if (!keep_unchanged(t->fd, &t->st) || lseek(t->fd, 0, SEEK_SET) != 0)
+		err_set(&t->err, -EAGAIN, "%s: changed while it was read", t->path);
+}
+
+static void keep_done(void *cookie)
+{
+	struct task *t = cookie;
+
+	if (t->err.code != 0) {
+		if (t->err.file[0] == '\0' && strncmp(t->err.text, t->path, strlen(t->path)) != 0)
+			err_place(&t->err, t->path, 0, 0);
+		bool passing = t->err.code == -EAGAIN || t->err.code == -ENOSPC || t->err.code == -EMFILE ||
+			       t->err.code == -ENFILE || t->err.code == -EDQUOT;
+		end(t, passing ? INTAKE_RETRY : INTAKE_UNREADABLE);
+		return;
+	}
+	state_report_path(t->in->state, t->sha256, t->suffix, &t->kept_name, &t->kept_path);
+	struct part_spec part = {
+		.path = t->path, .kept = t->kept_name, .size = (uint64_t)t->st.st_size, .again = t->again,
+		.late_append = t->late_append,
+	};
+	memcpy(part.sha256, t->sha256, sizeof(part.sha256));
+	t->run.spec.now_ms = clock_wall_ms();
+	queue_take(t->in->queue, &t->run.spec, &part, on_taken, t);
+}
+
+void intake_take(struct intake *in, const struct intake_job *job, intake_done_fn *done, void *cookie)
+{
+	struct task *t = xcalloc(1, sizeof(*t));
+	char name[64];
+
+	t->in = in;
+	t->path = xstrdup(job->path);
+	t->relative = xstrdup(job->relative);
+	t->timezone = xstrdup(job->timezone);
+	t->variant = xstrdup(job->variant);
+	t->root_fd = job->root_fd >= 0 ? fcntl(job->root_fd, F_DUPFD_CLOEXEC, 3) : -1;
+	t->again = job->again;
+	t->late_append = job->late_append;
+	t->refuse_incomplete = job->refuse_incomplete;
+	own(&t->run, job->run);
+	t->done = done;
+	t->cookie = cookie;
+	t->fd = -1;
+	snprintf(name, sizeof(name), "tmp/%ld-%llu", (long)getpid(), (unsigned long long)++in->serial);
+	t->tmp = state_path(in->state, name);
+	in->busy++;
+	executor_submit(in->executor, keep_work, keep_done, t);
+}
+
+struct intake *intake_new(struct queue *q, struct executor *executor, const struct config *config,
+			  const struct state *state)
+{
+	struct intake *in = xcalloc(1, sizeof(*in));
+
+	in->queue = q;
+	in->executor = executor;
+	in->config = config;
+	in->state = state;
+	return in;
+}
+
+size_t intake_busy(const struct intake *in)
+{
+	return in->busy;
+}
+
+void intake_free(struct intake *in)
+{
+	free(in);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * keep.c - the copy of a source report. */
+#include "daemon/keep.h"
+
+#include "daemon/base/file.h"
+#include "daemon/base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zstd.h>
+
+enum { PIECE = 128 * 1024, LEVEL = 1 };
+
+int keep_open(int root_fd, const char *path, struct stat *st, struct err *err)
+{
+	int fd = -1;
+
+	if (root_fd >= 0) {
+		int rc = file_open_beneath(root_fd, path, &fd, err);
+		if (rc < 0)
+			return rc;
+	} else {
+		/* NONBLOCK: a FIFO must not hang us. */
+		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+		if (fd < 0)
+			return err_set(err, -errno, "cannot open: %s", strerror(errno));
+	}
+	int rc = 0;
+	if (fstat(fd, st) < 0)
+		rc = err_set(err, -errno, "cannot examine: %s", strerror(errno));
+	else if (!S_ISREG(st->st_mode))
+		rc = err_set(err, -EINVAL, "not a regular file");
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+bool keep_unchanged(int fd, const struct stat *st)
+{
+	struct stat now;
+
+	return fstat(fd, &now) == 0 && now.st_size == st->st_size && now.st_ino == st->st_ino &&
+	       now.st_mtim.tv_sec == st->st_mtim.tv_sec && now.st_mtim.tv_nsec == st->st_mtim.tv_nsec;
+}
+
+/* Writes what the compressor gives for this input; the end frame with ZSTD_e_end. */
+static int compress(ZSTD_CCtx *z, int to, const void *data, size_t len, ZSTD_EndDirective end, void *room)
+{
+	ZSTD_inBuffer in = { data, len, 0 };
+	size_t left;
+
+	do {
+		ZSTD_outBuffer out = { room, PIECE, 0 };
+		left = ZSTD_compressStream2(z, &out, &in, end);
+		if (ZSTD_isError(left))
+			return -EIO;
+		int rc = file_write_all(to, room, out.pos);
+		if (rc < 0)
+			return rc;
+	} while (end == ZSTD_e_end ? left != 0 : in.pos < in.size);
+	return 0;
+}
+
+int keep_copy(int fd, const char *to, struct kept *kept, struct err *err)
+{
+	int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (out < 0)
+		return err_set(err, -errno, "cannot create \"%s\": %s", to, strerror(errno));
+	struct digest *d = digest_new();
+	ZSTD_CCtx *z = ZSTD_createCCtx();
+	unsigned char *data = xcalloc(2, PIECE);
+	bool first = true, gzip = false;
+	int rc = 0;
+	ssize_t n;
+
+	ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, LEVEL);
+	for (;;) {
+		n = read(fd, data, PIECE);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		if (first)
+			gzip = n >= 2 && data[0] == 0x1f && data[1] == 0x8b;
+		first = false;
+		digest_add(d, data, (size_t)n);
+		rc = gzip ? file_write_all(out, data, (size_t)n)
+			  : compress(z, out, data, (size_t)n, ZSTD_e_continue, data + PIECE);
+		if (rc < 0)
+			break;
+	}
+	if (n < 0)
+		rc = err_set(err, -errno, "cannot read: %s", strerror(errno));
+	else if (rc == 0 && !gzip)
+		rc = compress(z, out, NULL, 0, ZSTD_e_end, data + PIECE);
+	if (rc == 0 && fdatasync(out) < 0)
+		rc = -errno;
+	if (rc < 0)
+		err_set(err, rc, "cannot write the copy \"%s\": %s", to, strerror(-rc));
+	close(out);
+	digest_get(d, kept->sha256);
+	kept->suffix = gzip ? ".xml.gz" : ".xml.zst";
+	free(data);
+	ZSTD_freeCCtx(z);
+	digest_free(d);
+	return rc;
+}
+
+int keep_place(const char *tmp, const char *path, struct err *err)
+{
+	char *dir = xstrdup(path);
+	char *slash = strrchr(dir, '/');
+	int rc = 0;
+
+	*slash = '\0';
+	if (mkdir(dir, 0700) == 0) {
+		char *up = xstrdup(dir);
+		*strrchr(up, '/') = '\0';
+		rc = file_sync_dir(up, err);
+		free(up);
+	} else if (errno != EEXIST) {
+		rc = err_set(err, -errno, "cannot create \"%s\": %s", dir, strerror(errno));
+	}
+	if (rc == 0 && rename(tmp, path) < 0)
+		rc = err_set(err, -errno, "cannot move the copy to \"%s\": %s", path, strerror(errno));
+	if (rc == 0)
+		rc = file_sync_dir(dir, err);
+	free(dir);
+	return rc;
+}

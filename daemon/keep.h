@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * keep.h - the copy of a source report in the state directory: opened safely, hashed and compressed in one
+ * pass, synced.  Blocks: worker threads. */
+#ifndef RD_KEEP_H
+#define RD_KEEP_H
+
+#include "daemon/base/digest.h"
+#include "daemon/base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/* A regular file for reading.  root_fd >= 0: beneath it, no symbolic link followed; else path as the user
+ * named it.  Returns the descriptor or a negative errno. */
+int keep_open(int root_fd, const char *path, struct stat *st, struct err *err);
+
+struct kept {
+	uint8_t sha256[DIGEST_SIZE];	/* of the file's bytes as they are */
+	const char *suffix;		/* ".xml.zst", or ".xml.gz" where it came compressed */
+};
+/* Copies from fd's current offset to its end into a new file at `to`, compressed, and syncs it. */
+int keep_copy(int fd, const char *to, struct kept *out, struct err *err);
+/* Moves the copy to its place; the folder is made where it is missing, and synced. */
+int keep_place(const char *tmp, const char *path, struct err *err);
+/* Whether the file behind fd is still what st says. */
+bool keep_unchanged(int fd, const struct stat *st);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * retry.c - waits and rates. */
+#include "daemon/retry.h"
+
+enum { BASE_MS = 5000, CAP_MS = 15 * 60 * 1000, HOUR_MS = 3600 * 1000 };
+
+static uint64_t mix(uint64_t x)
+{
+	x += 0x9e3779b97f4a7c15u;
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+	return x ^ (x >> 31);
+}
+
+int64_t retry_wait_ms(unsigned tries, uint64_t seed)
+{
+	int64_t top = tries >= 8 ? CAP_MS : (int64_t)BASE_MS << tries;
+
+	if (top > CAP_MS)
+		top = CAP_MS;
+	return BASE_MS + (int64_t)(mix(seed + tries) % (uint64_t)(top - BASE_MS + 1));
+}
+
+int64_t retry_look_ms(unsigned looks)
+{
+	static const int64_t wait[LOOKS_MAX] = { 5000, 30000, 120000 };
+
+	return wait[looks < LOOKS_MAX ? looks : LOOKS_MAX - 1];
+}
+
+int64_t retry_limited_ms(int64_t retry_after_s)
+{
+	if (retry_after_s < 0)
+		return 60 * 1000;
+	if (retry_after_s < 1)
+		return 1000;
+	return retry_after_s >= 3600 ? HOUR_MS : retry_after_s * 1000;
+}
+
+void pace_init(struct pace *p, double rate_per_minute)
+{
+	*p = (struct pace){ 0 };
+	if (rate_per_minute <= 0)
+		return;
+	p->interval_ms = 60000.0 / (rate_per_minute * 0.8);
+	/* A burst of a twentieth of a minute's worth, at least 5: short imports do not crawl. */
+	p->burst = rate_per_minute / 20 < 5 ? 5 : rate_per_minute / 20;
+}
+
+int64_t pace_wait_ms(const struct pace *p, int64_t now_ms, bool look)
+{
+	int64_t wait = p->blocked_until_ms > now_ms ? p->blocked_until_ms - now_ms : 0;
+
+	if (p->interval_ms > 0) {
+		double burst = look ? p->burst : p->burst * 0.8;
+		double over = p->full_at_ms - (double)now_ms - (burst - 1) * p->interval_ms;
+		if (over > 0 && (int64_t)over + 1 > wait)
+			wait = (int64_t)over + 1;
+	}
+	return wait;
+}
+
+void pace_take(struct pace *p, int64_t now_ms)
+{
+	if (p->interval_ms <= 0)
+		return;
+	if (p->full_at_ms < (double)now_ms)
+		p->full_at_ms = (double)now_ms;
+	p->full_at_ms += p->interval_ms;
+}

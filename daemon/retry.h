@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * retry.h - when to try again, and how fast to go: pure functions of the time that they are given. */
+#ifndef RD_RETRY_H
+#define RD_RETRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Full jitter above a floor: uniform(base, min(cap, base * 2^tries)), base 5 s, cap 15 min.  seed is any
+ * number; the same one gives the same wait.  (faults.md, rule R1) */
+int64_t retry_wait_ms(unsigned tries, uint64_t seed);
+
+/* The wait before the n-th look-up of an unknown outcome: 5 s, 30 s, 2 min.  (rule A2) */
+#define LOOKS_MAX 3
+int64_t retry_look_ms(unsigned looks);
+
+/* What a 429 asks for: max(Retry-After, 1 s), 60 s where it is absent (-1), at most an hour. */
+int64_t retry_limited_ms(int64_t retry_after_s);
+
+/* A token bucket that is kept as one number: the time at which it will be full again (GCRA).  Four fifths
+ * of the server's limit are used; of the burst a fifth is kept for look-ups. */
+struct pace {
+	double interval_ms;		/* between two requests at the sustained rate; 0: no limit */
+	double burst;
+	double full_at_ms;
+	int64_t blocked_until_ms;	/* told by the server; same clock as now_ms */
+};
+void pace_init(struct pace *p, double rate_per_minute);
+/* 0: a request may leave now; else the milliseconds to wait.  Takes nothing. */
+int64_t pace_wait_ms(const struct pace *p, int64_t now_ms, bool look);
+void pace_take(struct pace *p, int64_t now_ms);
+
+#endif
