@@ -133,7 +133,8 @@ static void put_n(struct writer *w, const char *s, size_t len)
 	if (w->cut)
 		return;
 	if (n > w->left) {
-		n = utf8_cut(s, len, w->left);
+		/* Less than a character's room is none. */
+		n = w->left < 4 ? 0 : utf8_cut(s, len, w->left);
 		w->cut = true;
 	}
 	buf_append(w->b, s, n);
