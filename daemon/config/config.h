@@ -83,6 +83,8 @@ int config_parse(const char *text, size_t len, const char *file, const char *def
 		 const struct config_sink_type *types, size_t type_count, bool resolve,
 		 struct config **out, struct config_faults *faults);
 void config_free(struct config *c);
+/* Reads {file} and {credential} secrets again, in place.  On a fault the old ones stay from there on. */
+int config_reload_secrets(struct config *c, struct err *err);
 
 const struct config_sink *config_find_sink(const struct config *c, const char *name);
 const struct config_watch *config_find_watch(const struct config *c, const char *name);

@@ -134,18 +134,6 @@ static void read_bool(struct config_reader *r, const struct config_key *row, con
 	config_fault_type(r, n, row->name, "true or false", false);
 }
 
-static void print_number(struct buf *b, enum config_type type, int64_t n)
-{
-	if (type == CONFIG_DURATION)
-		value_print_duration(b, n);
-	else if (type == CONFIG_SIZE)
-		value_print_size(b, n);
-	else if (type == CONFIG_MODE)
-		value_print_mode(b, n);
-	else
-		buf_printf(b, "%lld", (long long)n);
-}
-
 static void fault_range(struct config_reader *r, const struct config_key *row, const struct yaml_node *n)
 {
 	struct buf b = BUF_LIMIT(256);
@@ -153,11 +141,11 @@ static void fault_range(struct config_reader *r, const struct config_key *row, c
 
 	if (row->max >= row->min && (row->min != 0 || row->max != 0)) {
 		buf_puts(&b, "from ");
-		print_number(&b, row->type, row->min);
+		value_print(&b, row->type, row->min);
 		buf_puts(&b, " to ");
-		print_number(&b, row->type, row->max);
+		value_print(&b, row->type, row->max);
 	} else if (row->min != 0) {
-		print_number(&b, row->type, row->min);
+		value_print(&b, row->type, row->min);
 		buf_puts(&b, " or more");
 	} else {
 		buf_puts(&b, "a smaller number");

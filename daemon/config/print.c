@@ -69,19 +69,13 @@ static void print_value(const struct config_printer *p, const struct config_key 
 		buf_puts(b, *(const bool *)at ? " true" : " false");
 		break;
 	case CONFIG_INT:
-		buf_printf(b, " %lld", (long long)*(const int64_t *)at);
-		break;
 	case CONFIG_DURATION:
-		buf_putc(b, ' ');
-		value_print_duration(b, *(const int64_t *)at);
-		break;
 	case CONFIG_SIZE:
-		buf_putc(b, ' ');
-		value_print_size(b, *(const int64_t *)at);
-		break;
 	case CONFIG_MODE:
+		if (*(const int64_t *)at == 0 && row->def == NULL && row->min > 0)
+			break;		/* not set: 0 itself would be refused */
 		buf_putc(b, ' ');
-		value_print_mode(b, *(const int64_t *)at);
+		value_print(b, row->type, *(const int64_t *)at);
 		break;
 	case CONFIG_RATE:
 		if (*(const double *)at > 0) {
@@ -129,6 +123,44 @@ static void print_value(const struct config_printer *p, const struct config_key 
 	}
 }
 
+/* Whether a nested mapping was there at all: one that lacks what it must hold was not. */
+static bool given(const struct config_key *keys, const void *base)
+{
+	for (; keys->name != NULL; keys++) {
+		const void *at = (const char *)base + keys->offset;
+		switch (keys->type) {
+		case CONFIG_STRING:
+		case CONFIG_PATH:
+		case CONFIG_URL:
+			if (keys->required && *(char *const *)at == NULL)
+				return false;
+			break;
+		case CONFIG_TEMPLATE:
+			if (keys->required && *(struct template *const *)at == NULL)
+				return false;
+			break;
+		case CONFIG_SECRET:
+			if (keys->required && *(struct secret *const *)at == NULL)
+				return false;
+			break;
+		case CONFIG_BOOL:
+		case CONFIG_INT:
+		case CONFIG_DURATION:
+		case CONFIG_SIZE:
+		case CONFIG_RATE:
+		case CONFIG_MODE:
+		case CONFIG_ENUM:
+		case CONFIG_ENUMS:
+		case CONFIG_STRINGS:
+		case CONFIG_TEMPLATES:
+		case CONFIG_MAP:
+		case CONFIG_STRUCT:
+			break;
+		}
+	}
+	return true;
+}
+
 void config_keys_print(const struct config_printer *p, const struct config_key *keys, const void *base, unsigned indent)
 {
 	for (; keys->name != NULL; keys++) {
@@ -137,7 +169,7 @@ void config_keys_print(const struct config_printer *p, const struct config_key *
 		if (keys->type != CONFIG_STRUCT)
 			print_value(p, keys, at, indent);
 		buf_putc(p->out, '\n');
-		if (keys->type == CONFIG_STRUCT)
+		if (keys->type == CONFIG_STRUCT && given(keys->keys, at))
 			config_keys_print(p, keys->keys, at, indent + 2);
 	}
 }

@@ -124,8 +124,9 @@ static size_t skip_spaces(const char *text, size_t i)
 	return i;
 }
 
-/* One choice; *at is at its first character, and ends at the `|` or `}` behind it. */
-static int read_choice(struct part *p, const char *text, size_t *at, struct err *err)
+/* One choice of the variable that begins at `start`; *at is at its first character, and ends at the `|` or
+ * `}` behind it, or at the fault. */
+static int read_choice(struct part *p, const char *text, size_t start, size_t *at, struct err *err)
 {
 	size_t i = skip_spaces(text, *at);
 
@@ -149,8 +150,10 @@ static int read_choice(struct part *p, const char *text, size_t *at, struct err 
 	for (size_t n = len; n > 0 && name[n - 1] == ' '; n--)
 		name[n - 1] = '\0';
 	add_choice(p, false, name);
-	if (text[i + len] == '\0')
+	if (text[i + len] == '\0') {
+		*at = start;
 		return err_set(err, -EINVAL, "a { that is not closed; {{ stands for the brace itself");
+	}
 	if (*name == '\0')
 		return err_set(err, -EINVAL, "a variable's name is missing; {{ stands for the brace itself");
 	if (text[i + len] == '{' || text[i + len] == '\'') {
@@ -171,7 +174,7 @@ static int read_variable(struct template *t, const char *text, size_t *at, struc
 
 	do {
 		i++;
-		int rc = read_choice(p, text, &i, err);
+		int rc = read_choice(p, text, start, &i, err);
 		if (rc < 0) {
 			*at = i;
 			return rc;

@@ -34,9 +34,10 @@ static int digits(const char **s, int64_t *out)
 	if (*p < '0' || *p > '9' || (*p == '0' && p[1] >= '0' && p[1] <= '9'))
 		return -EINVAL;
 	for (; *p >= '0' && *p <= '9'; p++) {
-		if (n > (INT64_MAX - 9) / 10)
+		int64_t digit = *p - '0';
+		if (n > (INT64_MAX - digit) / 10)
 			return -ERANGE;
-		n = 10 * n + (*p - '0');
+		n = 10 * n + digit;
 	}
 	*s = p;
 	*out = n;
@@ -173,4 +174,16 @@ void value_print_rate(struct buf *b, double per_minute)
 void value_print_mode(struct buf *b, int64_t mode)
 {
 	buf_printf(b, "\"%04llo\"", (unsigned long long)mode);
+}
+
+void value_print(struct buf *b, enum config_type type, int64_t n)
+{
+	if (type == CONFIG_DURATION)
+		value_print_duration(b, n);
+	else if (type == CONFIG_SIZE)
+		value_print_size(b, n);
+	else if (type == CONFIG_MODE)
+		value_print_mode(b, n);
+	else
+		buf_printf(b, "%lld", (long long)n);
 }

@@ -8,6 +8,7 @@
 #define RD_CONFIG_VALUES_H
 
 #include "daemon/base/buf.h"
+#include "daemon/config/keys.h"
 
 #include <stdint.h>
 
@@ -21,5 +22,7 @@ void value_print_duration(struct buf *b, int64_t ms);
 void value_print_size(struct buf *b, int64_t bytes);
 void value_print_rate(struct buf *b, double per_minute);
 void value_print_mode(struct buf *b, int64_t mode);
+/* Any of those that are an int64_t, by the type of its row. */
+void value_print(struct buf *b, enum config_type type, int64_t n);
 
 #endif
