@@ -220,16 +220,19 @@ static void check_sinks(struct config_reader *r, const struct yaml_node *n, cons
 	}
 }
 
+/* A run is named when its first file is met: before there is a run, and before the report is read. */
 static void check_template(struct config_reader *r, const struct yaml_node *run, const char *key,
-			   const struct template *t, const char *forbidden)
+			   const struct template *t)
 {
 	const struct yaml_node *n = yaml_node_get(run, key);
-	const char *used = template_uses(t, forbidden);
+	const char *used = template_uses(t, "run.");
 
 	if (n == NULL || t == NULL)
 		return;
 	if (*template_text(t) == '\0')
 		config_fault_node(r, n, "\"%s\" may not be an empty text", key);
+	if (used == NULL)
+		used = template_uses(t, "prop.");
 	if (used != NULL)
 		config_fault_node(r, n, "\"%s\" is needed before %s is known", key, used);
 }
@@ -255,9 +258,9 @@ static void check_watch(struct config_reader *r, const struct yaml_node *n, cons
 	problem = w->timezone != NULL ? timezone_problem(w->timezone) : NULL;
 	if (problem != NULL)
 		config_fault_node(r, yaml_node_get(n, "timezone"), "\"timezone\" %s", problem);
-	check_template(r, run, "key", w->run.key, "run.");
-	check_template(r, run, "variant", w->run.variant, "run.");
-	check_template(r, run, "name", w->run.name, "run.name");
+	check_template(r, run, "key", w->run.key);
+	check_template(r, run, "name", w->run.name);
+	check_template(r, run, "variant", w->run.variant);
 	if (sinks != NULL && !yaml_node_null(sinks) && sinks->kind != YAML_TREE_MAPPING && !sinks->bad)
 		check_sinks(r, sinks, c);
 }

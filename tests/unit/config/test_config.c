@@ -196,7 +196,7 @@ static void a_watch_is_read_whole(void **state)
 				  "    files: \"**/TEST-*.xml\"\n    exclude: [\"**/tmp/**\", \"old/[!]a]*\"]\n"
 				  "    mode: poll\n    poll_interval: 50ms\n    settle: 0\n    existing: ignore\n"
 				  "    timezone: +09:00\n"
-				  "    run: {key: \"{job}/{build}\", name: \"{run.key} #{build}\", variant: \"{os}\",\n"
+				  "    run: {key: \"{job}/{build}\", name: \"{job} #{build}\", variant: \"{os}\",\n"
 				  "          close_after: 2m, close_on: \"**/DONE\", max_age: 1d, late: append}\n"
 				  "    sinks: [two, one]\n"
 				  "  - {name: plain, path: /other, timezone: Europe/Berlin}\n");
@@ -396,10 +396,10 @@ static void watches_are_checked(void **state)
 		{ WATCH("    exclude: '**/**/**/**/**/**/**/**/**'\n"), "4:14: \"exclude\": more than 8 ** in one pattern\n" },
 		{ WATCH("    run: {close_on: /DONE}\n"),
 		  "4:21: \"close_on\": a pattern is relative to path; it may not begin with /\n" },
-		{ WATCH("    run: {key: '{run.name}', name: '{run.name}', variant: ''}\n"),
+		{ WATCH("    run: {key: '{run.name}', name: '{prop.x}', variant: ''}\n"),
 		  "4:16: \"key\" is needed before run.name is known\n"
-		  "4:36: \"name\" is needed before run.name is known\n"
-		  "4:59: \"variant\" may not be an empty text\n" },
+		  "4:36: \"name\" is needed before prop.x is known\n"
+		  "4:57: \"variant\" may not be an empty text\n" },
 		{ "watch: [{name: a, path: '/x/*'}]\n", "1:25: \"path\": *, ?, [ and \\ may not stand in a watch's path; "
 		  "{name} matches any one component\n" },
 		{ "watch: [{name: a, path: '/x/{a}/{a}'}]\n", "1:25: \"path\": two captures of one name in the path\n" },
