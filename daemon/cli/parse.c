@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * parse.c - `resultd parse FILE...`: the normalized model, as JSON lines, a table or a summary.
+ *
+ * Touches nothing but its output.  Results stream: a report of any size needs the memory of its largest
+ * result.  What was shown of a report that must be read again, repaired, is not shown twice: the second pass
+ * gives the same results up to the place that stopped the first. */
+#include "daemon/cli/cli.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/file.h"
+#include "daemon/base/json.h"
+#include "daemon/base/mem.h"
+#include "daemon/base/utf8.h"
+#include "daemon/model/result_json.h"
+#include "daemon/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	OUT_FLUSH = 128 * 1024,
+	OUT_MAX = 64 << 20,		/* one result with its texts, and what waits before it */
+	WIDTH_MIN = 60, WIDTH_DEFAULT = 120, WIDTH_MAX = 400,
+	STATUS_WIDTH = 8, TIME_WIDTH = 9,
+};
+
+enum form { FORM_JSONL, FORM_TABLE, FORM_SUMMARY };
+
+struct parse {
+	enum form form;
+	const char *name;		/* of the file that is read */
+	struct buf out;
+	int failed;			/* standard output does not take it: negative errno */
+	unsigned width;
+	uint64_t given, skip;		/* results of this file shown; to be passed over, after a restart */
+	unsigned reports, bad, foreign;
+	uint64_t cases[OUTCOME_COUNT], flaky;
+	double duration_ms;
+};
+
+static int flush(struct parse *p)
+{
+	if (p->failed == 0 && p->out.len > 0)
+		p->failed = file_write_all(STDOUT_FILENO, p->out.data, p->out.len);
+	buf_reset(&p->out);
+	return p->failed;
+}
+
+/* ---- the table ---- */
+
+/* Text for one column: control characters become spaces, and what is too long ends in "...".  Characters
+ * are counted, not bytes. */
+static void column(struct buf *b, const char *s, size_t len, unsigned width, bool pad)
+{
+	const char *end = s + len;
+	unsigned used = 0;
+	size_t at_cut = b->len;		/* where "..." would begin */
+
+	while (s < end) {
+		unsigned n = utf8_length(s, end);
+		if (n == 0)
+			n = 1;
+		if (used == width) {
+			b->len = at_cut;
+			buf_puts(b, "...");
+			return;
+		}
+		if (used + 3 <= width)
+			at_cut = b->len;
+		/* C0, DEL and C1 never reach a terminal. */
+		bool plain = (n == 1 && ((unsigned char)*s < 0x20 || (unsigned char)*s >= 0x7f)) ||
+			     (n == 2 && (unsigned char)s[0] == 0xc2 && (unsigned char)s[1] < 0xa0);
+		if (plain)
+			buf_putc(b, ' ');
+		else
+			buf_append(b, s, n);
+		s += n;
+		used++;
+	}
+	for (; pad && used < width; used++)
+		buf_putc(b, ' ');
+}
+
+static void duration(struct buf *b, double ms)
+{
+	char text[32];
+
+	if (ms < 0)
+		snprintf(text, sizeof(text), "-");
+	else if (ms < 1000)
+		snprintf(text, sizeof(text), "%.0f ms", ms);
+	else if (ms < 100000)
+		snprintf(text, sizeof(text), "%.2f s", ms / 1000);
+	else if (ms < 1e9)
+		snprintf(text, sizeof(text), "%.0f s", ms / 1000);
+	else
+		snprintf(text, sizeof(text), "%.3g s", ms / 1000);
+	buf_printf(b, "%*s", TIME_WIDTH, text);
+}
+
+static void table_row(struct parse *p, const struct result *r)
+{
+	struct buf *b = &p->out;
+	unsigned left = p->width - STATUS_WIDTH - TIME_WIDTH - 4, id_width = left * 3 / 5;
+	const char *status = r->flaky ? "flaky" : r->known_failure ? "known" : outcome_name(r->outcome);
+	struct buf id = BUF_LIMIT(1 << 20);
+
+	column(b, status, strlen(status), STATUS_WIDTH, true);
+	buf_putc(b, ' ');
+	duration(b, r->duration_ms);
+	buf_puts(b, "  ");
+	buf_puts(&id, r->id != NULL && r->id[0] != '\0' ? r->id : "(no name)");
+	if (r->variant != NULL)
+		buf_printf(&id, " {%s}", r->variant);
+	for (size_t i = 0; i < r->param_count; i++)
+		buf_printf(&id, "%s%s%s", i == 0 ? " (" : ", ", r->params[i], i + 1 == r->param_count ? ")" : "");
+	const struct text *why = r->failure.message.len > 0 ? &r->failure.message : &r->failure.detail;
+	bool last = why->len == 0;
+	column(b, id.data, id.len, last ? left : id_width, !last);
+	buf_done(&id);
+	if (!last) {
+		const char *end = memchr(why->s, '\n', why->len);
+		buf_putc(b, ' ');
+		column(b, why->s, end != NULL ? (size_t)(end - why->s) : why->len, left - id_width - 1, false);
+	}
+	buf_putc(b, '\n');
+}
+
+static void table_end(struct parse *p)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < OUTCOME_COUNT; i++)
+		all += p->cases[i];
+	buf_printf(&p->out, "\n%llu test case%s in %u report%s: %llu passed, %llu failed, %llu error, %llu skipped",
+		   (unsigned long long)all, all == 1 ? "" : "s", p->reports, p->reports == 1 ? "" : "s",
+		   (unsigned long long)p->cases[OUTCOME_PASSED], (unsigned long long)p->cases[OUTCOME_FAILED],
+		   (unsigned long long)p->cases[OUTCOME_ERROR], (unsigned long long)p->cases[OUTCOME_SKIPPED]);
+	if (p->flaky > 0)
+		buf_printf(&p->out, ", %llu flaky", (unsigned long long)p->flaky);
+	buf_printf(&p->out, ", %.3f s\n", p->duration_ms / 1000);
+}
+
+/* ---- the summary ---- */
+
+/* As short as says the same: sums may be far above and durations far below what milliseconds hold. */
+static void number(struct buf *b, double v)
+{
+	char text[40];
+
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(text, sizeof(text), "%.*g", digits, v);
+		if (strtod(text, NULL) == v)
+			break;
+	}
+	buf_puts(b, text);
+}
+
+static void summary(struct parse *p, const struct report_summary *s)
+{
+	struct buf *b = &p->out;
+
+	buf_putc(b, '{');
+	json_field(b, "file", p->name);
+	json_field(b, "format", s->format);
+	json_field_bool(b, "complete", s->complete);
+	json_field_int(b, "suites", (int64_t)s->suites);
+	json_field_int(b, "cases", (int64_t)s->cases);
+	json_field_int(b, "passed", (int64_t)s->passed);
+	json_field_int(b, "failed", (int64_t)s->failed);
+	json_field_int(b, "error", (int64_t)s->error);
+	json_field_int(b, "skipped", (int64_t)s->skipped);
+	json_field_int(b, "flaky", (int64_t)s->flaky);
+	json_key(b, "duration_ms");
+	number(b, s->duration_ms);
+	json_key(b, "warnings");
+	buf_putc(b, '[');
+	for (size_t i = 0; i < s->warning_count; i++) {
+		json_sep(b);
+		json_string(b, s->warnings[i], strlen(s->warnings[i]));
+	}
+	if (s->verdict != REPORT_OK) {
+		char text[2048];
+		err_string(&s->err, text, sizeof(text));
+		json_sep(b);
+		json_string(b, text, strlen(text));
+	}
+	buf_puts(b, "]}\n");
+}
+
+/* ---- one report ---- */
+
+static int on_result(void *cookie, const struct result *r)
+{
+	struct parse *p = cookie;
+
+	if (p->skip > 0) {
+		p->skip--;
+		return 0;
+	}
+	p->given++;
+	if (p->form == FORM_TABLE) {
+		table_row(p, r);
+	} else {
+		struct result named = *r;
+		named.report = p->name;
+		result_json_write(&p->out, &named);
+	}
+	if (buf_error(&p->out) < 0)
+		return buf_error(&p->out);
+	return p->out.len >= OUT_FLUSH ? flush(p) : 0;
+}
+
+static int on_counted(void *cookie, const struct result *r)
+{
+	(void)cookie;
+	(void)r;
+	return 0;
+}
+
+static void on_restart(void *cookie)
+{
+	struct parse *p = cookie;
+
+	p->skip = p->given;
+}
+
+static void tell(const struct report_summary *s)
+{
+	char text[2048];
+
+	for (size_t i = 0; i < s->warning_count; i++)
+		fprintf(stderr, "%s\n", s->warnings[i]);
+	if (s->verdict != REPORT_OK)
+		fprintf(stderr, "%s\n", err_string(&s->err, text, sizeof(text)));
+}
+
+static void read_report(struct parse *p, int fd, const char *name)
+{
+	static const struct parser_events shown = { .result = on_result, .restart = on_restart },
+					  counted = { .result = on_counted, .restart = on_restart };
+	struct parser_options options = {
+		.timezone = NULL,
+		.now_ms = clock_wall_ms(),
+		.mtime_ms = TIME_UNKNOWN,
+		.counts_only = p->form == FORM_SUMMARY,
+		.redacted = parser_redacted_default,
+	};
+	struct report_summary s;
+
+	p->name = name;
+	p->given = p->skip = 0;
+	report_read(fd, name, &options, p->form == FORM_SUMMARY ? &counted : &shown, p, &s);
+	if (p->form == FORM_SUMMARY)
+		summary(p, &s);
+	flush(p);
+	tell(&s);
+	switch (s.verdict) {
+	case REPORT_OK:
+		p->reports++;
+		break;
+	case REPORT_INCOMPLETE:
+		p->reports++;
+		p->bad++;
+		break;
+	case REPORT_FOREIGN:
+		p->foreign++;
+		break;
+	case REPORT_MALFORMED:
+	case REPORT_EMPTY:
+	case REPORT_UNREADABLE:
+	case REPORT_STOPPED:
+		p->bad++;
+		break;
+	}
+	p->cases[OUTCOME_PASSED] += s.passed;
+	p->cases[OUTCOME_FAILED] += s.failed;
+	p->cases[OUTCOME_ERROR] += s.error;
+	p->cases[OUTCOME_SKIPPED] += s.skipped;
+	p->flaky += s.flaky;
+	p->duration_ms += s.duration_ms;
+	report_summary_done(&s);
+}
+
+/* A pipe cannot be read twice: its bytes go through a file without a name. */
+static int spool(struct err *err)
+{
+	const char *dir = getenv("TMPDIR");
+	char path[512], piece[65536];
+	struct stat st;
+
+	if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode))
+		return dup(STDIN_FILENO);
+	snprintf(path, sizeof(path), "%s/resultd-parse-XXXXXX", dir != NULL && *dir != '\0' ? dir : "/tmp");
+	int fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0)
+		return err_at(err, -errno, "-", 0, 0, "cannot be kept in %s: %s", path, strerror(errno));
+	unlink(path);
+	for (;;) {
+		ssize_t n = read(STDIN_FILENO, piece, sizeof(piece));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			break;
+		int rc = n < 0 ? -errno : file_write_all(fd, piece, (size_t)n);
+		if (rc < 0) {
+			close(fd);
+			return err_at(err, rc, "-", 0, 0, "cannot be read: %s", strerror(-rc));
+		}
+	}
+	if (lseek(fd, 0, SEEK_SET) < 0) {
+		close(fd);
+		return err_at(err, -errno, "-", 0, 0, "cannot be read: %s", strerror(errno));
+	}
+	return fd;
+}
+
+/* A file that cannot be opened still has its line in a summary. */
+static void not_opened(struct parse *p, const char *name, const char *why)
+{
+	fprintf(stderr, "%s: %s\n", name, why);
+	p->bad++;
+	if (p->form != FORM_SUMMARY)
+		return;
+	struct report_summary s = { .verdict = REPORT_UNREADABLE, .format = "unknown" };
+	err_at(&s.err, -EIO, name, 0, 0, "%s", why);
+	p->name = name;
+	summary(p, &s);
+}
+
+static void read_path(struct parse *p, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);	/* a FIFO must not hang us */
+
+	if (fd < 0) {
+		not_opened(p, path, strerror(errno));
+		return;
+	}
+	read_report(p, fd, path);
+	close(fd);
+}
+
+static void read_stdin(struct parse *p)
+{
+	struct err err = ERR_NONE;
+	int fd = spool(&err);
+
+	if (fd < 0) {
+		not_opened(p, "-", err.text);
+		return;
+	}
+	read_report(p, fd, "-");
+	close(fd);
+}
+
+static unsigned terminal_width(void)
+{
+	struct winsize w;
+	const char *columns = getenv("COLUMNS");
+	long n = 0;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0)
+		n = w.ws_col;
+	else if (columns != NULL)
+		n = strtol(columns, NULL, 10);
+	if (n <= 0)
+		return WIDTH_DEFAULT;
+	return n < WIDTH_MIN ? WIDTH_MIN : n > WIDTH_MAX ? WIDTH_MAX : (unsigned)n;
+}
+
+int cmd_parse(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "format", required_argument, NULL, 'f' },
+		{ 0 },
+	};
+	struct parse p = { .form = FORM_JSONL, .out = BUF_LIMIT(OUT_MAX) };
+	int c;
+
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'f')
+			return cli_usage("parse", "takes no \"%s\"", argv[optind > 0 ? optind - 1 : 0]);
+		if (strcmp(optarg, "jsonl") == 0)
+			p.form = FORM_JSONL;
+		else if (strcmp(optarg, "table") == 0)
+			p.form = FORM_TABLE;
+		else if (strcmp(optarg, "summary") == 0)
+			p.form = FORM_SUMMARY;
+		else
+			return cli_usage("parse", "--format is jsonl, table or summary, not \"%s\"", optarg);
+	}
+	if (optind == argc)
+		return cli_usage("parse", "needs the name of a report");
+	p.width = terminal_width();
+
+	for (int i = optind; i < argc && p.failed == 0; i++) {
+		if (strcmp(argv[i], "-") == 0) {
+			read_stdin(&p);
+			continue;
+		}
+		struct walk w = { 0 };
+		walk_add(&w, argv[i]);
+		for (size_t n = 0; n < w.count && p.failed == 0; n++)
+			read_path(&p, w.path[n]);
+		for (size_t n = 0; n < w.unreadable_count; n++) {
+			fprintf(stderr, "%s\n", w.unreadable[n]);
+			p.bad++;
+		}
+		walk_done(&w);
+	}
+	if (p.form == FORM_TABLE)
+		table_end(&p);
+	flush(&p);
+	buf_done(&p.out);
+	if (p.failed != 0) {
+		if (p.failed != -EPIPE)
+			fprintf(stderr, "resultd parse: standard output: %s\n", strerror(-p.failed));
+		return EXIT_INTERNAL;
+	}
+	if (p.bad == 0 && p.reports == 0)
+		fprintf(stderr, "resultd parse: no report found\n");
+	return p.bad > 0 || p.reports == 0 ? EXIT_INPUT : EXIT_OK;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * suite.c - the suites that are open: the path to a test, what they say about time and place, and whether
+ * their headers told the truth.  Names live on the heap, as long as their suite is open. */
+#include "parsers/state.h"
+
+#include "daemon/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct suite *suite_top(struct parser *p)
+{
+	return p->suite_count > 0 ? &p->suite[p->suite_count - 1] : NULL;
+}
+
+struct suite *suite_push(struct parser *p, const char *name, size_t name_len)
+{
+	if (p->suite_count == p->suite_room) {
+		p->suite_room = p->suite_room == 0 ? 16 : p->suite_room * 2;
+		p->suite = xrealloc(p->suite, p->suite_room, sizeof(*p->suite));
+	}
+	struct suite *s = &p->suite[p->suite_count++];
+	*s = (struct suite){
+		.started_ms = TIME_UNKNOWN,
+		.finished_ms = TIME_UNKNOWN,
+		.tests = UINT64_MAX,
+		.failures = UINT64_MAX,
+		.errors = UINT64_MAX,
+		.skipped = UINT64_MAX,
+		.had_cases = p->stats.cases,
+		.had_failed = p->stats.failed,
+		.had_error = p->stats.error,
+		.had_skipped = p->stats.skipped,
+	};
+	if (name_len == 0)
+		return s;
+	if (p->suite_count > p->limits.depth) {
+		warn(p, WARN_DEPTH, "suites are nested deeper than %u; deeper names are left out", p->limits.depth);
+		return s;
+	}
+	s->name = xstrndup(name, name_len);
+	s->in_path = true;
+	if (p->path_count == p->path_room) {
+		p->path_room = p->path_room == 0 ? 16 : p->path_room * 2;
+		p->path = xrealloc(p->path, p->path_room, sizeof(*p->path));
+	}
+	p->path[p->path_count++] = s->name;
+	return s;
+}
+
+void suite_pop(struct parser *p)
+{
+	struct suite *s = suite_top(p);
+
+	if (s == NULL)
+		return;
+	if (s->in_path)
+		p->path_count--;
+	free(s->name);
+	free(s->hostname);
+	free(s->file);
+	p->suite_count--;
+}
+
+void suites_clear(struct parser *p)
+{
+	while (p->suite_count > 0)
+		suite_pop(p);
+}
+
+int64_t suite_started(const struct parser *p)
+{
+	for (size_t i = p->suite_count; i > 0; i--) {
+		if (p->suite[i - 1].started_ms != TIME_UNKNOWN)
+			return p->suite[i - 1].started_ms;
+	}
+	return TIME_UNKNOWN;
+}
+
+void suite_property(struct parser *p, const char *key, const char *value)
+{
+	if (p->events->property == NULL || key == NULL || *key == '\0')
+		return;
+	if (p->options->redacted != NULL && p->options->redacted(p->options->redacted_cookie, key))
+		value = "***";
+	p->events->property(p->cookie, key, value != NULL ? value : "");
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gen_report.c - a large JUnit report on standard output, the same bytes every time.
+ *
+ *     gen_report [CASES]          1 000 000 by default, about 150 bytes each
+ *
+ * Suites of 100 cases; one case in 50 fails with a trace, one in 100 is skipped, one in 200 has output. */
+#include <stdio.h>
+#include <stdlib.h>
+
+int main(int argc, char **argv)
+{
+	long cases = argc > 1 ? strtol(argv[1], NULL, 10) : 1000000;
+
+	if (cases <= 0 || argc > 2) {
+		fprintf(stderr, "usage: gen_report [CASES]\n");
+		return 2;
+	}
+	printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+	for (long i = 0; i < cases; i++) {
+		if (i % 100 == 0) {
+			long left = cases - i < 100 ? cases - i : 100;
+			printf("  <testsuite name=\"com.example.shop.module%ld.CheckoutServiceTest\" tests=\"%ld\" "
+			       "timestamp=\"2026-03-01T08:%02ld:%02ld\" hostname=\"agent-7\">\n",
+			       i / 100, left, i / 100 / 60 % 60, i / 100 % 60);
+		}
+		printf("    <testcase classname=\"com.example.shop.module%ld.CheckoutServiceTest\" "
+		       "name=\"acceptsOrderNumber%ldWithDiscount\" time=\"%ld.%03ld\"",
+		       i / 100, i, i % 7 == 0 ? i % 3 : 0, i * 37 % 1000);
+		if (i % 50 == 49)
+			printf(">\n      <failure type=\"java.lang.AssertionError\" message=\"expected:&lt;%ld&gt; but "
+			       "was:&lt;%ld&gt;\"><![CDATA[java.lang.AssertionError: expected:<%ld> but was:<%ld>\n"
+			       "\tat org.junit.Assert.fail(Assert.java:89)\n"
+			       "\tat com.example.shop.CheckoutServiceTest.accepts(CheckoutServiceTest.java:%ld)\n"
+			       "]]></failure>\n    </testcase>\n",
+			       i, i + 1, i, i + 1, i % 500 + 1);
+		else if (i % 100 == 10)
+			printf(">\n      <skipped message=\"not on this platform\"/>\n    </testcase>\n");
+		else if (i % 200 == 20)
+			printf(">\n      <system-out>order %ld taken &amp; paid\n[info] done\n</system-out>\n"
+			       "    </testcase>\n",
+			       i);
+		else
+			printf("/>\n");
+		if (i % 100 == 99 || i == cases - 1)
+			printf("  </testsuite>\n");
+	}
+	printf("</testsuites>\n");
+	return fflush(stdout) != 0 || ferror(stdout);
+}
