@@ -93,27 +93,37 @@ static bool before(const cJSON *a, const cJSON *b)
 	return strcmp(sink_string(a, "folder"), sink_string(b, "folder")) > 0;
 }
 
-void index_merge(cJSON *runs, cJSON *entry)
+/* cJSON_InsertItemInArray() fails in the middle of an array in several releases (1.7.17, and 1.7.15 as
+ * Debian mends it), so the list is built anew. */
+cJSON *index_merge(cJSON *runs, cJSON *entry)
 {
 	const char *folder = sink_string(entry, "folder");
-	cJSON *item, *next;
-	int at = 0;
+	cJSON *merged = cJSON_CreateArray(), *item;
+	int n = 0;
 
-	for (item = runs->child; item != NULL; item = next) {
+	while ((item = runs->child) != NULL) {
 		const char *other = sink_string(item, "folder");
-		next = item->next;
-		if (!folder_safe(other) || strcmp(other, folder) == 0)
-			cJSON_Delete(cJSON_DetachItemViaPointer(runs, item));
+		cJSON_DetachItemViaPointer(runs, item);
+		if (!folder_safe(other) || strcmp(other, folder) == 0) {
+			cJSON_Delete(item);
+			continue;
+		}
+		if (entry != NULL && n < RUNS_MAX && before(entry, item)) {
+			cJSON_AddItemToArray(merged, entry);
+			entry = NULL;
+			n++;
+		}
+		if (n++ < RUNS_MAX)
+			cJSON_AddItemToArray(merged, item);
+		else
+			cJSON_Delete(item);
 	}
-	cJSON_ArrayForEach(item, runs)
-	{
-		if (before(entry, item))
-			break;
-		at++;
-	}
-	cJSON_InsertItemInArray(runs, at, entry);
-	for (int n = cJSON_GetArraySize(runs); n > RUNS_MAX; n--)
-		cJSON_DeleteItemFromArray(runs, n - 1);
+	if (entry != NULL && n < RUNS_MAX)
+		cJSON_AddItemToArray(merged, entry);
+	else
+		cJSON_Delete(entry);
+	cJSON_Delete(runs);
+	return merged;
 }
 
 cJSON *index_read(const char *text, size_t len)

@@ -129,9 +129,15 @@ static enum answer_class classify(const struct reply *r)
 
 /* ---- results: every test a line ---- */
 
+/* The line still tells how long the text was. */
 static struct text emptied(struct text t)
 {
-	return (struct text){ .s = NULL, .len = 0, .whole = t.whole };
+	static const char cut[] = "[left out]";
+	uint64_t whole = t.whole > t.len ? t.whole : t.len;
+
+	if (whole < sizeof(cut))
+		return t;
+	return (struct text){ .s = cut, .len = sizeof(cut) - 1, .whole = whole };
 }
 
 static void cut_name(const char **s, struct arena *a)
@@ -163,8 +169,11 @@ static bool reduce(const struct result *r, int level, struct arena *a, struct re
 		out->attempts = some;
 		out->attempt_count = keep;
 	}
-	if (level > 1)
-		out->out = out->err = emptied(r->out);
+	if (level > 1) {
+		out->out = emptied(r->out);
+		out->err = emptied(r->err);
+		out->failure.detail = emptied(r->failure.detail);
+	}
 	if (level > 2) {
 		cut_name(&out->name, a);
 		cut_name(&out->class_name, a);
@@ -473,7 +482,7 @@ static enum phase index_take(struct talk *t, const struct reply *r)
 	if (runs == NULL)
 		runs = cJSON_CreateArray();
 	tally_load(&y, t->bookmark);
-	index_merge(runs, index_entry(t->run, &y, folder_of(t), t->now_ms));
+	runs = index_merge(runs, index_entry(t->run, &y, folder_of(t), t->now_ms));
 	tally_done(&y);
 	cJSON_AddItemToObject(t->scratch, "runs", runs);
 	return next;

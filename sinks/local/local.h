@@ -120,8 +120,8 @@ void page_write(struct buf *b, const struct sink_run *run, const struct tally *y
 
 /* This run's entry, and its place among the others: newest first, RUNS_MAX at most. */
 cJSON *index_entry(const struct sink_run *run, const struct tally *y, const char *folder, int64_t now_ms);
-/* runs: the array of runs.json.  Takes ownership of entry. */
-void index_merge(cJSON *runs, cJSON *entry);
+/* runs: the array of runs.json.  Takes ownership of both. */
+cJSON *index_merge(cJSON *runs, cJSON *entry);
 void index_json(struct buf *b, const cJSON *runs);
 /* NULL where the text is not a runs.json of ours. */
 cJSON *index_read(const char *text, size_t len);
