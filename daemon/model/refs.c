@@ -165,17 +165,13 @@ static void aio(struct refs *r, const char *s, const char *end)
 
 void refs_from_name(struct refs *r, const char *name)
 {
-	bool any_case = false, any_aio = false;
-	const char *end = name;
+	bool any_case = strchr(name, '[') != NULL, any_aio = false;
+	const char *end = name + strlen(name);
 
-	/* Most names hold nothing of the kind: one look tells. */
-	for (; *end != '\0'; end++) {
-		if (*end == 'C') {
-			any_case |= is_digit(end[1]);
-			any_aio |= end > name && end[-1] == 'T';
-		} else if (*end == 'c') {
-			any_case |= is_digit(end[1]);
-		}
+	/* Most names hold nothing of the kind, and it is quick to see. */
+	for (const char *p = name; (p = strchr(p, 'C')) != NULL; p++) {
+		any_case |= is_digit(p[1]);
+		any_aio |= p > name && p[-1] == 'T';
 	}
 	if (any_aio)
 		aio(r, name, end);

@@ -21,26 +21,85 @@ enum { DEPTH_MAX = 8 };		/* our own lines nest five deep */
 
 #define PUT(b, literal) buf_append(b, literal, sizeof(literal) - 1)
 
+#define ONES UINT64_C(0x0101010101010101)
+#define HIGH UINT64_C(0x8080808080808080)
+
+/* Whether JSON takes the bytes as they are: ASCII without control characters, quotes and backslashes.
+ * Eight at a time; a zero byte shows in (v - ONES) & ~v & HIGH, and borrows only make the answer stricter. */
+static bool plain(const char *s, size_t len)
+{
+	size_t i = 0;
+	uint64_t v;
+
+	for (; i + 8 <= len; i += 8) {
+		memcpy(&v, s + i, 8);
+		uint64_t quote = v ^ ONES * '"', slash = v ^ ONES * '\\', del = v ^ ONES * 0x7f;
+		uint64_t bad = v | (v - ONES * 0x20) | (quote - ONES) | (slash - ONES) | (del - ONES);
+		if ((bad & HIGH) != 0)
+			return false;
+	}
+	for (; i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
+		if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+			return false;
+	}
+	return true;
+}
+
+/* key holds the comma, the quotes and the colon.  One reservation, three copies. */
+static void put_string_n(struct buf *b, const char *key, size_t key_len, const char *s, size_t len)
+{
+	if (!plain(s, len)) {
+		buf_append(b, key, key_len);
+		json_string(b, s, len);
+		return;
+	}
+	if (buf_reserve(b, key_len + len + 2) < 0)
+		return;
+	char *to = b->data + b->len;
+	memcpy(to, key, key_len);
+	to += key_len;
+	*to++ = '"';
+	memcpy(to, s, len);
+	to += len;
+	*to++ = '"';
+	*to = '\0';
+	b->len += key_len + len + 2;
+}
+
 /* The first key of an object is written by its opener, so every key here begins with a comma. */
 #define PUT_STRING(b, key, s)                                                              \
 	do {                                                                               \
 		const char *put_s = (s);                                                   \
-		if (put_s != NULL && put_s[0] != '\0') {                                   \
-			PUT(b, ",\"" key "\":");                                           \
-			json_string(b, put_s, strlen(put_s));                              \
-		}                                                                          \
+		if (put_s != NULL && put_s[0] != '\0')                                     \
+			put_string_n(b, ",\"" key "\":", sizeof(key) + 3, put_s, strlen(put_s)); \
 	} while (0)
 
 #define PUT_TEXT(b, key, t)                                                                \
 	do {                                                                               \
 		const struct text *put_t = (t);                                            \
 		if (put_t->s != NULL && put_t->len > 0) {                                  \
-			PUT(b, ",\"" key "\":");                                           \
-			json_string(b, put_t->s, put_t->len);                              \
+			put_string_n(b, ",\"" key "\":", sizeof(key) + 3, put_t->s, put_t->len); \
 			if (put_t->whole > put_t->len)                                     \
 				json_field_int(b, key "_bytes", (int64_t)put_t->whole);    \
 		}                                                                          \
 	} while (0)
+
+/* Cases of one suite share its stamp, so the last one is remembered. */
+static void put_time(struct buf *b, int64_t ms)
+{
+	static _Thread_local int64_t last = TIME_UNKNOWN;
+	static _Thread_local char iso[CLOCK_ISO_SIZE];
+
+	if (ms == TIME_UNKNOWN)
+		return;
+	if (ms != last) {
+		last = ms;
+		clock_iso(ms, iso);
+	}
+	if (iso[0] != '\0')
+		put_string_n(b, ",\"started_at\":", 14, iso, strlen(iso));
+}
 
 static bool failure_set(const struct failure *f)
 {
@@ -71,7 +130,7 @@ static void put_strings(struct buf *b, const char *const *s, size_t count)
 		if (i > 0)
 			PUT(b, ",");
 		const char *one = s[i] != NULL ? s[i] : "";
-		json_string(b, one, strlen(one));
+		put_string_n(b, "", 0, one, strlen(one));
 	}
 	PUT(b, "]");
 }
@@ -82,7 +141,7 @@ static void put_attempt(struct buf *b, const struct attempt *a)
 	buf_puts(b, outcome_name(a->outcome));
 	PUT(b, "\"");
 	json_field_ms(b, "duration_ms", a->duration_ms);
-	json_field_time(b, "started_at", a->started_ms);
+	put_time(b, a->started_ms);
 	put_failure(b, &a->failure);
 	PUT_TEXT(b, "stdout", &a->out);
 	PUT_TEXT(b, "stderr", &a->err);
@@ -125,8 +184,7 @@ int result_json_write(struct buf *b, const struct result *r)
 {
 	PUT(b, "{");
 	if (r->report != NULL && r->report[0] != '\0') {
-		PUT(b, "\"report\":");
-		json_string(b, r->report, strlen(r->report));
+		put_string_n(b, "\"report\":", 9, r->report, strlen(r->report));
 		PUT(b, ",");
 	}
 	/* A result has a name, or at least the place where it would be: so the first comma is settled here. */
@@ -150,7 +208,7 @@ int result_json_write(struct buf *b, const struct result *r)
 		json_field_bool(b, "known_failure", r->known_failure);
 	}
 	json_field_ms(b, "duration_ms", r->duration_ms);
-	json_field_time(b, "started_at", r->started_ms);
+	put_time(b, r->started_ms);
 	put_failure(b, &r->failure);
 	if (r->attempt_count > 0) {
 		PUT(b, ",\"attempts\":[");
