@@ -43,11 +43,11 @@ static enum got section_gone(struct talk *t, const char *id)
 	return testrail_back(t, "%s", why != NULL ? why : "a section is gone");
 }
 
-static bool says_section(const struct talk *t)
+static bool says_section(const struct talk *t, const struct reply *r)
 {
 	static const char *const section[] = { "section", "parent_id", "suite_id", NULL };
 
-	return testrail_says(t->err.text, section);
+	return testrail_says(sink_words(t->arena, r), section);
 }
 
 /* ---- sections ---- */
@@ -80,7 +80,7 @@ enum got testrail_add_section_got(struct talk *t, const struct reply *r)
 
 	if (!testrail_ok(r)) {
 		enum got got = testrail_refused(t, r, "add_section", r->status == 403 ? GOT_PARK : GOT_REFUSED);
-		if (got == GOT_REFUSED && says_section(t))
+		if (got == GOT_REFUSED && says_section(t, r))
 			return section_gone(t, row->remote_id);
 		return got;
 	}
@@ -290,7 +290,7 @@ static enum got add_cases_refused(struct talk *t, const struct reply *r)
 		}
 		return section_gone(t, t->rows->row[0].remote_id);
 	}
-	return says_section(t) ? section_gone(t, t->rows->row[0].remote_id) : got;
+	return says_section(t, r) ? section_gone(t, t->rows->row[0].remote_id) : got;
 }
 
 enum got testrail_add_cases_got(struct talk *t, const struct reply *r)

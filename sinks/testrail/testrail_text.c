@@ -103,7 +103,7 @@ const char *testrail_plain(struct arena *a, const char *html)
 	if (out == NULL)
 		return NULL;
 	while (s < end) {
-		if (rich && *s == '<') {
+		if (rich && *s == '<' && (isalpha((unsigned char)s[1]) || s[1] == '/')) {
 			const char *close = memchr(s, '>', (size_t)(end - s));
 			if (close != NULL) {
 				if (strncasecmp(s, "<br", 3) == 0)
@@ -366,8 +366,9 @@ int testrail_place(const void *conf, const struct vars *vars, const struct resul
 	int rc = out != NULL ? 0 : err_set(err, -E2BIG, "create.section: the path is too long");
 
 	*count = 0;
-	if (rc == 0 && c->create.section != NULL && (r->suite_count > 0 ||
-	    strcmp(template_text(c->create.section), "{suite}") != 0)) {
+	bool nameless = c->create.section == NULL || (strcmp(template_text(c->create.section), "{suite}") == 0 &&
+						       get_path_var(&own, "suite") == NULL);
+	if (rc == 0 && !nameless) {
 		rc = template_expand(c->create.section, &own.vars, &text, err);
 		if (rc == 0 && text.data != NULL && split(text.data, out, count, a) < 0)
 			rc = err_set(err, -E2BIG, "create.section: the path is too long");

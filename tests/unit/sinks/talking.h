@@ -53,11 +53,12 @@ static inline const char *talking_var(void *cookie, const char *name)
 /* Reads a configuration with one sink; `more` is YAML of four spaces' indentation. */
 static inline struct config *talking_config(const struct sink *sink, const char *more, char *fault, size_t size)
 {
-	struct config_sink_type type = { sink->name, sink->keys, sink->conf_size, sink->check };
+	static struct config_sink_type type;	/* lives as long as the configuration does */
 	struct buf text = BUF_LIMIT(1 << 20);
 	struct config_faults faults = { 0 };
 	struct config *config = NULL;
 
+	type = (struct config_sink_type){ sink->name, sink->keys, sink->conf_size, sink->check };
 	buf_printf(&text, "sinks:\n  it:\n    type: %s\n%s", sink->name, more);
 	config_parse(text.data, text.len, "t.yaml", "/tmp", &type, 1, false, &config, &faults);
 	fault[0] = '\0';
