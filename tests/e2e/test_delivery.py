@@ -111,13 +111,19 @@ def test_a_status_may_be_none_or_another(resultd, testrail):
     one_closed_run(testrail)
 
 
-@pytest.mark.parametrize("statuses", [{"passed": "untested"}, {"passed": "splendid"}])
-def test_a_status_that_cannot_be_posted_is_said_and_posts_nothing(resultd, testrail, statuses):
+def test_a_status_that_is_not_there_is_said_and_posts_nothing(resultd, testrail):
     known(testrail, 1)
-    resultd.deliver_to(testrail, statuses=statuses)
+    resultd.deliver_to(testrail, statuses={"passed": "splendid"})
     done = resultd.imports(resultd.write("a.xml", numbered(1)), code=4)
-    assert testrail.results() == []
-    assert statuses["passed"] in done.delivery()["last_error"]
+    assert testrail.results() == [] and testrail.runs == []
+    assert "splendid" in done.delivery()["last_error"]
+
+
+@pytest.mark.parametrize("status", ["untested", "Untested", "3"])
+def test_a_status_that_no_result_can_have_is_a_fault_of_the_configuration(resultd, testrail, status):
+    resultd.deliver_to(testrail, statuses={"passed": status})
+    done = resultd("import", resultd.write("a.xml", numbered(1)))
+    assert done.code == 2 and "untested" in done.err.lower() and testrail.calls() == []
 
 
 def test_repeats_of_a_test_are_attempts_of_one_result(resultd, testrail):
