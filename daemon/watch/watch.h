@@ -5,7 +5,14 @@
  * One struct watch serves one `watch:` entry: its root is the part of the path before the first capture.
  * Events are hints, scans are truth: both end in the same consideration of one path (faults.md, W1 to
  * W5).  A file is reported once it is quiet (S1) and again only when it has changed since.  Loop thread
- * only. */
+ * only.
+ *
+ * Every minute (every poll_interval where there are no events) all is scanned again; a root that is not
+ * there, vanishes or is replaced is looked for within that period, and at least every 5 s.  Files that an
+ * event told of are offered before those that only a scan found; a marker after the files that were seen
+ * before it.  Not reported: names that begin with a dot or end in .tmp, .part or ~, anything but regular
+ * files, anything behind a symbolic link (the root itself may be one).  Directories are read on the loop
+ * in slices of a few milliseconds. */
 #ifndef RD_WATCH_WATCH_H
 #define RD_WATCH_WATCH_H
 
@@ -23,7 +30,7 @@ struct watch_file {
 	const char *relative;		/* to the watch's root */
 	uint64_t size;
 	int64_t mtime_ms;
-	bool existing;			/* was there at the first scan */
+	bool existing;			/* was there at the first scan, and unchanged since */
 };
 
 struct watch_options {
@@ -41,12 +48,22 @@ struct watch_options {
 	void *cookie;
 };
 
+/* The root need not exist.  Strings of options are copied. */
 int watch_open(const struct watch_options *options, struct watch **out, struct err *err);
 void watch_resume(struct watch *w);	/* after on_file said false: offer again what waits */
 void watch_rescan(struct watch *w);
-bool watch_degraded(const struct watch *w, const char **why);	/* polling because it must */
+/* Polling because it must, or waiting for the root; *why in words. */
+bool watch_degraded(const struct watch *w, const char **why);
 /* Forget that this file was reported (its intake failed for a passing reason): it is offered again. */
 void watch_forget(struct watch *w, const char *relative);
 void watch_close(struct watch *w, void (*closed)(void *cookie), void *cookie);
+
+struct watch_counts {
+	size_t directories;		/* under inotify */
+	size_t remembered, waiting;	/* files reported; files seen and not yet reported */
+	uint64_t scans, overflows;
+	bool scanned;			/* the first scan is over */
+};
+void watch_count(const struct watch *w, struct watch_counts *out);
 
 #endif
