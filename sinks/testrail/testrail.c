@@ -18,10 +18,12 @@ static const struct step steps[] = {
 	{ .name = "statuses", .exclusive = true, .ask = testrail_statuses_ask, .got = testrail_statuses_got },
 	{ .name = "field", .exclusive = true, .ask = testrail_field_ask, .got = testrail_field_got },
 	{ .name = "run", .exclusive = true, .ask = testrail_run_ask, .got = testrail_run_got },
+	{ .name = "doubts", .exclusive = true, .ask = testrail_doubts_ask, .got = testrail_doubts_got },
 	{ .name = "cases", .exclusive = true, .ask = testrail_cases_ask, .got = testrail_cases_got },
-	{ .name = "sections", .exclusive = true, .ask = testrail_sections_ask, .got = testrail_sections_got },
 	/* Exclusive from here to the last case made: two runs with the same new tests make each case once. */
 	{ .name = "match", .resolve = true, .exclusive = true },
+	{ .name = "sections", .rows = ROWS_PLACES, .exclusive = true, .ask = testrail_sections_ask,
+	  .got = testrail_sections_got },
 	{ .name = "add-sections", .rows = ROWS_PLACES, .exclusive = true, .ask = testrail_add_section_ask,
 	  .got = testrail_add_section_got, .look = testrail_add_section_look,
 	  .looked = testrail_add_section_looked },

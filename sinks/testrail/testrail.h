@@ -15,7 +15,10 @@
  *   run       {id, url, own, all, plan}
  *   top       highest result id that we saw answered in that run
  *   closed    true once the run is closed over there
- *   backs     how often something remembered was wrong, since the last progress */
+ *   backs     how often something remembered was wrong, since the last progress
+ *   tests     {at, offset, ids, complete}: of a run that is not ours, while it is being extended
+ *   doubt     cases that a refusal named; heal, heal_at: how far we went to mend that
+ *   relink    true where the run over there has to be given all its cases again */
 #ifndef RD_SINKS_TESTRAIL_TESTRAIL_H
 #define RD_SINKS_TESTRAIL_TESTRAIL_H
 
@@ -141,6 +144,8 @@ enum got testrail_statuses_got(struct talk *t, const struct reply *r);
 enum ask testrail_field_ask(struct talk *t, struct request *r);
 enum got testrail_field_got(struct talk *t, const struct reply *r);
 
+enum ask testrail_doubts_ask(struct talk *t, struct request *r);
+enum got testrail_doubts_got(struct talk *t, const struct reply *r);
 enum ask testrail_cases_ask(struct talk *t, struct request *r);
 enum got testrail_cases_got(struct talk *t, const struct reply *r);
 enum ask testrail_sections_ask(struct talk *t, struct request *r);

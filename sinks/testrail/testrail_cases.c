@@ -2,8 +2,8 @@
  *
  * testrail_cases.c - the lists of cases and sections, read by pages into the queue's cache.
  *
- * Cases: the whole list once, then only what was updated since.  Sections: the whole list again when it is
- * old, since nothing tells what changed.  The cursor stands in facts, so that a restart in the middle of
+ * Cases: the whole list once, then only what was updated since.  Sections: the whole list, but only where
+ * one is missing, since nothing tells what changed.  The cursor stands in facts, so that a restart in the middle of
  * 400 pages goes on; a list that was left lying too long begins anew.  Pages overlap by one entity: where
  * the last one of a page is not the first of the next, somebody deleted meanwhile and what slid over the
  * edge would be missed, so the list is read again. */
@@ -16,7 +16,7 @@
 #define FULL_AGAIN_MS	  (INT64_C(7) * 86400000)	/* deleted cases are found out at least so often */
 #define LIST_STALE_MS	  600000	/* a half-read list is not continued after this */
 #define FRESH_MS	  2000		/* side by side, deliveries share one refresh */
-#define SECTIONS_FRESH_MS 60000
+#define SECTIONS_FRESH_MS 10000
 #define SLID_MAX	  3		/* then the list is taken as it is */
 #define OFFSET_MAX	  INT64_C(20000000)
 #define MARGIN_S	  5		/* clocks and seconds; our own clock is trusted less */
@@ -141,13 +141,11 @@ enum ask testrail_cases_ask(struct talk *t, struct request *r)
 	return ASK_SEND;
 }
 
+/* Asked only where a place is missing: what others made meanwhile is found before it is made twice. */
 enum ask testrail_sections_ask(struct talk *t, struct request *r)
 {
-	const struct testrail_conf *c = t->conf;
-
-	if (!c->create.cases)
-		return ASK_SKIP;
 	cJSON *l = state(t, &sections);
+
 	if (!reading(l)) {
 		if (within(sink_int(l, "at", 0), t->now_ms, SECTIONS_FRESH_MS))
 			return ASK_SKIP;
@@ -247,4 +245,45 @@ enum got testrail_cases_got(struct talk *t, const struct reply *r)
 enum got testrail_sections_got(struct talk *t, const struct reply *r)
 {
 	return testrail_ok(r) ? read_page(t, r, &sections) : refused(t, r, "list of sections");
+}
+
+/* ---- cases in doubt ---- */
+
+/* A refusal named them; whether they are gone or only not part of the run, they themselves tell. */
+enum ask testrail_doubts_ask(struct talk *t, struct request *r)
+{
+	const cJSON *doubt = cJSON_GetObjectItemCaseSensitive(t->bookmark, "doubt");
+
+	if (!cJSON_IsArray(doubt) || !cJSON_IsString(doubt->child)) {
+		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "doubt");
+		return ASK_SKIP;
+	}
+	testrail_get(r, "get_case", doubt->child->valuestring);
+	return ASK_SEND;
+}
+
+enum got testrail_doubts_got(struct talk *t, const struct reply *r)
+{
+	cJSON *doubt = cJSON_GetObjectItemCaseSensitive(t->bookmark, "doubt");
+	const char *suite = testrail_fact(t, "suite", "id");
+	bool gone = r->status == 400 || r->status == 404;
+
+	if (!testrail_ok(r) && !gone && testrail_refused(t, r, "get_case", GOT_NEXT) == GOT_LOCKED)
+		return GOT_LOCKED;
+	if (testrail_ok(r)) {
+		cJSON *root = sink_json(r);
+		const char *in = sink_id(t->arena, root, "suite_id");
+		bool read = cJSON_IsObject(root);
+		gone = sink_bool(root, "is_deleted") || (suite != NULL && in != NULL && strcmp(in, suite) != 0);
+		cJSON_Delete(root);
+		if (!read)
+			return GOT_UNKNOWN;
+	}
+	err_clear(&t->err);
+	if (gone)
+		learned_gone(&t->learned, "case", sink_string(t->facts, "scope"), doubt->child->valuestring);
+	else
+		sink_set_int(t->bookmark, "relink", 1);	/* somebody took it out of the run */
+	cJSON_DeleteItemFromArray(doubt, 0);
+	return GOT_MORE;
 }

@@ -16,7 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BODY_ENOUGH (1u << 20)	/* no further row is begun behind this */
+#define BODY_ENOUGH   (1u << 20)	/* no further row is begun behind this */
+#define DOUBTS_MAX    20	/* cases asked for one by one; more of them, and the list is read */
+#define HEAL_AGAIN_MS 3600000	/* a run that goes on for days may lose cases more than once */
 
 /* ---- what is posted for a row ---- */
 
@@ -234,23 +236,54 @@ static const struct row *row_of(const struct talk *t, const char *case_id, size_
 	return NULL;
 }
 
-/* Parks the rows whose cases the refusal names. */
-static size_t park_named(struct talk *t, const char *words)
+/* The rows whose cases a refusal names, each once; *count of them. */
+static const struct row **named_rows(struct talk *t, const char *words, size_t *count)
 {
 	const char *at = words;
 	char id[24];
-	size_t parked = 0, rows = rows_sent(t);
-	bool *done = arena_calloc(t->arena, rows + 1, sizeof(*done));
+	size_t rows = rows_sent(t);
+	const struct row **named = arena_calloc(t->arena, rows + 1, sizeof(*named));
 
-	while (done != NULL && testrail_named_case(&at, id, sizeof(id))) {
+	*count = 0;
+	while (named != NULL && *count < rows && testrail_named_case(&at, id, sizeof(id))) {
 		const struct row *row = row_of(t, id, rows);
-		if (row == NULL || done[row - t->rows->row])
-			continue;
-		done[row - t->rows->row] = true;
-		learned_parked(&t->learned, row->id, words);
-		parked++;
+		bool known = row == NULL;
+		for (size_t i = 0; i < *count && !known; i++)
+			known = named[i] == row;
+		if (!known)
+			named[(*count)++] = row;
 	}
-	return parked;
+	return named;
+}
+
+/* Cases that are unknown, or not part of the run: once it is looked whether they are still there, once the
+ * whole list is read, and each time the run is given its cases again; then they are parked. */
+static enum got named_refused(struct talk *t, const char *words, const struct row *const *named, size_t count)
+{
+	enum { ASK_EACH, READ_ALL, GIVE_UP };
+	int64_t heal = sink_int(t->bookmark, "heal", ASK_EACH), at = sink_int(t->bookmark, "heal_at", 0);
+
+	if (t->now_ms - at > HEAL_AGAIN_MS)
+		heal = ASK_EACH;
+	if (heal >= GIVE_UP) {
+		for (size_t i = 0; i < count; i++)
+			learned_parked(&t->learned, named[i]->id, words);
+		err_clear(&t->err);
+		return GOT_MORE;
+	}
+	if (heal == ASK_EACH && count <= DOUBTS_MAX) {
+		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "doubt");
+		cJSON *doubt = cJSON_AddArrayToObject(t->bookmark, "doubt");
+		for (size_t i = 0; i < count; i++)
+			cJSON_AddItemToArray(doubt, cJSON_CreateString(named[i]->remote_id));
+	} else {
+		heal = READ_ALL;
+		testrail_forget_cases(t);
+		sink_set_int(t->bookmark, "relink", 1);
+	}
+	sink_set_int(t->bookmark, "heal", heal + 1);
+	sink_set_int(t->bookmark, "heal_at", t->now_ms);
+	return GOT_BACK;
 }
 
 static enum got results_refused(struct talk *t, const struct reply *r)
@@ -261,10 +294,10 @@ static enum got results_refused(struct talk *t, const struct reply *r)
 
 	if (got != GOT_REFUSED || text == NULL)
 		return got;
-	if (park_named(t, words) > 0) {
-		err_clear(&t->err);
-		return GOT_MORE;
-	}
+	size_t count;
+	const struct row **named = named_rows(t, words, &count);
+	if (count > 0)
+		return named_refused(t, words, named, count);
 	if (testrail_says_closed(words))
 		return GOT_CLOSED;
 	if (r->status == 404 || testrail_says(words, run)) {

@@ -85,6 +85,14 @@ enum got testrail_run_got(struct talk *t, const struct reply *r)
 	return got;
 }
 
+/* Every case of the rows is part of the run over there now. */
+static void linked(struct talk *t)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
+	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "relink");
+	learned_linked(&t->learned);
+}
+
 /* ---- a new run ---- */
 
 static void put_ids(struct buf *b, const char *const *ids, size_t count)
@@ -194,7 +202,7 @@ enum got testrail_add_run_got(struct talk *t, const struct reply *r)
 	const char *id = sink_id(t->arena, root, "id");
 	if (id != NULL) {
 		keep_run(t, root, id, true);
-		learned_linked(&t->learned);
+		linked(t);
 	}
 	cJSON_Delete(root);
 	return id != NULL ? GOT_NEXT : GOT_UNKNOWN;
@@ -306,11 +314,11 @@ enum ask testrail_extend_ask(struct talk *t, struct request *r)
 	cJSON *run = run_of(t), *tests = tests_of(t);
 	size_t count, lacked;
 
-	if (testrail_run_id(t) == NULL || t->rows->new_ids == 0)
+	if (testrail_run_id(t) == NULL || (t->rows->new_ids == 0 && !sink_bool(t->bookmark, "relink")))
 		return ASK_SKIP;
 	if (sink_bool(run, "all")) {
 		/* It takes every case of its suite by itself. */
-		learned_linked(&t->learned);
+		linked(t);
 		return ASK_LEARN;
 	}
 	if (sink_bool(run, "own"))
@@ -334,8 +342,7 @@ enum ask testrail_extend_ask(struct talk *t, struct request *r)
 	}
 	if (lacked > 0)
 		return update_run(t, r, all, count);
-	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
-	learned_linked(&t->learned);
+	linked(t);
 	return ASK_LEARN;
 }
 
@@ -378,8 +385,7 @@ enum got testrail_extend_got(struct talk *t, const struct reply *r)
 	cJSON_Delete(root);
 	if (id == NULL)
 		return GOT_UNKNOWN;
-	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
-	learned_linked(&t->learned);
+	linked(t);
 	return GOT_NEXT;
 }
 

@@ -233,9 +233,9 @@ static void sections_are_a_tree(void **state)
 	assert_string_equal(talking_learned(&w, LEARNED_REMOTE, 1)->parent, "3");
 	assert_string_equal(talking_learned(&w, LEARNED_REMOTE, 1)->name, "in & ner");
 	assert_string_equal(talking_learned(&w, LEARNED_REMOTE, 1)->kind, "section");
-	w.t.now_ms += 30000;
+	w.t.now_ms += 5000;
 	assert_int_equal(talking_ask(&w, "sections"), ASK_SKIP);
-	w.t.now_ms += 40000;
+	w.t.now_ms += 20000;
 	assert_int_equal(talking_ask(&w, "sections"), ASK_SEND);
 	talking_end(&w);
 }

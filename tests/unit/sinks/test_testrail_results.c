@@ -254,38 +254,105 @@ static void a_smaller_batch_is_obeyed(void **state)
 
 static void refused_batches(void **state)
 {
-	static const struct { int status; const char *body; enum got got; const char *parked, *says; } row[] = {
-		{ 400, UNKNOWN_CASE("12"), GOT_MORE, "12", NULL },
-		{ 400, UNKNOWN_CASE("12, C13, C13, C99"), GOT_MORE, "12 13", NULL },
-		{ 400, UNKNOWN_CASE("99"), GOT_REFUSED, "", "C99" },
-		{ 400, "{\"error\":\"Field :results.version is a required field.\"}", GOT_REFUSED, "", "required" },
-		{ 400, "{\"error\":\"No (active) test found for the run/case combination.\"}", GOT_REFUSED, "", "active" },
+	static const struct { int status; const char *body; enum got got; bool run_gone; const char *says; } row[] = {
+		{ 400, UNKNOWN_CASE("12"), GOT_BACK, false, "C12" },
+		{ 400, UNKNOWN_CASE("99"), GOT_REFUSED, false, "C99" },
+		{ 400, "{\"error\":\"Field :results.version is a required field.\"}", GOT_REFUSED, false, "required" },
+		{ 400, "{\"error\":\"No (active) test found for the run/case combination.\"}", GOT_REFUSED, false, "active" },
 		{ 400, "{\"error\":\"This operation is not allowed. The test run is completed and cannot be changed any more.\"}",
-		  GOT_CLOSED, "", "completed" },
-		{ 400, "{\"error\":\"Field :run_id is not a valid test run.\"}", GOT_BACK, "", "run_id" },
-		{ 404, "", GOT_BACK, "", "404" },
-		{ 403, "{\"error\":\"You are not allowed to add results.\"}", GOT_PARK, "", "not allowed" },
-		{ 403, "{\"error\":\"The API is disabled.\"}", GOT_LOCKED, "", "disabled" },
+		  GOT_CLOSED, false, "completed" },
+		{ 400, "{\"error\":\"Field :run_id is not a valid test run.\"}", GOT_BACK, true, "run_id" },
+		{ 404, "", GOT_BACK, true, "404" },
+		{ 403, "{\"error\":\"You are not allowed to add results.\"}", GOT_PARK, false, "not allowed" },
+		{ 403, "{\"error\":\"The API is disabled.\"}", GOT_LOCKED, false, "disabled" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(row); i++) {
 		struct talking w;
-		char parked[100] = "";
 		start(&w, BASE);
 		three_rows(&w);
 		talking_ask(&w, "add-results");
 		assert_int_equal(talking_got(&w, row[i].status, row[i].body), row[i].got);
-		for (size_t k = 0; k < w.t.learned.count; k++) {
-			assert_int_equal(w.t.learned.item[k].what, LEARNED_PARKED);
-			assert_non_null(strstr(w.t.learned.item[k].text, "unknown or not part"));
-			snprintf(parked + strlen(parked), sizeof(parked) - strlen(parked), "%s%s", k > 0 ? " " : "",
-				 w.rows.row[w.t.learned.item[k].row - 101].remote_id);
-		}
-		assert_string_equal(parked, row[i].parked != NULL ? row[i].parked : "");
+		assert_int_equal(w.t.learned.count, 0);
 		if (row[i].says != NULL && strstr(w.t.err.text, row[i].says) == NULL)
 			fail_msg("row %zu: %s", i, w.t.err.text);
-		assert_int_equal(testrail_run_id(&w.t) == NULL, row[i].got == GOT_BACK);
+		assert_int_equal(testrail_run_id(&w.t) == NULL, row[i].run_gone);
+		talking_end(&w);
+	}
+}
+
+/* A case that is refused by name: is it there, is the list right, has the run its cases; then it is parked. */
+static void named_cases_are_mended_or_parked(void **state)
+{
+	static const char *const ids[] = { "11", "12", "13" };
+	struct talking w;
+
+	(void)state;
+	start(&w, BASE);
+	sink_set_string(testrail_object(w.t.facts, "cases"), "scope", "p7");
+	three_rows(&w);
+	talking_links(&w, 0, 3, ids);
+	assert_int_equal(talking_ask(&w, "doubts"), ASK_SKIP);
+	talking_ask(&w, "add-results");
+	assert_int_equal(talking_got(&w, 400, UNKNOWN_CASE("12, C13, C13, C99")), GOT_BACK);
+	assert_int_equal(w.t.learned.count, 0);
+	assert_int_equal(talking_ask(&w, "doubts"), ASK_SEND);
+	assert_path(&w, "get_case/12");
+	assert_int_equal(talking_got(&w, 400, "{\"error\":\"Field :case_id is not a valid test case.\"}"), GOT_MORE);
+	assert_string_equal(talking_learned(&w, LEARNED_GONE, 0)->id, "12");
+	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SKIP);
+	assert_int_equal(talking_ask(&w, "doubts"), ASK_SEND);
+	assert_path(&w, "get_case/13");
+	assert_int_equal(talking_got(&w, 200, "{\"id\":13,\"suite_id\":1}"), GOT_MORE);
+	assert_int_equal(w.t.learned.count, 0);
+	assert_int_equal(talking_ask(&w, "doubts"), ASK_SKIP);
+	/* It is there: somebody took it out of the run. */
+	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
+	assert_path(&w, "update_run/90");
+	assert_int_equal(talking_got(&w, 200, "{\"id\":90}"), GOT_NEXT);
+	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SKIP);
+	/* Again: the whole list is read. */
+	talking_ask(&w, "add-results");
+	assert_int_equal(talking_got(&w, 400, UNKNOWN_CASE("13")), GOT_BACK);
+	assert_null(cJSON_GetObjectItem(w.t.facts, "cases"));
+	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
+	talking_got(&w, 200, "{\"id\":90}");
+	/* And again: parked, with the server's words; the rest goes on. */
+	talking_ask(&w, "add-results");
+	assert_int_equal(talking_got(&w, 400, UNKNOWN_CASE("13")), GOT_MORE);
+	assert_int_equal(w.t.learned.count, 1);
+	assert_int_equal(talking_learned(&w, LEARNED_PARKED, 0)->row, 103);
+	assert_non_null(strstr(talking_learned(&w, LEARNED_PARKED, 0)->text, "case C13 unknown"));
+	/* Much later a case may be gone once more. */
+	w.t.now_ms += 2 * 3600000;
+	talking_ask(&w, "add-results");
+	assert_int_equal(talking_got(&w, 400, UNKNOWN_CASE("11")), GOT_BACK);
+	talking_end(&w);
+}
+
+static void doubts_of_all_kinds(void **state)
+{
+	static const struct { int status; const char *body; enum got got; bool gone, relink; } row[] = {
+		{ 200, "{\"id\":11,\"is_deleted\":1}", GOT_MORE, true, false },
+		{ 200, "{\"id\":11}", GOT_MORE, false, true },
+		{ 200, "{\"id\":11,\"suite_id\":4}", GOT_MORE, true, false },
+		{ 404, "", GOT_MORE, true, false },
+		{ 403, "{\"error\":\"no\"}", GOT_MORE, false, true },
+		{ 403, "{\"error\":\"The API is disabled\"}", GOT_LOCKED, false, false },
+		{ 200, "<html>", GOT_UNKNOWN, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(row); i++) {
+		struct talking w;
+		start(&w, BASE);
+		sink_set_string(testrail_object(w.t.facts, "suite"), "id", "2");
+		talking_bookmark(&w, "{\"doubt\":[\"11\"]}");
+		assert_int_equal(talking_ask(&w, "doubts"), ASK_SEND);
+		assert_int_equal(talking_got(&w, row[i].status, row[i].body), row[i].got);
+		assert_int_equal(talking_count(&w, LEARNED_GONE), row[i].gone);
+		assert_int_equal(sink_bool(w.t.bookmark, "relink"), row[i].relink);
 		talking_end(&w);
 	}
 }
@@ -477,6 +544,8 @@ int main(void)
 		cmocka_unit_test(a_request_is_not_endless),
 		cmocka_unit_test(a_smaller_batch_is_obeyed),
 		cmocka_unit_test(refused_batches),
+		cmocka_unit_test(named_cases_are_mended_or_parked),
+		cmocka_unit_test(doubts_of_all_kinds),
 		cmocka_unit_test(odd_answers_are_unknown),
 		cmocka_unit_test(applied_without_ids),
 		cmocka_unit_test(batches_whose_answer_was_lost),

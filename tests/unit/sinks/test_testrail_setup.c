@@ -503,7 +503,6 @@ static void who_makes_no_cases_needs_no_field(void **state)
 	talking_start(&w, &sink_testrail, BASE);
 	talking_facts(&w, "{\"project\":{\"wanted\":\"Datahub\",\"id\":\"7\",\"mode\":1}}");
 	assert_int_equal(talking_ask(&w, "field"), ASK_SKIP);
-	assert_int_equal(talking_ask(&w, "sections"), ASK_SKIP);
 	talking_end(&w);
 }
 
