@@ -29,6 +29,8 @@ struct row_test {
 	const struct result *const *results;
 	size_t result_count;
 	bool posted_before;	/* an earlier state of it was posted already: this is one further result */
+	bool settled;		/* posted as it is: here only because the case is folded as a whole */
+	int64_t id;		/* opaque; the queue's */
 };
 
 struct row {

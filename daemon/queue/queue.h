@@ -32,6 +32,8 @@ struct queue_options {
 	void (*on_fatal)(void *cookie, const struct err *err);	/* loop thread; the process must end */
 	void *cookie;
 	size_t cache_bytes;		/* page cache; 0: 8 MiB */
+	uint64_t seed;			/* not 0: the tokens of runs follow from it (simulation) */
+	uint32_t max_pages;		/* not 0: the file grows no further (tests of a full disk) */
 };
 struct queue_opened {
 	bool fresh;			/* a new database */

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * internal.h - what the files of the queue share among themselves; nobody else includes it.
+ *
+ * A call becomes an op: copied arguments, a function for the queue's thread and one for the loop.  Ops run
+ * in the order of the calls; those that write and wait together share one commit, and no answer leaves
+ * before it.  An op that fails is undone alone. */
+#ifndef RD_QUEUE_INTERNAL_H
+#define RD_QUEUE_INTERNAL_H
+
+#include "daemon/base/arena.h"
+#include "daemon/queue/chunk.h"
+#include "daemon/queue/db.h"
+#include "daemon/queue/queue.h"
+
+#include <stdatomic.h>
+
+/* ---- ops (queue.c) ---- */
+
+enum {
+	OP_WRITE = 1,	/* runs in a transaction */
+	OP_LAZY = 2,	/* a write that may wait for the next one's commit: a part that is being loaded is
+			 * void after a crash anyway */
+	OP_ALONE = 4,	/* a large write: has its transaction to itself */
+	OP_HERE = 8,	/* answered on the queue's thread */
+};
+enum { OP_AGAIN = 1 };	/* work() did a slice: commit it, let others pass, call it again */
+
+struct op {
+	struct op *next;
+	unsigned flags;
+	/* Queue thread.  0, OP_AGAIN or a negative errno with err filled; an error of the database need not
+	 * be returned. */
+	int (*work)(struct queue *q, struct op *op, struct err *err);
+	void (*answer)(struct queue *q, struct op *op, int rc, const struct err *err);	/* loop thread */
+	/* Queue thread, once rc is final (committed, or not); NULL: nothing. */
+	void (*settled)(struct queue *q, struct op *op);
+	void (*drop)(struct op *op);	/* frees what the struct owns, not the struct; NULL: nothing */
+	int rc;
+	struct err *err;		/* heap, where rc < 0 */
+	size_t weight;			/* bytes of text it holds */
+};
+
+/* Zeroed memory of a struct that begins with its op. */
+void *op_new(size_t size, unsigned flags, int (*work)(struct queue *, struct op *, struct err *),
+	     void (*answer)(struct queue *, struct op *, int, const struct err *), void (*drop)(struct op *));
+void op_start(struct queue *q, struct op *op);
+
+/* An op whose answer is a queue_done_fn. */
+struct done_op {
+	struct op op;
+	queue_done_fn *done;
+	void *cookie;
+};
+void done_answer(struct queue *q, struct op *op, int rc, const struct err *err);
+
+/* ---- the queue ---- */
+
+enum { VIEWS = 4, INDEXES = 3 };
+
+struct chunk_view {		/* an unpacked chunk, and where its lines begin */
+	int64_t id;		/* 0: empty */
+	uint64_t used;
+	char *text;
+	size_t len;
+	uint32_t *line;
+	unsigned count;
+};
+struct chunk_index {
+	int64_t id;
+	uint64_t used;
+	uint8_t *data;
+	size_t len;
+};
+
+struct loading {		/* a part between queue_take() and its end; queue thread */
+	struct loading *next;
+	int64_t part;
+	uint64_t chunks, results;	/* that were stored for it */
+};
+
+struct runner;
+struct queue {
+	struct db *db;			/* queue thread, as all that follows */
+	char *path;
+	struct digest *digest;
+	struct chunk_packer *packer;
+	struct chunk_view view[VIEWS];
+	struct chunk_index index[INDEXES];
+	uint64_t clock;			/* of the two caches */
+	int64_t next_run, next_part;	/* ids are not used twice while the process lives */
+	uint64_t seed;
+	struct loading *loading;
+	struct runner *runner;		/* queue.c: threads and lists */
+};
+
+/* Whether the file system under path is one that SQLite must not be put on; its name, else NULL. */
+const char *open_refused_file_system(unsigned long magic);
+int open_database(struct queue *q, const struct queue_options *options, struct queue_opened *opened,
+		  struct err *err);
+void open_close_database(struct queue *q, bool damaged);
+
+/* Bytes of chunks that writers handed over and that are not stored yet. */
+void queue_hand_over(struct queue *q, struct op *op);	/* waits while there are too many */
+bool queue_inline(const struct queue *q);
+/* Without a thread: runs what waits, leaves the answers for queue_turn(). */
+void queue_run_inline(struct queue *q);
+bool queue_is_broken(struct queue *q);
+
+/* ---- enums that are stored: never renumber ---- */
+
+enum item_state { ITEM_OWED, ITEM_UNBOUND, ITEM_NEW, ITEM_PARKED, ITEM_POSTED, ITEM_IGNORED };
+enum { ITEM_STATES = 6 };
+enum part_state { PART_LOADING, PART_READY };
+
+/* ---- chunks, read (store.c) ---- */
+
+/* False where it is gone or damaged (the database's failure says so). */
+bool store_entry(struct queue *q, int64_t ref, struct chunk_entry *out);	/* valid until the next call */
+const struct chunk_index *store_index(struct queue *q, int64_t chunk, unsigned *count);
+/* Reads one result into arena; *bytes grows by the length of its text. */
+int store_result(struct queue *q, int64_t ref, struct arena *arena, struct result *out, size_t *bytes,
+		 struct err *err);
+void store_forget(struct queue *q);
+/* Deletes at most `max` chunks of the part with seq < before; how many there were. */
+int64_t store_delete_chunks(struct queue *q, int64_t part, int64_t before, int64_t max);
+
+/* ---- runs.c ---- */
+
+struct loading *runs_loading(struct queue *q, int64_t part);
+void runs_remove_if_empty(struct queue *q, int64_t run);
+int64_t runs_add_delivery(struct queue *q, int64_t run, const char *sink, bool backfill, int64_t now_ms,
+			  int64_t due_ms);
+
+/* ---- group.c: results -> tests ---- */
+
+/* One bounded slice for the run; how many results it held.  *more: another one is due. */
+size_t group_slice(struct queue *q, int64_t run, bool *more);
+
+/* ---- items and counters (items.c) ---- */
+
+struct tally {			/* what one op changes in the delivery's counters */
+	int64_t delivery;
+	int64_t n[ITEM_STATES];
+};
+static inline struct tally tally_of(int64_t delivery) { return (struct tally){ .delivery = delivery }; }
+void tally_save(struct queue *q, struct tally *t);
+/* An item is named within its delivery by its test and which of the test's cases it is. */
+enum { ITEM_CASE_BITS = 12, ITEM_CASES = 1 << ITEM_CASE_BITS };
+static inline int64_t item_test(int64_t id) { return id >> ITEM_CASE_BITS; }
+static inline int64_t item_first(int64_t test) { return test << ITEM_CASE_BITS; }
+
+struct item {
+	int64_t delivery, id, remote, place;	/* remote, place: 0 none */
+	enum item_state state;
+	bool posted;				/* an earlier state of the test was posted for it */
+};
+/* Columns of every query that items_read() reads. */
+#define ITEM_COLUMNS "id, state, coalesce(remote, 0), coalesce(place, 0), coalesce(posted, 0)"
+void items_read(struct db_stmt *s, int64_t delivery, struct item *out);
+bool items_get(struct queue *q, int64_t delivery, int64_t id, struct item *out);
+void items_add(struct queue *q, struct tally *t, const struct item *item, int64_t epoch);
+/* Moves an item to another state; keeps the tally right.  reason: stored with PARKED and IGNORED. */
+void items_move(struct queue *q, struct tally *t, const struct item *item, enum item_state to,
+		const char *reason);
+void items_post(struct queue *q, struct tally *t, const struct item *item, int64_t started_ms,
+		const char *rid);
+void items_bind(struct queue *q, struct tally *t, const struct item *item, int64_t remote);
+/* Items of a delivery that are owed for a case which is gone: matched anew. */
+void items_release(struct queue *q, int64_t delivery, int64_t remote);
+/* The key by which a case is made for the item's test: automation id, or title. */
+int64_t items_key(struct queue *q, int64_t run, int64_t id, bool by_title, struct chunk_entry *entry);
+
+/* What most ops want to know of a delivery. */
+struct brief {
+	int64_t id, run, resolved, resolved_again, epoch, linked;
+	int64_t n[ITEM_STATES];
+	char sink[128], scope[128];
+	bool matching, by_title;
+	enum delivery_state state;
+};
+int brief_get(struct queue *q, int64_t delivery, struct brief *out, struct err *err);
+
+/* ---- remote.c ---- */
+
+int64_t remote_shelf(struct queue *q, const char *sink, const char *kind, const char *scope, bool create);
+struct remote_spec { const char *rid, *parent, *json; int64_t name_key, alias_key; };
+/* keep: what spec does not know (NULL, 0) stays as it is. */
+int64_t remote_put(struct queue *q, int64_t shelf, const struct remote_spec *spec, bool keep);
+int64_t remote_find(struct queue *q, int64_t shelf, const char *rid);		/* 0: none */
+int64_t remote_by_alias(struct queue *q, int64_t shelf, int64_t key);
+int64_t remote_by_name(struct queue *q, int64_t shelf, int64_t key);
+void remote_gone(struct queue *q, const char *sink, int64_t remote);
+void remote_list_begin(struct queue *q, int64_t shelf);
+void remote_list_end(struct queue *q, const char *sink, int64_t shelf);
+const char *remote_rid(struct queue *q, int64_t remote, struct arena *arena, const char **json);
+
+/* ---- rows as they are stored (lots.c) ---- */
+
+struct packed_row { int64_t row; const int64_t *item; size_t count; };
+struct packed_rows { struct packed_row *row; size_t count; struct arena *arena; };
+int packed_write(const struct packed_row *row, size_t count, struct buf *out);
+int packed_read(const void *blob, size_t len, struct arena *arena, struct packed_rows *out);
+const struct packed_row *packed_find(const struct packed_rows *rows, int64_t row);
+/* The lot that is offered before everything else; 0: none. */
+int64_t lots_top(struct queue *q, int64_t delivery, enum rows_kind kind, struct arena *arena,
+		 struct packed_rows *out);
+bool lots_row_open(struct queue *q, int64_t delivery, enum rows_kind kind, const struct packed_row *row);
+/* After a note: forgets lots that are settled. */
+void lots_trim(struct queue *q, int64_t delivery, enum rows_kind kind);
+/* The open rows among `rows` become two lots (one where only one is left: then its id is given). */
+void lots_split(struct queue *q, int64_t delivery, enum rows_kind kind, const struct packed_rows *rows);
+
+/* What the opaque id of a row means: an item, or a place where it is negative. */
+static inline int64_t row_of_place(int64_t place) { return -place; }
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * remote.c - the cache of what stands over there: cases, sections and whatever else a sink lists.
+ *
+ * Entities lie on shelves (sink, kind, scope).  What is gone stays as a row without keys, so that what was
+ * posted to it can still be shown, and comes back to life when it is seen again. */
+#include "daemon/queue/internal.h"
+
+#include <stdlib.h>
+
+int64_t remote_shelf(struct queue *q, const char *sink, const char *kind, const char *scope, bool create)
+{
+	int64_t id = db_get(q->db, "SELECT id FROM shelf WHERE sink = ?1 AND kind = ?2 AND scope = ?3",
+			    DB(db_s(sink), db_s(kind), db_s(scope)), 0);
+
+	if (id != 0 || !create)
+		return id;
+	db_run(q->db, "INSERT INTO shelf(sink, kind, scope) VALUES(?1, ?2, ?3)",
+	       DB(db_s(sink), db_s(kind), db_s(scope)));
+	return db_failed(q->db, NULL) < 0 ? 0 : db_last_id(q->db);
+}
+
+static struct db_value key(int64_t k)
+{
+	return k == 0 ? db_n() : db_i(k);
+}
+
+int64_t remote_put(struct queue *q, int64_t shelf, const struct remote_spec *spec, bool keep)
+{
+	const struct db_value *v = DB(db_i(shelf), db_s(spec->rid), db_s(spec->parent), key(spec->name_key),
+				      key(spec->alias_key), db_s(spec->json));
+
+	if (keep)
+		return db_get(q->db, "INSERT INTO remote(shelf, rid, parent, name_key, alias_key, json, mark, gone)"
+				     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, (SELECT mark FROM shelf WHERE id = ?1), 0)"
+				     " ON CONFLICT(shelf, rid) DO UPDATE SET gone = 0, mark = excluded.mark,"
+				     " parent = coalesce(excluded.parent, parent),"
+				     " name_key = coalesce(excluded.name_key, name_key),"
+				     " alias_key = coalesce(excluded.alias_key, alias_key),"
+				     " json = coalesce(excluded.json, json) RETURNING id", v, 0);
+	return db_get(q->db, "INSERT INTO remote(shelf, rid, parent, name_key, alias_key, json, mark, gone)"
+			     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, (SELECT mark FROM shelf WHERE id = ?1), 0)"
+			     " ON CONFLICT(shelf, rid) DO UPDATE SET gone = 0, mark = excluded.mark,"
+			     " parent = excluded.parent, name_key = excluded.name_key,"
+			     " alias_key = excluded.alias_key, json = excluded.json RETURNING id", v, 0);
+}
+
+int64_t remote_find(struct queue *q, int64_t shelf, const char *rid)
+{
+	return db_get(q->db, "SELECT id FROM remote WHERE shelf = ?1 AND rid = ?2 AND gone = 0",
+		      DB(db_i(shelf), db_s(rid)), 0);
+}
+
+/* Where several share a name the oldest is taken, always the same. */
+int64_t remote_by_alias(struct queue *q, int64_t shelf, int64_t k)
+{
+	if (k == 0)
+		return 0;
+	return db_get(q->db, "SELECT min(id) FROM remote INDEXED BY remote_alias"
+			     " WHERE shelf = ?1 AND alias_key = ?2", DB(db_i(shelf), db_i(k)), 0);
+}
+
+int64_t remote_by_name(struct queue *q, int64_t shelf, int64_t k)
+{
+	if (k == 0)
+		return 0;
+	return db_get(q->db, "SELECT min(id) FROM remote INDEXED BY remote_name"
+			     " WHERE shelf = ?1 AND name_key = ?2", DB(db_i(shelf), db_i(k)), 0);
+}
+
+/* Deliveries that are not settled must not send to what is gone. */
+static void release(struct queue *q, const char *sink, int64_t remote)
+{
+	struct { int64_t id; } open[64];
+	int64_t last = 0;
+	size_t n;
+
+	do {
+		n = 0;
+		struct db_stmt *s = db_query(q->db, "SELECT id FROM delivery WHERE sink = ?1 AND state <> 4"
+						    " AND id > ?2 ORDER BY id LIMIT 64",
+					     DB(db_s(sink), db_i(last)));
+		while (n < 64 && db_row(s))
+			open[n++].id = db_int(s, 0);
+		db_end(s);
+		for (size_t i = 0; i < n; i++) {
+			items_release(q, open[i].id, remote);
+			db_run(q->db, "UPDATE place SET remote_id = NULL WHERE delivery = ?1 AND remote_id ="
+				      " (SELECT r.rid FROM remote r JOIN shelf s ON s.id = r.shelf"
+				      " WHERE r.id = ?2 AND s.kind = 'section')",
+			       DB(db_i(open[i].id), db_i(remote)));
+			last = open[i].id;
+		}
+	} while (n == 64 && db_failed(q->db, NULL) == 0);
+}
+
+void remote_gone(struct queue *q, const char *sink, int64_t remote)
+{
+	db_run(q->db, "UPDATE remote SET gone = 1, name_key = NULL, alias_key = NULL WHERE id = ?1 AND gone = 0",
+	       DB(db_i(remote)));
+	if (db_changes(q->db) > 0)
+		release(q, sink, remote);
+}
+
+void remote_list_begin(struct queue *q, int64_t shelf)
+{
+	db_run(q->db, "UPDATE shelf SET mark = mark + 1 WHERE id = ?1", DB(db_i(shelf)));
+}
+
+void remote_list_end(struct queue *q, const char *sink, int64_t shelf)
+{
+	int64_t id[256], last = 0;
+	size_t n;
+
+	do {
+		n = 0;
+		struct db_stmt *s = db_query(q->db, "SELECT r.id FROM remote r JOIN shelf s ON s.id = r.shelf"
+						    " WHERE r.shelf = ?1 AND r.id > ?2 AND r.gone = 0"
+						    " AND r.mark < s.mark ORDER BY r.id LIMIT 256",
+					     DB(db_i(shelf), db_i(last)));
+		while (n < 256 && db_row(s))
+			id[n++] = db_int(s, 0);
+		db_end(s);
+		for (size_t i = 0; i < n; i++)
+			remote_gone(q, sink, id[i]);
+		if (n > 0)
+			last = id[n - 1];
+	} while (n == 256 && db_failed(q->db, NULL) == 0);
+}
+
+const char *remote_rid(struct queue *q, int64_t remote, struct arena *arena, const char **json)
+{
+	const char *rid = NULL;
+	struct db_stmt *s = db_query(q->db, "SELECT rid, json FROM remote WHERE id = ?1", DB(db_i(remote)));
+
+	if (json != NULL)
+		*json = NULL;
+	if (db_row(s)) {
+		rid = arena_strdup(arena, db_text(s, 0));
+		if (json != NULL)
+			*json = arena_strdup(arena, db_text(s, 1));
+	}
+	db_end(s);
+	return rid;
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * views.c - what people see of the queue, and the one thing they can do about it here: try again. */
+#include "daemon/queue/internal.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	VIEW_BYTES_MAX = 256 << 20,
+	PARKED_LOOK = 16,		/* parked items read for each line that was asked for */
+	RETRY_SLICE = 4096,
+};
+
+/* ---- deliveries ---- */
+
+struct lines_op {
+	struct op op;
+	queue_lines_fn *done;
+	void *cookie;
+	struct arena arena;
+	int64_t run;
+	bool unsettled;
+	size_t max, count, room;
+	struct delivery_line *line;
+};
+
+static int lines_work(struct queue *q, struct op *op, struct err *err)
+{
+	struct lines_op *o = (struct lines_op *)op;
+
+	(void)err;
+	struct db_stmt *s = db_query(q->db,
+		"SELECT d.id, d.run, d.sink, r.key, r.name, d.reason, coalesce(i.step, d.step), d.remote_id, d.url,"
+		" d.state, d.since_ms, d.due_ms, d.settled_ms, r.tests, d.n_posted, d.n_parked, d.n_ignored,"
+		" d.n_owed + d.n_unbound + d.n_new, d.requests, d.attempt, r.ended"
+		" FROM delivery d JOIN run r ON r.id = d.run LEFT JOIN intent i ON i.delivery = d.id"
+		" WHERE (?1 = 0 OR d.run = ?1) AND (?2 = 0 OR d.state <> 4) ORDER BY d.id DESC LIMIT ?3",
+		DB(db_i(o->run), db_i(o->unsettled), db_i(o->max > INT32_MAX ? INT32_MAX : (int64_t)o->max)));
+	while (db_row(s)) {
+		if (o->count == o->room) {
+			o->room = o->room == 0 ? 16 : o->room * 2;
+			o->line = xrealloc(o->line, o->room, sizeof(*o->line));
+		}
+		o->line[o->count++] = (struct delivery_line){
+			.id = db_int(s, 0), .run = db_int(s, 1),
+			.sink = arena_strdup(&o->arena, db_text(s, 2)),
+			.run_key = arena_strdup(&o->arena, db_text(s, 3)),
+			.run_name = arena_strdup(&o->arena, db_text(s, 4)),
+			.reason = arena_strdup(&o->arena, db_text(s, 5)),
+			.step = arena_strdup(&o->arena, db_text(s, 6)),
+			.remote_id = arena_strdup(&o->arena, db_text(s, 7)),
+			.url = arena_strdup(&o->arena, db_text(s, 8)),
+			.state = (enum delivery_state)db_int(s, 9), .since_ms = db_int(s, 10),
+			.due_ms = db_int(s, 11), .settled_ms = db_int_or(s, 12, TIME_UNKNOWN),
+			.tests = (uint64_t)db_int(s, 13), .posted = (uint64_t)db_int(s, 14),
+			.parked = (uint64_t)db_int(s, 15), .ignored = (uint64_t)db_int(s, 16),
+			.owed = (uint64_t)db_int(s, 17), .requests = (uint64_t)db_int(s, 18),
+			.attempt = (unsigned)db_int(s, 19), .run_ended = db_int(s, 20) != 0,
+		};
+	}
+	return 0;
+}
+
+static void lines_answer(struct queue *q, struct op *op, int rc, const struct err *err)
+{
+	struct lines_op *o = (struct lines_op *)op;
+
+	(void)q;
+	o->done(o->cookie, rc, o->line, rc < 0 ? 0 : o->count, err);
+}
+
+static void lines_drop(struct op *op)
+{
+	struct lines_op *o = (struct lines_op *)op;
+
+	arena_done(&o->arena);
+	free(o->line);
+}
+
+void queue_lines(struct queue *q, int64_t run, bool unsettled, size_t max, queue_lines_fn *done,
+		 void *cookie)
+{
+	struct lines_op *o = op_new(sizeof(*o), 0, lines_work, lines_answer, lines_drop);
+
+	o->done = done;
+	o->cookie = cookie;
+	o->arena = ARENA_LIMIT(VIEW_BYTES_MAX);
+	o->run = run;
+	o->unsettled = unsettled;
+	o->max = max;
+	op_start(q, &o->op);
+}
+
+/* ---- parked tests ---- */
+
+struct parked_op {
+	struct op op;
+	queue_parked_fn *done;
+	void *cookie;
+	struct arena arena;
+	int64_t delivery;
+	size_t max, count, looked;
+	struct parked_line *line;
+};
+
+static const char *item_name(struct queue *q, int64_t run, int64_t item, struct arena *scratch)
+{
+	struct result r = { 0 };
+	int64_t first = db_get(q->db, "SELECT first FROM test WHERE run = ?1 AND no = ?2",
+			       DB(db_i(run), db_i(item_test(item))), 0);
+
+	if (first == 0 || store_result(q, first, scratch, &r, NULL, NULL) < 0)
+		return "?";
+	return r.id != NULL ? r.id : r.name != NULL ? r.name : "?";
+}
+
+static void add_parked(struct parked_op *o, int64_t delivery, const char *sink, const char *name,
+		       const char *reason)
+{
+	/* Parameters of one test stand together; so do tests that were refused together. */
+	for (size_t i = o->count; i > 0 && o->count - i < 64; i--) {
+		struct parked_line *l = &o->line[i - 1];
+		if (l->delivery == delivery && strcmp(l->name, name) == 0 && strcmp(l->reason, reason) == 0) {
+			l->count++;
+			return;
+		}
+	}
+	if (o->count == o->max)
+		return;
+	struct parked_line l = { .delivery = delivery, .count = 1, .sink = arena_strdup(&o->arena, sink),
+				 .name = arena_strdup(&o->arena, name),
+				 .reason = arena_strdup(&o->arena, reason) };
+	if (l.sink != NULL && l.name != NULL && l.reason != NULL)
+		o->line[o->count++] = l;
+}
+
+static void parked_of(struct queue *q, struct parked_op *o, int64_t delivery)
+{
+	struct brief d;
+
+	if (brief_get(q, delivery, &d, NULL) < 0)
+		return;
+	struct db_stmt *s = db_query(q->db, "SELECT id, reason FROM item INDEXED BY item_state"
+					    " WHERE delivery = ?1 AND state = 3 AND state < 4 ORDER BY id",
+				     DB(db_i(delivery)));
+	while (o->count < o->max && o->looked++ < o->max * PARKED_LOOK && db_row(s)) {
+		struct arena scratch = ARENA_LIMIT(VIEW_BYTES_MAX);
+		const char *name = item_name(q, d.run, db_int(s, 0), &scratch);
+		const char *reason = db_text(s, 1);
+		char *why = reason != NULL ? xstrdup(reason) : xasprintf("no case for \"%s\"", name);
+		add_parked(o, delivery, d.sink, name, why);
+		free(why);
+		arena_done(&scratch);
+	}
+	db_end(s);
+}
+
+static int parked_work(struct queue *q, struct op *op, struct err *err)
+{
+	struct parked_op *o = (struct parked_op *)op;
+	int64_t last = INT64_MAX;
+
+	(void)err;
+	o->line = xcalloc(o->max, sizeof(*o->line));
+	if (o->delivery != 0) {
+		parked_of(q, o, o->delivery);
+		return 0;
+	}
+	while (o->count < o->max) {
+		int64_t delivery = db_get(q->db, "SELECT id FROM delivery WHERE id < ?1 AND n_parked > 0"
+						 " ORDER BY id DESC LIMIT 1", DB(db_i(last)), 0);
+		if (delivery == 0)
+			break;
+		parked_of(q, o, delivery);
+		last = delivery;
+	}
+	return 0;
+}
+
+static void parked_answer(struct queue *q, struct op *op, int rc, const struct err *err)
+{
+	struct parked_op *o = (struct parked_op *)op;
+
+	(void)q;
+	o->done(o->cookie, rc, o->line, rc < 0 ? 0 : o->count, err);
+}
+
+static void parked_drop(struct op *op)
+{
+	struct parked_op *o = (struct parked_op *)op;
+
+	arena_done(&o->arena);
+	free(o->line);
+}
+
+void queue_parked(struct queue *q, int64_t delivery, size_t max, queue_parked_fn *done, void *cookie)
+{
+	struct parked_op *o = op_new(sizeof(*o), 0, parked_work, parked_answer, parked_drop);
+
+	o->done = done;
+	o->cookie = cookie;
+	o->arena = ARENA_LIMIT(VIEW_BYTES_MAX);
+	o->delivery = delivery;
+	o->max = max > 100000 ? 100000 : max;
+	op_start(q, &o->op);
+}
+
+/* ---- status ---- */
+
+struct status_op {
+	struct op op;
+	queue_status_fn *done;
+	void *cookie;
+	struct queue_status status;
+};
+
+static uint64_t number(struct queue *q, const char *sql)
+{
+	return (uint64_t)db_get(q->db, sql, DB_NOTHING, 0);
+}
+
+static int status_work(struct queue *q, struct op *op, struct err *err)
+{
+	struct queue_status *st = &((struct status_op *)op)->status;
+
+	(void)err;
+	st->runs = number(q, "SELECT count(*) FROM run");
+	st->open_runs = number(q, "SELECT count(*) FROM run WHERE ended = 0");
+	st->parts_bad = number(q, "SELECT count(*) FROM bad");
+	struct db_stmt *s = db_query(q->db, "SELECT count(*), coalesce(sum(results), 0), coalesce(sum(chunks), 0)"
+					    " FROM part WHERE state = 1", DB_NOTHING);
+	if (db_row(s)) {
+		st->parts = (uint64_t)db_int(s, 0);
+		st->results = (uint64_t)db_int(s, 1);
+		st->chunks = (uint64_t)db_int(s, 2);
+	}
+	db_end(s);
+	s = db_query(q->db, "SELECT state, count(*) FROM delivery GROUP BY state", DB_NOTHING);
+	while (db_row(s)) {
+		int64_t state = db_int(s, 0);
+		if (state >= 0 && state < 5)
+			st->deliveries[state] = (uint64_t)db_int(s, 1);
+	}
+	st->oldest_ms = db_get(q->db, "SELECT min(since_ms) FROM delivery WHERE state <> 4", DB_NOTHING, INT64_MAX);
+	st->bytes = (uint64_t)db_bytes(q->db);
+	return 0;
+}
+
+static void status_answer(struct queue *q, struct op *op, int rc, const struct err *err)
+{
+	struct status_op *o = (struct status_op *)op;
+
+	(void)q;
+	o->done(o->cookie, rc, rc < 0 ? NULL : &o->status, err);
+}
+
+void queue_status(struct queue *q, queue_status_fn *done, void *cookie)
+{
+	struct status_op *o = op_new(sizeof(*o), 0, status_work, status_answer, NULL);
+
+	o->done = done;
+	o->cookie = cookie;
+	op_start(q, &o->op);
+}
+
+/* ---- retry ---- */
+
+struct retry_op {
+	struct done_op base;
+	int64_t *id;
+	size_t count, at;
+	int64_t now_ms, last;		/* last: of those walked where all are meant */
+};
+
+/* A slice of one delivery's parked items; true while there are more. */
+static bool retry_items(struct queue *q, const struct brief *d)
+{
+	struct tally t = tally_of(d->id);
+	struct item *item = xcalloc(RETRY_SLICE, sizeof(*item));
+	size_t n = 0;
+
+	struct db_stmt *s = db_query(q->db, "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_state"
+					    " WHERE delivery = ?1 AND state = 3 AND state < 4 ORDER BY id LIMIT ?2",
+				     DB(db_i(d->id), db_i(RETRY_SLICE)));
+	while (n < RETRY_SLICE && db_row(s))
+		items_read(s, d->id, &item[n++]);
+	db_end(s);
+	for (size_t i = 0; i < n; i++)
+		items_move(q, &t, &item[i], d->matching && item[i].remote == 0 ? ITEM_NEW : ITEM_OWED, NULL);
+	tally_save(q, &t);
+	free(item);
+	return n == RETRY_SLICE;
+}
+
+static int retry_work(struct queue *q, struct op *op, struct err *err)
+{
+	struct retry_op *o = (struct retry_op *)op;
+	int64_t delivery;
+	struct brief d;
+
+	if (o->count > 0)
+		delivery = o->id[o->at];
+	else
+		delivery = db_get(q->db, "SELECT id FROM delivery WHERE id > ?1 AND (state = 3 OR n_parked > 0)"
+					 " ORDER BY id LIMIT 1", DB(db_i(o->last)), 0);
+	if (delivery == 0)
+		return 0;
+	int rc = brief_get(q, delivery, &d, err);
+	if (rc < 0)
+		return rc;
+	if (d.state == DELIVERY_PARKED || d.n[ITEM_PARKED] > 0) {
+		db_run(q->db, "DELETE FROM refused WHERE delivery = ?1", DB(db_i(delivery)));
+		db_run(q->db, "DELETE FROM lot WHERE delivery = ?1", DB(db_i(delivery)));
+		db_run(q->db, "UPDATE place SET parked = 0 WHERE delivery = ?1 AND parked = 1", DB(db_i(delivery)));
+		/* One that is on its way, or may have been, goes on as it is. */
+		db_run(q->db, "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = NULL,"
+			      " settled_ms = NULL, since_ms = CASE WHEN state = 4 THEN ?2 ELSE since_ms END"
+			      " WHERE id = ?1 AND state IN (0, 3, 4)", DB(db_i(delivery), db_i(o->now_ms)));
+	}
+	if (d.n[ITEM_PARKED] > 0 && retry_items(q, &d))
+		return OP_AGAIN;
+	o->last = delivery;
+	o->at++;
+	return o->count == 0 || o->at < o->count ? OP_AGAIN : 0;
+}
+
+static void retry_drop(struct op *op)
+{
+	free(((struct retry_op *)op)->id);
+}
+
+void queue_retry(struct queue *q, const int64_t *id, size_t count, int64_t now_ms, queue_done_fn *done,
+		 void *cookie)
+{
+	struct retry_op *o = op_new(sizeof(*o), OP_WRITE | OP_ALONE, retry_work, done_answer, retry_drop);
+
+	o->base.done = done;
+	o->base.cookie = cookie;
+	o->now_ms = now_ms;
+	o->count = count;
+	o->id = xcalloc(count, sizeof(*o->id));
+	if (count > 0)
+		memcpy(o->id, id, count * sizeof(*id));
+	op_start(q, &o->base.op);
+}
+
+/* ---- one run ---- */
+
+struct one_run_op {
+	struct op op;
+	queue_run_fn *done;
+	void *cookie;
+	struct arena arena;
+	struct run_line line;
+};
+
+static int one_run_work(struct queue *q, struct op *op, struct err *err)
+{
+	struct one_run_op *o = (struct one_run_op *)op;
+	bool more;
+
+	/* The counts are of tests, so what has come must be gathered first. */
+	(void)group_slice(q, o->line.id, &more);
+	if (more)
+		return OP_AGAIN;
+	struct db_stmt *s = db_query(q->db, "SELECT key, name, ended, tests, passed, failed, error, skipped, flaky,"
+					    " known_failures FROM run WHERE id = ?1", DB(db_i(o->line.id)));
+	if (!db_row(s))
+		return err_set(err, -ENOENT, "there is no run %lld", (long long)o->line.id);
+	o->line.key = arena_strdup(&o->arena, db_text(s, 0));
+	o->line.name = arena_strdup(&o->arena, db_text(s, 1));
+	o->line.ended = db_int(s, 2) != 0;
+	o->line.tests = (uint64_t)db_int(s, 3);
+	o->line.passed = (uint64_t)db_int(s, 4);
+	o->line.failed = (uint64_t)db_int(s, 5);
+	o->line.error = (uint64_t)db_int(s, 6);
+	o->line.skipped = (uint64_t)db_int(s, 7);
+	o->line.flaky = (uint64_t)db_int(s, 8);
+	o->line.known_failures = (uint64_t)db_int(s, 9);
+	db_end(s);
+	return 0;
+}
+
+static void one_run_answer(struct queue *q, struct op *op, int rc, const struct err *err)
+{
+	struct one_run_op *o = (struct one_run_op *)op;
+
+	(void)q;
+	o->done(o->cookie, rc, rc < 0 ? NULL : &o->line, err);
+}
+
+static void one_run_drop(struct op *op)
+{
+	arena_done(&((struct one_run_op *)op)->arena);
+}
+
+void queue_run(struct queue *q, int64_t run, queue_run_fn *done, void *cookie)
+{
+	struct one_run_op *o = op_new(sizeof(*o), OP_WRITE | OP_ALONE, one_run_work, one_run_answer,
+				      one_run_drop);
+
+	o->done = done;
+	o->cookie = cookie;
+	o->arena = ARENA_LIMIT(VIEW_BYTES_MAX);
+	o->line.id = run;
+	op_start(q, &o->op);
+}
