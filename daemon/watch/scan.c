@@ -181,6 +181,8 @@ bool scan_step(struct scan *s, uint64_t budget_ns)
 	for (unsigned n = 0; scan_busy(s); n++) {
 		if (n % 16 == 15 && uv_hrtime() >= until_ns)
 			return true;
+		if (s->ops.full != NULL && s->ops.full(s->ops.cookie))
+			return true;
 		if (s->reading == NULL) {
 			begin_next(s);
 			continue;

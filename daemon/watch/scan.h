@@ -19,6 +19,8 @@ struct scan_ops {
 	bool (*enter)(void *cookie, const char *dir);
 	/* What this file is to its owner (any bits); 0: not worth a stat(). */
 	unsigned (*wants)(void *cookie, const char *file);
+	/* Enough for now: the step ends.  NULL: never. */
+	bool (*full)(void *cookie);
 	/* false: the directory is not there any more; do not read it. */
 	bool (*before)(void *cookie, const char *dir);
 	void (*file)(void *cookie, const char *file, unsigned wanted, const struct stat *st);
@@ -31,7 +33,7 @@ void scan_free(struct scan *s);
 void scan_push(struct scan *s, const char *dir);	/* "" is the root */
 bool scan_busy(const struct scan *s);
 void scan_drop(struct scan *s);				/* forget what is left to do */
-/* Works for about that long and says whether something is left. */
+/* Works for about that long, or until it is full, and says whether something is left. */
 bool scan_step(struct scan *s, uint64_t budget_ns);
 
 #endif

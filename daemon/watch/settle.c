@@ -43,7 +43,9 @@ struct candidate {
 	uint64_t order;			/* when it became ready */
 	enum queue queue;
 	unsigned kind;
-	bool existing, live;
+	bool existing;
+	bool told;			/* by an event: a short wait */
+	bool live;			/* before the backlog */
 	char relative[];
 };
 
@@ -216,11 +218,11 @@ static void wait_quiet(struct settle *s, struct candidate *c)
 	int64_t settle_ms = s->options.settle_ms;
 	bool only_marker = c->kind == RULES_MARKER;
 
-	c->due_ms = clock_mono_ms() + (c->live && !only_marker ? settle_ms : 2 * settle_ms);
+	c->due_ms = clock_mono_ms() + (c->told && !only_marker ? settle_ms : 2 * settle_ms);
 	if (only_marker)
 		enqueue(s, c, s->scanning ? QUIET_HELD : QUIET_MARKER);
 	else
-		enqueue(s, c, c->live ? QUIET_EVENT : QUIET_SCAN);
+		enqueue(s, c, c->told ? QUIET_EVENT : QUIET_SCAN);
 }
 
 static void make_ready(struct settle *s, struct candidate *c)
@@ -267,7 +269,7 @@ int settle_see(struct settle *s, const char *relative, unsigned kind, const stru
 		if (source != SETTLE_EVENT && !changed)
 			return 0;
 		if (source == SETTLE_EVENT)
-			c->live = true;
+			c->told = c->live = true;
 		c->existing = false;		/* it was written to since */
 		c->kind = kind;
 		candidate_learn(c, st, tuple);
@@ -281,7 +283,8 @@ int settle_see(struct settle *s, const char *relative, unsigned kind, const stru
 	memcpy(c->relative, relative, len);
 	c->key = key;
 	c->kind = kind;
-	c->live = source == SETTLE_EVENT;
+	c->told = source == SETTLE_EVENT;
+	c->live = c->told || source == SETTLE_FRESH;
 	c->existing = source == SETTLE_OLD;
 	candidate_learn(c, st, tuple);
 	c->chain = s->bucket[key % BUCKETS];

@@ -8,8 +8,8 @@
  * and nothing is offered until settle_resume().  What was taken is remembered by 16 bytes, and offered
  * again only when size, mtime or inode have changed.
  *
- * Files that an event told of go before those that a scan found, so that a backlog does not delay what is
- * happening now.  A marker is offered after every file that was seen before it.
+ * Files that an event told of, or that lie in a new directory, go before those that a scan found, so that
+ * a backlog does not delay what is happening now.  A marker is offered after every file that was seen before it.
  *
  * No loop here: the owner calls settle_turn() when settle_due() says so (clock_mono_ms()).  Callbacks run
  * in settle_turn() only, and may call anything but settle_free().  Loop thread only. */
@@ -32,6 +32,7 @@ struct settle_options {
 
 enum settle_source {
 	SETTLE_EVENT,		/* it was closed or moved here just now */
+	SETTLE_FRESH,		/* a scan found it in a directory that is new itself */
 	SETTLE_SCAN,		/* it is there */
 	SETTLE_OLD,		/* it is there, and was there when the watch began */
 };

@@ -198,11 +198,11 @@ static unsigned on_wants(void *cookie, const char *file)
 	return rules_kind(w->rules, file);
 }
 
-static void on_scanned_file(void *cookie, const char *file, unsigned kind, const struct stat *st)
+static void on_fresh_file(void *cookie, const char *file, unsigned kind, const struct stat *st)
 {
 	struct watch *w = cookie;
 
-	see(w, file, kind, st, SETTLE_SCAN);
+	see(w, file, kind, st, SETTLE_FRESH);
 }
 
 static void on_whole_file(void *cookie, const char *file, unsigned kind, const struct stat *st)
@@ -210,6 +210,13 @@ static void on_whole_file(void *cookie, const char *file, unsigned kind, const s
 	struct watch *w = cookie;
 
 	see(w, file, kind, st, w->scanned ? SETTLE_SCAN : SETTLE_OLD);
+}
+
+static bool on_full(void *cookie)
+{
+	struct watch *w = cookie;
+
+	return settle_full(w->settle);
 }
 
 /* Watched before it is read (W3). */
@@ -525,10 +532,11 @@ int watch_open(const struct watch_options *options, struct watch **out, struct e
 	});
 	struct scan_ops ops = {
 		.enter = on_enter, .wants = on_wants, .before = on_before, .file = on_whole_file,
-		.failed = on_failed, .cookie = w,
+		.full = on_full, .failed = on_failed, .cookie = w,
 	};
 	w->whole = scan_new(rules_root(rules), &ops);
-	ops.file = on_scanned_file;
+	ops.file = on_fresh_file;
+	ops.full = NULL;
 	w->fresh = scan_new(rules_root(rules), &ops);
 	uv_timer_init(options->loop, &w->settle_timer);
 	uv_timer_init(options->loop, &w->scan_timer);
