@@ -133,10 +133,11 @@ static void read_sink(struct loading *l, const struct yaml_node *key, const stru
 	/* Counted by themselves, since check() may only see a struct that was filled without a fault. */
 	struct config_faults own = { 0 }, *faults = l->reader.faults;
 	l->reader.faults = &own;
+	l->reader.refused = false;
 	s->conf = xcalloc(1, s->type->conf_size);
 	config_keys_read(&l->reader, s->type->name, s->type->keys, also, n, s->conf);
 	l->reader.faults = faults;
-	if (own.count == 0 && s->type->check != NULL && s->type->check(s->conf, &err) < 0) {
+	if (own.count == 0 && !l->reader.refused && s->type->check != NULL && s->type->check(s->conf, &err) < 0) {
 		err_place(&err, l->reader.file, key->line, key->column);
 		config_fault_take(faults, &err);
 	}

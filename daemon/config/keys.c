@@ -47,6 +47,13 @@ void config_fault_type(struct config_reader *r, const struct yaml_node *n, const
 	config_fault_node(r, n, "\"%s\" wants %s, found %s%s", key, want, found, hint);
 }
 
+/* A node that was refused when it was read: what it would have filled stays zero. */
+static bool refused(struct config_reader *r, const struct yaml_node *n)
+{
+	r->refused = r->refused || n->bad;
+	return n->bad;
+}
+
 /* --- single values --- */
 
 char *config_absolute(const char *folder, const char *path)
@@ -264,7 +271,7 @@ static void read_secret(struct config_reader *r, const struct config_key *row, c
 	for (enum secret_source source = SECRET_ENV; source <= SECRET_CREDENTIAL; source++) {
 		if (strcmp(n->item[0]->text, names[source]) != 0)
 			continue;
-		if (value->bad)
+		if (refused(r, value))
 			return;
 		if (value->kind != YAML_TREE_SCALAR || yaml_node_null(value) ||
 		    !source_name_ok(source, value->text)) {
@@ -295,7 +302,7 @@ static size_t entries(const struct yaml_node *n, struct yaml_node *const **out, 
 
 static bool entry_ok(struct config_reader *r, const struct config_key *row, const struct yaml_node *n)
 {
-	if (n->bad)
+	if (refused(r, n))
 		return false;
 	if (n->kind == YAML_TREE_SCALAR && !yaml_node_null(n))
 		return true;
@@ -360,7 +367,7 @@ static void read_map(struct config_reader *r, const struct config_key *row, cons
 {
 	for (size_t i = 0; i < n->count; i++) {
 		const struct yaml_node *key = n->item[2 * i], *value = n->item[2 * i + 1];
-		if (fault_duplicate(r, n, i) || value->bad || yaml_node_null(value))
+		if (fault_duplicate(r, n, i) || refused(r, value) || yaml_node_null(value))
 			continue;
 		if (*key->text == '\0') {
 			config_fault_node(r, key, "\"%s\" holds a key without a name", row->name);
@@ -412,7 +419,7 @@ static void read_struct(struct config_reader *r, const char *place, const struct
 static void read_value(struct config_reader *r, const char *place, const struct config_key *row,
 		       const struct yaml_node *n, void *at)
 {
-	if (n->bad) {
+	if (refused(r, n)) {
 		if (row->type == CONFIG_STRUCT)
 			config_keys_read(r, place, row->keys, NULL, NULL, at);
 		return;

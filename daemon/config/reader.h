@@ -15,6 +15,7 @@ struct config_reader {
 	const char *folder;		/* what relative paths begin at */
 	bool resolve;			/* secrets */
 	const struct yaml_node *inline_secret;	/* the first one met; NULL: none */
+	bool refused;			/* a node marked bad was met: its fault stands already */
 	struct config_faults *faults;
 };
 

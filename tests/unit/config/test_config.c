@@ -350,6 +350,8 @@ static void faults_have_places_and_hints(void **state)
 		{ "sinks: []\n", "1:8: \"sinks\" wants a mapping of names to sinks, found a list\n" },
 		{ "sinks: {a: 5}\n", "1:12: \"a\" wants a mapping, found something else\n" },
 		{ "sinks: {a: {type: sample, must: refuse}}\n", "1:9: refused by check()\n" },
+		{ "sinks: {a: {type: sample, must: !x y}}\n",		/* and check() is not asked */
+		  "1:33: tags (!name) are not supported; a text that begins with ! needs quotes\n" },
 		{ "sinks: {a: {type: sample, must: refuse, batch: 0}}\n",
 		  "1:48: \"batch\" may be from 1 to 500, found \"0\"\n" },
 
@@ -358,6 +360,9 @@ static void faults_have_places_and_hints(void **state)
 		{ "redact: [ok, 'a{9999}']\n", "1:14: \"redact\": repetition counts {n} are not supported in patterns\n" },
 		{ "redact: '(a)\\1'\n", "1:9: \"redact\": back references (\\1) are not supported in patterns\n" },
 		{ "redact: 'a(?i)b'\n", "1:9: \"redact\": of the (?...) forms only a leading (?i) is understood\n" },
+		{ "redact: ['[+]*a++b']\n", "1:10: \"redact\": one repetition right behind another\n" },
+		{ "redact: ['(((((a+)+)+)+)+)+']\n", "1:10: \"redact\": more than 4 groups with a + behind\n" },
+		{ "redact: ['(a)+\\)+[)]+x+y?(b*)*']\n", "" },
 		{ "redact: ['']\n", "1:10: \"redact\": an empty pattern would match every name\n" },
 		{ "redact: [ ]\n", "" },
 	};
