@@ -229,7 +229,7 @@ static void take_stats(struct pass *pass, const struct parser *p)
 	}
 }
 
-static void note_repair(struct pass *pass, const struct parser *p, const struct err *first)
+static void note_repair(struct pass *pass, const struct parser *p, const struct err *first, bool complete)
 {
 	const char *encoding;
 	uint64_t count = parser_repaired(p, &encoding);
@@ -242,7 +242,7 @@ static void note_repair(struct pass *pass, const struct parser *p, const struct 
 	} else if (encoding != NULL) {
 		snprintf(text, sizeof(text), "read as %s", encoding);
 		add_warning(pass->out, pass->name, first->line, first->column, text, 1);
-	} else {
+	} else if (complete) {
 		add_warning(pass->out, pass->name, first->line, first->column,
 			    "the XML declaration is misplaced or wrong and was ignored", 1);
 	}
@@ -269,12 +269,11 @@ static enum parser_outcome run(struct pass *pass, struct source *s, bool repair,
 	if (outcome != PARSER_REPAIR) {
 		take_stats(pass, p);
 		if (repair && (outcome == PARSER_GOOD || parser_stats(p)->cases > 0))
-			note_repair(pass, p, first);
+			note_repair(pass, p, first, outcome == PARSER_GOOD);
 	}
 	/* Where the bytes themselves ended badly, that is the cause, and the parser only saw the effect. */
 	if (pass->state != SOURCE_MORE && pass->state != SOURCE_END &&
-	    (outcome == PARSER_GOOD || outcome == PARSER_EARLY || outcome == PARSER_EMPTY ||
-	     (outcome == PARSER_REPAIR && pass->state != SOURCE_EARLY))) {
+	    (outcome == PARSER_GOOD || outcome == PARSER_EARLY || outcome == PARSER_EMPTY)) {
 		unsigned line = err->line, column = err->column;
 		err_clear(err);
 		*err = read_err;

@@ -305,13 +305,6 @@ static struct text trimmed(const struct slot *slot)
 	return t;
 }
 
-static struct text output(const struct slot *slot)
-{
-	if (slot->s == NULL || (!slot->cut && text_blank(slot->s, slot->len)))
-		return (struct text){ 0 };
-	return (struct text){ slot->s, slot->len, slot->whole };
-}
-
 static struct failure told(const struct problem *problem)
 {
 	return (struct failure){ problem->type, trimmed(&problem->message), trimmed(&problem->detail) };
@@ -363,18 +356,17 @@ static struct attempt attempt_of(const struct problem *problem)
 		.duration_ms = problem->duration_ms,
 		.started_ms = problem->started_ms,
 		.failure = told(problem),
-		.out = output(&problem->out),
-		.err = output(&problem->err),
+		.out = trimmed(&problem->out),
+		.err = trimmed(&problem->err),
 	};
 }
 
-/* Reruns and flakes are attempts beside the one that the case itself describes; that one stands where its
- * own failure stands, or last where it passed. */
+/* Flakes and reruns are attempts beside the one that the case itself describes.  Flakes came before it; it is
+ * the first of those that failed, and reruns follow; one that passed is the last of all. */
 static void list_attempts(struct parser *p)
 {
 	struct build *b = p->build;
 	size_t others = 0, n = 0;
-	bool placed = false;
 
 	for (const struct problem *o = b->problems; o != NULL; o = o->next)
 		others += o->kind < PROBLEM_SKIPPED;
@@ -387,14 +379,16 @@ static void list_attempts(struct parser *p)
 	}
 	struct attempt own = { b->r.outcome, b->r.duration_ms, b->r.started_ms, b->r.failure, b->r.out, b->r.err };
 	for (const struct problem *o = b->problems; o != NULL; o = o->next) {
-		if (o->kind < PROBLEM_SKIPPED) {
+		if (o->kind == PROBLEM_FLAKY)
 			list[n++] = attempt_of(o);
-		} else if (!placed) {
-			list[n++] = own;
-			placed = true;
-		}
 	}
-	if (!placed)
+	if (b->r.outcome >= OUTCOME_FAILED)
+		list[n++] = own;
+	for (const struct problem *o = b->problems; o != NULL; o = o->next) {
+		if (o->kind == PROBLEM_RERUN)
+			list[n++] = attempt_of(o);
+	}
+	if (b->r.outcome < OUTCOME_FAILED)
 		list[n++] = own;
 	b->r.attempts = list;
 	b->r.attempt_count = n;
@@ -427,8 +421,8 @@ static void settle(struct parser *p)
 		if (decides->next != NULL || decides != b->problems)
 			join(p, &r->failure, decides);
 	}
-	r->out = output(&b->out);
-	r->err = output(&b->err);
+	r->out = trimmed(&b->out);
+	r->err = trimmed(&b->err);
 	if (r->started_ms == TIME_UNKNOWN)
 		r->started_ms = suite_started(p);
 	list_attempts(p);

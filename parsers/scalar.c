@@ -296,9 +296,9 @@ static bool zone_text(const char **s, struct stamp *t)
 		t->zoned = true;
 		t->offset = sign * (int)(h * 60 + m);
 	} else if (letter(**s)) {
-		size_t n = 0;
+		size_t n = 0, upper = 0;
 		while (letter((*s)[n]))
-			n++;
+			upper += (*s)[n++] <= 'Z';
 		for (size_t i = 0; i < sizeof(abbreviation) / sizeof(abbreviation[0]); i++) {
 			if (strlen(abbreviation[i].name) == n && strncmp(abbreviation[i].name, *s, n) == 0) {
 				t->zoned = true;
@@ -307,7 +307,7 @@ static bool zone_text(const char **s, struct stamp *t)
 		}
 		if (n == 1 && **s == 'z')
 			t->zoned = true;
-		else if (!t->zoned && (n < 2 || n > 5))
+		else if (!t->zoned && (n < 2 || n > 5 || upper != n))
 			return false;
 		*s += n;
 	}
