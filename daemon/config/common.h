@@ -24,7 +24,7 @@ extern const char *const config_on_unknown_words[];
  * the form alone is checked wherever a row is a CONFIG_URL. */
 int config_url_check(const char *url, bool plain, struct err *err);
 
-/* rate_def: "180/min" */
+/* rate_def: "180/min".  NOLINTBEGIN(bugprone-macro-parentheses): types cannot stand in parentheses. */
 #define SINK_COMMON_KEYS(type, member, rate_def)                                                   \
 	{ "rate", CONFIG_RATE, offsetof(type, member.rate), .def = rate_def },                     \
 	{ "linger", CONFIG_DURATION, offsetof(type, member.linger_ms), .max = 86400000, .def = "30s" }, \
@@ -32,5 +32,7 @@ int config_url_check(const char *url, bool plain, struct err *err);
 	  .words = config_on_unknown_words },                                                      \
 	{ "proxy", CONFIG_URL, .offset = offsetof(type, member.proxy) },                                     \
 	{ "tls", CONFIG_STRUCT, offsetof(type, member), .keys = config_tls_keys }
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

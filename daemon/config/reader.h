@@ -24,11 +24,19 @@ struct config_reader {
 void config_keys_read(struct config_reader *r, const char *place, const struct config_key *keys,
 		      const char *const *also, const struct yaml_node *map, void *base);
 
+/* One value of the file, which is not null, into its place by its row's type.  (fields.c) */
+void config_field_read(struct config_reader *r, const char *place, const struct config_key *row,
+		       const struct yaml_node *n, void *at);
+enum { CONFIG_PLACE_MAX = 128 };	/* bytes of "watch.run" */
+
 void config_fault_node(struct config_reader *r, const struct yaml_node *n, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* `"key" wants WANT, found FOUND`, with the node's text unless hide. */
 void config_fault_type(struct config_reader *r, const struct yaml_node *n, const char *key, const char *want,
 		       bool hide);
+
+/* Whether key i of the mapping stood there before: then that is a fault. */
+bool config_fault_duplicate(struct config_reader *r, const struct yaml_node *map, size_t i);
 
 /* path itself where it is absolute, else beneath folder; without doubled slashes.  The caller's to free. */
 char *config_absolute(const char *folder, const char *path);
