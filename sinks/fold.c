@@ -11,8 +11,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#define MESSAGE_SHOWN  600	/* bytes of a message where it is one line of a list */
-#define DETAIL_SHOWN   2000	/* of the detail of an earlier attempt */
+#define MESSAGE_SHOWN  600  /* bytes of a message where it is one line of a list */
+#define DETAIL_SHOWN   2000 /* of the detail of an earlier attempt */
 #define ATTEMPTS_SHOWN 20
 #define TESTS_SHOWN    100
 #define CUT_MARK       "\n[cut here]"
@@ -107,7 +107,8 @@ struct folded fold_row(const struct row *row, enum several how, struct arena *a)
 		bool takes = how == SEVERAL_LAST ? later(f.result, next.result)
 						 : weight(next.verdict) > weight(f.verdict);
 		if (next.duration_ms >= 0)
-			f.duration_ms = f.duration_ms >= 0 ? f.duration_ms + next.duration_ms : next.duration_ms;
+			f.duration_ms =
+				f.duration_ms >= 0 ? f.duration_ms + next.duration_ms : next.duration_ms;
 		if (takes) {
 			f.result = next.result;
 			f.verdict = next.verdict;
@@ -146,8 +147,7 @@ static void put(struct writer *w, const char *s)
 	put_n(w, s, strlen(s));
 }
 
-__attribute__((format(printf, 2, 3)))
-static void putf(struct writer *w, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void putf(struct writer *w, const char *fmt, ...)
 {
 	char line[160];
 	va_list ap;
@@ -205,7 +205,8 @@ static bool detail_says_it(const struct failure *f)
 			s++;
 			left--;
 		}
-	} else if (type > 0 && has(&f->message) && memcmp(f->message.s, f->type, type < f->message.len ? type : f->message.len) != 0) {
+	} else if (type > 0 && has(&f->message) &&
+		   memcmp(f->message.s, f->type, type < f->message.len ? type : f->message.len) != 0) {
 		return false;
 	}
 	return !has(&f->message) || (left >= f->message.len && memcmp(s, f->message.s, f->message.len) == 0);

@@ -53,8 +53,8 @@ cJSON *sink_json(const struct reply *r)
 /* The text that an error body holds, wherever this server puts it. */
 static const char *error_text(const cJSON *root)
 {
-	static const char *const names[] = { "error", "message", "errorMessage", "errorMessages", "errors",
-					     "detail" };
+	static const char *const names[] = { "error",         "message", "errorMessage",
+					     "errorMessages", "errors",  "detail" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, names[i]);
@@ -108,8 +108,8 @@ static const char *cleaned(struct arena *a, const char *s, size_t len, bool page
 	if (n == 0)
 		return NULL;
 	if (s < end) {
-		memcpy(out + n, "...", 3);
-		n += 3;
+		for (int i = 0; i < 3; i++)
+			out[n++] = '.';
 	}
 	return arena_strndup(a, out, n);
 }

@@ -22,19 +22,44 @@ static const struct step steps[] = {
 	{ .name = "cases", .exclusive = true, .ask = testrail_cases_ask, .got = testrail_cases_got },
 	/* Exclusive from here to the last case made: two runs with the same new tests make each case once. */
 	{ .name = "match", .resolve = true, .exclusive = true },
-	{ .name = "sections", .rows = ROWS_PLACES, .exclusive = true, .ask = testrail_sections_ask,
+	{ .name = "sections",
+	  .rows = ROWS_PLACES,
+	  .exclusive = true,
+	  .ask = testrail_sections_ask,
 	  .got = testrail_sections_got },
-	{ .name = "add-sections", .rows = ROWS_PLACES, .exclusive = true, .ask = testrail_add_section_ask,
-	  .got = testrail_add_section_got, .look = testrail_add_section_look,
+	{ .name = "add-sections",
+	  .rows = ROWS_PLACES,
+	  .exclusive = true,
+	  .ask = testrail_add_section_ask,
+	  .got = testrail_add_section_got,
+	  .look = testrail_add_section_look,
 	  .looked = testrail_add_section_looked },
-	{ .name = "add-cases", .rows = ROWS_CASES, .exclusive = true, .ask = testrail_add_cases_ask,
-	  .got = testrail_add_cases_got, .look = testrail_add_cases_look, .looked = testrail_add_cases_looked },
-	{ .name = "add-run", .rows = ROWS_LINKS, .gate = true, .ask = testrail_add_run_ask,
-	  .got = testrail_add_run_got, .look = testrail_add_run_look, .looked = testrail_add_run_looked },
-	{ .name = "extend-run", .rows = ROWS_LINKS, .gate = true, .ask = testrail_extend_ask,
+	{ .name = "add-cases",
+	  .rows = ROWS_CASES,
+	  .exclusive = true,
+	  .ask = testrail_add_cases_ask,
+	  .got = testrail_add_cases_got,
+	  .look = testrail_add_cases_look,
+	  .looked = testrail_add_cases_looked },
+	{ .name = "add-run",
+	  .rows = ROWS_LINKS,
+	  .gate = true,
+	  .ask = testrail_add_run_ask,
+	  .got = testrail_add_run_got,
+	  .look = testrail_add_run_look,
+	  .looked = testrail_add_run_looked },
+	{ .name = "extend-run",
+	  .rows = ROWS_LINKS,
+	  .gate = true,
+	  .ask = testrail_extend_ask,
 	  .got = testrail_extend_got },
-	{ .name = "add-results", .rows = ROWS_RESULTS, .gate = true, .ask = testrail_results_ask,
-	  .got = testrail_results_got, .look = testrail_results_look, .looked = testrail_results_looked },
+	{ .name = "add-results",
+	  .rows = ROWS_RESULTS,
+	  .gate = true,
+	  .ask = testrail_results_ask,
+	  .got = testrail_results_got,
+	  .look = testrail_results_look,
+	  .looked = testrail_results_looked },
 	{ .name = "close-run", .final = true, .ask = testrail_close_ask, .got = testrail_close_got },
 	{ 0 },
 };
@@ -45,7 +70,7 @@ static void endpoint(const void *conf, struct endpoint *out)
 
 	*out = (struct endpoint){
 		.url = c->url,
-		.scope = c->url,	/* the limit counts all users and tools of an instance */
+		.scope = c->url, /* the limit counts all users and tools of an instance */
 		.user = c->user,
 		.password = secret_value(c->key),
 		.ca_file = c->common.ca_file,
@@ -54,7 +79,7 @@ static void endpoint(const void *conf, struct endpoint *out)
 		.proxy = c->common.proxy,
 		.verify = c->common.verify,
 		.rate_per_minute = c->common.rate,
-		.parallel = 2,		/* writers to one run deadlock each other; two runs do not */
+		.parallel = 2, /* writers to one run deadlock each other; two runs do not */
 	};
 }
 

@@ -24,35 +24,35 @@
 
 #include "sinks/sink.h"
 
-#define TESTRAIL_PAGE	     250	/* entities a list answers at most */
-#define TESTRAIL_NAME_MAX    250	/* of titles, names, string fields */
+#define TESTRAIL_PAGE        250 /* entities a list answers at most */
+#define TESTRAIL_NAME_MAX    250 /* of titles, names, string fields */
 #define TESTRAIL_FIELD_MAX   128
 #define TESTRAIL_COMMENT_MAX (64u << 10)
-#define TESTRAIL_LOOK_MS     300000	/* look-ups begin so long before the request: clocks differ */
+#define TESTRAIL_LOOK_MS     300000 /* look-ups begin so long before the request: clocks differ */
 
 struct testrail_conf {
-	struct sink_common common;	/* first: SINK_COMMON_KEYS */
+	struct sink_common common; /* first: SINK_COMMON_KEYS */
 	char *url, *user;
 	struct secret *key;
 	char *project, *suite;
 	struct {
 		struct template *name, *description;
 		bool close;
-		int64_t id;		/* an existing run; 0: a new one */
+		int64_t id; /* an existing run; 0: a new one */
 	} run;
-	struct config_ints match;	/* index into testrail_match_words */
+	struct config_ints match; /* index into testrail_match_words */
 	char *automation_field;
 	struct {
 		bool cases, sections;
 		struct template *section;
 	} create;
-	int unmatched, several;		/* enum unmatched, several */
-	char *statuses[VERDICT_COUNT];	/* by enum verdict */
+	int unmatched, several;        /* enum unmatched, several */
+	char *statuses[VERDICT_COUNT]; /* by enum verdict */
 	struct {
 		struct template *comment, *version;
 	} result;
 	int64_t batch;
-	char field[TESTRAIL_FIELD_MAX];	/* automation_field as the API calls it; set by the check */
+	char field[TESTRAIL_FIELD_MAX]; /* automation_field as the API calls it; set by the check */
 };
 
 extern const struct config_key testrail_keys[];
@@ -63,17 +63,17 @@ bool testrail_matches(const struct testrail_conf *c, enum match_by by);
 
 /* "index.php?/api/v2/get_case/1"; id NULL: none. */
 void testrail_get(struct request *r, const char *call, const char *id);
-void testrail_post(struct request *r, const char *call, const char *id);	/* a write */
-void testrail_arg(struct request *r, const char *name, const char *value);	/* nothing where value is NULL */
+void testrail_post(struct request *r, const char *call, const char *id);   /* a write */
+void testrail_arg(struct request *r, const char *name, const char *value); /* nothing where value is NULL */
 void testrail_arg_int(struct request *r, const char *name, int64_t value);
-void testrail_page_args(struct request *r, int64_t offset);	/* nothing on the first page */
-void testrail_put_id(struct buf *b, const char *key, const char *id);	/* JSON: a number where it is one */
+void testrail_page_args(struct request *r, int64_t offset);           /* nothing on the first page */
+void testrail_put_id(struct buf *b, const char *key, const char *id); /* JSON: a number where it is one */
 
 /* ---- answers ---- */
 
 struct testrail_page {
 	cJSON *root;
-	const cJSON *items;	/* an array */
+	const cJSON *items; /* an array */
 	int64_t count;
 	bool last;
 };
@@ -86,7 +86,7 @@ static inline bool testrail_ok(const struct reply *r)
 }
 /* What a refusal that no step knows better ends in: locked out, or `otherwise`; err says who refused what. */
 enum got testrail_refused(struct talk *t, const struct reply *r, const char *doing, enum got otherwise);
-bool testrail_says(const char *words, const char *const *any);	/* one of them is in it, in any case */
+bool testrail_says(const char *words, const char *const *any); /* one of them is in it, in any case */
 bool testrail_says_closed(const char *words);
 bool testrail_says_unknown_call(const struct reply *r, const char *words);
 /* Ids named as "C12" (or "case 12") in a text, from *at on; false: no more. */
@@ -97,11 +97,11 @@ enum got testrail_back(struct talk *t, const char *fmt, ...) __attribute__((form
 
 /* ---- facts ---- */
 
-cJSON *testrail_object(cJSON *parent, const char *name);	/* made where it is missing */
+cJSON *testrail_object(cJSON *parent, const char *name); /* made where it is missing */
 cJSON *testrail_scratch(struct talk *t);
-const char *testrail_fact(const struct talk *t, const char *group, const char *name);	/* NULL: unknown */
+const char *testrail_fact(const struct talk *t, const char *group, const char *name); /* NULL: unknown */
 bool testrail_wanted(const struct talk *t, const char *group, const char *value);
-const char *testrail_run_id(const struct talk *t);		/* NULL: none yet */
+const char *testrail_run_id(const struct talk *t); /* NULL: none yet */
 void testrail_forget_run(struct talk *t);
 /* "created_after" for a look-up of what was sent at t->sent_ms; "created_by" too. */
 void testrail_arg_window(struct talk *t, struct request *r);

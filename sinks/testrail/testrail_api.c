@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define BACKS_MAX 3
+#define BACKS_MAX  3
 #define TEXT_SHOWN 900
 
 /* ---- requests ---- */
@@ -123,7 +123,8 @@ bool testrail_says(const char *words, const char *const *any)
 
 bool testrail_says_closed(const char *words)
 {
-	static const char *const closed[] = { "completed", "closed", "not active", "inactive", "archived", NULL };
+	static const char *const closed[] = { "completed", "closed",   "not active",
+					      "inactive",  "archived", NULL };
 	static const char *const what[] = { "run", "plan", "operation", NULL };
 
 	return testrail_says(words, closed) && testrail_says(words, what);
@@ -131,8 +132,8 @@ bool testrail_says_closed(const char *words)
 
 bool testrail_says_unknown_call(const struct reply *r, const char *words)
 {
-	static const char *const unknown[] = { "invalid uri", "unknown method", "unknown api", "unsupported method",
-					       NULL };
+	static const char *const unknown[] = { "invalid uri", "unknown method", "unknown api",
+					       "unsupported method", NULL };
 
 	return r->status == 404 || testrail_says(words, unknown);
 }
@@ -172,8 +173,10 @@ bool testrail_named_case(const char **at, char *id, size_t size)
 
 enum got testrail_refused(struct talk *t, const struct reply *r, const char *doing, enum got otherwise)
 {
-	static const char *const off[] = { "api is disabled", "api is not enabled", "api access", "enable the api",
-					   "authentication failed", "unsupported http method", NULL };
+	static const char *const off[] = {
+		"api is disabled",       "api is not enabled",      "api access", "enable the api",
+		"authentication failed", "unsupported http method", NULL
+	};
 	const char *words = sink_words(t->arena, r);
 
 	err_clear(&t->err);

@@ -13,14 +13,14 @@
 
 #include <string.h>
 
-#define FULL_AGAIN_MS	  (INT64_C(7) * 86400000)	/* deleted cases are found out at least so often */
-#define LIST_STALE_MS	  600000	/* a half-read list is not continued after this */
-#define FRESH_MS	  2000		/* side by side, deliveries share one refresh */
+#define FULL_AGAIN_MS     (INT64_C(7) * 86400000) /* deleted cases are found out at least so often */
+#define LIST_STALE_MS     600000                  /* a half-read list is not continued after this */
+#define FRESH_MS          2000                    /* side by side, deliveries share one refresh */
 #define SECTIONS_FRESH_MS 10000
-#define SLID_MAX	  3		/* then the list is taken as it is */
-#define OFFSET_MAX	  INT64_C(20000000)
-#define MARGIN_S	  5		/* clocks and seconds; our own clock is trusted less */
-#define OWN_MARGIN_S	  300
+#define SLID_MAX          3 /* then the list is taken as it is */
+#define OFFSET_MAX        INT64_C(20000000)
+#define MARGIN_S          5 /* clocks and seconds; our own clock is trusted less */
+#define OWN_MARGIN_S      300
 
 struct list_kind {
 	const char *group, *kind, *call, *entity;
@@ -131,7 +131,8 @@ enum ask testrail_cases_ask(struct talk *t, struct request *r)
 	if (!reading(l)) {
 		if (within(sink_int(l, "at", 0), t->now_ms, FRESH_MS))
 			return ASK_SKIP;
-		bool full = sink_int(l, "since", 0) <= 0 || !within(sink_int(l, "full_at", 0), t->now_ms, FULL_AGAIN_MS);
+		bool full = sink_int(l, "since", 0) <= 0 ||
+			    !within(sink_int(l, "full_at", 0), t->now_ms, FULL_AGAIN_MS);
 		start_reading(l, t->now_ms, !full);
 	}
 	list_args(t, r, &cases);
@@ -167,7 +168,7 @@ static bool joins(struct talk *t, const cJSON *l, const struct testrail_page *pa
 
 static const cJSON *tail(const cJSON *items)
 {
-	return items->child != NULL ? items->child->prev : NULL;	/* cJSON keeps the last one there */
+	return items->child != NULL ? items->child->prev : NULL; /* cJSON keeps the last one there */
 }
 
 static void done(struct talk *t, cJSON *l, const struct list_kind *k)
@@ -205,8 +206,7 @@ static enum got read_page(struct talk *t, const struct reply *r, const struct li
 		return GOT_MORE;
 	}
 	const cJSON *item;
-	cJSON_ArrayForEach(item, page.items)
-		k->learn(t, item);
+	cJSON_ArrayForEach(item, page.items) k->learn(t, item);
 	const cJSON *last = tail(page.items);
 	const char *id = last != NULL ? sink_id(t->arena, last, "id") : NULL;
 	const char *before = sink_string(l, "last");
@@ -274,7 +274,8 @@ enum got testrail_doubts_got(struct talk *t, const struct reply *r)
 		cJSON *root = sink_json(r);
 		const char *in = sink_id(t->arena, root, "suite_id");
 		bool read = cJSON_IsObject(root);
-		gone = sink_bool(root, "is_deleted") || (suite != NULL && in != NULL && strcmp(in, suite) != 0);
+		gone = sink_bool(root, "is_deleted") ||
+		       (suite != NULL && in != NULL && strcmp(in, suite) != 0);
 		cJSON_Delete(root);
 		if (!read)
 			return GOT_UNKNOWN;
@@ -283,7 +284,7 @@ enum got testrail_doubts_got(struct talk *t, const struct reply *r)
 	if (gone)
 		learned_gone(&t->learned, "case", sink_string(t->facts, "scope"), doubt->child->valuestring);
 	else
-		sink_set_int(t->bookmark, "relink", 1);	/* somebody took it out of the run */
+		sink_set_int(t->bookmark, "relink", 1); /* somebody took it out of the run */
 	cJSON_DeleteItemFromArray(doubt, 0);
 	return GOT_MORE;
 }

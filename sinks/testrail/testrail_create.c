@@ -59,7 +59,8 @@ enum ask testrail_add_section_ask(struct talk *t, struct request *r)
 	const char *name = testrail_line(t->arena, row->name), *suite = testrail_fact(t, "suite", "id");
 
 	if (!c->create.sections) {
-		err_set(&t->err, -ENOENT, "the section \"%.200s\" does not exist and create.sections is false",
+		err_set(&t->err, -ENOENT,
+			"the section \"%.200s\" does not exist and create.sections is false",
 			name != NULL ? name : "");
 		return ASK_PARK;
 	}
@@ -79,7 +80,8 @@ enum got testrail_add_section_got(struct talk *t, const struct reply *r)
 	const struct row *row = &t->rows->row[0];
 
 	if (!testrail_ok(r)) {
-		enum got got = testrail_refused(t, r, "add_section", r->status == 403 ? GOT_PARK : GOT_REFUSED);
+		enum got got =
+			testrail_refused(t, r, "add_section", r->status == 403 ? GOT_PARK : GOT_REFUSED);
 		if (got == GOT_REFUSED && says_section(t, r))
 			return section_gone(t, row->remote_id);
 		return got;
@@ -124,8 +126,10 @@ enum looked testrail_add_section_looked(struct talk *t, const struct reply *r)
 	if (!testrail_page(r, "sections", &page))
 		return LOOKED_UNSURE;
 	const struct row *row = &t->rows->row[0];
-	cJSON_ArrayForEach(item, page.items) {
-		const char *id = sink_id(t->arena, item, "id"), *parent = sink_id(t->arena, item, "parent_id");
+	cJSON_ArrayForEach(item, page.items)
+	{
+		const char *id = sink_id(t->arena, item, "id"),
+			   *parent = sink_id(t->arena, item, "parent_id");
 		bool root = row->remote_id == NULL || row->remote_id[0] == '\0';
 		if (id == NULL || (root ? parent != NULL : !equal(parent, row->remote_id)) ||
 		    !same_name(t, row->name, sink_string(item, "name")))
@@ -146,7 +150,7 @@ enum looked testrail_add_section_looked(struct talk *t, const struct reply *r)
 
 /* What a row becomes over there. */
 struct made {
-	const char *title, *key;	/* key NULL: the project has no field for it */
+	const char *title, *key; /* key NULL: the project has no field for it */
 };
 
 static struct made made_of(struct talk *t, const struct row *row)
@@ -226,7 +230,8 @@ static void bind(struct talk *t, size_t i, const char *id)
 	struct made m = made_of(t, row);
 
 	learned_case(&t->learned, row->id, id);
-	learned_remote(&t->learned, "case", sink_string(t->facts, "scope"), id, row->remote_id, m.title, m.key, NULL);
+	learned_remote(&t->learned, "case", sink_string(t->facts, "scope"), id, row->remote_id, m.title,
+		       m.key, NULL);
 }
 
 /* Pairs answers with what was asked for: by what they hold, and only then, where as many came as were
@@ -235,13 +240,14 @@ static size_t bind_answers(struct talk *t, const cJSON *items, size_t n)
 {
 	size_t count = (size_t)cJSON_GetArraySize(items), bound = 0, i = 0;
 	bool *taken = arena_calloc(t->arena, n + 1, sizeof(*taken));
-	const cJSON **rest = arena_calloc(t->arena, count + 1, sizeof(*rest));
+	const cJSON **rest = arena_calloc(t->arena, count + 1, sizeof(void *));
 	size_t rest_count = 0;
 	const cJSON *item;
 
 	if (taken == NULL || rest == NULL)
 		return 0;
-	cJSON_ArrayForEach(item, items) {
+	cJSON_ArrayForEach(item, items)
+	{
 		const char *id = sink_id(t->arena, item, "id");
 		size_t found = n;
 		/* Mostly the one at the same place; else any. */
@@ -331,7 +337,8 @@ static bool was_sent(struct talk *t, const cJSON *sent, const struct made *m)
 	if (!cJSON_IsArray(all))
 		return equal(sink_string(sent, "title"), m->title) &&
 		       (m->key == NULL || equal(sink_string(sent, c->field), m->key));
-	cJSON_ArrayForEach(item, all) {
+	cJSON_ArrayForEach(item, all)
+	{
 		if (equal(sink_string(item, "title"), m->title) &&
 		    (m->key == NULL || equal(sink_string(item, c->field), m->key)))
 			return true;
@@ -344,11 +351,11 @@ static void note_found(struct talk *t, cJSON *found, const cJSON *items)
 {
 	const cJSON *item, *one;
 
-	cJSON_ArrayForEach(item, items) {
+	cJSON_ArrayForEach(item, items)
+	{
 		const char *id = sink_id(t->arena, item, "id");
 		bool known = id == NULL;
-		cJSON_ArrayForEach(one, found)
-			known = known || equal(one->valuestring, id);
+		cJSON_ArrayForEach(one, found) known = known || equal(one->valuestring, id);
 		for (size_t i = 0; i < t->rows->count && !known; i++) {
 			char at[24];
 			struct made m;

@@ -84,11 +84,14 @@ static int check_field(struct testrail_conf *c, struct err *err)
 	if (strncmp(name, "custom_", 7) == 0)
 		name += 7;
 	if (*name == '\0' || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name))
-		return err_set(err, -EINVAL, "automation_field \"%s\" is no system name of a field: lower case "
-			       "letters, digits and _", c->automation_field);
+		return err_set(err, -EINVAL,
+			       "automation_field \"%s\" is no system name of a field: lower case "
+			       "letters, digits and _",
+			       c->automation_field);
 	int n = snprintf(c->field, sizeof(c->field), "custom_%s", name);
 	if (n < 0 || (size_t)n >= sizeof(c->field))
-		return err_set(err, -EINVAL, "automation_field is longer than %zu characters", sizeof(c->field) - 8);
+		return err_set(err, -EINVAL, "automation_field is longer than %zu characters",
+			       sizeof(c->field) - 8);
 	return 0;
 }
 
@@ -97,11 +100,14 @@ static int check_statuses(const struct testrail_conf *c, struct err *err)
 	for (int v = 0; v < VERDICT_COUNT; v++) {
 		const char *s = c->statuses[v];
 		if (s == NULL || *s == '\0')
-			return err_set(err, -EINVAL, "statuses.%s is empty (a status's name, its id, or none)",
+			return err_set(err, -EINVAL,
+				       "statuses.%s is empty (a status's name, its id, or none)",
 				       verdict_name((enum verdict)v));
 		if (strcasecmp(s, "untested") == 0 || strcmp(s, "3") == 0)
-			return err_set(err, -EINVAL, "statuses.%s: TestRail takes no result with the status "
-				       "\"untested\" (\"none\" sends nothing)", verdict_name((enum verdict)v));
+			return err_set(err, -EINVAL,
+				       "statuses.%s: TestRail takes no result with the status "
+				       "\"untested\" (\"none\" sends nothing)",
+				       verdict_name((enum verdict)v));
 	}
 	return 0;
 }
@@ -119,7 +125,8 @@ int testrail_check(void *conf, struct err *err)
 		rc = err_set(err, -EINVAL, "match is empty: no result could ever find its case");
 	if (rc == 0 && c->create.cases && !testrail_matches(c, MATCH_AUTOMATION) &&
 	    !testrail_matches(c, MATCH_TITLE))
-		rc = err_set(err, -EINVAL, "create.cases needs automation or title in match: without them no "
+		rc = err_set(err, -EINVAL,
+			     "create.cases needs automation or title in match: without them no "
 			     "later run would find the cases that were made");
 	return rc;
 }

@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BODY_ENOUGH   (1u << 20)	/* no further row is begun behind this */
-#define DOUBTS_MAX    20	/* cases asked for one by one; more of them, and the list is read */
-#define HEAL_AGAIN_MS 3600000	/* a run that goes on for days may lose cases more than once */
+#define BODY_ENOUGH   (1u << 20) /* no further row is begun behind this */
+#define DOUBTS_MAX    20         /* cases asked for one by one; more of them, and the list is read */
+#define HEAL_AGAIN_MS 3600000    /* a run that goes on for days may lose cases more than once */
 
 /* ---- what is posted for a row ---- */
 
@@ -103,7 +103,8 @@ static bool put_version(struct talk *t, struct buf *body, const struct vars *var
 	return good;
 }
 
-static bool put_entry(struct talk *t, struct buf *b, const struct row *row, const struct folded *f, int64_t status)
+static bool put_entry(struct talk *t, struct buf *b, const struct row *row, const struct folded *f,
+		      int64_t status)
 {
 	struct testrail_vars own;
 	const struct vars *vars = testrail_vars(&own, f->result, t->run->vars, t->arena);
@@ -189,7 +190,8 @@ static const cJSON *answer_to(struct talk *t, const cJSON *items, const cJSON *a
 
 	if (at == NULL || named == NULL || strcmp(named, case_id) == 0)
 		return at;
-	cJSON_ArrayForEach(item, items) {
+	cJSON_ArrayForEach(item, items)
+	{
 		named = sink_id(t->arena, item, "case_id");
 		if (named != NULL && strcmp(named, case_id) == 0)
 			return item;
@@ -242,7 +244,7 @@ static const struct row **named_rows(struct talk *t, const char *words, size_t *
 	const char *at = words;
 	char id[24];
 	size_t rows = rows_sent(t);
-	const struct row **named = arena_calloc(t->arena, rows + 1, sizeof(*named));
+	const struct row **named = arena_calloc(t->arena, rows + 1, sizeof(void *));
 
 	*count = 0;
 	while (named != NULL && *count < rows && testrail_named_case(&at, id, sizeof(id))) {
@@ -289,7 +291,8 @@ static enum got named_refused(struct talk *t, const char *words, const struct ro
 static enum got results_refused(struct talk *t, const struct reply *r)
 {
 	static const char *const run[] = { "run_id", "not a valid test run", "not a valid run", NULL };
-	enum got got = testrail_refused(t, r, "add_results_for_cases", r->status == 403 ? GOT_PARK : GOT_REFUSED);
+	enum got got =
+		testrail_refused(t, r, "add_results_for_cases", r->status == 403 ? GOT_PARK : GOT_REFUSED);
 	const char *words = sink_words(t->arena, r), *text = arena_strdup(t->arena, t->err.text);
 
 	if (got != GOT_REFUSED || text == NULL)
@@ -354,7 +357,8 @@ static void map_tests(struct talk *t, const cJSON *items, cJSON *map)
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, items) {
+	cJSON_ArrayForEach(item, items)
+	{
 		const char *test = sink_id(t->arena, item, "id"), *of = sink_id(t->arena, item, "case_id");
 		if (test != NULL && of != NULL && row_of(t, of, t->rows->count) != NULL)
 			sink_set_string(map, test, of);
@@ -366,29 +370,32 @@ static bool is_entry(struct talk *t, const cJSON *entry, const cJSON *item, cons
 	bool own = sink_bool(cJSON_GetObjectItemCaseSensitive(t->bookmark, "run"), "own");
 	const char *of = sink_id(t->arena, entry, "case_id");
 
-	if (of == NULL || strcmp(of, case_id) != 0 || sink_int(entry, "status_id", -1) != sink_int(item, "status_id", -2))
+	if (of == NULL || strcmp(of, case_id) != 0 ||
+	    sink_int(entry, "status_id", -1) != sink_int(item, "status_id", -2))
 		return false;
 	/* Nobody else writes in a run of ours, and what came before this request is left out by its id. */
 	return own || testrail_same_text(sink_string(entry, "comment"), sink_string(item, "comment"));
 }
 
-static void match_results(struct talk *t, const cJSON *sent, const cJSON *items, cJSON *found, const cJSON *map)
+static void match_results(struct talk *t, const cJSON *sent, const cJSON *items, cJSON *found,
+			  const cJSON *map)
 {
 	int64_t top = sink_int(t->bookmark, "top", 0);
 	const cJSON *item, *entry;
 
-	cJSON_ArrayForEach(item, items) {
+	cJSON_ArrayForEach(item, items)
+	{
 		const char *id = sink_id(t->arena, item, "id"), *of = sink_id(t->arena, item, "case_id");
 		const char *test = sink_id(t->arena, item, "test_id");
 		bool known = id == NULL || sink_int(item, "id", 0) <= top;
 		if (of == NULL && test != NULL)
 			of = sink_string(map, test);
-		cJSON_ArrayForEach(entry, found)
-			known = known || strcmp(entry->valuestring, id) == 0;
+		cJSON_ArrayForEach(entry, found) known = known || strcmp(entry->valuestring, id) == 0;
 		if (known || of == NULL)
 			continue;
 		int i = 0;
-		cJSON_ArrayForEach(entry, entries_of(sent)) {
+		cJSON_ArrayForEach(entry, entries_of(sent))
+		{
 			char at[16];
 			snprintf(at, sizeof(at), "%d", i++);
 			if (sink_string(found, at) != NULL || !is_entry(t, entry, item, of))
@@ -412,7 +419,8 @@ static enum looked verdict(struct talk *t, const cJSON *sent, const cJSON *found
 		const cJSON *entry;
 		bool all = true, any = false;
 		int k = 0;
-		cJSON_ArrayForEach(entry, entries_of(sent)) {
+		cJSON_ArrayForEach(entry, entries_of(sent))
+		{
 			char at[16];
 			snprintf(at, sizeof(at), "%d", k++);
 			const char *of = sink_id(t->arena, entry, "case_id"), *id = sink_string(found, at);
@@ -427,8 +435,7 @@ static enum looked verdict(struct talk *t, const cJSON *sent, const cJSON *found
 		learned_posted(&t->learned, row->id, last);
 	}
 	const cJSON *one;
-	cJSON_ArrayForEach(one, found)
-		seen(t, one->valuestring);
+	cJSON_ArrayForEach(one, found) seen(t, one->valuestring);
 	return hits == entries ? LOOKED_ALL : LOOKED_SOME;
 }
 

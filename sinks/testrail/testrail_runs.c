@@ -68,12 +68,14 @@ enum got testrail_run_got(struct talk *t, const struct reply *r)
 	if (id == NULL) {
 		got = GOT_UNKNOWN;
 	} else if (of != NULL && strcmp(of, project) != 0) {
-		err_set(&t->err, -EINVAL, "run.id: the run %s lies in the project %s, not in \"%s\" (%s)", id, of,
-			c->project, project);
+		err_set(&t->err, -EINVAL, "run.id: the run %s lies in the project %s, not in \"%s\" (%s)", id,
+			of, c->project, project);
 		got = GOT_PARK;
 	} else if (suite != NULL && in != NULL && strcmp(in, suite) != 0) {
-		err_set(&t->err, -EINVAL, "run.id: the run %s is one of the suite %s, results are matched to cases of "
-			"the suite %s", id, in, suite);
+		err_set(&t->err, -EINVAL,
+			"run.id: the run %s is one of the suite %s, results are matched to cases of "
+			"the suite %s",
+			id, in, suite);
 		got = GOT_PARK;
 	} else if (sink_bool(root, "is_completed")) {
 		err_set(&t->err, -EROFS, "run.id: the run %s is closed over there", id);
@@ -240,7 +242,8 @@ enum looked testrail_add_run_looked(struct talk *t, const struct reply *r)
 	}
 	if (!testrail_page(r, "runs", &page))
 		return LOOKED_UNSURE;
-	cJSON_ArrayForEach(item, page.items) {
+	cJSON_ArrayForEach(item, page.items)
+	{
 		const char *text = sink_string(item, "description"), *id = sink_id(t->arena, item, "id");
 		if (id == NULL || text == NULL || strstr(text, t->run->token) == NULL)
 			continue;
@@ -281,8 +284,7 @@ static const char **merged(struct talk *t, size_t *count, size_t *lacked)
 	*lacked = 0;
 	if (all == NULL)
 		return NULL;
-	cJSON_ArrayForEach(item, ids)
-		all[n++] = item->valuestring;
+	cJSON_ArrayForEach(item, ids) all[n++] = item->valuestring;
 	qsort(all, n, sizeof(*all), compare);
 	have = n;
 	for (size_t i = 0; i < t->rows->id_count; i++) {
@@ -357,7 +359,8 @@ static enum got tests_got(struct talk *t, const struct reply *r)
 	cJSON *ids = cJSON_GetObjectItemCaseSensitive(tests, "ids");
 	if (!cJSON_IsArray(ids))
 		ids = cJSON_AddArrayToObject(tests, "ids");
-	cJSON_ArrayForEach(item, page.items) {
+	cJSON_ArrayForEach(item, page.items)
+	{
 		const char *id = sink_id(t->arena, item, "case_id");
 		if (id != NULL)
 			cJSON_AddItemToArray(ids, cJSON_CreateString(id));

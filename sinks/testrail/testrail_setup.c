@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define NAMES_SHOWN 20
+#define NAMES_SHOWN     20
 #define STATUS_UNTESTED 3
 
 static bool digits(const char *s)
@@ -90,7 +90,8 @@ enum got testrail_login_got(struct talk *t, const struct reply *r)
 	if (testrail_ok(r)) {
 		root = sink_json(r);
 		if (root == NULL && is_page(r)) {
-			err_set(&t->err, -EPROTO, "the server answered with a web page instead of JSON: does url "
+			err_set(&t->err, -EPROTO,
+				"the server answered with a web page instead of JSON: does url "
 				"end where index.php begins, and is no login page in between?");
 			return GOT_LOCKED;
 		}
@@ -131,8 +132,8 @@ static void consider(struct talk *t, cJSON *pick, const char *wanted, const cJSO
 	bool dead = sink_bool(item, "is_completed"), exact = strcmp(name, wanted) == 0;
 	cJSON *names = list(pick, "names");
 	if (!dead && cJSON_GetArraySize(names) <= NAMES_SHOWN)
-		cJSON_AddItemToArray(names, cJSON_CreateString(
-			arena_printf(t->arena, "\"%.80s\" (%s)", name, id)));
+		cJSON_AddItemToArray(names,
+				     cJSON_CreateString(arena_printf(t->arena, "\"%.80s\" (%s)", name, id)));
 	if (!exact && strcasecmp(name, wanted) != 0 && !(digits(wanted) && strcmp(id, wanted) == 0))
 		return;
 	cJSON *found = cJSON_CreateObject();
@@ -150,7 +151,8 @@ static const char *names(struct talk *t, const cJSON *pick)
 	struct buf b = BUF_LIMIT(700);
 	int n = 0;
 
-	cJSON_ArrayForEach(item, all) {
+	cJSON_ArrayForEach(item, all)
+	{
 		if (n == NAMES_SHOWN || b.len > 600) {
 			buf_puts(&b, ", ...");
 			break;
@@ -175,12 +177,13 @@ static const cJSON *picked(struct talk *t, const cJSON *pick, const char *what, 
 		const cJSON *first = found->child;
 		if (n > 1) {
 			const char *a = sink_string(first, "id"), *b = sink_string(first->next, "id");
-			park(t, "%d %ss are called \"%s\" (ids %s, %s%s): give the id instead of the name", n, what,
-			     wanted, a, b, n > 2 ? ", ..." : "");
+			park(t, "%d %ss are called \"%s\" (ids %s, %s%s): give the id instead of the name", n,
+			     what, wanted, a, b, n > 2 ? ", ..." : "");
 			return NULL;
 		}
 		if (sink_bool(first, "dead")) {
-			park(t, "the %s \"%s\" is completed over there and takes nothing any more", what, wanted);
+			park(t, "the %s \"%s\" is completed over there and takes nothing any more", what,
+			     wanted);
 			return NULL;
 		}
 		return first;
@@ -260,8 +263,7 @@ enum got testrail_project_got(struct talk *t, const struct reply *r)
 	if (!testrail_page(r, "projects", &page))
 		return GOT_UNKNOWN;
 	const cJSON *item;
-	cJSON_ArrayForEach(item, page.items)
-		consider(t, p, c->project, item);
+	cJSON_ArrayForEach(item, page.items) consider(t, p, c->project, item);
 	bool last = page.last;
 	int64_t offset = sink_int(p, "offset", 0) + page.count;
 	cJSON_Delete(page.root);
@@ -270,7 +272,7 @@ enum got testrail_project_got(struct talk *t, const struct reply *r)
 		return GOT_MORE;
 	const cJSON *found = picked(t, p, "project", c->project);
 	if (found == NULL) {
-		begin(t, "project", c->project);	/* a retry reads the list anew */
+		begin(t, "project", c->project); /* a retry reads the list anew */
 		return GOT_PARK;
 	}
 	const char *id = arena_strdup(t->arena, sink_string(found, "id"));
@@ -345,7 +347,8 @@ enum got testrail_suite_got(struct talk *t, const struct reply *r)
 	if (r->status == 400 || r->status == 404) {
 		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "project");
 		testrail_refused(t, r, "list of suites", GOT_PARK);
-		return testrail_back(t, "the project is not there any more: %s", arena_strdup(t->arena, t->err.text));
+		return testrail_back(t, "the project is not there any more: %s",
+				     arena_strdup(t->arena, t->err.text));
 	}
 	if (!testrail_ok(r))
 		return testrail_refused(t, r, "list of suites", GOT_PARK);
@@ -353,7 +356,8 @@ enum got testrail_suite_got(struct talk *t, const struct reply *r)
 		return GOT_UNKNOWN;
 	bool baselines = sink_int(cJSON_GetObjectItemCaseSensitive(t->facts, "project"), "mode", 0) == 2;
 	const cJSON *item;
-	cJSON_ArrayForEach(item, page.items) {
+	cJSON_ArrayForEach(item, page.items)
+	{
 		if (named)
 			consider(t, s, c->suite, item);
 		else
@@ -411,7 +415,8 @@ static bool is_status(const cJSON *item, const char *wanted)
 
 	if (digits(wanted))
 		return sink_int(item, "id", -1) == strtoll(wanted, NULL, 10);
-	return (name != NULL && strcasecmp(name, wanted) == 0) || (label != NULL && strcasecmp(label, wanted) == 0);
+	return (name != NULL && strcasecmp(name, wanted) == 0) ||
+	       (label != NULL && strcasecmp(label, wanted) == 0);
 }
 
 static bool is_untested(const cJSON *item)
@@ -424,7 +429,8 @@ static const char *status_names(struct talk *t, const cJSON *items)
 	struct buf b = BUF_LIMIT(600);
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, items) {
+	cJSON_ArrayForEach(item, items)
+	{
 		const char *name = sink_string(item, "name"), *label = sink_string(item, "label");
 		if (name == NULL || is_untested(item) || b.len > 450)
 			continue;
@@ -446,13 +452,15 @@ static int64_t status_id(struct talk *t, const cJSON *items, enum verdict v)
 
 	if (strcasecmp(wanted, "none") == 0)
 		return -1;
-	cJSON_ArrayForEach(item, items) {
+	cJSON_ArrayForEach(item, items)
+	{
 		int64_t id = sink_int(item, "id", 0);
 		if (id <= 0 || !is_status(item, wanted))
 			continue;
 		if (!is_untested(item))
 			return id;
-		park(t, "statuses.%s: TestRail takes no result with the status \"%s\"", verdict_name(v), wanted);
+		park(t, "statuses.%s: TestRail takes no result with the status \"%s\"", verdict_name(v),
+		     wanted);
 		return 0;
 	}
 	park(t, "statuses.%s: no status \"%s\"; there are: %s, none", verdict_name(v), wanted,
@@ -498,7 +506,8 @@ enum ask testrail_field_ask(struct talk *t, struct request *r)
 {
 	const struct testrail_conf *c = t->conf;
 
-	if (!c->create.cases || !testrail_matches(c, MATCH_AUTOMATION) || testrail_wanted(t, "field", field_wanted(t)))
+	if (!c->create.cases || !testrail_matches(c, MATCH_AUTOMATION) ||
+	    testrail_wanted(t, "field", field_wanted(t)))
 		return ASK_SKIP;
 	testrail_get(r, "get_case_fields", NULL);
 	return ASK_SEND;
@@ -510,13 +519,17 @@ static bool applies(struct talk *t, const cJSON *field, const char *project)
 
 	if (!cJSON_IsArray(configs) || configs->child == NULL)
 		return true;
-	cJSON_ArrayForEach(config, configs) {
+	cJSON_ArrayForEach(config, configs)
+	{
 		const cJSON *context = cJSON_GetObjectItemCaseSensitive(config, "context"), *id;
 		if (sink_bool(context, "is_global"))
 			return true;
-		cJSON_ArrayForEach(id, cJSON_GetObjectItemCaseSensitive(context, "project_ids")) {
+		cJSON_ArrayForEach(id, cJSON_GetObjectItemCaseSensitive(context, "project_ids"))
+		{
 			const char *text = cJSON_IsString(id) ? id->valuestring
-				: cJSON_IsNumber(id) ? arena_printf(t->arena, "%.0f", id->valuedouble) : NULL;
+					   : cJSON_IsNumber(id)
+						   ? arena_printf(t->arena, "%.0f", id->valuedouble)
+						   : NULL;
 			if (text != NULL && strcmp(text, project) == 0)
 				return true;
 		}
@@ -532,12 +545,14 @@ static const char *field_trouble(struct talk *t, const cJSON *items)
 	const char *trouble = "does not exist";
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, items) {
+	cJSON_ArrayForEach(item, items)
+	{
 		const char *system = sink_string(item, "system_name");
 		int64_t type = sink_int(item, "type_id", TYPE_STRING);
 		if (system == NULL || strcmp(system, c->field) != 0)
 			continue;
-		if (cJSON_GetObjectItemCaseSensitive(item, "is_active") != NULL && !sink_bool(item, "is_active"))
+		if (cJSON_GetObjectItemCaseSensitive(item, "is_active") != NULL &&
+		    !sink_bool(item, "is_active"))
 			trouble = "is not active";
 		else if (!applies(t, item, testrail_fact(t, "project", "id")))
 			trouble = "does not apply to this project";
@@ -563,12 +578,15 @@ enum got testrail_field_got(struct talk *t, const struct reply *r)
 	} else if (testrail_refused(t, r, "list of case fields", GOT_PARK) == GOT_LOCKED) {
 		return GOT_LOCKED;
 	} else {
-		err_clear(&t->err);	/* not for our eyes: taken to be as configured */
+		err_clear(&t->err); /* not for our eyes: taken to be as configured */
 	}
 	if (trouble != NULL && !testrail_matches(c, MATCH_TITLE))
-		return park(t, "the case field %s %s: cases made without it would be made again by every run; add "
-			    "the field (a string, for this project), name another by automation_field, or add "
-			    "title to match", c->field, trouble);
+		return park(
+			t,
+			"the case field %s %s: cases made without it would be made again by every run; add "
+			"the field (a string, for this project), name another by automation_field, or add "
+			"title to match",
+			c->field, trouble);
 	cJSON *f = begin(t, "field", field_wanted(t));
 	sink_set_int(f, "missing", trouble != NULL);
 	return GOT_NEXT;

@@ -15,12 +15,12 @@
 #include <strings.h>
 
 /* Between components of {suite} until the template is split; no text of a report holds them. */
-#define JOINT "\x1e"
-#define GUARD "\x1d"
-#define SPLIT " / "
-#define DEPTH_MAX 16
+#define JOINT        "\x1e"
+#define GUARD        "\x1d"
+#define SPLIT        " / "
+#define DEPTH_MAX    16
 #define ROOT_SECTION "Tests"
-#define PATH_BYTES (64u << 10)
+#define PATH_BYTES   (64u << 10)
 /* Letters compared of a comment that came back. */
 #define SAME_LETTERS 200
 
@@ -53,9 +53,12 @@ static size_t encode(uint32_t c, char out[4])
 /* Reads an entity at s ("&..."); 0 where there is none.  *n: bytes written to out. */
 static size_t entity(const char *s, char out[4], size_t *n)
 {
-	static const struct { const char *name; uint32_t c; } names[] = {
-		{ "&amp;", '&' }, { "&lt;", '<' }, { "&gt;", '>' }, { "&quot;", '"' }, { "&apos;", '\'' },
-		{ "&nbsp;", ' ' },
+	static const struct {
+		const char *name;
+		uint32_t c;
+	} names[] = {
+		{ "&amp;", '&' },  { "&lt;", '<' },    { "&gt;", '>' },
+		{ "&quot;", '"' }, { "&apos;", '\'' }, { "&nbsp;", ' ' },
 	};
 	char *end;
 
@@ -354,30 +357,47 @@ static int split(const char *text, const char **path, size_t *count, struct aren
 	return 0;
 }
 
+static int too_long(struct err *err)
+{
+	return err_set(err, -E2BIG, "create.section: the path is too long");
+}
+
+/* The components that the template gives; none where the report names no suite. */
+static int from_template(const struct testrail_conf *c, const struct vars *vars, bool suites,
+			 const char **path, size_t *count, struct arena *a, struct err *err)
+{
+	struct buf text = BUF_LIMIT(PATH_BYTES);
+	int rc = 0;
+
+	if (c->create.section == NULL ||
+	    (!suites && strcmp(template_text(c->create.section), "{suite}") == 0))
+		return 0;
+	rc = template_expand(c->create.section, vars, &text, err);
+	if (rc == 0 && buf_error(&text) < 0)
+		rc = too_long(err);
+	if (rc == 0 && text.data != NULL && split(text.data, path, count, a) < 0)
+		rc = too_long(err);
+	buf_done(&text);
+	return rc;
+}
+
 int testrail_place(const void *conf, const struct vars *vars, const struct result *r, struct arena *a,
 		   const char *const **path, size_t *count, struct err *err)
 {
-	const struct testrail_conf *c = conf;
 	struct testrail_vars own = { .vars = { get_path_var, &own, vars }, .result = r, .arena = a };
-	const char **out = arena_calloc(a, DEPTH_MAX, sizeof(*out));
-	struct buf text = BUF_LIMIT(PATH_BYTES);
-	/* A report without suites still has to put its cases somewhere. */
-	const char *fallback = filled(r->class_name);
-	int rc = out != NULL ? 0 : err_set(err, -E2BIG, "create.section: the path is too long");
+	const char **out = arena_calloc(a, DEPTH_MAX, sizeof(char *));
 
 	*count = 0;
-	bool nameless = c->create.section == NULL || (strcmp(template_text(c->create.section), "{suite}") == 0 &&
-						       get_path_var(&own, "suite") == NULL);
-	if (rc == 0 && !nameless) {
-		rc = template_expand(c->create.section, &own.vars, &text, err);
-		if (rc == 0 && text.data != NULL && split(text.data, out, count, a) < 0)
-			rc = err_set(err, -E2BIG, "create.section: the path is too long");
-	}
-	if (rc == 0 && *count == 0) {
-		out[0] = testrail_line(a, fallback != NULL ? fallback : ROOT_SECTION);
-		*count = out[0] != NULL ? 1 : 0;
-	}
 	*path = out;
-	buf_done(&text);
-	return rc;
+	if (out == NULL)
+		return too_long(err);
+	bool suites = get_path_var(&own, "suite") != NULL;
+	int rc = from_template(conf, &own.vars, suites, out, count, a, err);
+	if (rc < 0 || *count > 0)
+		return rc;
+	/* A report without suites still has to put its cases somewhere. */
+	const char *name = filled(r->class_name) != NULL ? testrail_line(a, r->class_name) : NULL;
+	out[0] = filled(name) != NULL ? name : ROOT_SECTION;
+	*count = 1;
+	return 0;
 }

@@ -18,8 +18,8 @@
 
 #include <cmocka.h>
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define TALK_NOW INT64_C(1795255200000)		/* 2026-11-21T10:00:00Z */
+#define COUNT(a)   (sizeof(a) / sizeof((a)[0]))
+#define TALK_NOW   INT64_C(1795255200000) /* 2026-11-21T10:00:00Z */
 #define TALK_TOKEN "rd-0123456789abcdef0123"
 
 struct talking {
@@ -38,7 +38,9 @@ struct talking {
 static inline const char *talking_var(void *cookie, const char *name)
 {
 	static const char *const vars[][2] = {
-		{ "run.name", "nightly #17" }, { "run.key", "nightly/17" }, { "job", "nightly" },
+		{ "run.name", "nightly #17" },
+		{ "run.key", "nightly/17" },
+		{ "job", "nightly" },
 		{ "ci.commit", "abc123" },
 	};
 
@@ -51,9 +53,10 @@ static inline const char *talking_var(void *cookie, const char *name)
 }
 
 /* Reads a configuration with one sink; `more` is YAML of four spaces' indentation. */
-static inline struct config *talking_config(const struct sink *sink, const char *more, char *fault, size_t size)
+static inline struct config *talking_config(const struct sink *sink, const char *more, char *fault,
+					    size_t size)
 {
-	static struct config_sink_type type;	/* lives as long as the configuration does */
+	static struct config_sink_type type; /* lives as long as the configuration does */
 	struct buf text = BUF_LIMIT(1 << 20);
 	struct config_faults faults = { 0 };
 	struct config *config = NULL;
@@ -78,11 +81,20 @@ static inline void talking_start(struct talking *w, const struct sink *sink, con
 	if (w->config == NULL)
 		fail_msg("configuration: %s", fault);
 	w->vars = (struct vars){ .get = talking_var };
-	w->run = (struct sink_run){ .id = 1, .key = "nightly/17", .name = "nightly #17", .token = TALK_TOKEN,
-				    .started_ms = TALK_NOW, .opened_ms = TALK_NOW, .ended = true,
+	w->run = (struct sink_run){ .id = 1,
+				    .key = "nightly/17",
+				    .name = "nightly #17",
+				    .token = TALK_TOKEN,
+				    .started_ms = TALK_NOW,
+				    .opened_ms = TALK_NOW,
+				    .ended = true,
 				    .vars = &w->vars };
-	w->t = (struct talk){ .conf = w->config->sink[0].conf, .run = &w->run, .facts = cJSON_CreateObject(),
-			      .bookmark = cJSON_CreateObject(), .now_ms = TALK_NOW, .arena = &w->arena,
+	w->t = (struct talk){ .conf = w->config->sink[0].conf,
+			      .run = &w->run,
+			      .facts = cJSON_CreateObject(),
+			      .bookmark = cJSON_CreateObject(),
+			      .now_ms = TALK_NOW,
+			      .arena = &w->arena,
 			      .batch = sink->batch != NULL ? sink->batch(w->config->sink[0].conf) : 250,
 			      .sent_ms = TALK_NOW };
 	w->rows.arena = ARENA_LIMIT((size_t)64 << 20);
@@ -219,7 +231,8 @@ static inline size_t talking_count(const struct talking *w, enum learned_kind wh
 }
 
 /* The nth thing of a kind that was learned. */
-static inline const struct learned_item *talking_learned(const struct talking *w, enum learned_kind what, size_t nth)
+static inline const struct learned_item *talking_learned(const struct talking *w, enum learned_kind what,
+							 size_t nth)
 {
 	for (size_t i = 0; i < w->t.learned.count; i++) {
 		if (w->t.learned.item[i].what == what && nth-- == 0)

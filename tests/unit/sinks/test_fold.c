@@ -23,8 +23,10 @@ static struct result of(char c)
 {
 	struct result r = { .id = "a.B.c", .name = "c", .duration_ms = 10, .started_ms = TIME_UNKNOWN };
 
-	r.outcome = c == 's' ? OUTCOME_SKIPPED : c == 'f' || c == 'k' ? OUTCOME_FAILED
-		  : c == 'e' ? OUTCOME_ERROR : OUTCOME_PASSED;
+	r.outcome = c == 's'               ? OUTCOME_SKIPPED
+		    : c == 'f' || c == 'k' ? OUTCOME_FAILED
+		    : c == 'e'             ? OUTCOME_ERROR
+					   : OUTCOME_PASSED;
 	r.known_failure = c == 'k';
 	r.flaky = c == 'y';
 	return r;
@@ -32,12 +34,15 @@ static struct result of(char c)
 
 static void attempts_become_a_verdict(void **state)
 {
-	static const struct { const char *attempts; enum verdict verdict; } row[] = {
-		{ "p", VERDICT_PASSED }, { "f", VERDICT_FAILED }, { "e", VERDICT_ERROR },
-		{ "s", VERDICT_SKIPPED }, { "k", VERDICT_KNOWN_FAILURE }, { "y", VERDICT_FLAKY },
-		{ "pp", VERDICT_PASSED }, { "fp", VERDICT_FLAKY }, { "ep", VERDICT_FLAKY },
-		{ "pf", VERDICT_FAILED }, { "ff", VERDICT_FAILED }, { "sp", VERDICT_PASSED },
-		{ "fs", VERDICT_SKIPPED }, { "fsp", VERDICT_FLAKY }, { "kp", VERDICT_FLAKY },
+	static const struct {
+		const char *attempts;
+		enum verdict verdict;
+	} row[] = {
+		{ "p", VERDICT_PASSED },         { "f", VERDICT_FAILED },        { "e", VERDICT_ERROR },
+		{ "s", VERDICT_SKIPPED },        { "k", VERDICT_KNOWN_FAILURE }, { "y", VERDICT_FLAKY },
+		{ "pp", VERDICT_PASSED },        { "fp", VERDICT_FLAKY },        { "ep", VERDICT_FLAKY },
+		{ "pf", VERDICT_FAILED },        { "ff", VERDICT_FAILED },       { "sp", VERDICT_PASSED },
+		{ "fs", VERDICT_SKIPPED },       { "fsp", VERDICT_FLAKY },       { "kp", VERDICT_FLAKY },
 		{ "pk", VERDICT_KNOWN_FAILURE }, { "fpe", VERDICT_ERROR },
 	};
 
@@ -73,12 +78,22 @@ static void attempts_of_one_element_count_too(void **state)
 
 static void several_tests_become_one(void **state)
 {
-	static const struct { const char *tests; enum several how; size_t decides; enum verdict verdict; } row[] = {
-		{ "ppp", SEVERAL_WORST, 0, VERDICT_PASSED }, { "pfp", SEVERAL_WORST, 1, VERDICT_FAILED },
-		{ "fef", SEVERAL_WORST, 1, VERDICT_ERROR }, { "psk", SEVERAL_WORST, 2, VERDICT_KNOWN_FAILURE },
-		{ "pys", SEVERAL_WORST, 2, VERDICT_SKIPPED }, { "fkf", SEVERAL_WORST, 0, VERDICT_FAILED },
-		{ "py", SEVERAL_WORST, 1, VERDICT_FLAKY }, { "fp", SEVERAL_LAST, 1, VERDICT_PASSED },
-		{ "pef", SEVERAL_LAST, 2, VERDICT_FAILED }, { "pf", SEVERAL_EACH, 1, VERDICT_FAILED },
+	static const struct {
+		const char *tests;
+		enum several how;
+		size_t decides;
+		enum verdict verdict;
+	} row[] = {
+		{ "ppp", SEVERAL_WORST, 0, VERDICT_PASSED },
+		{ "pfp", SEVERAL_WORST, 1, VERDICT_FAILED },
+		{ "fef", SEVERAL_WORST, 1, VERDICT_ERROR },
+		{ "psk", SEVERAL_WORST, 2, VERDICT_KNOWN_FAILURE },
+		{ "pys", SEVERAL_WORST, 2, VERDICT_SKIPPED },
+		{ "fkf", SEVERAL_WORST, 0, VERDICT_FAILED },
+		{ "py", SEVERAL_WORST, 1, VERDICT_FLAKY },
+		{ "fp", SEVERAL_LAST, 1, VERDICT_PASSED },
+		{ "pef", SEVERAL_LAST, 2, VERDICT_FAILED },
+		{ "pf", SEVERAL_EACH, 1, VERDICT_FAILED },
 	};
 
 	(void)state;
@@ -104,7 +119,8 @@ static void the_latest_by_its_stamp(void **state)
 {
 	struct result a = of('f'), b = of('p');
 	const struct result *pa = &a, *pb = &b;
-	struct row_test tests[] = { { .results = &pa, .result_count = 1 }, { .results = &pb, .result_count = 1 } };
+	struct row_test tests[] = { { .results = &pa, .result_count = 1 },
+				    { .results = &pb, .result_count = 1 } };
 	struct row row = { .tests = tests, .test_count = 2 };
 
 	(void)state;
@@ -117,15 +133,19 @@ static void the_latest_by_its_stamp(void **state)
 
 static void unknown_durations_add_nothing(void **state)
 {
-	static const struct { double a, b, sum; } row[] = {
-		{ 1, 2, 3 }, { -1, 2, 2 }, { 1, -1, 1 }, { -1, -1, -1 }, { NAN, 5, 5 }, { INFINITY, 5, 5 }, { 0, 0, 0 },
+	static const struct {
+		double a, b, sum;
+	} row[] = {
+		{ 1, 2, 3 },   { -1, 2, 2 },       { 1, -1, 1 }, { -1, -1, -1 },
+		{ NAN, 5, 5 }, { INFINITY, 5, 5 }, { 0, 0, 0 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(row); i++) {
 		struct result a = of('p'), b = of('p');
 		const struct result *pa = &a, *pb = &b;
-		struct row_test tests[] = { { .results = &pa, .result_count = 1 }, { .results = &pb, .result_count = 1 } };
+		struct row_test tests[] = { { .results = &pa, .result_count = 1 },
+					    { .results = &pb, .result_count = 1 } };
 		struct row one = { .tests = tests, .test_count = 2 };
 		a.duration_ms = row[i].a;
 		b.duration_ms = row[i].b;
@@ -152,13 +172,16 @@ static void comment_is(const struct row *row, const char *expected)
 
 static void a_failure_is_told_once(void **state)
 {
-	static const struct { const char *type, *message, *detail, *told; } row[] = {
+	static const struct {
+		const char *type, *message, *detail, *told;
+	} row[] = {
 		{ NULL, NULL, NULL, "" },
 		{ "AssertionError", NULL, NULL, "AssertionError" },
 		{ NULL, "1 != 2", NULL, "1 != 2" },
 		{ "AssertionError", "1 != 2", NULL, "AssertionError: 1 != 2" },
 		{ "AssertionError", "1 != 2", "at x.py:3\n", "AssertionError: 1 != 2\nat x.py:3" },
-		{ "AssertionError", "1 != 2", "AssertionError: 1 != 2\n\tat x", "AssertionError: 1 != 2\n\tat x" },
+		{ "AssertionError", "1 != 2", "AssertionError: 1 != 2\n\tat x",
+		  "AssertionError: 1 != 2\n\tat x" },
 		{ "AssertionError", "1 != 2", "1 != 2 at x", "AssertionError: 1 != 2\n1 != 2 at x" },
 		{ NULL, "1 != 2", "1 != 2\nat x", "1 != 2\nat x" },
 		{ "A", NULL, "A: b", "A: b" },
@@ -200,7 +223,8 @@ static void other_tests_are_listed(void **state)
 	struct result a = of('p'), b = of('f'), c = of('e');
 	const struct result *pa = &a, *pb = &b, *pc = &c;
 	struct row_test tests[] = {
-		{ .results = &pa, .result_count = 1 }, { .results = &pb, .result_count = 1 },
+		{ .results = &pa, .result_count = 1 },
+		{ .results = &pb, .result_count = 1 },
 		{ .results = &pc, .result_count = 1 },
 	};
 	struct row row = { .tests = tests, .test_count = 3 };
@@ -212,7 +236,8 @@ static void other_tests_are_listed(void **state)
 	c.failure.message = text("broken");
 	c.variant = "chrome";
 	comment_is(&row, "a.B.c {chrome}\nbroken\n\nTests of this case (3):\n"
-			 "- passed: a.B.c[1, x] (10 ms)\n- failed: a.B.c (10 ms): no ...\n- error: a.B.c {chrome} (10 ms)");
+			 "- passed: a.B.c[1, x] (10 ms)\n- failed: a.B.c (10 ms): no ...\n- error: a.B.c "
+			 "{chrome} (10 ms)");
 }
 
 static void cut_texts_say_so(void **state)
@@ -280,7 +305,8 @@ static void of_many_attempts_the_latest_are_told(void **state)
 		at[i] = &r;
 	f = fold_test(&test, NULL);
 	fold_comment(&b, &f, 64 << 10);
-	assert_non_null(strstr(b.data, "Earlier attempts (99999):\n(the first 99979 are left out)\n99980. failed"));
+	assert_non_null(
+		strstr(b.data, "Earlier attempts (99999):\n(the first 99979 are left out)\n99980. failed"));
 	assert_non_null(strstr(b.data, "\n99999. failed"));
 	assert_null(strstr(b.data, "\n100000. failed"));
 	buf_done(&b);

@@ -15,7 +15,10 @@
 
 static void json_is_found_behind_a_line(void **state)
 {
-	static const struct { const char *body; int a; } row[] = {
+	static const struct {
+		const char *body;
+		int a;
+	} row[] = {
 		{ "{\"a\":1}", 1 },
 		{ "  \r\n{\"a\":2}\n", 2 },
 		{ "\xef\xbb\xbf{\"a\":3}", 3 },
@@ -44,7 +47,9 @@ static void json_is_found_behind_a_line(void **state)
 
 static void words_are_one_clean_line(void **state)
 {
-	static const struct { const char *body, *words; } row[] = {
+	static const struct {
+		const char *body, *words;
+	} row[] = {
 		{ "{\"error\":\"Field :name is a required field.\"}", "Field :name is a required field." },
 		{ "{\"error\":\"two\\nlines\\u001b[0m\"}", "two lines [0m" },
 		{ "{\"message\":\"no\"}", "no" },
@@ -54,7 +59,9 @@ static void words_are_one_clean_line(void **state)
 		{ "{\"error\":\"\"}", "{\"error\":\"\"}" },
 		{ "<html><head><title>413 Too <b>Large</b></title></head></html>", "413 Too Large" },
 		{ "plain text\r\nand more", "plain text and more" },
-		{ "\xff\xfe""bad \xc3\x28 bytes", "bad ( bytes" },
+		{ "\xff\xfe"
+		  "bad \xc3\x28 bytes",
+		  "bad ( bytes" },
 		{ "", "HTTP 418 without a word" },
 		{ "<br/>", "HTTP 418 without a word" },
 		{ "[1]", "[1]" },
@@ -91,7 +98,9 @@ static void words_have_an_end(void **state)
 
 static void ids_are_numbers_or_strings(void **state)
 {
-	static const struct { const char *json, *id; } row[] = {
+	static const struct {
+		const char *json, *id;
+	} row[] = {
 		{ "{\"id\":12}", "12" },
 		{ "{\"id\":\"12\"}", "12" },
 		{ "{\"id\":\"2b8e-11\"}", "2b8e-11" },
@@ -122,7 +131,11 @@ static void ids_are_numbers_or_strings(void **state)
 
 static void numbers_and_flags_of_any_type(void **state)
 {
-	static const struct { const char *json; int64_t n; bool flag; } row[] = {
+	static const struct {
+		const char *json;
+		int64_t n;
+		bool flag;
+	} row[] = {
 		{ "{\"x\":1}", 1, true },
 		{ "{\"x\":0}", 0, false },
 		{ "{\"x\":\"1\"}", 1, true },

@@ -7,15 +7,15 @@
 
 extern const struct sink sink_testrail;
 
-#define BASE                                                                                       \
-	"    url: https://t.example\n"                                                             \
-	"    user: ci@example.com\n"                                                               \
-	"    key: {env: TESTRAIL_KEY}\n"                                                           \
+#define BASE                             \
+	"    url: https://t.example\n"   \
+	"    user: ci@example.com\n"     \
+	"    key: {env: TESTRAIL_KEY}\n" \
 	"    project: Datahub\n"
 #define CREATE "    create: {cases: true}\n"
-#define KNOWN                                                                                      \
-	"\"login\":{\"user\":\"ci@example.com\",\"id\":\"5\"},"                                 \
-	"\"project\":{\"wanted\":\"Datahub\",\"id\":\"7\",\"mode\":3},"                         \
+#define KNOWN                                                           \
+	"\"login\":{\"user\":\"ci@example.com\",\"id\":\"5\"},"         \
+	"\"project\":{\"wanted\":\"Datahub\",\"id\":\"7\",\"mode\":3}," \
 	"\"suite\":{\"wanted\":\"\",\"project\":\"7\",\"id\":\"2\"},\"scope\":\"p7/s2\""
 #define MORE "\"_links\":{\"next\":\"/api/v2/x&limit=0&offset=9\"}"
 #define LAST "\"_links\":{\"next\":null}"
@@ -32,10 +32,13 @@ static void a_list_in_one_piece(void **state)
 {
 	static const char *const list[] = {
 		"[{\"id\":11,\"title\":\"one\",\"section_id\":3,\"custom_automation_id\":\"a.B.c\"},"
-		"{\"id\":\"12\",\"title\":\"t &amp; u\",\"section_id\":\"4\",\"custom_automation_id\":\"<p>a.B&lt;T&gt;.d</p>\"},"
+		"{\"id\":\"12\",\"title\":\"t &amp; "
+		"u\",\"section_id\":\"4\",\"custom_automation_id\":\"<p>a.B&lt;T&gt;.d</p>\"},"
 		"{\"id\":13,\"title\":null,\"custom_automation_id\":null,\"is_deleted\":1},{},null,5]",
-		"{\"offset\":0,\"limit\":250,\"size\":3," LAST ",\"cases\":[{\"id\":11,\"title\":\"one\",\"section_id\":3,"
-		"\"custom_automation_id\":\"a.B.c\"},{\"id\":12,\"title\":\"t & u\",\"section_id\":4,\"custom_automation_id\":"
+		"{\"offset\":0,\"limit\":250,\"size\":3," LAST
+		",\"cases\":[{\"id\":11,\"title\":\"one\",\"section_id\":3,"
+		"\"custom_automation_id\":\"a.B.c\"},{\"id\":12,\"title\":\"t & "
+		"u\",\"section_id\":4,\"custom_automation_id\":"
 		"\"a.B<T>.d\"},{\"id\":13,\"is_deleted\":true}]}",
 	};
 
@@ -68,7 +71,7 @@ static void a_list_in_one_piece(void **state)
 		assert_int_equal(talking_ask(&w, "cases"), ASK_SEND);
 		assert_path(&w, "get_cases/7&suite_id=2&updated_after=1795255195");
 		assert_int_equal(talking_got(&w, 200, "[{\"id\":14,\"title\":\"new\"}]"), GOT_NEXT);
-		assert_int_equal(w.t.learned.count, 1);	/* no whole list: nothing else is gone */
+		assert_int_equal(w.t.learned.count, 1); /* no whole list: nothing else is gone */
 		/* Once a week the whole list shows what was deleted. */
 		w.t.now_ms += INT64_C(8) * 86400000;
 		assert_int_equal(talking_ask(&w, "cases"), ASK_SEND);
@@ -84,12 +87,14 @@ static void pages_overlap_by_one(void **state)
 	(void)state;
 	start(&w, BASE, "{" KNOWN "}");
 	talking_ask(&w, "cases");
-	assert_int_equal(talking_got(&w, 200, "{" MORE ",\"cases\":[{\"id\":1},{\"id\":2},{\"id\":3}]}"), GOT_MORE);
+	assert_int_equal(talking_got(&w, 200, "{" MORE ",\"cases\":[{\"id\":1},{\"id\":2},{\"id\":3}]}"),
+			 GOT_MORE);
 	assert_int_equal(talking_count(&w, LEARNED_LIST_BEGIN), 1);
 	assert_int_equal(talking_count(&w, LEARNED_REMOTE), 3);
 	assert_int_equal(talking_ask(&w, "cases"), ASK_SEND);
 	assert_path(&w, "get_cases/7&suite_id=2&limit=250&offset=2");
-	assert_int_equal(talking_got(&w, 200, "{" MORE ",\"cases\":[{\"id\":3},{\"id\":4},{\"id\":5}]}"), GOT_MORE);
+	assert_int_equal(talking_got(&w, 200, "{" MORE ",\"cases\":[{\"id\":3},{\"id\":4},{\"id\":5}]}"),
+			 GOT_MORE);
 	assert_int_equal(talking_count(&w, LEARNED_LIST_BEGIN), 0);
 	assert_int_equal(talking_ask(&w, "cases"), ASK_SEND);
 	assert_path(&w, "get_cases/7&suite_id=2&limit=250&offset=4");
@@ -150,13 +155,13 @@ static void a_half_read_list_goes_on_or_begins_anew(void **state)
 	start(&w, BASE, "{" KNOWN "}");
 	talking_ask(&w, "cases");
 	talking_got(&w, 200, "{" MORE ",\"cases\":[{\"id\":1},{\"id\":2}]}");
-	w.t.now_ms += 300000;		/* a restart of five minutes */
+	w.t.now_ms += 300000; /* a restart of five minutes */
 	talking_ask(&w, "cases");
 	assert_path(&w, "get_cases/7&suite_id=2&limit=250&offset=1");
 	w.t.now_ms += 3600000;
 	talking_ask(&w, "cases");
 	assert_path(&w, "get_cases/7&suite_id=2");
-	w.t.now_ms -= 86400000;		/* the clock went back */
+	w.t.now_ms -= 86400000; /* the clock went back */
 	talking_ask(&w, "cases");
 	assert_path(&w, "get_cases/7&suite_id=2");
 	talking_end(&w);
@@ -204,7 +209,8 @@ static void a_suite_that_went_away_is_looked_for_again(void **state)
 	(void)state;
 	start(&w, BASE, "{" KNOWN "}");
 	talking_ask(&w, "cases");
-	assert_int_equal(talking_got(&w, 400, "{\"error\":\"Field :suite_id is not a valid test suite.\"}"), GOT_BACK);
+	assert_int_equal(talking_got(&w, 400, "{\"error\":\"Field :suite_id is not a valid test suite.\"}"),
+			 GOT_BACK);
 	assert_null(testrail_fact(&w.t, "project", "id"));
 	assert_null(testrail_fact(&w.t, "suite", "id"));
 	talking_facts(&w, "{" KNOWN "}");
@@ -227,8 +233,11 @@ static void sections_are_a_tree(void **state)
 	start(&w, BASE CREATE, "{" KNOWN "}");
 	assert_int_equal(talking_ask(&w, "sections"), ASK_SEND);
 	assert_path(&w, "get_sections/7&suite_id=2");
-	assert_int_equal(talking_got(&w, 200, "{" LAST ",\"sections\":[{\"id\":3,\"name\":\"outer\",\"parent_id\":null},"
-		"{\"id\":4,\"name\":\"in &amp; ner\",\"parent_id\":3}]}"), GOT_NEXT);
+	assert_int_equal(talking_got(&w, 200,
+				     "{" LAST
+				     ",\"sections\":[{\"id\":3,\"name\":\"outer\",\"parent_id\":null},"
+				     "{\"id\":4,\"name\":\"in &amp; ner\",\"parent_id\":3}]}"),
+			 GOT_NEXT);
 	assert_string_equal(talking_learned(&w, LEARNED_REMOTE, 0)->parent, "");
 	assert_string_equal(talking_learned(&w, LEARNED_REMOTE, 1)->parent, "3");
 	assert_string_equal(talking_learned(&w, LEARNED_REMOTE, 1)->name, "in & ner");
@@ -262,7 +271,8 @@ static void sections_are_made(void **state)
 	assert_int_equal(w.t.learned.count, 2);
 	assert_int_equal(talking_learned(&w, LEARNED_PLACE, 0)->row, 101);
 	assert_string_equal(talking_learned(&w, LEARNED_PLACE, 0)->id, "31");
-	assert_string_equal(talking_learned(&w, LEARNED_REMOTE, 0)->name, "outer \"x\"\n");	/* as it is asked for */
+	assert_string_equal(talking_learned(&w, LEARNED_REMOTE, 0)->name,
+			    "outer \"x\"\n"); /* as it is asked for */
 	talking_no_rows(&w);
 	place_row(&w, "inner", "31");
 	talking_ask(&w, "add-sections");
@@ -272,7 +282,8 @@ static void sections_are_made(void **state)
 	assert_int_equal(talking_got(&w, 400, "{\"error\":\"Field :name is too long\"}"), GOT_REFUSED);
 	/* The parent was deleted: known sections are forgotten. */
 	sink_set_string(testrail_object(w.t.facts, "sections"), "scope", "p7/s2");
-	assert_int_equal(talking_got(&w, 400, "{\"error\":\"Field :parent_id is not a valid section.\"}"), GOT_BACK);
+	assert_int_equal(talking_got(&w, 400, "{\"error\":\"Field :parent_id is not a valid section.\"}"),
+			 GOT_BACK);
 	assert_string_equal(talking_learned(&w, LEARNED_GONE, 0)->id, "31");
 	assert_null(cJSON_GetObjectItem(w.t.facts, "sections"));
 	talking_end(&w);
@@ -292,13 +303,19 @@ static void sections_may_be_nobodys_to_make(void **state)
 
 static void a_section_whose_answer_was_lost(void **state)
 {
-	static const struct { const char *parent, *page1, *page2; enum looked looked; const char *id; } row[] = {
+	static const struct {
+		const char *parent, *page1, *page2;
+		enum looked looked;
+		const char *id;
+	} row[] = {
 		{ NULL, "[{\"id\":3,\"name\":\"x\",\"parent_id\":null}]", NULL, LOOKED_ALL, "3" },
 		{ NULL, "[{\"id\":3,\"name\":\"x\",\"parent_id\":9}]", NULL, LOOKED_NONE, NULL },
-		{ "9", "[{\"id\":2,\"name\":\"x\"},{\"id\":3,\"name\":\" x \",\"parent_id\":\"9\"}]", NULL, LOOKED_ALL, "3" },
-		{ NULL, "{" MORE ",\"sections\":[{\"id\":1,\"name\":\"y\"}]}", "{" LAST ",\"sections\":[{\"id\":2,\"name\":\"x\"}]}",
-		  LOOKED_ALL, "2" },
-		{ NULL, "{" MORE ",\"sections\":[{\"id\":1,\"name\":\"y\"}]}", "{" LAST ",\"sections\":[]}", LOOKED_NONE, NULL },
+		{ "9", "[{\"id\":2,\"name\":\"x\"},{\"id\":3,\"name\":\" x \",\"parent_id\":\"9\"}]", NULL,
+		  LOOKED_ALL, "3" },
+		{ NULL, "{" MORE ",\"sections\":[{\"id\":1,\"name\":\"y\"}]}",
+		  "{" LAST ",\"sections\":[{\"id\":2,\"name\":\"x\"}]}", LOOKED_ALL, "2" },
+		{ NULL, "{" MORE ",\"sections\":[{\"id\":1,\"name\":\"y\"}]}", "{" LAST ",\"sections\":[]}",
+		  LOOKED_NONE, NULL },
 		{ NULL, "{}", NULL, LOOKED_UNSURE, NULL },
 	};
 
@@ -340,8 +357,12 @@ static void cases_are_made_in_bulk(void **state)
 	assert_path(&w, "add_cases/31");
 	assert_body(&w, "{\"cases\":[{\"title\":\"one\",\"custom_automation_id\":\"a.B.one\"},"
 			"{\"title\":\"two \\\"q\\\"\",\"custom_automation_id\":\"a.B.two \\\"q\\\"\"}]}");
-	assert_int_equal(talking_got(&w, 200, "{\"cases\":[{\"id\":501,\"title\":\"one\",\"custom_automation_id\":\"a.B.one\"},"
-		"{\"id\":502,\"title\":\"two\",\"custom_automation_id\":\"<p>a.B.two &quot;q&quot;</p>\"}]}"), GOT_MORE);
+	assert_int_equal(
+		talking_got(&w, 200,
+			    "{\"cases\":[{\"id\":501,\"title\":\"one\",\"custom_automation_id\":\"a.B.one\"},"
+			    "{\"id\":502,\"title\":\"two\",\"custom_automation_id\":\"<p>a.B.two "
+			    "&quot;q&quot;</p>\"}]}"),
+		GOT_MORE);
 	assert_int_equal(talking_learned(&w, LEARNED_CASE, 0)->row, 101);
 	assert_string_equal(talking_learned(&w, LEARNED_CASE, 0)->id, "501");
 	assert_int_equal(talking_learned(&w, LEARNED_CASE, 1)->row, 102);
@@ -354,12 +375,18 @@ static void cases_are_made_in_bulk(void **state)
 /* Answers are paired by what they hold; by position only where as many came as were asked for. */
 static void answers_are_paired(void **state)
 {
-	static const struct { const char *answer; enum got got; const char *first, *second; } row[] = {
+	static const struct {
+		const char *answer;
+		enum got got;
+		const char *first, *second;
+	} row[] = {
 		{ "{\"cases\":[{\"id\":2,\"title\":\"two\",\"custom_automation_id\":\"a.B.two\"},"
-		  "{\"id\":1,\"title\":\"one\",\"custom_automation_id\":\"a.B.one\"}]}", GOT_MORE, "1", "2" },
+		  "{\"id\":1,\"title\":\"one\",\"custom_automation_id\":\"a.B.one\"}]}",
+		  GOT_MORE, "1", "2" },
 		{ "[{\"id\":1,\"title\":\"one\"},{\"id\":2,\"title\":\"two\"}]", GOT_MORE, "1", "2" },
 		{ "{\"cases\":[{\"id\":1},{\"id\":2}]}", GOT_MORE, "1", "2" },
-		{ "{\"cases\":[{\"id\":7,\"title\":\"TWO?\"},{\"id\":1,\"title\":\"one\"}]}", GOT_MORE, "1", "7" },
+		{ "{\"cases\":[{\"id\":7,\"title\":\"TWO?\"},{\"id\":1,\"title\":\"one\"}]}", GOT_MORE, "1",
+		  "7" },
 		{ "{\"cases\":[{\"id\":2,\"title\":\"two\"}]}", GOT_MORE, NULL, "2" },
 		{ "{\"cases\":[{\"id\":9,\"title\":\"other\"}]}", GOT_UNKNOWN, NULL, NULL },
 		{ "{\"cases\":[]}", GOT_UNKNOWN, NULL, NULL },
@@ -394,8 +421,13 @@ static void answers_are_paired(void **state)
 
 static void old_servers_make_them_one_by_one(void **state)
 {
-	static const struct { int status; const char *body; } row[] = {
-		{ 404, "{\"error\":\"Invalid uri\"}" }, { 400, "{\"error\":\"Invalid uri\"}" }, { 404, "" },
+	static const struct {
+		int status;
+		const char *body;
+	} row[] = {
+		{ 404, "{\"error\":\"Invalid uri\"}" },
+		{ 400, "{\"error\":\"Invalid uri\"}" },
+		{ 404, "" },
 	};
 
 	(void)state;
@@ -424,7 +456,11 @@ static void old_servers_make_them_one_by_one(void **state)
 
 static void refused_cases(void **state)
 {
-	static const struct { int status; const char *body; enum got got; } row[] = {
+	static const struct {
+		int status;
+		const char *body;
+		enum got got;
+	} row[] = {
 		{ 400, "{\"error\":\"Field :section_id is not a valid section.\"}", GOT_BACK },
 		{ 400, "{\"error\":\"Field :custom_x is a required field.\"}", GOT_REFUSED },
 		{ 403, "{\"error\":\"You are not allowed to add cases.\"}", GOT_PARK },
@@ -466,7 +502,7 @@ static void ids_and_titles_fit(void **state)
 	talking_facts(&w, "{" KNOWN ",\"field\":{\"missing\":1}}");
 	talking_row(&w, "31", "a.b", OUTCOME_PASSED, 1, NULL);
 	talking_ask(&w, "add-cases");
-	assert_body(&w, "{\"cases\":[{\"title\":\"b\"}]}");	/* the project has no field for the id */
+	assert_body(&w, "{\"cases\":[{\"title\":\"b\"}]}"); /* the project has no field for the id */
 	talking_no_rows(&w);
 	talking_row(&w, NULL, "a.b", OUTCOME_PASSED, 1, NULL);
 	assert_int_equal(talking_ask(&w, "add-cases"), ASK_PARK);
@@ -475,14 +511,21 @@ static void ids_and_titles_fit(void **state)
 
 static void cases_whose_answer_was_lost(void **state)
 {
-	static const struct { const char *page1, *page2; enum looked looked; const char *first, *second; } row[] = {
-		{ "[{\"id\":1,\"custom_automation_id\":\"a.B.one\"},{\"id\":2,\"custom_automation_id\":\"a.B.two\"}]", NULL,
-		  LOOKED_ALL, "1", "2" },
+	static const struct {
+		const char *page1, *page2;
+		enum looked looked;
+		const char *first, *second;
+	} row[] = {
+		{ "[{\"id\":1,\"custom_automation_id\":\"a.B.one\"},{\"id\":2,\"custom_automation_id\":\"a.B."
+		  "two\"}]",
+		  NULL, LOOKED_ALL, "1", "2" },
 		{ "[{\"id\":2,\"title\":\"two\"}]", NULL, LOOKED_SOME, NULL, "2" },
 		{ "[]", NULL, LOOKED_NONE, NULL, NULL },
-		{ "[{\"id\":8,\"title\":\"else\",\"custom_automation_id\":\"a.B.else\"}]", NULL, LOOKED_NONE, NULL, NULL },
+		{ "[{\"id\":8,\"title\":\"else\",\"custom_automation_id\":\"a.B.else\"}]", NULL, LOOKED_NONE,
+		  NULL, NULL },
 		{ "{" MORE ",\"cases\":[{\"id\":1,\"custom_automation_id\":\"a.B.one\"}]}",
-		  "{" LAST ",\"cases\":[{\"id\":1,\"custom_automation_id\":\"a.B.one\"},{\"id\":2,\"title\":\"two\"}]}",
+		  "{" LAST ",\"cases\":[{\"id\":1,\"custom_automation_id\":\"a.B.one\"},{\"id\":2,\"title\":"
+			   "\"two\"}]}",
 		  LOOKED_ALL, "1", "2" },
 		{ "nonsense", NULL, LOOKED_UNSURE, NULL, NULL },
 	};
@@ -535,7 +578,8 @@ static void one_lost_case_is_one(void **state)
 	talking_look(&w, true);
 	assert_int_equal(talking_looked(&w, 503, ""), LOOKED_UNSURE);
 	talking_look(&w, true);
-	assert_int_equal(talking_looked(&w, 400, "{\"error\":\"Field :section_id is not a valid section.\"}"), LOOKED_NONE);
+	assert_int_equal(talking_looked(&w, 400, "{\"error\":\"Field :section_id is not a valid section.\"}"),
+			 LOOKED_NONE);
 	talking_end(&w);
 }
 

@@ -7,22 +7,23 @@
 
 extern const struct sink sink_testrail;
 
-#define BASE                                                                                       \
-	"    url: https://t.example\n"                                                             \
-	"    user: ci@example.com\n"                                                               \
-	"    key: {env: TESTRAIL_KEY}\n"                                                           \
+#define BASE                             \
+	"    url: https://t.example\n"   \
+	"    user: ci@example.com\n"     \
+	"    key: {env: TESTRAIL_KEY}\n" \
 	"    project: Datahub\n"
-#define KNOWN                                                                                      \
-	"\"login\":{\"user\":\"ci@example.com\",\"id\":\"5\"},"                                 \
-	"\"project\":{\"wanted\":\"Datahub\",\"id\":\"7\",\"mode\":1},"                         \
-	"\"suite\":{\"wanted\":\"\",\"project\":\"7\",\"id\":null},\"scope\":\"p7\","             \
+#define KNOWN                                                                         \
+	"\"login\":{\"user\":\"ci@example.com\",\"id\":\"5\"},"                       \
+	"\"project\":{\"wanted\":\"Datahub\",\"id\":\"7\",\"mode\":1},"               \
+	"\"suite\":{\"wanted\":\"\",\"project\":\"7\",\"id\":null},\"scope\":\"p7\"," \
 	"\"statuses\":{\"wanted\":\"x\",\"ids\":[1,5,6,4,1,-1]}"
-#define OWN "{\"run\":{\"id\":\"90\",\"own\":1,\"all\":0,\"plan\":0}}"
+#define OWN     "{\"run\":{\"id\":\"90\",\"own\":1,\"all\":0,\"plan\":0}}"
 #define FOREIGN "{\"run\":{\"id\":\"90\",\"own\":0,\"all\":0,\"plan\":0}}"
-#define MORE "\"_links\":{\"next\":\"/api/v2/x&limit=250&offset=9\"}"
-#define LAST "\"_links\":{\"next\":null}"
-#define UNKNOWN_CASE(id) "{\"error\":\"Field :results contains one or more invalid results (case C" id                \
-			 " unknown or not part of the test run)\"}"
+#define MORE    "\"_links\":{\"next\":\"/api/v2/x&limit=250&offset=9\"}"
+#define LAST    "\"_links\":{\"next\":null}"
+#define UNKNOWN_CASE(id)                                                              \
+	"{\"error\":\"Field :results contains one or more invalid results (case C" id \
+	" unknown or not part of the test run)\"}"
 
 static void start(struct talking *w, const char *more)
 {
@@ -38,7 +39,8 @@ static void three_rows(struct talking *w)
 	talking_row(w, "13", "a.B.three", OUTCOME_SKIPPED, 0, NULL);
 }
 
-static const char three[] = "{\"results\":[{\"case_id\":11,\"status_id\":1,\"elapsed\":\"2s\"},"
+static const char three[] =
+	"{\"results\":[{\"case_id\":11,\"status_id\":1,\"elapsed\":\"2s\"},"
 	"{\"case_id\":12,\"status_id\":5,\"comment\":\"1 != 2\"},{\"case_id\":13,\"status_id\":4}]}";
 
 /* ---- what is posted ---- */
@@ -47,7 +49,8 @@ static void a_batch_of_results(void **state)
 {
 	static const char *const answer[] = {
 		"[{\"id\":201,\"test_id\":1,\"status_id\":1},{\"id\":202},{\"id\":\"203\"}]",
-		"{\"results\":[{\"id\":201,\"case_id\":11},{\"id\":202,\"case_id\":12},{\"id\":203,\"case_id\":13}]}",
+		"{\"results\":[{\"id\":201,\"case_id\":11},{\"id\":202,\"case_id\":12},{\"id\":203,\"case_"
+		"id\":13}]}",
 		"[{\"id\":203,\"case_id\":13},{\"id\":201,\"case_id\":11},{\"id\":202,\"case_id\":12}]",
 	};
 
@@ -96,9 +99,12 @@ static void verdicts_choose_the_status(void **state)
 	talking_row(&w, "11", "a.e", OUTCOME_ERROR, 1, "broken");
 	talking_test(&w, true, "12", flaky, 2);
 	talking_ask(&w, "add-results");
-	assert_body(&w, "{\"results\":[{\"case_id\":11,\"status_id\":6,\"comment\":\"broken\",\"elapsed\":\"1s\"},"
-			"{\"case_id\":12,\"status_id\":1,\"comment\":\"Earlier attempts (1):\\n1. failed (5 ms)\\nno\","
-			"\"elapsed\":\"1s\"}]}");
+	assert_body(
+		&w,
+		"{\"results\":[{\"case_id\":11,\"status_id\":6,\"comment\":\"broken\",\"elapsed\":\"1s\"},"
+		"{\"case_id\":12,\"status_id\":1,\"comment\":\"Earlier attempts (1):\\n1. failed (5 "
+		"ms)\\nno\","
+		"\"elapsed\":\"1s\"}]}");
 	talking_end(&w);
 }
 
@@ -129,13 +135,22 @@ static void verdicts_that_are_not_sent(void **state)
 
 static void several_results_of_one_case(void **state)
 {
-	static const struct { const char *several, *body, *answer; } row[] = {
-		{ "worst", "{\"results\":[{\"case_id\":11,\"status_id\":5,\"comment\":\"a.f\\nno\\n\\nTests of this case (2):\\n"
-		  "- failed: a.f (1 ms)\\n- passed: a.p (2 ms)\",\"elapsed\":\"1s\"}]}", "[{\"id\":7}]" },
-		{ "last", "{\"results\":[{\"case_id\":11,\"status_id\":1,\"comment\":\"Tests of this case (2):\\n"
-		  "- failed: a.f (1 ms): no\\n- passed: a.p (2 ms)\",\"elapsed\":\"1s\"}]}", "[{\"id\":7}]" },
-		{ "each", "{\"results\":[{\"case_id\":11,\"status_id\":5,\"comment\":\"no\",\"elapsed\":\"1s\"},"
-		  "{\"case_id\":11,\"status_id\":1,\"elapsed\":\"1s\"}]}", "[{\"id\":6},{\"id\":7}]" },
+	static const struct {
+		const char *several, *body, *answer;
+	} row[] = {
+		{ "worst",
+		  "{\"results\":[{\"case_id\":11,\"status_id\":5,\"comment\":\"a.f\\nno\\n\\nTests of this "
+		  "case (2):\\n"
+		  "- failed: a.f (1 ms)\\n- passed: a.p (2 ms)\",\"elapsed\":\"1s\"}]}",
+		  "[{\"id\":7}]" },
+		{ "last",
+		  "{\"results\":[{\"case_id\":11,\"status_id\":1,\"comment\":\"Tests of this case (2):\\n"
+		  "- failed: a.f (1 ms): no\\n- passed: a.p (2 ms)\",\"elapsed\":\"1s\"}]}",
+		  "[{\"id\":7}]" },
+		{ "each",
+		  "{\"results\":[{\"case_id\":11,\"status_id\":5,\"comment\":\"no\",\"elapsed\":\"1s\"},"
+		  "{\"case_id\":11,\"status_id\":1,\"elapsed\":\"1s\"}]}",
+		  "[{\"id\":6},{\"id\":7}]" },
 	};
 
 	(void)state;
@@ -163,13 +178,16 @@ static void comments_and_versions_are_templates(void **state)
 	struct talking w;
 
 	(void)state;
-	start(&w, BASE "    result: {comment: \"{job}: {class}.{name} {suite|'-'}\", version: \"{ci.commit}\"}\n");
+	start(&w, BASE
+	      "    result: {comment: \"{job}: {class}.{name} {suite|'-'}\", version: \"{ci.commit}\"}\n");
 	talking_row(&w, "11", "a.B.one", OUTCOME_FAILED, 1, "no");
 	talking_row(&w, "12", "a.B.two", OUTCOME_PASSED, 1, NULL);
 	talking_ask(&w, "add-results");
-	assert_body(&w, "{\"results\":[{\"case_id\":11,\"status_id\":5,\"comment\":\"nightly: a.B.one -\\n\\nno\","
-			"\"version\":\"abc123\",\"elapsed\":\"1s\"},{\"case_id\":12,\"status_id\":1,"
-			"\"comment\":\"nightly: a.B.two -\",\"version\":\"abc123\",\"elapsed\":\"1s\"}]}");
+	assert_body(
+		&w,
+		"{\"results\":[{\"case_id\":11,\"status_id\":5,\"comment\":\"nightly: a.B.one -\\n\\nno\","
+		"\"version\":\"abc123\",\"elapsed\":\"1s\"},{\"case_id\":12,\"status_id\":1,"
+		"\"comment\":\"nightly: a.B.two -\",\"version\":\"abc123\",\"elapsed\":\"1s\"}]}");
 	talking_end(&w);
 	start(&w, BASE "    result: {version: \"{nobody}\"}\n");
 	three_rows(&w);
@@ -192,7 +210,8 @@ static void a_backfill_tells_the_time(void **state)
 	talking_test(&w, true, "11", &at, 1);
 	talking_row(&w, "12", "a.c", OUTCOME_PASSED, 1, NULL);
 	talking_ask(&w, "add-results");
-	assert_body(&w, "{\"results\":[{\"case_id\":11,\"status_id\":1,\"comment\":\"Tested at 2026-11-21T10:00:00.000Z\","
+	assert_body(&w, "{\"results\":[{\"case_id\":11,\"status_id\":1,\"comment\":\"Tested at "
+			"2026-11-21T10:00:00.000Z\","
 			"\"elapsed\":\"1s\"},{\"case_id\":12,\"status_id\":1,\"elapsed\":\"1s\"}]}");
 	talking_end(&w);
 }
@@ -254,16 +273,27 @@ static void a_smaller_batch_is_obeyed(void **state)
 
 static void refused_batches(void **state)
 {
-	static const struct { int status; const char *body; enum got got; bool run_gone; const char *says; } row[] = {
+	static const struct {
+		int status;
+		const char *body;
+		enum got got;
+		bool run_gone;
+		const char *says;
+	} row[] = {
 		{ 400, UNKNOWN_CASE("12"), GOT_BACK, false, "C12" },
 		{ 400, UNKNOWN_CASE("99"), GOT_REFUSED, false, "C99" },
-		{ 400, "{\"error\":\"Field :results.version is a required field.\"}", GOT_REFUSED, false, "required" },
-		{ 400, "{\"error\":\"No (active) test found for the run/case combination.\"}", GOT_REFUSED, false, "active" },
-		{ 400, "{\"error\":\"This operation is not allowed. The test run is completed and cannot be changed any more.\"}",
+		{ 400, "{\"error\":\"Field :results.version is a required field.\"}", GOT_REFUSED, false,
+		  "required" },
+		{ 400, "{\"error\":\"No (active) test found for the run/case combination.\"}", GOT_REFUSED,
+		  false, "active" },
+		{ 400,
+		  "{\"error\":\"This operation is not allowed. The test run is completed and cannot be "
+		  "changed any more.\"}",
 		  GOT_CLOSED, false, "completed" },
 		{ 400, "{\"error\":\"Field :run_id is not a valid test run.\"}", GOT_BACK, true, "run_id" },
 		{ 404, "", GOT_BACK, true, "404" },
-		{ 403, "{\"error\":\"You are not allowed to add results.\"}", GOT_PARK, false, "not allowed" },
+		{ 403, "{\"error\":\"You are not allowed to add results.\"}", GOT_PARK, false,
+		  "not allowed" },
 		{ 403, "{\"error\":\"The API is disabled.\"}", GOT_LOCKED, false, "disabled" },
 	};
 
@@ -299,7 +329,8 @@ static void named_cases_are_mended_or_parked(void **state)
 	assert_int_equal(w.t.learned.count, 0);
 	assert_int_equal(talking_ask(&w, "doubts"), ASK_SEND);
 	assert_path(&w, "get_case/12");
-	assert_int_equal(talking_got(&w, 400, "{\"error\":\"Field :case_id is not a valid test case.\"}"), GOT_MORE);
+	assert_int_equal(talking_got(&w, 400, "{\"error\":\"Field :case_id is not a valid test case.\"}"),
+			 GOT_MORE);
 	assert_string_equal(talking_learned(&w, LEARNED_GONE, 0)->id, "12");
 	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SKIP);
 	assert_int_equal(talking_ask(&w, "doubts"), ASK_SEND);
@@ -333,7 +364,12 @@ static void named_cases_are_mended_or_parked(void **state)
 
 static void doubts_of_all_kinds(void **state)
 {
-	static const struct { int status; const char *body; enum got got; bool gone, relink; } row[] = {
+	static const struct {
+		int status;
+		const char *body;
+		enum got got;
+		bool gone, relink;
+	} row[] = {
 		{ 200, "{\"id\":11,\"is_deleted\":1}", GOT_MORE, true, false },
 		{ 200, "{\"id\":11}", GOT_MORE, false, true },
 		{ 200, "{\"id\":11,\"suite_id\":4}", GOT_MORE, true, false },
@@ -360,8 +396,15 @@ static void doubts_of_all_kinds(void **state)
 static void odd_answers_are_unknown(void **state)
 {
 	static const char *const answer[] = {
-		"", "<html>", "[]", "{}", "[{\"id\":1},{\"id\":2}]", "[{\"id\":1},{\"id\":2},{\"id\":3},{\"id\":4}]",
-		"{\"results\":{}}", "[{\"id\":1},{\"id\":2},{\"id\":", "true",
+		"",
+		"<html>",
+		"[]",
+		"{}",
+		"[{\"id\":1},{\"id\":2}]",
+		"[{\"id\":1},{\"id\":2},{\"id\":3},{\"id\":4}]",
+		"{\"results\":{}}",
+		"[{\"id\":1},{\"id\":2},{\"id\":",
+		"true",
 	};
 
 	(void)state;
@@ -394,25 +437,38 @@ static void applied_without_ids(void **state)
 
 /* ---- lost and found ---- */
 
-#define R(id, case_id, status) "{\"id\":" id ",\"test_id\":9,\"case_id\":" case_id ",\"status_id\":" status "}"
+#define R(id, case_id, status) \
+	"{\"id\":" id ",\"test_id\":9,\"case_id\":" case_id ",\"status_id\":" status "}"
 
 static void batches_whose_answer_was_lost(void **state)
 {
-	static const struct { const char *bookmark, *page1, *page2; enum looked looked; size_t posted; } row[] = {
-		{ OWN, "[" R("23", "13", "4") "," R("22", "12", "5") "," R("21", "11", "1") "]", NULL, LOOKED_ALL, 3 },
+	static const struct {
+		const char *bookmark, *page1, *page2;
+		enum looked looked;
+		size_t posted;
+	} row[] = {
+		{ OWN, "[" R("23", "13", "4") "," R("22", "12", "5") "," R("21", "11", "1") "]", NULL,
+		  LOOKED_ALL, 3 },
 		{ OWN, "[" R("22", "12", "5") "]", NULL, LOOKED_SOME, 1 },
 		{ OWN, "[]", NULL, LOOKED_NONE, 0 },
 		{ OWN, "[" R("22", "12", "1") "," R("21", "99", "5") "]", NULL, LOOKED_NONE, 0 },
 		{ OWN, "{" MORE ",\"results\":[" R("23", "13", "4") "]}",
-		  "{" LAST ",\"results\":[" R("23", "13", "4") "," R("22", "12", "5") "," R("21", "\"11\"", "1") "]}", LOOKED_ALL, 3 },
+		  "{" LAST
+		  ",\"results\":[" R("23", "13", "4") "," R("22", "12", "5") "," R("21", "\"11\"", "1") "]}",
+		  LOOKED_ALL, 3 },
 		/* Known from before this request: of an earlier batch. */
 		{ "{\"run\":{\"id\":\"90\",\"own\":1},\"top\":22}",
-		  "[" R("23", "13", "4") "," R("22", "12", "5") "," R("21", "11", "1") "]", NULL, LOOKED_SOME, 1 },
+		  "[" R("23", "13", "4") "," R("22", "12", "5") "," R("21", "11", "1") "]", NULL, LOOKED_SOME,
+		  1 },
 		/* Others write there too: the text must be ours. */
-		{ FOREIGN, "[" R("23", "13", "4") ",{\"id\":22,\"case_id\":12,\"status_id\":5,\"comment\":\"<p>1 != 2</p>\"},"
-		  R("21", "11", "1") "]", NULL, LOOKED_ALL, 3 },
-		{ FOREIGN, "[{\"id\":22,\"case_id\":12,\"status_id\":5,\"comment\":\"somebody was here\"},"
-		  "{\"id\":21,\"case_id\":11,\"status_id\":1,\"comment\":\"mine\"}]", NULL, LOOKED_NONE, 0 },
+		{ FOREIGN,
+		  "[" R("23", "13", "4") ",{\"id\":22,\"case_id\":12,\"status_id\":5,\"comment\":\"<p>1 != "
+					 "2</p>\"}," R("21", "11", "1") "]",
+		  NULL, LOOKED_ALL, 3 },
+		{ FOREIGN,
+		  "[{\"id\":22,\"case_id\":12,\"status_id\":5,\"comment\":\"somebody was here\"},"
+		  "{\"id\":21,\"case_id\":11,\"status_id\":1,\"comment\":\"mine\"}]",
+		  NULL, LOOKED_NONE, 0 },
 		{ OWN, "<html>", NULL, LOOKED_UNSURE, 0 },
 	};
 
@@ -432,11 +488,13 @@ static void batches_whose_answer_was_lost(void **state)
 			assert_int_equal(looked, LOOKED_MORE);
 			assert_int_equal(w.t.learned.count, 0);
 			talking_look(&w, false);
-			assert_path(&w, "get_results_for_run/90&created_after=1795254900&created_by=5&limit=250&offset=1");
+			assert_path(&w, "get_results_for_run/"
+					"90&created_after=1795254900&created_by=5&limit=250&offset=1");
 			looked = talking_looked(&w, 200, row[i].page2);
 		}
 		if (looked != row[i].looked || talking_count(&w, LEARNED_POSTED) != row[i].posted)
-			fail_msg("row %zu: looked %d, posted %zu", i, (int)looked, talking_count(&w, LEARNED_POSTED));
+			fail_msg("row %zu: looked %d, posted %zu", i, (int)looked,
+				 talking_count(&w, LEARNED_POSTED));
 		talking_end(&w);
 	}
 }
@@ -452,20 +510,30 @@ static void results_that_name_their_test_only(void **state)
 	talking_ask(&w, "add-results");
 	talking_freeze(&w);
 	talking_look(&w, true);
-	assert_int_equal(talking_looked(&w, 200, "[{\"id\":21,\"test_id\":901,\"status_id\":1}]"), LOOKED_MORE);
+	assert_int_equal(talking_looked(&w, 200, "[{\"id\":21,\"test_id\":901,\"status_id\":1}]"),
+			 LOOKED_MORE);
 	talking_look(&w, false);
 	assert_path(&w, "get_tests/90");
-	assert_int_equal(talking_looked(&w, 200, "{" MORE ",\"tests\":[{\"id\":901,\"case_id\":11},{\"id\":900,\"case_id\":5}]}"),
-			 LOOKED_MORE);
+	assert_int_equal(
+		talking_looked(&w, 200,
+			       "{" MORE
+			       ",\"tests\":[{\"id\":901,\"case_id\":11},{\"id\":900,\"case_id\":5}]}"),
+		LOOKED_MORE);
 	talking_look(&w, false);
 	assert_path(&w, "get_tests/90&limit=250&offset=2");
-	assert_int_equal(talking_looked(&w, 200, "{" LAST ",\"tests\":[{\"id\":902,\"case_id\":12},{\"id\":903,\"case_id\":13}]}"),
-			 LOOKED_MORE);
+	assert_int_equal(
+		talking_looked(&w, 200,
+			       "{" LAST
+			       ",\"tests\":[{\"id\":902,\"case_id\":12},{\"id\":903,\"case_id\":13}]}"),
+		LOOKED_MORE);
 	talking_look(&w, false);
 	assert_path(&w, "get_results_for_run/90&created_after=1795254900&created_by=5");
-	assert_int_equal(talking_looked(&w, 200, "[{\"id\":23,\"test_id\":903,\"status_id\":4},{\"id\":22,\"test_id\":902,"
-		"\"status_id\":5},{\"id\":21,\"test_id\":\"901\",\"status_id\":1},{\"id\":20,\"test_id\":900,\"status_id\":1}]"),
-			 LOOKED_ALL);
+	assert_int_equal(
+		talking_looked(&w, 200,
+			       "[{\"id\":23,\"test_id\":903,\"status_id\":4},{\"id\":22,\"test_id\":902,"
+			       "\"status_id\":5},{\"id\":21,\"test_id\":\"901\",\"status_id\":1},{\"id\":20,"
+			       "\"test_id\":900,\"status_id\":1}]"),
+		LOOKED_ALL);
 	assert_int_equal(talking_count(&w, LEARNED_POSTED), 3);
 	assert_string_equal(talking_learned(&w, LEARNED_POSTED, 0)->id, "21");
 	assert_int_equal(sink_int(w.t.bookmark, "top", 0), 23);
@@ -475,7 +543,11 @@ static void results_that_name_their_test_only(void **state)
 /* `each`: a row is found where all its entries are. */
 static void rows_of_several_entries(void **state)
 {
-	static const struct { const char *page; enum looked looked; size_t posted; } row[] = {
+	static const struct {
+		const char *page;
+		enum looked looked;
+		size_t posted;
+	} row[] = {
 		{ "[" R("2", "11", "5") "," R("1", "11", "5") "]", LOOKED_ALL, 1 },
 		{ "[" R("1", "11", "5") "]", LOOKED_SOME, 0 },
 	};
@@ -508,7 +580,8 @@ static void only_what_was_sent_counts(void **state)
 	talking_ask(&w, "add-results");
 	talking_freeze(&w);
 	talking_look(&w, true);
-	assert_int_equal(talking_looked(&w, 200, "[" R("22", "12", "5") "," R("21", "11", "1") "]"), LOOKED_ALL);
+	assert_int_equal(talking_looked(&w, 200, "[" R("22", "12", "5") "," R("21", "11", "1") "]"),
+			 LOOKED_ALL);
 	assert_int_equal(talking_count(&w, LEARNED_POSTED), 1);
 	assert_int_equal(talking_learned(&w, LEARNED_POSTED, 0)->row, 101);
 	talking_end(&w);
@@ -525,7 +598,8 @@ static void a_run_that_went_away_while_we_looked(void **state)
 	talking_freeze(&w);
 	talking_look(&w, true);
 	assert_int_equal(talking_looked(&w, 403, "{\"error\":\"no\"}"), LOOKED_UNSURE);
-	assert_int_equal(talking_looked(&w, 400, "{\"error\":\"Field :run_id is not a valid test run.\"}"), LOOKED_NONE);
+	assert_int_equal(talking_looked(&w, 400, "{\"error\":\"Field :run_id is not a valid test run.\"}"),
+			 LOOKED_NONE);
 	assert_null(testrail_run_id(&w.t));
 	assert_int_equal(talking_look(&w, true), ASK_SKIP);
 	talking_end(&w);

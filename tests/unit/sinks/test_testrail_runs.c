@@ -7,20 +7,20 @@
 
 extern const struct sink sink_testrail;
 
-#define BASE                                                                                       \
-	"    url: https://t.example\n"                                                             \
-	"    user: ci@example.com\n"                                                               \
-	"    key: {env: TESTRAIL_KEY}\n"                                                           \
+#define BASE                             \
+	"    url: https://t.example\n"   \
+	"    user: ci@example.com\n"     \
+	"    key: {env: TESTRAIL_KEY}\n" \
 	"    project: Datahub\n"
-#define KNOWN                                                                                      \
-	"\"login\":{\"user\":\"ci@example.com\",\"id\":\"5\"},"                                 \
-	"\"project\":{\"wanted\":\"Datahub\",\"id\":\"7\",\"mode\":3},"                         \
-	"\"suite\":{\"wanted\":\"\",\"project\":\"7\",\"id\":\"2\"},\"scope\":\"p7/s2\","         \
+#define KNOWN                                                                             \
+	"\"login\":{\"user\":\"ci@example.com\",\"id\":\"5\"},"                           \
+	"\"project\":{\"wanted\":\"Datahub\",\"id\":\"7\",\"mode\":3},"                   \
+	"\"suite\":{\"wanted\":\"\",\"project\":\"7\",\"id\":\"2\"},\"scope\":\"p7/s2\"," \
 	"\"cases\":{\"scope\":\"p7/s2\",\"since\":1}"
-#define OWN "{\"run\":{\"id\":\"90\",\"own\":1,\"all\":0,\"plan\":0}}"
+#define OWN     "{\"run\":{\"id\":\"90\",\"own\":1,\"all\":0,\"plan\":0}}"
 #define FOREIGN "{\"run\":{\"id\":\"90\",\"own\":0,\"all\":0,\"plan\":0}}"
-#define MORE "\"_links\":{\"next\":\"/api/v2/x&limit=250&offset=9\"}"
-#define LAST "\"_links\":{\"next\":null}"
+#define MORE    "\"_links\":{\"next\":\"/api/v2/x&limit=250&offset=9\"}"
+#define LAST    "\"_links\":{\"next\":null}"
 
 static const char *const ids[] = { "11", "12", "13" };
 
@@ -42,10 +42,13 @@ static void a_run_of_exactly_its_cases(void **state)
 	assert_int_equal(talking_ask(&w, "add-run"), ASK_SEND);
 	assert_true(w.request.write);
 	assert_path(&w, "add_run/7");
-	assert_body(&w, "{\"name\":\"nightly #17\",\"description\":\"" TALK_TOKEN "\",\"suite_id\":2,\"include_all\":false,"
+	assert_body(&w, "{\"name\":\"nightly #17\",\"description\":\"" TALK_TOKEN
+			"\",\"suite_id\":2,\"include_all\":false,"
 			"\"case_ids\":[11,12,13]}");
-	assert_int_equal(talking_got(&w, 200, "{\"id\":90,\"name\":\"n\",\"include_all\":false,\"plan_id\":null,"
-		"\"url\":\"https:\\/\\/t.example\\/index.php?\\/runs\\/view\\/90\"}"), GOT_NEXT);
+	assert_int_equal(talking_got(&w, 200,
+				     "{\"id\":90,\"name\":\"n\",\"include_all\":false,\"plan_id\":null,"
+				     "\"url\":\"https:\\/\\/t.example\\/index.php?\\/runs\\/view\\/90\"}"),
+			 GOT_NEXT);
 	assert_string_equal(testrail_run_id(&w.t), "90");
 	assert_string_equal(w.t.learned.remote_id, "90");
 	assert_string_equal(w.t.learned.url, "https://t.example/index.php?/runs/view/90");
@@ -63,8 +66,9 @@ static void names_and_descriptions_are_templates(void **state)
 	talking_links(&w, 1, 1, ids);
 	cJSON_ReplaceItemInObject(testrail_object(w.t.facts, "suite"), "id", cJSON_CreateNull());
 	assert_int_equal(talking_ask(&w, "add-run"), ASK_SEND);
-	assert_body(&w, "{\"name\":\"nightly nightly/17\",\"description\":\"commit abc123\\n\\n" TALK_TOKEN "\","
-			"\"include_all\":false,\"case_ids\":[11]}");
+	assert_body(&w,
+		    "{\"name\":\"nightly nightly/17\",\"description\":\"commit abc123\\n\\n" TALK_TOKEN "\","
+		    "\"include_all\":false,\"case_ids\":[11]}");
 	talking_end(&w);
 	start(&w, BASE "    run: {name: \"{nobody}\"}\n");
 	talking_links(&w, 1, 1, ids);
@@ -75,15 +79,22 @@ static void names_and_descriptions_are_templates(void **state)
 	start(&w, BASE "    run: {name: \"{ci.branch|''}\"}\n");
 	talking_links(&w, 1, 1, ids);
 	assert_int_equal(talking_ask(&w, "add-run"), ASK_SEND);
-	assert_non_null(strstr(w.request.body.data, "\"name\":\"" TALK_TOKEN "\""));	/* a name is needed */
+	assert_non_null(strstr(w.request.body.data, "\"name\":\"" TALK_TOKEN "\"")); /* a name is needed */
 	talking_end(&w);
 }
 
 static void refused_runs(void **state)
 {
-	static const struct { int status; const char *body; enum got got; const char *gone; bool cases; } row[] = {
+	static const struct {
+		int status;
+		const char *body;
+		enum got got;
+		const char *gone;
+		bool cases;
+	} row[] = {
 		{ 400, "{\"error\":\"Field :case_ids is not a valid ID.\"}", GOT_BACK, NULL, false },
-		{ 400, "{\"error\":\"Field :case_ids contains an unknown case (C12)\"}", GOT_BACK, "12", true },
+		{ 400, "{\"error\":\"Field :case_ids contains an unknown case (C12)\"}", GOT_BACK, "12",
+		  true },
 		{ 400, "{\"error\":\"Field :suite_id is not a valid test suite.\"}", GOT_BACK, NULL, true },
 		{ 404, "", GOT_BACK, NULL, true },
 		{ 400, "{\"error\":\"Field :name is a required field.\"}", GOT_PARK, NULL, true },
@@ -128,12 +139,18 @@ static void going_back_has_an_end(void **state)
 
 static void a_run_whose_answer_was_lost(void **state)
 {
-	static const char with[] = "{\"id\":90,\"description\":\"<p>x</p><p>" TALK_TOKEN "</p>\",\"url\":\"u\"}";
+	static const char with[] =
+		"{\"id\":90,\"description\":\"<p>x</p><p>" TALK_TOKEN "</p>\",\"url\":\"u\"}";
 	char found[400], second[400];
-	const struct { const char *page1, *page2; enum looked looked; } row[] = {
+	const struct {
+		const char *page1, *page2;
+		enum looked looked;
+	} row[] = {
 		{ found, NULL, LOOKED_ALL },
 		{ "[]", NULL, LOOKED_NONE },
-		{ "[{\"id\":91,\"description\":\"rd-ffffffffffffffffffff\"},{\"id\":92,\"description\":null}]", NULL, LOOKED_NONE },
+		{ "[{\"id\":91,\"description\":\"rd-ffffffffffffffffffff\"},{\"id\":92,\"description\":null}"
+		  "]",
+		  NULL, LOOKED_NONE },
 		{ "{" MORE ",\"runs\":[{\"id\":91}]}", second, LOOKED_ALL },
 		{ "{\"x\":1}", NULL, LOOKED_UNSURE },
 	};
@@ -154,7 +171,10 @@ static void a_run_whose_answer_was_lost(void **state)
 		if (row[i].page2 != NULL) {
 			assert_int_equal(looked, LOOKED_MORE);
 			talking_look(&w, false);
-			assert_path(&w, "get_runs/7&created_after=1795254900&created_by=5&is_completed=0&limit=250&offset=1");
+			assert_path(
+				&w,
+				"get_runs/"
+				"7&created_after=1795254900&created_by=5&is_completed=0&limit=250&offset=1");
 			looked = talking_looked(&w, 200, row[i].page2);
 		}
 		assert_int_equal(looked, row[i].looked);
@@ -176,7 +196,8 @@ static void a_run_that_was_found_may_lack_cases(void **state)
 	talking_freeze(&w);
 	talking_links(&w, 3, 3, ids);
 	talking_look(&w, true);
-	assert_int_equal(talking_looked(&w, 200, "[{\"id\":90,\"description\":\"" TALK_TOKEN "\"}]"), LOOKED_ALL);
+	assert_int_equal(talking_looked(&w, 200, "[{\"id\":90,\"description\":\"" TALK_TOKEN "\"}]"),
+			 LOOKED_ALL);
 	assert_int_equal(talking_count(&w, LEARNED_LINKED), 0);
 	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
 	assert_body(&w, "{\"include_all\":false,\"case_ids\":[11,12,13]}");
@@ -187,13 +208,22 @@ static void a_run_that_was_found_may_lack_cases(void **state)
 
 static void an_existing_run_is_checked(void **state)
 {
-	static const struct { int status; const char *body; enum got got; const char *says; } row[] = {
-		{ 200, "{\"id\":90,\"project_id\":7,\"suite_id\":2,\"is_completed\":false,\"include_all\":true,\"url\":\"u\"}",
+	static const struct {
+		int status;
+		const char *body;
+		enum got got;
+		const char *says;
+	} row[] = {
+		{ 200,
+		  "{\"id\":90,\"project_id\":7,\"suite_id\":2,\"is_completed\":false,\"include_all\":true,"
+		  "\"url\":\"u\"}",
 		  GOT_NEXT, NULL },
 		{ 200, "{\"id\":90,\"project_id\":8,\"suite_id\":2}", GOT_PARK, "project 8" },
 		{ 200, "{\"id\":90,\"project_id\":7,\"suite_id\":3}", GOT_PARK, "suite 3" },
-		{ 200, "{\"id\":90,\"project_id\":7,\"suite_id\":2,\"is_completed\":1}", GOT_CLOSED, "closed" },
-		{ 400, "{\"error\":\"Field :run_id is not a valid test run.\"}", GOT_PARK, "not a valid test run" },
+		{ 200, "{\"id\":90,\"project_id\":7,\"suite_id\":2,\"is_completed\":1}", GOT_CLOSED,
+		  "closed" },
+		{ 400, "{\"error\":\"Field :run_id is not a valid test run.\"}", GOT_PARK,
+		  "not a valid test run" },
 		{ 200, "{}", GOT_UNKNOWN, NULL },
 	};
 
@@ -231,7 +261,7 @@ static void our_run_is_given_the_whole_set(void **state)
 	(void)state;
 	start(&w, BASE);
 	talking_links(&w, 1, 3, ids);
-	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SKIP);	/* there is none yet */
+	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SKIP); /* there is none yet */
 	talking_bookmark(&w, OWN);
 	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
 	assert_path(&w, "update_run/90");
@@ -254,7 +284,10 @@ static void of_others_run_no_test_is_lost(void **state)
 	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
 	assert_path(&w, "get_tests/90");
 	assert_false(w.request.write);
-	assert_int_equal(talking_got(&w, 200, "{" MORE ",\"tests\":[{\"id\":1,\"case_id\":12},{\"id\":2,\"case_id\":\"99\"}]}"), GOT_MORE);
+	assert_int_equal(talking_got(&w, 200,
+				     "{" MORE
+				     ",\"tests\":[{\"id\":1,\"case_id\":12},{\"id\":2,\"case_id\":\"99\"}]}"),
+			 GOT_MORE);
 	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
 	assert_path(&w, "get_tests/90&limit=250&offset=2");
 	assert_int_equal(talking_got(&w, 200, "{" LAST ",\"tests\":[{\"id\":3,\"case_id\":7}]}"), GOT_MORE);
@@ -271,7 +304,8 @@ static void of_others_run_no_test_is_lost(void **state)
 	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
 	assert_path(&w, "get_tests/90");
 	/* Where all are there already, nothing is sent. */
-	assert_int_equal(talking_got(&w, 200, "[{\"case_id\":11},{\"case_id\":12},{\"case_id\":13}]"), GOT_MORE);
+	assert_int_equal(talking_got(&w, 200, "[{\"case_id\":11},{\"case_id\":12},{\"case_id\":13}]"),
+			 GOT_MORE);
 	assert_int_equal(talking_ask(&w, "extend-run"), ASK_LEARN);
 	assert_int_equal(talking_count(&w, LEARNED_LINKED), 1);
 	talking_end(&w);
@@ -279,10 +313,20 @@ static void of_others_run_no_test_is_lost(void **state)
 
 static void a_run_that_cannot_be_extended(void **state)
 {
-	static const struct { int status; const char *body; enum got got; bool forgotten; } row[] = {
-		{ 400, "{\"error\":\"This operation is not allowed. The test run belongs to a test plan and cannot be edited "
-		       "independently.\"}", GOT_PARK, false },
-		{ 400, "{\"error\":\"This operation is not allowed. The test run is completed and cannot be changed any more.\"}",
+	static const struct {
+		int status;
+		const char *body;
+		enum got got;
+		bool forgotten;
+	} row[] = {
+		{ 400,
+		  "{\"error\":\"This operation is not allowed. The test run belongs to a test plan and "
+		  "cannot be edited "
+		  "independently.\"}",
+		  GOT_PARK, false },
+		{ 400,
+		  "{\"error\":\"This operation is not allowed. The test run is completed and cannot be "
+		  "changed any more.\"}",
 		  GOT_CLOSED, false },
 		{ 400, "{\"error\":\"Field :run_id is not a valid test run.\"}", GOT_BACK, true },
 		{ 404, "", GOT_BACK, true },
@@ -308,10 +352,17 @@ static void a_run_that_cannot_be_extended(void **state)
 
 static void runs_are_closed_once(void **state)
 {
-	static const struct { int status; const char *body; enum got got; bool closed; } row[] = {
+	static const struct {
+		int status;
+		const char *body;
+		enum got got;
+		bool closed;
+	} row[] = {
 		{ 200, "{\"id\":90,\"is_completed\":true}", GOT_NEXT, true },
 		{ 200, "", GOT_NEXT, true },
-		{ 400, "{\"error\":\"This operation is not allowed. The test run is completed and cannot be changed any more.\"}",
+		{ 400,
+		  "{\"error\":\"This operation is not allowed. The test run is completed and cannot be "
+		  "changed any more.\"}",
 		  GOT_NEXT, true },
 		{ 400, "{\"error\":\"Field :run_id is not a valid test run.\"}", GOT_NEXT, true },
 		{ 404, "", GOT_NEXT, true },
@@ -323,7 +374,7 @@ static void runs_are_closed_once(void **state)
 	for (size_t i = 0; i < COUNT(row); i++) {
 		struct talking w;
 		start(&w, BASE);
-		assert_int_equal(talking_ask(&w, "close-run"), ASK_SKIP);	/* nothing was made */
+		assert_int_equal(talking_ask(&w, "close-run"), ASK_SKIP); /* nothing was made */
 		talking_bookmark(&w, OWN);
 		assert_int_equal(talking_ask(&w, "close-run"), ASK_SEND);
 		assert_path(&w, "close_run/90");

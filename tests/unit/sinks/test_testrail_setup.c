@@ -8,10 +8,10 @@
 
 extern const struct sink sink_testrail;
 
-#define BASE                                                                                       \
-	"    url: https://t.example/sub\n"                                                         \
-	"    user: ci+x@example.com\n"                                                             \
-	"    key: {env: TESTRAIL_KEY}\n"                                                           \
+#define BASE                               \
+	"    url: https://t.example/sub\n" \
+	"    user: ci+x@example.com\n"     \
+	"    key: {env: TESTRAIL_KEY}\n"   \
 	"    project: Datahub\n"
 #define HERE "\"url\":\"https://t.example/sub\",\"login\":{\"user\":\"ci+x@example.com\",\"id\":\"5\"}"
 
@@ -56,18 +56,19 @@ static void every_key_reaches_its_place(void **state)
 	struct talking w;
 
 	(void)state;
-	talking_start(&w, &sink_testrail, BASE
-		"    suite: Master\n"
-		"    run: {name: 'N {job}', description: '{run.key}', id: 12, close: false}\n"
-		"    match: [title, ref]\n"
-		"    automation_field: custom_auto\n"
-		"    create: {cases: true, sections: false, section: 'CI / {suite}'}\n"
-		"    unmatched: ignore\n"
-		"    several: each\n"
-		"    statuses: {passed: Passed, failed: 7, error: none, skipped: blocked, flaky: retest, known_failure: x}\n"
-		"    result: {comment: 'c', version: '{ci.commit}'}\n"
-		"    batch: 100\n"
-		"    rate: 300/min\n");
+	talking_start(&w, &sink_testrail,
+		      BASE "    suite: Master\n"
+			   "    run: {name: 'N {job}', description: '{run.key}', id: 12, close: false}\n"
+			   "    match: [title, ref]\n"
+			   "    automation_field: custom_auto\n"
+			   "    create: {cases: true, sections: false, section: 'CI / {suite}'}\n"
+			   "    unmatched: ignore\n"
+			   "    several: each\n"
+			   "    statuses: {passed: Passed, failed: 7, error: none, skipped: blocked, flaky: "
+			   "retest, known_failure: x}\n"
+			   "    result: {comment: 'c', version: '{ci.commit}'}\n"
+			   "    batch: 100\n"
+			   "    rate: 300/min\n");
 	const struct testrail_conf *c = w.t.conf;
 	assert_string_equal(c->suite, "Master");
 	assert_string_equal(template_text(c->run.name), "N {job}");
@@ -97,7 +98,9 @@ static void every_key_reaches_its_place(void **state)
 
 static void nonsense_is_refused(void **state)
 {
-	static const struct { const char *more, *says; } row[] = {
+	static const struct {
+		const char *more, *says;
+	} row[] = {
 		{ "    user: a\n    key: {env: K}\n    project: p\n", "url" },
 		{ "    url: http://t.example\n    user: a\n    key: {env: K}\n    project: p\n", "http" },
 		{ BASE "    statuses: {skipped: untested}\n", "untested" },
@@ -125,9 +128,15 @@ static void nonsense_is_refused(void **state)
 
 static void references_name_cases(void **state)
 {
-	static const struct { const char *ref, *id; } row[] = {
-		{ "C12", "12" }, { "c12", "12" }, { "12", "12" }, { "C0012", "12" }, { "AT-TC-3", NULL }, { "C", NULL },
-		{ "C0", NULL }, { "C12x", NULL }, { "", NULL }, { "C9999999999999999", NULL }, { "CC1", NULL }, { "C-1", NULL },
+	static const struct {
+		const char *ref, *id;
+	} row[] = {
+		{ "C12", "12" },     { "c12", "12" },
+		{ "12", "12" },      { "C0012", "12" },
+		{ "AT-TC-3", NULL }, { "C", NULL },
+		{ "C0", NULL },      { "C12x", NULL },
+		{ "", NULL },        { "C9999999999999999", NULL },
+		{ "CC1", NULL },     { "C-1", NULL },
 	};
 	struct arena a = ARENA_LIMIT(1 << 12);
 
@@ -144,8 +153,13 @@ static void references_name_cases(void **state)
 
 static void answers_that_are_not_what_they_seem(void **state)
 {
-	static const struct { int status; const char *body; enum answer_class is; } row[] = {
-		{ 404, "{\"error\":\"Unsupported HTTP method \\\"get\\\" for this action.\"}", ANSWER_LOCKED },
+	static const struct {
+		int status;
+		const char *body;
+		enum answer_class is;
+	} row[] = {
+		{ 404, "{\"error\":\"Unsupported HTTP method \\\"get\\\" for this action.\"}",
+		  ANSWER_LOCKED },
 		{ 403, "{\"error\":\"The TestRail API is disabled for your installation.\"}", ANSWER_LOCKED },
 		{ 403, "{\"error\":\"You are not allowed\"}", ANSWER_DEFAULT },
 		{ 404, "", ANSWER_DEFAULT },
@@ -170,12 +184,14 @@ static void login_is_remembered(void **state)
 
 	(void)state;
 	talking_start(&w, &sink_testrail, BASE);
-	talking_facts(&w, "{\"url\":\"https://other\",\"login\":{\"user\":\"ci+x@example.com\",\"id\":\"9\"},\"scope\":\"p7\"}");
+	talking_facts(&w, "{\"url\":\"https://"
+			  "other\",\"login\":{\"user\":\"ci+x@example.com\",\"id\":\"9\"},\"scope\":\"p7\"}");
 	assert_int_equal(talking_ask(&w, "login"), ASK_SEND);
 	assert_path(&w, "get_current_user");
 	assert_false(w.request.write);
-	assert_null(sink_string(w.t.facts, "scope"));	/* of another server */
-	assert_int_equal(talking_got(&w, 200, "{\"id\":5,\"email\":\"ci+x@example.com\",\"new\":[1]}"), GOT_NEXT);
+	assert_null(sink_string(w.t.facts, "scope")); /* of another server */
+	assert_int_equal(talking_got(&w, 200, "{\"id\":5,\"email\":\"ci+x@example.com\",\"new\":[1]}"),
+			 GOT_NEXT);
 	assert_string_equal(testrail_fact(&w.t, "login", "id"), "5");
 	assert_int_equal(talking_ask(&w, "login"), ASK_SKIP);
 	sink_set_string(testrail_object(w.t.facts, "login"), "user", "somebody@else");
@@ -186,7 +202,9 @@ static void login_is_remembered(void **state)
 static void old_servers_are_asked_by_mail(void **state)
 {
 	static const char *const refusal[] = {
-		"{\"error\":\"Invalid uri\"}", "{\"error\":\"Field :user_id is not a valid ID.\"}", "<html>404</html>",
+		"{\"error\":\"Invalid uri\"}",
+		"{\"error\":\"Field :user_id is not a valid ID.\"}",
+		"<html>404</html>",
 	};
 
 	(void)state;
@@ -199,9 +217,14 @@ static void old_servers_are_asked_by_mail(void **state)
 		assert_path(&w, "get_user_by_email&email=ci%2Bx%40example.com");
 		/* An LDAP name is no mail address: we go on without an id. */
 		if (i == 0)
-			assert_int_equal(talking_got(&w, 400, "{\"error\":\"Field :email is not a valid email address.\"}"), GOT_NEXT);
+			assert_int_equal(
+				talking_got(&w, 400,
+					    "{\"error\":\"Field :email is not a valid email address.\"}"),
+				GOT_NEXT);
 		else
-			assert_int_equal(talking_got(&w, 200, "USER AUTHENTICATION SUCCESSFUL!\n{\"id\":\"7\"}"), GOT_NEXT);
+			assert_int_equal(
+				talking_got(&w, 200, "USER AUTHENTICATION SUCCESSFUL!\n{\"id\":\"7\"}"),
+				GOT_NEXT);
 		assert_int_equal(testrail_fact(&w.t, "login", "id") == NULL, i == 0);
 		assert_int_equal(talking_ask(&w, "login"), ASK_SKIP);
 		talking_end(&w);
@@ -210,7 +233,11 @@ static void old_servers_are_asked_by_mail(void **state)
 
 static void odd_logins(void **state)
 {
-	static const struct { int status; const char *body; enum got got; } row[] = {
+	static const struct {
+		int status;
+		const char *body;
+		enum got got;
+	} row[] = {
 		{ 200, "", GOT_UNKNOWN },
 		{ 200, "[]", GOT_UNKNOWN },
 		{ 200, "  <!DOCTYPE html><html>login</html>", GOT_LOCKED },
@@ -241,11 +268,15 @@ static void a_project_is_found_on_any_page(void **state)
 	talking_start(&w, &sink_testrail, BASE);
 	assert_int_equal(talking_ask(&w, "project"), ASK_SEND);
 	assert_path(&w, "get_projects");
-	assert_int_equal(talking_got(&w, 200, "{" NEXT ",\"projects\":[{\"id\":1,\"name\":\"A\"},{\"id\":2,\"name\":\"B\"}]}"),
+	assert_int_equal(talking_got(&w, 200,
+				     "{" NEXT
+				     ",\"projects\":[{\"id\":1,\"name\":\"A\"},{\"id\":2,\"name\":\"B\"}]}"),
 			 GOT_MORE);
 	assert_int_equal(talking_ask(&w, "project"), ASK_SEND);
 	assert_path(&w, "get_projects&limit=250&offset=2");
-	assert_int_equal(talking_got(&w, 200, "{" LAST ",\"projects\":[{\"id\":\"3\",\"name\":\"Datahub\",\"suite_mode\":3}]}"),
+	assert_int_equal(talking_got(&w, 200,
+				     "{" LAST
+				     ",\"projects\":[{\"id\":\"3\",\"name\":\"Datahub\",\"suite_mode\":3}]}"),
 			 GOT_NEXT);
 	assert_string_equal(testrail_fact(&w.t, "project", "id"), "3");
 	assert_int_equal(talking_ask(&w, "project"), ASK_SKIP);
@@ -254,12 +285,16 @@ static void a_project_is_found_on_any_page(void **state)
 
 static void projects_by_name(void **state)
 {
-	static const struct { const char *list, *id, *says; } row[] = {
+	static const struct {
+		const char *list, *id, *says;
+	} row[] = {
 		{ "[{\"id\":1,\"name\":\"Datahub\"}]", "1", NULL },
 		{ "[{\"id\":1,\"name\":\"datahub\"}]", "1", NULL },
 		{ "[{\"id\":1,\"name\":\"datahub\"},{\"id\":2,\"name\":\"Datahub\"}]", "2", NULL },
-		{ "[{\"id\":1,\"name\":\"Datahub\",\"is_completed\":true},{\"id\":2,\"name\":\"Datahub\"}]", "2", NULL },
-		{ "[{\"id\":1,\"name\":\"Datahub\",\"is_completed\":1},{\"id\":2,\"name\":\"datahub\"}]", "2", NULL },
+		{ "[{\"id\":1,\"name\":\"Datahub\",\"is_completed\":true},{\"id\":2,\"name\":\"Datahub\"}]",
+		  "2", NULL },
+		{ "[{\"id\":1,\"name\":\"Datahub\",\"is_completed\":1},{\"id\":2,\"name\":\"datahub\"}]", "2",
+		  NULL },
 		{ "[{\"id\":1,\"name\":\"Datahub\",\"is_completed\":true}]", NULL, "completed" },
 		{ "[{\"id\":1,\"name\":\"Datahub\"},{\"id\":2,\"name\":\"Datahub\"}]", NULL, "ids 1, 2" },
 		{ "[{\"id\":1,\"name\":\"A\"},{\"id\":2,\"name\":\"B\"}]", NULL, "\"A\" (1), \"B\" (2)" },
@@ -293,10 +328,14 @@ static void a_number_is_an_id_first(void **state)
 	struct talking w;
 
 	(void)state;
-	talking_start(&w, &sink_testrail, "    url: https://t.example\n    user: u\n    key: {env: K}\n    project: 2024\n");
+	talking_start(&w, &sink_testrail,
+		      "    url: https://t.example\n    user: u\n    key: {env: K}\n    project: 2024\n");
 	assert_int_equal(talking_ask(&w, "project"), ASK_SEND);
 	assert_path(&w, "get_project/2024");
-	assert_int_equal(talking_got(&w, 400, "{\"error\":\"Field :project_id is not a valid or accessible project.\"}"), GOT_MORE);
+	assert_int_equal(
+		talking_got(&w, 400,
+			    "{\"error\":\"Field :project_id is not a valid or accessible project.\"}"),
+		GOT_MORE);
 	assert_int_equal(talking_ask(&w, "project"), ASK_SEND);
 	assert_path(&w, "get_projects");
 	assert_int_equal(talking_got(&w, 200, "[{\"id\":8,\"name\":\"2024\",\"suite_mode\":1}]"), GOT_NEXT);
@@ -337,8 +376,12 @@ static void names_that_run_on(void **state)
 
 static void suites_of_all_modes(void **state)
 {
-	static const char two[] = "[{\"id\":1,\"name\":\"Master\",\"is_master\":true},{\"id\":2,\"name\":\"Old\",\"is_baseline\":true}]";
-	static const struct { int mode; const char *suite, *list, *scope, *says; } row[] = {
+	static const char two[] = "[{\"id\":1,\"name\":\"Master\",\"is_master\":true},{\"id\":2,\"name\":"
+				  "\"Old\",\"is_baseline\":true}]";
+	static const struct {
+		int mode;
+		const char *suite, *list, *scope, *says;
+	} row[] = {
 		{ 1, NULL, NULL, "p7", NULL },
 		{ 1, "Whatever", NULL, "p7", NULL },
 		{ 2, NULL, two, "p7/s1", NULL },
@@ -346,11 +389,14 @@ static void suites_of_all_modes(void **state)
 		{ 3, "old", two, "p7/s2", NULL },
 		{ 3, "2", two, "p7/s2", NULL },
 		{ 3, NULL, "[{\"id\":4,\"name\":\"Only\"}]", "p7/s4", NULL },
-		{ 3, NULL, "{\"_links\":{\"next\":null},\"suites\":[{\"id\":\"4\",\"name\":\"Only\"}]}", "p7/s4", NULL },
-		{ 3, NULL, "[{\"id\":4,\"name\":\"A\"},{\"id\":5,\"name\":\"B\",\"is_completed\":true}]", "p7/s4", NULL },
+		{ 3, NULL, "{\"_links\":{\"next\":null},\"suites\":[{\"id\":\"4\",\"name\":\"Only\"}]}",
+		  "p7/s4", NULL },
+		{ 3, NULL, "[{\"id\":4,\"name\":\"A\"},{\"id\":5,\"name\":\"B\",\"is_completed\":true}]",
+		  "p7/s4", NULL },
 		{ 3, NULL, two, NULL, "`suite` must name one: \"Master\" (1), \"Old\" (2)" },
 		{ 3, "None", two, NULL, "no suite \"None\"; there are: \"Master\" (1), \"Old\" (2)" },
-		{ 3, "A", "[{\"id\":4,\"name\":\"A\"},{\"id\":5,\"name\":\"A\"}]", NULL, "2 suites are called \"A\"" },
+		{ 3, "A", "[{\"id\":4,\"name\":\"A\"},{\"id\":5,\"name\":\"A\"}]", NULL,
+		  "2 suites are called \"A\"" },
 		{ 0, NULL, "[{\"id\":4,\"name\":\"Only\"}]", "p7/s4", NULL },
 	};
 
@@ -360,7 +406,8 @@ static void suites_of_all_modes(void **state)
 		char more[500], facts[200];
 		snprintf(more, sizeof(more), BASE "%s%s%s", row[i].suite != NULL ? "    suite: \"" : "",
 			 row[i].suite != NULL ? row[i].suite : "", row[i].suite != NULL ? "\"\n" : "");
-		snprintf(facts, sizeof(facts), "{\"project\":{\"wanted\":\"Datahub\",\"id\":\"7\",\"mode\":%d}}", row[i].mode);
+		snprintf(facts, sizeof(facts),
+			 "{\"project\":{\"wanted\":\"Datahub\",\"id\":\"7\",\"mode\":%d}}", row[i].mode);
 		talking_start(&w, &sink_testrail, more);
 		talking_facts(&w, facts);
 		enum ask ask = talking_ask(&w, "suite");
@@ -389,32 +436,40 @@ static void a_project_that_went_away_is_looked_for_again(void **state)
 	for (int i = 0; i < 10; i++) {
 		talking_facts(&w, "{\"project\":{\"wanted\":\"Datahub\",\"id\":\"7\",\"mode\":3}}");
 		talking_ask(&w, "suite");
-		enum got got = talking_got(&w, 400, "{\"error\":\"Field :project_id is not a valid or accessible project.\"}");
+		enum got got = talking_got(
+			&w, 400, "{\"error\":\"Field :project_id is not a valid or accessible project.\"}");
 		assert_null(testrail_fact(&w.t, "project", "id"));
-		assert_int_equal(got, i < 3 ? GOT_BACK : GOT_PARK);	/* not for ever */
+		assert_int_equal(got, i < 3 ? GOT_BACK : GOT_PARK); /* not for ever */
 	}
 	talking_end(&w);
 }
 
 /* ---- statuses ---- */
 
-#define STATUSES                                                                                   \
-	"{\"id\":1,\"name\":\"passed\",\"label\":\"Passed\"},{\"id\":2,\"name\":\"blocked\",\"label\":\"Blocked\"},"   \
-	"{\"id\":3,\"name\":\"untested\",\"label\":\"Untested\",\"is_untested\":true},"             \
-	"{\"id\":4,\"name\":\"retest\",\"label\":\"Retest\"},{\"id\":5,\"name\":\"failed\",\"label\":\"Failed\"},"     \
+#define STATUSES                                                                                        \
+	"{\"id\":1,\"name\":\"passed\",\"label\":\"Passed\"},{\"id\":2,\"name\":\"blocked\",\"label\":" \
+	"\"Blocked\"},"                                                                                 \
+	"{\"id\":3,\"name\":\"untested\",\"label\":\"Untested\",\"is_untested\":true},"                 \
+	"{\"id\":4,\"name\":\"retest\",\"label\":\"Retest\"},{\"id\":5,\"name\":\"failed\",\"label\":"  \
+	"\"Failed\"},"                                                                                  \
 	"{\"id\":6,\"name\":\"custom_status1\",\"label\":\"Known bug\"}"
 
 static void statuses_by_name_label_or_id(void **state)
 {
-	static const struct { const char *statuses, *ids, *says; } row[] = {
+	static const struct {
+		const char *statuses, *ids, *says;
+	} row[] = {
 		{ "", "[1,5,5,4,1,4]", NULL },
-		{ "    statuses: {passed: PASSED, failed: 5, known_failure: known bug, skipped: none, error: Custom_Status1}\n",
+		{ "    statuses: {passed: PASSED, failed: 5, known_failure: known bug, skipped: none, error: "
+		  "Custom_Status1}\n",
 		  "[1,5,6,-1,1,6]", NULL },
-		{ "    statuses: {failed: broken}\n", NULL, "statuses.failed: no status \"broken\"; there are: passed, blocked, "
+		{ "    statuses: {failed: broken}\n", NULL,
+		  "statuses.failed: no status \"broken\"; there are: passed, blocked, "
 		  "retest, failed, custom_status1 (Known bug), none" },
 		{ "    statuses: {error: 17}\n", NULL, "no status \"17\"" },
 	};
-	static const char *const list[] = { "[" STATUSES "]", "{\"_links\":{\"next\":null},\"statuses\":[" STATUSES "]}" };
+	static const char *const list[] = { "[" STATUSES "]",
+					    "{\"_links\":{\"next\":null},\"statuses\":[" STATUSES "]}" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(row) * 2; i++) {
@@ -431,7 +486,8 @@ static void statuses_by_name_label_or_id(void **state)
 				fail_msg("row %zu: %s", i / 2, w.t.err.text);
 		} else {
 			assert_int_equal(got, GOT_NEXT);
-			char *ids = cJSON_PrintUnformatted(cJSON_GetObjectItem(cJSON_GetObjectItem(w.t.facts, "statuses"), "ids"));
+			char *ids = cJSON_PrintUnformatted(
+				cJSON_GetObjectItem(cJSON_GetObjectItem(w.t.facts, "statuses"), "ids"));
 			assert_string_equal(ids, row[i / 2].ids);
 			free(ids);
 			assert_int_equal(talking_ask(&w, "statuses"), ASK_SKIP);
@@ -447,7 +503,9 @@ static void a_status_that_means_untested(void **state)
 	(void)state;
 	talking_start(&w, &sink_testrail, BASE "    statuses: {skipped: waiting}\n");
 	talking_ask(&w, "statuses");
-	assert_int_equal(talking_got(&w, 200, "[" STATUSES ",{\"id\":8,\"name\":\"waiting\",\"is_untested\":1}]"), GOT_PARK);
+	assert_int_equal(
+		talking_got(&w, 200, "[" STATUSES ",{\"id\":8,\"name\":\"waiting\",\"is_untested\":1}]"),
+		GOT_PARK);
 	assert_non_null(strstr(w.t.err.text, "takes no result with the status \"waiting\""));
 	talking_ask(&w, "statuses");
 	assert_int_equal(talking_got(&w, 200, "{\"x\":1}"), GOT_UNKNOWN);
@@ -458,18 +516,34 @@ static void a_status_that_means_untested(void **state)
 
 static void the_automation_field_must_be_there(void **state)
 {
-	static const struct { const char *match, *fields; enum got got; const char *says; bool missing; } row[] = {
+	static const struct {
+		const char *match, *fields;
+		enum got got;
+		const char *says;
+		bool missing;
+	} row[] = {
 		{ "", "[{\"system_name\":\"custom_automation_id\",\"type_id\":1}]", GOT_NEXT, NULL, false },
-		{ "", "[{\"system_name\":\"custom_automation_id\",\"type_id\":3,\"is_active\":1,\"configs\":[{\"context\":"
-		  "{\"is_global\":true}}]}]", GOT_NEXT, NULL, false },
-		{ "", "[{\"system_name\":\"custom_automation_id\",\"configs\":[{\"context\":{\"is_global\":0,"
-		  "\"project_ids\":[\"1\",7]}}]}]", GOT_NEXT, NULL, false },
-		{ "", "[{\"system_name\":\"custom_automation_id\",\"configs\":[{\"context\":{\"is_global\":false,"
-		  "\"project_ids\":[1,77]}}]}]", GOT_PARK, "does not apply to this project", false },
-		{ "", "[{\"system_name\":\"custom_automation_id\",\"configs\":[{\"context\":{\"project_ids\":null}}]}]", GOT_PARK,
-		  "does not apply", false },
-		{ "", "[{\"system_name\":\"custom_automation_id\",\"is_active\":false}]", GOT_PARK, "is not active", false },
-		{ "", "[{\"system_name\":\"custom_automation_id\",\"type_id\":6}]", GOT_PARK, "no text", false },
+		{ "",
+		  "[{\"system_name\":\"custom_automation_id\",\"type_id\":3,\"is_active\":1,\"configs\":[{"
+		  "\"context\":"
+		  "{\"is_global\":true}}]}]",
+		  GOT_NEXT, NULL, false },
+		{ "",
+		  "[{\"system_name\":\"custom_automation_id\",\"configs\":[{\"context\":{\"is_global\":0,"
+		  "\"project_ids\":[\"1\",7]}}]}]",
+		  GOT_NEXT, NULL, false },
+		{ "",
+		  "[{\"system_name\":\"custom_automation_id\",\"configs\":[{\"context\":{\"is_global\":false,"
+		  "\"project_ids\":[1,77]}}]}]",
+		  GOT_PARK, "does not apply to this project", false },
+		{ "",
+		  "[{\"system_name\":\"custom_automation_id\",\"configs\":[{\"context\":{\"project_ids\":"
+		  "null}}]}]",
+		  GOT_PARK, "does not apply", false },
+		{ "", "[{\"system_name\":\"custom_automation_id\",\"is_active\":false}]", GOT_PARK,
+		  "is not active", false },
+		{ "", "[{\"system_name\":\"custom_automation_id\",\"type_id\":6}]", GOT_PARK, "no text",
+		  false },
 		{ "", "[{\"system_name\":\"custom_other\"}]", GOT_PARK, "does not exist", false },
 		{ "    match: [automation, title]\n", "[]", GOT_NEXT, NULL, true },
 		{ "", "{}", GOT_UNKNOWN, NULL, false },
@@ -488,7 +562,8 @@ static void the_automation_field_must_be_there(void **state)
 		if (row[i].says != NULL)
 			assert_non_null(strstr(w.t.err.text, row[i].says));
 		if (row[i].got == GOT_NEXT) {
-			assert_int_equal(sink_bool(cJSON_GetObjectItem(w.t.facts, "field"), "missing"), row[i].missing);
+			assert_int_equal(sink_bool(cJSON_GetObjectItem(w.t.facts, "field"), "missing"),
+					 row[i].missing);
 			assert_int_equal(talking_ask(&w, "field"), ASK_SKIP);
 		}
 		talking_end(&w);

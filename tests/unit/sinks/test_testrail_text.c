@@ -19,7 +19,9 @@
 
 static void rich_text_is_undone(void **state)
 {
-	static const struct { const char *html, *plain; } row[] = {
+	static const struct {
+		const char *html, *plain;
+	} row[] = {
 		{ "com.x.Foo.bar", "com.x.Foo.bar" },
 		{ "<p>com.x.Foo.bar</p>", "com.x.Foo.bar" },
 		{ "<p>com.x.Foo.bar</p>\n", "com.x.Foo.bar" },
@@ -33,7 +35,8 @@ static void rich_text_is_undone(void **state)
 		{ "a <b> c", "a <b> c" },
 		{ "<p>unclosed", "<p>unclosed" },
 		{ "<param>x</p>", "<param>x</p>" },
-		{ "&unknown; &#0; &#xd800; &#99999999999; & &#; &#x; &", "&unknown; &#0; &#xd800; &#99999999999; & &#; &#x; &" },
+		{ "&unknown; &#0; &#xd800; &#99999999999; & &#; &#x; &",
+		  "&unknown; &#0; &#xd800; &#99999999999; & &#; &#x; &" },
 		{ "&#228;&#x20ac;&#128512;", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80" },
 		{ "   \t\n", "" },
 		{ "", "" },
@@ -51,8 +54,12 @@ static void rich_text_is_undone(void **state)
 
 static void lines_fit_a_name(void **state)
 {
-	static const struct { const char *text, *line; } row[] = {
-		{ "plain", "plain" }, { "  two\nlines\tand tab ", "two lines and tab" }, { "\n", "" },
+	static const struct {
+		const char *text, *line;
+	} row[] = {
+		{ "plain", "plain" },
+		{ "  two\nlines\tand tab ", "two lines and tab" },
+		{ "\n", "" },
 		{ "\x7f", "" },
 	};
 	struct arena a = ARENA_LIMIT(1 << 16);
@@ -73,11 +80,19 @@ static void lines_fit_a_name(void **state)
 
 static void spans_are_never_nothing(void **state)
 {
-	static const struct { double ms; const char *span; } row[] = {
-		{ -1, NULL }, { 0, NULL }, { NAN, NULL }, { INFINITY, NULL }, { 1e300, NULL }, { 4e11, NULL },
-		{ 0.001, "1s" }, { 1, "1s" }, { 999, "1s" }, { 1000, "1s" }, { 1001, "2s" }, { 59001, "1m" },
-		{ 65000, "1m 5s" }, { 3600000, "1h" }, { 3601000, "1h 1s" }, { 5025000, "1h 23m 45s" },
-		{ 90000000, "25h" }, { 3.1e11, "86111h 6m 40s" },
+	static const struct {
+		double ms;
+		const char *span;
+	} row[] = {
+		{ -1, NULL },         { 0, NULL },
+		{ NAN, NULL },        { INFINITY, NULL },
+		{ 1e300, NULL },      { 4e11, NULL },
+		{ 0.001, "1s" },      { 1, "1s" },
+		{ 999, "1s" },        { 1000, "1s" },
+		{ 1001, "2s" },       { 59001, "1m" },
+		{ 65000, "1m 5s" },   { 3600000, "1h" },
+		{ 3601000, "1h 1s" }, { 5025000, "1h 23m 45s" },
+		{ 90000000, "25h" },  { 3.1e11, "86111h 6m 40s" },
 	};
 
 	(void)state;
@@ -93,7 +108,10 @@ static void spans_are_never_nothing(void **state)
 
 static void texts_that_came_back(void **state)
 {
-	static const struct { const char *sent, *got; bool same; } row[] = {
+	static const struct {
+		const char *sent, *got;
+		bool same;
+	} row[] = {
 		{ NULL, NULL, true },
 		{ NULL, "", true },
 		{ "", "<p></p>", true },
@@ -107,7 +125,7 @@ static void texts_that_came_back(void **state)
 		{ "1. one\n2. two", "<ol><li>one</li><li>two</li></ol>", true },
 		{ "Error: x", "Error: y", false },
 		{ "Error: x", "Error: x and more", false },
-		{ "\xc3\xa4", "&#228;", false },	/* a letter as entity is not promised to be found */
+		{ "\xc3\xa4", "&#228;", false }, /* a letter as entity is not promised to be found */
 	};
 
 	(void)state;
@@ -117,8 +135,11 @@ static void texts_that_came_back(void **state)
 
 static void cases_named_in_a_text(void **state)
 {
-	static const struct { const char *text, *ids; } row[] = {
-		{ "Field :results contains one or more invalid results (case C123 unknown or not part of the test run)",
+	static const struct {
+		const char *text, *ids;
+	} row[] = {
+		{ "Field :results contains one or more invalid results (case C123 unknown or not part of the "
+		  "test run)",
 		  "123 " },
 		{ "(case C1, C2 and case C30)", "1 2 30 " },
 		{ "case 17 is wrong, case_id 18 too, case id: 19, case #20", "17 18 19 20 " },
@@ -143,8 +164,12 @@ static void cases_named_in_a_text(void **state)
 
 static void a_closed_run_is_known_by_its_words(void **state)
 {
-	static const struct { const char *words; bool closed; } row[] = {
-		{ "This operation is not allowed. The test run is completed and cannot be changed any more.", true },
+	static const struct {
+		const char *words;
+		bool closed;
+	} row[] = {
+		{ "This operation is not allowed. The test run is completed and cannot be changed any more.",
+		  true },
 		{ "The test run is closed.", true },
 		{ "Test run 5 is not active", true },
 		{ "The test plan has been archived", true },
@@ -160,11 +185,20 @@ static void a_closed_run_is_known_by_its_words(void **state)
 
 static void lists_have_two_shapes(void **state)
 {
-	static const struct { const char *body; bool good; int count; bool last; } row[] = {
+	static const struct {
+		const char *body;
+		bool good;
+		int count;
+		bool last;
+	} row[] = {
 		{ "[]", true, 0, true },
 		{ "[{\"id\":1},{\"id\":2}]", true, 2, true },
-		{ "{\"offset\":0,\"limit\":250,\"size\":1,\"_links\":{\"next\":null,\"prev\":null},\"cases\":[{}]}", true, 1, true },
-		{ "{\"limit\":1,\"_links\":{\"next\":\"/api/v2/get_cases/1&limit=0&offset=1\"},\"cases\":[{}]}", true, 1, false },
+		{ "{\"offset\":0,\"limit\":250,\"size\":1,\"_links\":{\"next\":null,\"prev\":null},\"cases\":"
+		  "[{}]}",
+		  true, 1, true },
+		{ "{\"limit\":1,\"_links\":{\"next\":\"/api/v2/get_cases/"
+		  "1&limit=0&offset=1\"},\"cases\":[{}]}",
+		  true, 1, false },
 		{ "{\"_links\":{\"next\":\"/x\"},\"cases\":[]}", true, 0, true },
 		{ "{\"_links\":{\"next\":\"\"},\"cases\":[{}]}", true, 1, true },
 		{ "{\"limit\":2,\"cases\":[{},{}]}", true, 2, false },
@@ -204,7 +238,9 @@ static const char *get_var(void *cookie, const char *name)
 
 static void sections_of_cases(void **state)
 {
-	static const struct { const char *tpl, *suite[4], *class_name, *path; } row[] = {
+	static const struct {
+		const char *tpl, *suite[4], *class_name, *path;
+	} row[] = {
 		{ "{suite}", { "outer", "inner" }, "C", "outer|inner" },
 		{ "{suite}", { NULL }, "com.x.C", "com.x.C" },
 		{ "{suite}", { NULL }, NULL, "Tests" },
@@ -234,7 +270,8 @@ static void sections_of_cases(void **state)
 		assert_int_equal(template_parse(row[i].tpl, &conf.create.section, &at, &err), 0);
 		assert_int_equal(testrail_place(&conf, &vars, &r, &a, &path, &count, &err), 0);
 		for (size_t k = 0; k < count; k++)
-			snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", k > 0 ? "|" : "", path[k]);
+			snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", k > 0 ? "|" : "",
+				 path[k]);
 		assert_string_equal(all, row[i].path);
 		template_free(conf.create.section);
 		arena_done(&a);
