@@ -13,7 +13,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { TREND = 60, TEXT_BYTES = 200, URL_BYTES = 1000, FOLDER_BYTES = 120 };
+enum { TREND = 45, TEXT_BYTES = 200, URL_BYTES = 1000, FOLDER_BYTES = 120 };
 
 static const struct {
 	const char *name;
@@ -49,21 +49,21 @@ static void add_time(cJSON *o, const char *name, int64_t ms)
 cJSON *index_entry(const struct sink_run *run, const struct tally *y, const char *folder, int64_t now_ms)
 {
 	cJSON *o = cJSON_CreateObject();
-	uint64_t count[VERDICT_COUNT];
+	struct totals totals;
 	const char *url = vars_get(run->vars, "ci.url");
 
-	run_counts(run, y, count);
+	tally_totals(y, run, &totals);
 	cJSON_AddStringToObject(o, "folder", folder);
 	add_text(o, "name", run->name, TEXT_BYTES);
 	add_text(o, "key", run->key, TEXT_BYTES);
 	add_time(o, "started", run->started_ms != TIME_UNKNOWN ? run->started_ms : run->opened_ms);
 	add_time(o, "written", now_ms);
 	cJSON_AddBoolToObject(o, "ended", run->ended);
-	cJSON_AddNumberToObject(o, "tests", (double)run->tests);
+	cJSON_AddNumberToObject(o, "tests", (double)totals.tests);
 	for (size_t i = 0; i < COUNTS; i++)
-		cJSON_AddNumberToObject(o, counts[i].name, (double)count[counts[i].v]);
-	if (run->duration_ms >= 0 && isfinite(run->duration_ms))
-		cJSON_AddNumberToObject(o, "duration_ms", floor(run->duration_ms));
+		cJSON_AddNumberToObject(o, counts[i].name, (double)totals.count[counts[i].v]);
+	if (totals.ms >= 0 && isfinite(totals.ms))
+		cJSON_AddNumberToObject(o, "duration_ms", floor(totals.ms));
 	add_text(o, "branch", vars_get(run->vars, "ci.branch"), TEXT_BYTES);
 	if (html_link_safe(url) && strlen(url) <= URL_BYTES)
 		cJSON_AddStringToObject(o, "ci_url", url);
@@ -219,7 +219,7 @@ static void trend(struct buf *b, const cJSON *runs)
 	for (int i = 0; i < n; i++) {
 		const cJSON *e = column[n - 1 - i];
 		counts_of(e, count);
-		double all = 10 + 50 * (double)sum(count) / (double)most;
+		double all = 8 + 52 * log1p((double)sum(count)) / log1p((double)most);
 		double red = all * (double)bad(count) / (double)sum(count);
 		if (bad(count) > 0 && red < 4)
 			red = 4;
@@ -254,7 +254,7 @@ static void verdict_of(struct buf *b, const cJSON *entry, const uint64_t count[V
 		buf_puts(b, " flaky");
 	}
 	if (!sink_bool(entry, "ended"))
-		buf_puts(b, " <span class=\"running\">running</span>");
+		buf_puts(b, " <span class=\"live\">running</span>");
 }
 
 static void line(struct buf *b, const cJSON *entry)
@@ -300,12 +300,12 @@ void index_write(struct buf *b, const cJSON *runs, int64_t now_ms)
 		live = live || !sink_bool(item, "ended");
 	html_begin(b, &(struct page_head){ .title = "Test runs", .live = live,
 					   .tone = first != NULL ? tone(first, count) : "none" });
-	buf_puts(b, "<header>\n<h1>Test runs</h1>\n<p class=\"lead\">");
+	buf_puts(b, "<header class=\"wide\">\n<div>\n<h1>Test runs</h1>\n<p class=\"lead\">");
 	html_number(b, (uint64_t)n);
 	buf_puts(b, n == 1 ? " run" : " runs");
 	if (n == RUNS_MAX)
 		buf_puts(b, ", the newest; older ones are in their folders beside this page");
-	buf_puts(b, "</p>\n");
+	buf_puts(b, "</p>\n</div>\n");
 	trend(b, runs);
 	buf_puts(b, "</header>\n<main>\n<section id=\"runs\">\n<ul class=\"runs\">\n");
 	cJSON_ArrayForEach(item, runs)

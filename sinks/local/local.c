@@ -349,7 +349,7 @@ static bool page_due(struct talk *t, const struct tally *y)
 	int64_t wait_ms = y->shown > LARGE_BYTES ? FRESH_LARGE_MS : FRESH_MS;
 
 	if (have == NULL)
-		return t->run->ended || t->run->tests > 0;
+		return t->run->ended || y->lines > 0;
 	if (want != NULL && strcmp(have, want) == 0)
 		return false;
 	/* Its end, and a clock that was set back, are never waited for. */
@@ -518,11 +518,14 @@ static enum got index_got(struct talk *t, const struct reply *r)
 	return GOT_MORE;
 }
 
+/* The run may end while the pages of the open run are written, so a final look follows. */
 static const struct step local_steps[] = {
 	{ .name = "results", .rows = ROWS_ALL, .ask = results_ask, .got = results_got },
 	{ .name = "shown", .ask = shown_ask, .got = shown_got },
 	{ .name = "page", .ask = page_ask, .got = page_got },
 	{ .name = "index", .exclusive = true, .ask = index_ask, .got = index_got },
+	{ .name = "last-page", .final = true, .ask = page_ask, .got = page_got },
+	{ .name = "last-index", .final = true, .exclusive = true, .ask = index_ask, .got = index_got },
 	{ 0 },
 };
 

@@ -6,6 +6,7 @@ target_sources(rd_sinks PRIVATE
 	${CMAKE_CURRENT_LIST_DIR}/local.c
 	${CMAKE_CURRENT_LIST_DIR}/local_keys.c
 	${CMAKE_CURRENT_LIST_DIR}/page.c
+	${CMAKE_CURRENT_LIST_DIR}/sheet.c
 	${CMAKE_CURRENT_LIST_DIR}/tally.c
 )
 set(rd_local_generated ${PROJECT_BINARY_DIR}/generated)

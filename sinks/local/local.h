@@ -39,6 +39,7 @@ enum {
 	LATE_MAX = 1000,		/* newer states of tests that are there already */
 	GROUP_MAX = 300,		/* suites with a line of their own */
 	SLOW_MAX = 15,
+	CAUSES_MAX = 5,
 	ENTRY_BYTES = 24 << 10,		/* of one test in .page.jsonl */
 	PENDING_BYTES = 64 << 10,	/* waiting in the bookmark for .page.jsonl */
 	/* FULL_BYTES, and for each line some 1.5 KiB at the very most */
@@ -76,9 +77,18 @@ struct tally {
 	struct buf pending;		/* lines for .page.jsonl that are not there yet */
 };
 
+struct totals {
+	uint64_t count[VERDICT_COUNT];	/* flaky and known failures are not in passed and failed */
+	uint64_t tests;
+	double ms;
+};
+
 void tally_load(struct tally *y, const cJSON *bookmark);
 void tally_save(const struct tally *y, cJSON *bookmark);
 void tally_done(struct tally *y);
+/* The run's own counts stem from when the delivery was loaded; where more has come since, or where they
+ * cannot say it better, the tally's are taken, so that a page never contradicts itself. */
+void tally_totals(const struct tally *y, const struct sink_run *run, struct totals *out);
 /* One test with all its attempts.  known: an earlier state of it was counted already. */
 void tally_add(struct tally *y, const struct result *r, bool known);
 /* All executions of a test as one result: the latest decides, its attempts are all of them. */
@@ -108,10 +118,46 @@ const char *html_word(enum verdict v);			/* for people: "known failure" */
 bool html_link_safe(const char *url);			/* http or https, nothing else */
 void html_url_path(struct buf *b, const char *path);	/* percent-encoded, slashes kept */
 
+/* ---- sheet.c: what a run's page is written from ---- */
+
+struct entry {			/* a test that the page lists */
+	cJSON *json;
+	const char *id;		/* its identity, 32 hex digits */
+	size_t seq;		/* the line of .page.jsonl */
+	size_t group;		/* of sheet.group; group_count: of tally.rest */
+	enum verdict verdict;
+	bool texts;		/* a failure to show */
+	unsigned cause;		/* 1 + index of sheet.cause; 0: none */
+};
+
+struct found;
+struct cause {			/* what several failures have in common */
+	const struct entry *first;
+	const struct found *at;	/* only while they are found */
+	size_t count;
+};
+
+struct sheet {
+	const struct sink_run *run;
+	const struct tally *tally;
+	struct entry *entry;	/* by suite, then as they came */
+	size_t entry_count;
+	const struct group **group;	/* those with failures first, then by name */
+	size_t group_count;
+	struct cause cause[CAUSES_MAX];	/* the most frequent first */
+	size_t cause_count;
+	struct totals totals;
+};
+
+/* shown: the lines of .page.jsonl, in their order.  run and y must outlive the sheet. */
+void sheet_init(struct sheet *s, const struct sink_run *run, const struct tally *y, const char *shown,
+		size_t shown_len);
+void sheet_done(struct sheet *s);
+bool verdict_parse(const char *name, enum verdict *out);
+bool verdict_bad(enum verdict v);
+
 /* ---- page.c ---- */
 
-/* By verdict, from the run's own counts (flaky and known failures taken out of passed and failed). */
-void run_counts(const struct sink_run *run, const struct tally *y, uint64_t count[VERDICT_COUNT]);
 /* The page of a run.  shown: the lines of .page.jsonl, in their order. */
 void page_write(struct buf *b, const struct sink_run *run, const struct tally *y, const char *shown,
 		size_t shown_len, int64_t now_ms);

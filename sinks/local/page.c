@@ -6,205 +6,13 @@
  * never needs to be mended.  It works without its script, which only adds filters. */
 #include "sinks/local/local.h"
 
-#include "daemon/base/clock.h"
-#include "daemon/base/mem.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <strings.h>
+#include "daemon/base/utf8.h"
 
 enum {
 	OPEN_MAX = 25,		/* failures that stand open */
 	OPEN_ROWS = 60,		/* suites stand open where all their tests are not more than this */
-	CAUSES = 5,
+	OPEN_ALONE = 400,	/* and a single suite up to this */
 };
-
-struct entry {
-	cJSON *json;
-	const char *id;
-	size_t seq;		/* in .page.jsonl: a later one of the same test replaces it */
-	size_t group;		/* in sheet.order; group_count: the rest */
-	enum verdict verdict;
-	bool texts;		/* has a failure to show */
-};
-
-struct sheet {
-	const struct sink_run *run;
-	const struct tally *tally;
-	struct entry *entry;
-	size_t entry_count;
-	const struct group **group;	/* those with failures first, then by name */
-	size_t group_count;
-	uint64_t count[VERDICT_COUNT];
-};
-
-/* ---- reading what is shown ---- */
-
-static bool verdict_parse(const char *name, enum verdict *out)
-{
-	for (int v = 0; name != NULL && v < VERDICT_COUNT; v++) {
-		if (strcmp(name, verdict_name((enum verdict)v)) == 0) {
-			*out = (enum verdict)v;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool bad(enum verdict v)
-{
-	return v == VERDICT_FAILED || v == VERDICT_ERROR;
-}
-
-static int by_id(const void *a, const void *b)
-{
-	const struct entry *x = a, *y = b;
-	int order = strcmp(x->id, y->id);
-
-	return order != 0 ? order : (x->seq > y->seq) - (x->seq < y->seq);
-}
-
-static int by_seq(const void *a, const void *b)
-{
-	const struct entry *x = a, *y = b;
-
-	return (x->seq > y->seq) - (x->seq < y->seq);
-}
-
-static void entries_read(struct sheet *s, const char *text, size_t len)
-{
-	const char *end = text + len;
-	size_t room = 0;
-
-	while (text < end) {
-		const char *stop = memchr(text, '\n', (size_t)(end - text));
-		if (stop == NULL)
-			break;
-		struct entry e = { .json = cJSON_ParseWithLength(text, (size_t)(stop - text)), .seq = s->entry_count };
-		text = stop + 1;
-		e.id = sink_string(e.json, "i");
-		if (e.id == NULL || !verdict_parse(sink_string(e.json, "v"), &e.verdict)) {
-			cJSON_Delete(e.json);
-			continue;
-		}
-		e.texts = cJSON_HasObjectItem(e.json, "x") || cJSON_HasObjectItem(e.json, "k") ||
-			  cJSON_HasObjectItem(e.json, "m") || cJSON_HasObjectItem(e.json, "a");
-		if (s->entry_count == room) {
-			room = room > 0 ? room * 2 : 256;
-			s->entry = xrealloc(s->entry, room, sizeof(*s->entry));
-		}
-		s->entry[s->entry_count++] = e;
-	}
-}
-
-static void entries_fold(struct sheet *s)
-{
-	size_t kept = 0;
-
-	if (s->entry_count == 0)
-		return;
-	qsort(s->entry, s->entry_count, sizeof(*s->entry), by_id);
-	for (size_t i = 0; i < s->entry_count; i++) {
-		if (i + 1 < s->entry_count && strcmp(s->entry[i].id, s->entry[i + 1].id) == 0)
-			cJSON_Delete(s->entry[i].json);
-		else
-			s->entry[kept++] = s->entry[i];
-	}
-	s->entry_count = kept;
-	qsort(s->entry, kept, sizeof(*s->entry), by_seq);
-}
-
-static uint64_t group_bad(const struct group *g)
-{
-	return g->count[VERDICT_FAILED] + g->count[VERDICT_ERROR];
-}
-
-static uint64_t group_sum(const struct group *g)
-{
-	uint64_t sum = 0;
-
-	for (int v = 0; v < VERDICT_COUNT; v++)
-		sum += g->count[v];
-	return sum;
-}
-
-static int by_need(const void *a, const void *b)
-{
-	const struct group *x = *(const struct group *const *)a, *y = *(const struct group *const *)b;
-
-	if ((group_bad(x) > 0) != (group_bad(y) > 0))
-		return group_bad(x) > 0 ? -1 : 1;
-	int order = strcasecmp(x->name, y->name);
-	return order != 0 ? order : strcmp(x->name, y->name);
-}
-
-static int by_name(const void *key, const void *at)
-{
-	const struct group *g = *(const struct group *const *)at;
-
-	return strcmp(key, g->name);
-}
-
-static int names(const void *a, const void *b)
-{
-	const struct group *const *x = a, *const *y = b;
-
-	return strcmp((*x)->name, (*y)->name);
-}
-
-static void groups_sort(struct sheet *s)
-{
-	const struct tally *y = s->tally;
-	size_t n = y->group_count;
-	const struct group **sorted = xcalloc(n + 1, sizeof(*sorted));
-
-	s->group = xcalloc(n + 1, sizeof(*s->group));
-	s->group_count = n;
-	for (size_t i = 0; i < n; i++)
-		s->group[i] = sorted[i] = &y->group[i];
-	if (n > 0) {
-		qsort(s->group, n, sizeof(*s->group), by_need);
-		qsort(sorted, n, sizeof(*sorted), names);
-	}
-	size_t *place = xcalloc(n + 1, sizeof(*place));
-	for (size_t i = 0; i < n; i++)
-		place[s->group[i] - y->group] = i;
-	for (size_t i = 0; i < s->entry_count; i++) {
-		const char *name = sink_string(s->entry[i].json, "g");
-		const struct group **found = name == NULL || n == 0 ? NULL :
-			bsearch(name, sorted, n, sizeof(*sorted), by_name);
-		s->entry[i].group = found != NULL ? place[*found - y->group] : n;
-	}
-	free(place);
-	free(sorted);
-}
-
-static int by_group(const void *a, const void *b)
-{
-	const struct entry *x = *(const struct entry *const *)a, *y = *(const struct entry *const *)b;
-
-	if (x->group != y->group)
-		return x->group < y->group ? -1 : 1;
-	return (x->seq > y->seq) - (x->seq < y->seq);
-}
-
-/* ---- counts ---- */
-
-void run_counts(const struct sink_run *run, const struct tally *y, uint64_t count[VERDICT_COUNT])
-{
-	uint64_t known = y->rest.count[VERDICT_KNOWN_FAILURE];
-
-	for (size_t i = 0; i < y->group_count; i++)
-		known += y->group[i].count[VERDICT_KNOWN_FAILURE];
-	if (known > run->failed)
-		known = run->failed;
-	count[VERDICT_PASSED] = run->passed > run->flaky ? run->passed - run->flaky : 0;
-	count[VERDICT_FLAKY] = run->flaky;
-	count[VERDICT_KNOWN_FAILURE] = known;
-	count[VERDICT_FAILED] = run->failed - known;
-	count[VERDICT_ERROR] = run->error;
-	count[VERDICT_SKIPPED] = run->skipped;
-}
 
 /* ---- pieces ---- */
 
@@ -221,7 +29,7 @@ static void mark(struct buf *b, enum verdict v)
 	buf_printf(b, "<i class=\"%s\">%s</i>", html_tone(v), html_word(v));
 }
 
-static void name(struct buf *b, const cJSON *json)
+static void put_name(struct buf *b, const cJSON *json)
 {
 	const char *n = sink_string(json, "n"), *p = sink_string(json, "p");
 
@@ -313,6 +121,13 @@ static void place(struct buf *b, const cJSON *json)
 	buf_puts(b, "</p>\n");
 }
 
+/* For the script: a cause filters its tests. */
+static void put_cause(struct buf *b, const struct entry *e)
+{
+	if (e->cause > 0)
+		buf_printf(b, " data-c=\"%u\"", e->cause);
+}
+
 /* A test with its texts. */
 static void test_full(struct buf *b, const struct entry *e, bool open)
 {
@@ -322,11 +137,12 @@ static void test_full(struct buf *b, const struct entry *e, bool open)
 	bool said = message != NULL && detail != NULL && strstr(detail, message) != NULL && strlen(message) > 0 &&
 		    strchr(message, '\n') != NULL;
 
-	buf_printf(b, "<details class=\"test\" data-s=\"%s\" id=\"t%s\"%s><summary>", html_tone(e->verdict), e->id,
-		   open ? " open" : "");
+	buf_printf(b, "<details class=\"test\" data-s=\"%s\"", html_tone(e->verdict));
+	put_cause(b, e);
+	buf_printf(b, " id=\"t%s\"%s><summary>", e->id, open ? " open" : "");
 	mark(b, e->verdict);
 	buf_puts(b, "<span class=\"what\"><b>");
-	name(b, j);
+	put_name(b, j);
 	buf_puts(b, "</b> <small>");
 	html_bdi(b, sink_string(j, "g"));
 	buf_puts(b, "</small></span>");
@@ -355,12 +171,14 @@ static void test_line(struct buf *b, const struct entry *e, bool link, bool suit
 {
 	const char *message = sink_string(e->json, "m");
 
-	buf_printf(b, "<li data-s=\"%s\">", html_tone(e->verdict));
+	buf_printf(b, "<li data-s=\"%s\"", html_tone(e->verdict));
+	put_cause(b, e);
+	buf_putc(b, '>');
 	mark(b, e->verdict);
 	buf_puts(b, "<span class=\"what\">");
 	if (link)
 		buf_printf(b, "<a href=\"#t%s\">", e->id);
-	name(b, e->json);
+	put_name(b, e->json);
 	if (link)
 		buf_puts(b, "</a>");
 	if (suite) {
@@ -376,12 +194,6 @@ static void test_line(struct buf *b, const struct entry *e, bool link, bool suit
 	buf_puts(b, "</span>");
 	took(b, duration(e->json));
 	buf_puts(b, "</li>\n");
-}
-
-/* Whether the test has its texts in a section of its own. */
-static bool has_texts(const struct entry *e)
-{
-	return (bad(e->verdict) || e->verdict == VERDICT_FLAKY || e->verdict == VERDICT_KNOWN_FAILURE) && e->texts;
 }
 
 /* ---- sections ---- */
@@ -425,15 +237,15 @@ static void facts(struct buf *b, const struct sink_run *run)
 /* "3 failed", "all passed", "no tests": the run in two words. */
 static void headline(struct buf *b, const struct sheet *s)
 {
-	uint64_t failed = s->count[VERDICT_FAILED] + s->count[VERDICT_ERROR];
+	uint64_t failed = s->totals.count[VERDICT_FAILED] + s->totals.count[VERDICT_ERROR];
 
 	if (failed > 0) {
 		html_number(b, failed);
 		buf_puts(b, " failed");
-	} else if (s->run->tests == 0) {
+	} else if (s->totals.tests == 0) {
 		buf_puts(b, s->run->ended ? "no tests" : "no tests yet");
-	} else if (s->count[VERDICT_PASSED] + s->count[VERDICT_FLAKY] == 0) {
-		buf_puts(b, s->count[VERDICT_KNOWN_FAILURE] > 0 ? "only known failures" : "all skipped");
+	} else if (s->totals.count[VERDICT_PASSED] + s->totals.count[VERDICT_FLAKY] == 0) {
+		buf_puts(b, s->totals.count[VERDICT_KNOWN_FAILURE] > 0 ? "only known failures" : "all skipped");
 	} else {
 		buf_puts(b, s->run->ended ? "passed" : "good so far");
 	}
@@ -441,11 +253,11 @@ static void headline(struct buf *b, const struct sheet *s)
 
 static const char *tone(const struct sheet *s)
 {
-	if (s->count[VERDICT_FAILED] + s->count[VERDICT_ERROR] > 0)
+	if (s->totals.count[VERDICT_FAILED] + s->totals.count[VERDICT_ERROR] > 0)
 		return "failed";
 	if (!s->run->ended)
 		return "running";
-	return s->run->tests > 0 && s->count[VERDICT_PASSED] + s->count[VERDICT_FLAKY] > 0 ? "passed" : "none";
+	return s->totals.tests > 0 && s->totals.count[VERDICT_PASSED] + s->totals.count[VERDICT_FLAKY] > 0 ? "passed" : "none";
 }
 
 static void summary(struct buf *b, const struct sheet *s)
@@ -459,14 +271,14 @@ static void summary(struct buf *b, const struct sheet *s)
 		{ VERDICT_PASSED, "passed", "suites" }, { VERDICT_SKIPPED, "skipped", "suites" },
 	};
 
-	html_bar(b, "big", s->count);
+	html_bar(b, "big", s->totals.count);
 	buf_puts(b, "\n<ul class=\"tiles\">\n");
 	for (size_t i = 0; i < sizeof(tile) / sizeof(tile[0]); i++) {
-		if (s->count[tile[i].v] == 0)
+		if (s->totals.count[tile[i].v] == 0)
 			continue;
 		buf_printf(b, "<li><a class=\"%s\" href=\"#%s\" data-f=\"%s\"><b>", html_tone(tile[i].v), tile[i].target,
 			   html_tone(tile[i].v));
-		html_number(b, s->count[tile[i].v]);
+		html_number(b, s->totals.count[tile[i].v]);
 		buf_printf(b, "</b> %s</a></li>\n", tile[i].label);
 	}
 	buf_puts(b, "</ul>\n");
@@ -479,6 +291,28 @@ static void section(struct buf *b, const char *id, const char *title, uint64_t c
 	buf_puts(b, "</span></h2>\n");
 }
 
+static void causes(struct buf *b, const struct sheet *s)
+{
+	if (s->cause_count == 0)
+		return;
+	buf_puts(b, "<ul class=\"causes\">\n");
+	for (size_t i = 0; i < s->cause_count; i++) {
+		const cJSON *j = s->cause[i].first->json;
+		const char *text = sink_string(j, "m");
+		if (text == NULL)
+			text = sink_string(j, "x");
+		if (text == NULL)
+			text = sink_string(j, "k");
+		text += strspn(text, " \t\r\n");
+		size_t line = strcspn(text, "\r\n"), cut = utf8_cut(text, line, 160);
+		buf_printf(b, "<li><a href=\"#t%s\" data-c=\"%zu\"><b>%zu \xc3\x97</b> <bdi>", s->cause[i].first->id, i + 1,
+			   s->cause[i].count);
+		html_text(b, text, cut);
+		buf_puts(b, cut < line ? " \xe2\x80\xa6</bdi></a></li>\n" : "</bdi></a></li>\n");
+	}
+	buf_puts(b, "</ul>\n");
+}
+
 /* Tests of these verdicts, with their texts where they have some. */
 static void listed(struct buf *b, const struct sheet *s, enum verdict v1, enum verdict v2, size_t open_max,
 		   uint64_t all)
@@ -487,13 +321,13 @@ static void listed(struct buf *b, const struct sheet *s, enum verdict v1, enum v
 
 	for (size_t i = 0; i < s->entry_count; i++) {
 		const struct entry *e = &s->entry[i];
-		if ((e->verdict == v1 || e->verdict == v2) && has_texts(e))
+		if ((e->verdict == v1 || e->verdict == v2) && e->texts)
 			test_full(b, e, n++ < open_max);
 	}
 	bool list = false;
 	for (size_t i = 0; i < s->entry_count; i++) {
 		const struct entry *e = &s->entry[i];
-		if ((e->verdict != v1 && e->verdict != v2) || has_texts(e))
+		if ((e->verdict != v1 && e->verdict != v2) || e->texts)
 			continue;
 		if (!list)
 			buf_puts(b, "<ul class=\"lines\">\n");
@@ -535,7 +369,16 @@ static void slowest(struct buf *b, const struct tally *y)
 	buf_puts(b, "</ol>\n</details>\n");
 }
 
-static void suite(struct buf *b, const struct group *g, const char *title, const struct entry *const *e, size_t n,
+static uint64_t group_sum(const struct group *g)
+{
+	uint64_t sum = 0;
+
+	for (int v = 0; v < VERDICT_COUNT; v++)
+		sum += g->count[v];
+	return sum;
+}
+
+static void suite(struct buf *b, const struct group *g, const char *title, const struct entry *e, size_t n,
 		  bool open)
 {
 	uint64_t sum = group_sum(g);
@@ -563,7 +406,7 @@ static void suite(struct buf *b, const struct group *g, const char *title, const
 	if (n > 0) {
 		buf_puts(b, "<ul class=\"lines\">\n");
 		for (size_t i = 0; i < n; i++)
-			test_line(b, e[i], has_texts(e[i]), false);
+			test_line(b, &e[i], e[i].texts, false);
 		buf_puts(b, "</ul>\n");
 	}
 	if (sum > n) {
@@ -577,29 +420,21 @@ static void suite(struct buf *b, const struct group *g, const char *title, const
 
 static void suites(struct buf *b, const struct sheet *s)
 {
-	const struct tally *y = s->tally;
-	const struct entry **sorted = xcalloc(s->entry_count + 1, sizeof(*sorted));
-	size_t at = 0, rest = group_sum(&y->rest) > 0;
-	char title[64];
+	const struct group *rest = &s->tally->rest;
+	bool further = group_sum(rest) > 0;
+	bool open = s->entry_count <= (s->group_count == 1 ? OPEN_ALONE : OPEN_ROWS);
+	size_t at = 0;
 
-	for (size_t i = 0; i < s->entry_count; i++)
-		sorted[i] = &s->entry[i];
-	if (s->entry_count > 0)
-		qsort(sorted, s->entry_count, sizeof(*sorted), by_group);
-	section(b, "suites", "Suites", s->group_count + rest);
+	section(b, "suites", "Suites", s->group_count + further);
 	for (size_t g = 0; g < s->group_count; g++) {
 		size_t from = at;
-		while (at < s->entry_count && sorted[at]->group == g)
+		while (at < s->entry_count && s->entry[at].group == g)
 			at++;
-		suite(b, s->group[g], s->group[g]->name, sorted + from, at - from,
-		      s->group_count == 1 ? s->entry_count <= 400 : s->entry_count <= OPEN_ROWS);
+		suite(b, s->group[g], s->group[g]->name, s->entry + from, at - from, open);
 	}
-	if (rest) {
-		snprintf(title, sizeof(title), "Further suites");
-		suite(b, &y->rest, title, sorted + at, s->entry_count - at, false);
-	}
+	if (further)
+		suite(b, rest, "Further suites", s->entry + at, s->entry_count - at, false);
 	buf_puts(b, "</section>\n");
-	free(sorted);
 }
 
 static void title_of(struct buf *b, const struct sheet *s)
@@ -636,14 +471,11 @@ static void foot(struct buf *b, const struct sheet *s, int64_t now_ms)
 void page_write(struct buf *b, const struct sink_run *run, const struct tally *y, const char *shown,
 		size_t shown_len, int64_t now_ms)
 {
-	struct sheet s = { .run = run, .tally = y };
-	struct buf title = BUF_LIMIT(8192);
+	struct sheet s;
+	struct buf title = BUF_LIMIT(64 << 10);
 
-	run_counts(run, y, s.count);
-	if (shown_len > 0)
-		entries_read(&s, shown, shown_len);
-	entries_fold(&s);
-	groups_sort(&s);
+	sheet_init(&s, run, y, shown, shown_len);
+	uint64_t failed = s.totals.count[VERDICT_FAILED] + s.totals.count[VERDICT_ERROR];
 	title_of(&title, &s);
 	html_begin(b, &(struct page_head){ .title = title.len > 0 ? title.data : "", .tone = tone(&s),
 					   .live = !run->ended });
@@ -652,36 +484,37 @@ void page_write(struct buf *b, const struct sink_run *run, const struct tally *y
 	buf_printf(b, "</h1>\n<p class=\"lead\"><strong class=\"%s\">", tone(&s));
 	headline(b, &s);
 	buf_puts(b, "</strong> ");
-	if (run->tests > 0) {
-		html_number(b, run->tests);
-		buf_puts(b, run->tests == 1 ? " test" : " tests");
+	if (s.totals.tests > 0) {
+		buf_puts(b, failed > 0 ? "of " : "\xc2\xb7 ");
+		html_number(b, s.totals.tests);
+		buf_puts(b, s.totals.tests == 1 ? " test" : " tests");
 	}
-	if (run->duration_ms > 0) {
+	if (s.totals.ms > 0) {
 		buf_puts(b, " \xc2\xb7 ");
-		html_duration(b, run->duration_ms);
+		html_duration(b, s.totals.ms);
 		buf_puts(b, " of test time");
 	}
 	buf_puts(b, " \xc2\xb7 ");
 	html_time(b, run->started_ms);
 	if (!run->ended)
-		buf_puts(b, " <span class=\"running\">running</span>");
+		buf_puts(b, " <span class=\"live\">running</span>");
 	buf_puts(b, "</p>\n");
 	facts(b, run);
-	if (run->tests > 0)
+	if (s.totals.tests > 0)
 		summary(b, &s);
 	buf_puts(b, "</header>\n<main>\n");
-	uint64_t failed = s.count[VERDICT_FAILED] + s.count[VERDICT_ERROR];
 	if (failed > 0) {
 		section(b, "failed", "Failed", failed);
+		causes(b, &s);
 		listed(b, &s, VERDICT_FAILED, VERDICT_ERROR, OPEN_MAX, failed);
 	}
-	if (s.count[VERDICT_FLAKY] > 0) {
-		section(b, "flaky", "Flaky", s.count[VERDICT_FLAKY]);
-		listed(b, &s, VERDICT_FLAKY, VERDICT_FLAKY, 0, s.count[VERDICT_FLAKY]);
+	if (s.totals.count[VERDICT_FLAKY] > 0) {
+		section(b, "flaky", "Flaky", s.totals.count[VERDICT_FLAKY]);
+		listed(b, &s, VERDICT_FLAKY, VERDICT_FLAKY, 0, s.totals.count[VERDICT_FLAKY]);
 	}
-	if (s.count[VERDICT_KNOWN_FAILURE] > 0) {
-		section(b, "known", "Known failures", s.count[VERDICT_KNOWN_FAILURE]);
-		listed(b, &s, VERDICT_KNOWN_FAILURE, VERDICT_KNOWN_FAILURE, 0, s.count[VERDICT_KNOWN_FAILURE]);
+	if (s.totals.count[VERDICT_KNOWN_FAILURE] > 0) {
+		section(b, "known", "Known failures", s.totals.count[VERDICT_KNOWN_FAILURE]);
+		listed(b, &s, VERDICT_KNOWN_FAILURE, VERDICT_KNOWN_FAILURE, 0, s.totals.count[VERDICT_KNOWN_FAILURE]);
 	}
 	slowest(b, y);
 	if (y->group_count > 0)
@@ -689,9 +522,6 @@ void page_write(struct buf *b, const struct sink_run *run, const struct tally *y
 	buf_puts(b, "</main>\n");
 	foot(b, &s, now_ms);
 	html_end(b);
-	for (size_t i = 0; i < s.entry_count; i++)
-		cJSON_Delete(s.entry[i].json);
-	free(s.entry);
-	free(s.group);
+	sheet_done(&s);
 	buf_done(&title);
 }

@@ -6,8 +6,8 @@
 	var boxes = [].slice.call(d.querySelectorAll('main section, main .suite, main .lines'));
 	var slowest = d.getElementById('slowest');
 	var tests = d.querySelectorAll('details.test');
-	var want = {}, words = [], opened = [], filtering = false, timer = 0;
-	var tools, input, output, tiles;
+	var want = {}, words = [], cause = '', opened = [], filtering = false, timer = 0;
+	var tools, input, output, tiles, causes = d.querySelectorAll('.causes a');
 
 	function make(tag, attributes, text) {
 		var e = d.createElement(tag);
@@ -40,12 +40,14 @@
 	function wanted(e) {
 		if (Object.keys(want).length && !want[e.getAttribute('data-s')])
 			return false;
+		if (cause && e.getAttribute('data-c') !== cause)
+			return false;
 		return words.every(function (w) { return haystack(e).indexOf(w) >= 0; });
 	}
 
 	function apply() {
 		var was = filtering, shown = 0;
-		filtering = words.length > 0 || Object.keys(want).length > 0;
+		filtering = words.length > 0 || cause !== '' || Object.keys(want).length > 0;
 		items.forEach(function (e) {
 			e.hidden = filtering && !wanted(e);
 			if (!e.hidden)
@@ -69,6 +71,9 @@
 		output.textContent = filtering ? (shown ? shown.toLocaleString() + ' shown' : 'nothing matches') : '';
 		[].forEach.call(tiles, function (a) {
 			a.setAttribute('aria-pressed', want[a.getAttribute('data-f')] ? 'true' : 'false');
+		});
+		[].forEach.call(causes, function (a) {
+			a.setAttribute('aria-pressed', a.getAttribute('data-c') === cause ? 'true' : 'false');
 		});
 	}
 
@@ -105,6 +110,13 @@
 		remember();
 	}
 
+	function toggleCause(ev) {
+		var c = this.getAttribute('data-c');
+		ev.preventDefault();
+		cause = cause === c ? '' : c;
+		apply();
+	}
+
 	/* A link to a test opens it, and takes away a filter that hides it. */
 	function visit() {
 		var e = /^#t[0-9a-f]+$/.test(location.hash) && d.getElementById(location.hash.slice(1));
@@ -113,6 +125,7 @@
 		if (e.hidden) {
 			want = {};
 			words = [];
+			cause = '';
 			input.value = '';
 			apply();
 		}
@@ -159,10 +172,12 @@
 			tools.appendChild(all);
 		}
 		tiles = d.querySelectorAll('.tiles a');
-		[].forEach.call(tiles, function (a) {
-			a.setAttribute('role', 'button');
-			a.addEventListener('click', toggle);
-			a.addEventListener('keydown', function (ev) { if (ev.key === ' ') toggle.call(a, ev); });
+		[[tiles, toggle], [causes, toggleCause]].forEach(function (pair) {
+			[].forEach.call(pair[0], function (a) {
+				a.setAttribute('role', 'button');
+				a.addEventListener('click', pair[1]);
+				a.addEventListener('keydown', function (ev) { if (ev.key === ' ') pair[1].call(a, ev); });
+			});
 		});
 		input.addEventListener('input', function () {
 			clearTimeout(timer);

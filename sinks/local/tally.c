@@ -368,6 +368,33 @@ void tally_add(struct tally *y, const struct result *r, bool known)
 	arena_done(&a);
 }
 
+static void add_group(struct totals *t, const struct group *g)
+{
+	for (int v = 0; v < VERDICT_COUNT; v++)
+		t->count[v] += g->count[v];
+	t->ms += g->ms;
+}
+
+void tally_totals(const struct tally *y, const struct sink_run *run, struct totals *out)
+{
+	*out = (struct totals){ .tests = y->tests };
+	add_group(out, &y->rest);
+	for (size_t i = 0; i < y->group_count; i++)
+		add_group(out, &y->group[i]);
+	/* Late attempts are counted by a guess at what their test was before; the queue knows. */
+	if (y->lines == y->tests || run->tests != y->tests)
+		return;
+	uint64_t known = out->count[VERDICT_KNOWN_FAILURE];
+	known = known < run->failed ? known : run->failed;
+	out->count[VERDICT_PASSED] = run->passed > run->flaky ? run->passed - run->flaky : 0;
+	out->count[VERDICT_FLAKY] = run->flaky;
+	out->count[VERDICT_KNOWN_FAILURE] = known;
+	out->count[VERDICT_FAILED] = run->failed - known;
+	out->count[VERDICT_ERROR] = run->error;
+	out->count[VERDICT_SKIPPED] = run->skipped;
+	out->ms = run->duration_ms;
+}
+
 /* ---- to and from the bookmark ---- */
 
 static double number(const cJSON *array, int i)

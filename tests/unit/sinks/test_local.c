@@ -178,7 +178,8 @@ static struct rows *rows_owed(struct world *w)
 			w->make(i, e, &rows->arena, &result[e]);
 			list[e] = &result[e];
 		}
-		*test = (struct row_test){ list, w->execs[i], w->posted[i] > 0 };
+		*test = (struct row_test){ .results = list, .result_count = w->execs[i],
+					   .posted_before = w->posted[i] > 0 };
 		row[rows->count++] = (struct row){ .id = (int64_t)i + 1000, .tests = test, .test_count = 1 };
 	}
 	return rows;
@@ -200,7 +201,7 @@ static void count_run(struct world *w)
 			w->make(i, e, &a, &r[e]);
 			list[e] = &r[e];
 		}
-		struct row_test test = { list, w->execs[i], false };
+		struct row_test test = { .results = list, .result_count = w->execs[i] };
 		struct folded f = fold_test(&test, &a);
 		run->tests++;
 		run->passed += f.verdict == VERDICT_PASSED || f.verdict == VERDICT_FLAKY;
@@ -533,12 +534,12 @@ static void a_run_becomes_a_folder(void **state)
 	const struct buf *page = &file_find(&w, "nightly-17-3fa2b1c0/index.html")->data;
 	check_html(page);
 	assert_non_null(strstr(page->data, "<bdi>Nightly #17</bdi>"));
-	assert_non_null(strstr(page->data, ">6 failed</strong> 20 tests"));
+	assert_non_null(strstr(page->data, ">6 failed</strong> of 20 tests"));
 	assert_non_null(strstr(page->data, "at Cart.total(Cart.java:17)"));
 	assert_non_null(strstr(page->data, "adding pears"));
 	assert_non_null(strstr(page->data, "only on Windows"));
 	assert_non_null(strstr(page->data, "attempt 1 failed"));
-	assert_null(strstr(page->data, "class=\"running\""));
+	assert_null(strstr(page->data, "class=\"live\""));
 	assert_int_equal(occurrences(page, "<details class=\"test\""), 3 + 3 + 2 + 2);
 	assert_int_equal(occurrences(page, "<li data-s="), 20);
 	const struct buf *index = &file_find(&w, "index.html")->data;
@@ -637,7 +638,7 @@ static void an_open_run_is_shown_but_not_at_every_part(void **state)
 	memset(w.execs + 8, 0, 12);
 	deliver(&w);
 	const struct buf *page = &file_ending(&w, "/index.html")->data;
-	assert_non_null(strstr(page->data, "<span class=\"running\">running</span>"));
+	assert_non_null(strstr(page->data, "<span class=\"live\">running</span>"));
 	assert_non_null(strstr(page->data, " data-live=\"30\""));
 	/* A second later a part comes: its lines are written, the pages wait. */
 	w.execs[8] = 1;
