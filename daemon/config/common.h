@@ -8,9 +8,9 @@
 #include "daemon/config/keys.h"
 
 struct sink_common {
-	double rate;			/* requests a minute that the server allows */
+	double rate; /* requests a minute that the server allows */
 	int64_t linger_ms;
-	int on_unknown;			/* enum on_unknown */
+	int on_unknown; /* enum on_unknown */
 	char *ca_file, *cert_file, *key_file, *proxy;
 	bool verify, plain;
 };
@@ -25,14 +25,15 @@ extern const char *const config_on_unknown_words[];
 int config_url_check(const char *url, bool plain, struct err *err);
 
 /* rate_def: "180/min".  NOLINTBEGIN(bugprone-macro-parentheses): types cannot stand in parentheses. */
-#define SINK_COMMON_KEYS(type, member, rate_def)                                                   \
-	{ "rate", CONFIG_RATE, offsetof(type, member.rate), .def = rate_def },                     \
+/* clang-format off */
+#define SINK_COMMON_KEYS(type, member, rate_def) \
+	{ "rate", CONFIG_RATE, offsetof(type, member.rate), .def = rate_def }, \
 	{ "linger", CONFIG_DURATION, offsetof(type, member.linger_ms), .max = 86400000, .def = "30s" }, \
-	{ "on_unknown", CONFIG_ENUM, offsetof(type, member.on_unknown), .def = "resend",           \
-	  .words = config_on_unknown_words },                                                      \
-	{ "proxy", CONFIG_URL, .offset = offsetof(type, member.proxy) },                                     \
+	{ "on_unknown", CONFIG_ENUM, offsetof(type, member.on_unknown), .def = "resend", \
+	  .words = config_on_unknown_words }, \
+	{ "proxy", CONFIG_URL, .offset = offsetof(type, member.proxy) }, \
 	{ "tls", CONFIG_STRUCT, offsetof(type, member), .keys = config_tls_keys }
-
+/* clang-format on */
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

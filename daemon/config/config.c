@@ -22,8 +22,8 @@
 enum { SINKS_MAX = 100 };
 
 static const char *const queue_words[] = { "sqlite", NULL };
-static const char *const format_words[] = { "auto", "text", "journal", "json", NULL };	/* enum log_format */
-static const char *const level_words[] = { "debug", "info", "warning", "error", NULL };	/* enum log_level */
+static const char *const format_words[] = { "auto", "text", "journal", "json", NULL };  /* enum log_format */
+static const char *const level_words[] = { "debug", "info", "warning", "error", NULL }; /* enum log_level */
 
 static const struct config_key limits_keys[] = {
 	{ "report", CONFIG_SIZE, offsetof(struct config_limits, report), .min = 1 << 10,
@@ -33,8 +33,8 @@ static const struct config_key limits_keys[] = {
 	{ "depth", CONFIG_INT, offsetof(struct config_limits, depth), .min = 8, .max = 10000, .def = "256" },
 	{ "attributes", CONFIG_INT, offsetof(struct config_limits, attributes), .min = 16, .max = 10000,
 	  .def = "256" },
-	{ "attribute", CONFIG_SIZE, offsetof(struct config_limits, attribute), .min = 1 << 10, .max = 64 << 20,
-	  .def = "1MiB" },
+	{ "attribute", CONFIG_SIZE, offsetof(struct config_limits, attribute), .min = 1 << 10,
+	  .max = 64 << 20, .def = "1MiB" },
 	{ "cases", CONFIG_INT, offsetof(struct config_limits, cases), .min = 1, .max = 1000000000,
 	  .def = "5000000" },
 	{ "gzip_ratio", CONFIG_INT, offsetof(struct config_limits, gzip_ratio), .min = 2, .max = 10000,
@@ -93,10 +93,15 @@ static const struct config_sink_type *find_type(struct loading *l, const struct 
 			return &l->types[i];
 		}
 		nearest_offer(&near, l->types[i].name);
-		buf_printf(&all, "%s%s", i == 0 ? "" : i + 1 == l->type_count ? " or " : ", ", l->types[i].name);
+		buf_printf(&all, "%s%s",
+			   i == 0                   ? ""
+			   : i + 1 == l->type_count ? " or "
+						    : ", ",
+			   l->types[i].name);
 	}
 	if (strcmp(n->text, "aio") == 0 || strcmp(n->text, "testrail") == 0 || strcmp(n->text, "local") == 0)
-		config_fault_node(&l->reader, n, "sinks of type \"%s\" are not supported by this version", n->text);
+		config_fault_node(&l->reader, n, "sinks of type \"%s\" are not supported by this version",
+				  n->text);
 	else
 		config_fault_node(&l->reader, n, "\"type\" wants %s, found %s%s",
 				  all.data != NULL ? all.data : "nothing", word_quoted(n->text, quoted),
@@ -137,7 +142,8 @@ static void read_sink(struct loading *l, const struct yaml_node *key, const stru
 	s->conf = xcalloc(1, s->type->conf_size);
 	config_keys_read(&l->reader, s->type->name, s->type->keys, also, n, s->conf);
 	l->reader.faults = faults;
-	if (own.count == 0 && !l->reader.refused && s->type->check != NULL && s->type->check(s->conf, &err) < 0) {
+	if (own.count == 0 && !l->reader.refused && s->type->check != NULL &&
+	    s->type->check(s->conf, &err) < 0) {
 		err_place(&err, l->reader.file, key->line, key->column);
 		config_fault_take(faults, &err);
 	}
@@ -157,7 +163,8 @@ static void read_sinks(struct loading *l, const struct yaml_node *map)
 		return;
 	}
 	if (map->count == 0 || map->count > SINKS_MAX) {
-		config_fault_node(&l->reader, map, map->count == 0 ? "\"sinks\" names no sink" : "more than 100 sinks");
+		config_fault_node(&l->reader, map,
+				  map->count == 0 ? "\"sinks\" names no sink" : "more than 100 sinks");
 		return;
 	}
 	c->sink = xcalloc(map->count, sizeof(*c->sink));
@@ -284,8 +291,14 @@ static int load(const char *text, size_t len, const char *file, const char *defa
 	struct config *c = xcalloc(1, sizeof(*c));
 	char *folder = folder_of(file);
 	struct loading l = {
-		.reader = { .tree = &tree, .file = file, .folder = folder, .resolve = resolve, .faults = faults },
-		.types = types, .type_count = type_count, .config = c,
+		.reader = { .tree = &tree,
+			    .file = file,
+			    .folder = folder,
+			    .resolve = resolve,
+			    .faults = faults },
+		.types = types,
+		.type_count = type_count,
+		.config = c,
 	};
 
 	*out = NULL;
@@ -294,7 +307,8 @@ static int load(const char *text, size_t len, const char *file, const char *defa
 		if (tree.root != NULL && tree.root->kind != YAML_TREE_MAPPING && !yaml_node_null(tree.root))
 			config_fault_node(&l.reader, tree.root, "a mapping of keys to values is wanted");
 		else
-			read_top(&l, tree.root != NULL && tree.root->kind == YAML_TREE_MAPPING ? tree.root : NULL,
+			read_top(&l,
+				 tree.root != NULL && tree.root->kind == YAML_TREE_MAPPING ? tree.root : NULL,
 				 default_state_dir);
 		if (st != NULL)
 			check_mode(&l, st);
@@ -310,8 +324,8 @@ static int load(const char *text, size_t len, const char *file, const char *defa
 }
 
 int config_parse(const char *text, size_t len, const char *file, const char *default_state_dir,
-		 const struct config_sink_type *types, size_t type_count, bool resolve,
-		 struct config **out, struct config_faults *faults)
+		 const struct config_sink_type *types, size_t type_count, bool resolve, struct config **out,
+		 struct config_faults *faults)
 {
 	return load(text, len, file, default_state_dir, types, type_count, resolve, NULL, out, faults);
 }
@@ -362,7 +376,8 @@ int config_load(const char *file, const char *default_state_dir, const struct co
 		config_fault(faults, file, 0, 0, "larger than 1 MiB");
 		rc = -EINVAL;
 	} else {
-		rc = load(text.data, text.len, file, default_state_dir, types, type_count, true, &st, out, faults);
+		rc = load(text.data, text.len, file, default_state_dir, types, type_count, true, &st, out,
+			  faults);
 	}
 	if (text.data != NULL)
 		explicit_bzero(text.data, text.cap);

@@ -23,7 +23,7 @@ struct config_sink_type {
 struct config_sink {
 	char *name;
 	const struct config_sink_type *type;
-	void *conf;			/* type->conf_size bytes */
+	void *conf; /* type->conf_size bytes */
 	unsigned line, column;
 };
 
@@ -32,18 +32,18 @@ enum watch_existing { EXISTING_IMPORT, EXISTING_IGNORE };
 enum watch_late { LATE_NEW, LATE_APPEND };
 
 struct config_watch {
-	char *name, *path;		/* path with {captures} */
+	char *name, *path; /* path with {captures} */
 	struct config_strings files, exclude;
-	int mode, existing;		/* enum watch_mode, watch_existing */
+	int mode, existing; /* enum watch_mode, watch_existing */
 	int64_t poll_interval_ms, settle_ms;
 	char *timezone;
 	struct {
-		struct template *key, *name, *variant;	/* NULL: none */
+		struct template *key, *name, *variant; /* NULL: none */
 		int64_t close_after_ms, max_age_ms;
 		char *close_on;
 		int late;
 	} run;
-	struct config_strings sinks;	/* empty: every sink */
+	struct config_strings sinks; /* empty: every sink */
 	unsigned line, column;
 };
 
@@ -55,18 +55,22 @@ enum config_queue { CONFIG_QUEUE_SQLITE };
 
 struct redact;
 struct config {
-	char *file;			/* NULL: built in */
+	char *file; /* NULL: built in */
 	char *state_dir;
-	int queue;			/* enum config_queue */
-	struct config_strings redact;	/* regular expressions (POSIX extended; a leading (?i) is understood) */
+	int queue;                    /* enum config_queue */
+	struct config_strings redact; /* regular expressions (POSIX extended; a leading (?i) is understood) */
 	struct config_watch *watch;
 	size_t watch_count;
 	struct config_sink *sink;
 	size_t sink_count;
 	struct config_limits limits;
-	struct { int64_t runs_ms, max_size, low_water; } keep;
-	struct { int format, level; } log;	/* enum log_format, log_level */
-	struct redact *redactor;	/* redact, compiled */
+	struct {
+		int64_t runs_ms, max_size, low_water;
+	} keep;
+	struct {
+		int format, level;
+	} log;                   /* enum log_format, log_level */
+	struct redact *redactor; /* redact, compiled */
 };
 
 /* The rows of the top level (without `watch` and `sinks`) and of one entry of `watch`, for tests. */
@@ -80,15 +84,15 @@ int config_load(const char *file, const char *default_state_dir, const struct co
 		size_t type_count, struct config **out, struct config_faults *faults);
 /* The same from memory, for tests and the fuzzer; secrets are not resolved where resolve is false. */
 int config_parse(const char *text, size_t len, const char *file, const char *default_state_dir,
-		 const struct config_sink_type *types, size_t type_count, bool resolve,
-		 struct config **out, struct config_faults *faults);
+		 const struct config_sink_type *types, size_t type_count, bool resolve, struct config **out,
+		 struct config_faults *faults);
 void config_free(struct config *c);
 /* Reads {file} and {credential} secrets again, in place.  On a fault the old ones stay from there on. */
 int config_reload_secrets(struct config *c, struct err *err);
 
 const struct config_sink *config_find_sink(const struct config *c, const char *name);
 const struct config_watch *config_find_watch(const struct config *c, const char *name);
-bool config_redacted(const struct config *c, const char *name);	/* values of this name never leave */
+bool config_redacted(const struct config *c, const char *name); /* values of this name never leave */
 /* The whole configuration as it was understood, YAML, secrets masked (for `check`). */
 int config_print(const struct config *c, struct buf *out);
 

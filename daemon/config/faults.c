@@ -31,7 +31,8 @@ void config_fault_take(struct config_faults *f, const struct err *err)
 	f->count++;
 }
 
-void config_fault(struct config_faults *f, const char *file, unsigned line, unsigned column, const char *fmt, ...)
+void config_fault(struct config_faults *f, const char *file, unsigned line, unsigned column, const char *fmt,
+		  ...)
 {
 	struct err err = ERR_NONE;
 	va_list ap;

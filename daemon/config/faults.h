@@ -10,10 +10,13 @@
 
 enum { FAULTS_MAX = 100 };
 
-struct config_faults { struct err *item; size_t count; };
+struct config_faults {
+	struct err *item;
+	size_t count;
+};
 
-void config_fault(struct config_faults *f, const char *file, unsigned line, unsigned column,
-		  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void config_fault(struct config_faults *f, const char *file, unsigned line, unsigned column, const char *fmt,
+		  ...) __attribute__((format(printf, 5, 6)));
 void config_fault_take(struct config_faults *f, const struct err *err);
 void config_faults_done(struct config_faults *f);
 

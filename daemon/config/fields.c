@@ -57,7 +57,8 @@ static bool holds_control(const char *s)
 	return false;
 }
 
-static void read_path(struct config_reader *r, const struct config_key *row, const struct yaml_node *n, char **out)
+static void read_path(struct config_reader *r, const struct config_key *row, const struct yaml_node *n,
+		      char **out)
 {
 	const char *s = n->text;
 
@@ -71,7 +72,8 @@ static void read_path(struct config_reader *r, const struct config_key *row, con
 		*out = config_absolute(r->folder, s);
 }
 
-static void read_url(struct config_reader *r, const struct config_key *row, const struct yaml_node *n, char **out)
+static void read_url(struct config_reader *r, const struct config_key *row, const struct yaml_node *n,
+		     char **out)
 {
 	struct err err = ERR_NONE;
 
@@ -93,12 +95,13 @@ static struct template *read_template(struct config_reader *r, const char *name,
 	size_t at = 0;
 
 	if (template_parse(n->text, &t, &at, &err) < 0 && !n->bad)
-		config_fault(r->faults, r->file, n->line, yaml_node_column(r->tree, n, at), "\"%s\": %s", name,
-			     err.text);
+		config_fault(r->faults, r->file, n->line, yaml_node_column(r->tree, n, at), "\"%s\": %s",
+			     name, err.text);
 	return t;
 }
 
-static void read_bool(struct config_reader *r, const struct config_key *row, const struct yaml_node *n, bool *out)
+static void read_bool(struct config_reader *r, const struct config_key *row, const struct yaml_node *n,
+		      bool *out)
 {
 	static const char *const word[] = { "false", "true", "False", "True", "FALSE", "TRUE" };
 
@@ -127,11 +130,13 @@ static void fault_range(struct config_reader *r, const struct config_key *row, c
 	} else {
 		buf_puts(&b, "a smaller number");
 	}
-	config_fault_node(r, n, "\"%s\" may be %s, found %s", row->name, b.data, word_quoted(n->text, quoted));
+	config_fault_node(r, n, "\"%s\" may be %s, found %s", row->name, b.data,
+			  word_quoted(n->text, quoted));
 	buf_done(&b);
 }
 
-static void read_number(struct config_reader *r, const struct config_key *row, const struct yaml_node *n, int64_t *out)
+static void read_number(struct config_reader *r, const struct config_key *row, const struct yaml_node *n,
+			int64_t *out)
 {
 	const char *want = "a whole number";
 	int64_t value = 0;
@@ -164,7 +169,8 @@ static void read_number(struct config_reader *r, const struct config_key *row, c
 		*out = value;
 }
 
-static void read_rate(struct config_reader *r, const struct config_key *row, const struct yaml_node *n, double *out)
+static void read_rate(struct config_reader *r, const struct config_key *row, const struct yaml_node *n,
+		      double *out)
 {
 	int rc = value_rate(n->text, out);
 
@@ -186,10 +192,15 @@ static int read_word(struct config_reader *r, const struct config_key *row, cons
 			return i;
 		}
 		nearest_offer(&near, row->words[i]);
-		buf_printf(&all, "%s%s", i == 0 ? "" : row->words[i + 1] == NULL ? " or " : ", ", row->words[i]);
+		buf_printf(&all, "%s%s",
+			   i == 0                      ? ""
+			   : row->words[i + 1] == NULL ? " or "
+						       : ", ",
+			   row->words[i]);
 	}
-	config_fault_node(r, n, "\"%s\" wants %s, found %s%s", row->name, all.data != NULL ? all.data : "nothing",
-			  word_quoted(n->text, quoted), nearest_hint(&near, hint));
+	config_fault_node(r, n, "\"%s\" wants %s, found %s%s", row->name,
+			  all.data != NULL ? all.data : "nothing", word_quoted(n->text, quoted),
+			  nearest_hint(&near, hint));
 	buf_done(&all);
 	return -1;
 }
@@ -223,12 +234,15 @@ static void read_secret(struct config_reader *r, const struct config_key *row, c
 {
 	static const char want[] = "a text, {env: NAME}, {file: PATH} or {credential: NAME}";
 	static const char *const names[] = {
-		[SECRET_ENV] = "env", [SECRET_FILE] = "file", [SECRET_CREDENTIAL] = "credential",
+		[SECRET_ENV] = "env",
+		[SECRET_FILE] = "file",
+		[SECRET_CREDENTIAL] = "credential",
 	};
 
 	if (n->kind == YAML_TREE_SCALAR) {
 		if (*n->text == '$')
-			config_fault_node(r, n, "\"%s\": variables are not expanded; write {env: NAME}", row->name);
+			config_fault_node(r, n, "\"%s\": variables are not expanded; write {env: NAME}",
+					  row->name);
 		else
 			take_secret(r, row, n, SECRET_INLINE, n->text, out);
 		return;
@@ -280,7 +294,8 @@ static bool entry_ok(struct config_reader *r, const struct config_key *row, cons
 	return false;
 }
 
-static void read_list(struct config_reader *r, const struct config_key *row, const struct yaml_node *n, void *at)
+static void read_list(struct config_reader *r, const struct config_key *row, const struct yaml_node *n,
+		      void *at)
 {
 	struct yaml_node *const self[1] = { (struct yaml_node *)(uintptr_t)n };
 	struct yaml_node *const *item;
@@ -298,7 +313,7 @@ static void read_list(struct config_reader *r, const struct config_key *row, con
 			struct template *t = read_template(r, row->name, item[i]);
 			if (t == NULL)
 				continue;
-			list->item = xrealloc(list->item, list->count + 1, sizeof(*list->item));
+			list->item = xrealloc(list->item, list->count + 1, sizeof(t));
 			list->item[list->count++] = t;
 		} else {
 			struct config_ints *list = at;
@@ -349,11 +364,16 @@ static void read_struct(struct config_reader *r, const char *place, const struct
 
 	snprintf(nested, sizeof(nested), "%s%s%s", place, *place != '\0' ? "." : "", row->name);
 	if (n->kind == YAML_TREE_SCALAR && row->scalar != NULL) {
-		struct yaml_node key = { .kind = YAML_TREE_SCALAR, .line = n->line, .column = n->column,
+		struct yaml_node key = { .kind = YAML_TREE_SCALAR,
+					 .line = n->line,
+					 .column = n->column,
 					 .text = xstrdup(row->scalar) };
 		struct yaml_node *pair[2] = { &key, (struct yaml_node *)(uintptr_t)n };
-		struct yaml_node map = { .kind = YAML_TREE_MAPPING, .line = n->line, .column = n->column,
-					 .item = pair, .count = 1 };
+		struct yaml_node map = { .kind = YAML_TREE_MAPPING,
+					 .line = n->line,
+					 .column = n->column,
+					 .item = pair,
+					 .count = 1 };
 		config_keys_read(r, nested, row->keys, NULL, &map, at);
 		free(key.text);
 		return;
@@ -407,10 +427,14 @@ void config_field_read(struct config_reader *r, const char *place, const struct 
 	}
 	if (n->kind != YAML_TREE_SCALAR) {
 		config_fault_type(r, n, row->name,
-				  row->type == CONFIG_BOOL ? "true or false" :
-				  row->type == CONFIG_ENUM ? "a word" :
-				  row->type == CONFIG_INT || row->type == CONFIG_DURATION || row->type == CONFIG_SIZE ||
-				  row->type == CONFIG_RATE || row->type == CONFIG_MODE ? "a number" : "a text", false);
+				  row->type == CONFIG_BOOL   ? "true or false"
+				  : row->type == CONFIG_ENUM ? "a word"
+				  : row->type == CONFIG_INT || row->type == CONFIG_DURATION ||
+						  row->type == CONFIG_SIZE || row->type == CONFIG_RATE ||
+						  row->type == CONFIG_MODE
+					  ? "a number"
+					  : "a text",
+				  false);
 		return;
 	}
 	int word;

@@ -36,7 +36,9 @@ void config_fault_type(struct config_reader *r, const struct yaml_node *n, const
 	if (n->kind == YAML_TREE_LIST_OF)
 		found = "a list";
 	else if (n->kind == YAML_TREE_SCALAR)
-		found = hide ? "something else" : yaml_node_null(n) ? "nothing" : word_quoted(n->text, quoted);
+		found = hide                ? "something else"
+			: yaml_node_null(n) ? "nothing"
+					    : word_quoted(n->text, quoted);
 	else if (!hide && strncmp(want, "a text", 6) == 0)
 		hint = " (a text that begins with { needs quotes)";
 	config_fault_node(r, n, "\"%s\" wants %s, found %s%s", key, want, found, hint);
@@ -99,7 +101,8 @@ static void read_default(struct config_reader *r, const char *place, const struc
 	config_faults_done(&none);
 }
 
-static bool known_key(const struct config_key *keys, const char *const *also, const char *name, struct nearest *near)
+static bool known_key(const struct config_key *keys, const char *const *also, const char *name,
+		      struct nearest *near)
 {
 	for (; keys->name != NULL; keys++) {
 		if (strcmp(keys->name, name) == 0)

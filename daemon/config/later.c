@@ -7,12 +7,15 @@
 
 #include <string.h>
 
-static const struct { const char *place, *keys; } later[] = {
+static const struct {
+	const char *place, *keys;
+} later[] = {
 	{ "", " control " },
 	{ "watch", " evidence roots after after_dir " },
 	{ "keep", " max_size low_water " },
-	{ "testrail", " plan milestone configs refs run match automation_field create update unmatched several "
-		      "statuses result batch linger rate on_unknown evidence tls proxy user key project suite url " },
+	{ "testrail",
+	  " plan milestone configs refs run match automation_field create update unmatched several "
+	  "statuses result batch linger rate on_unknown evidence tls proxy user key project suite url " },
 	{ "testrail.run", " name description id reuse close assigned_to start_on due_on " },
 	{ "testrail.create", " cases sections field section template type priority fields " },
 	{ "testrail.update", " cases refs " },

@@ -12,12 +12,12 @@
 
 enum { COMPONENTS_MAX = 256, TOKENS_MAX = 1024 };
 
-enum { ANY_RUN = 256, ANY_ONE };	/* tokens beside the bytes themselves */
+enum { ANY_RUN = 256, ANY_ONE }; /* tokens beside the bytes themselves */
 
 struct component {
 	const char *s;
 	size_t len;
-	bool deep;		/* `**`: any number of components, none too */
+	bool deep; /* `**`: any number of components, none too */
 };
 
 struct pattern {
@@ -38,7 +38,9 @@ static void add_components(struct pattern *p, const char *s)
 				return;
 			}
 			p->part[p->count++] = (struct component){
-				.s = s, .len = len, .deep = len == 2 && strncmp(s, "**", 2) == 0,
+				.s = s,
+				.len = len,
+				.deep = len == 2 && strncmp(s, "**", 2) == 0,
 			};
 		}
 		s += len + (s[len] == '/' ? 1 : 0);
@@ -52,7 +54,7 @@ static const char *set_end(const struct component *c, size_t i)
 
 	if (from < c->len && (c->s[from] == '!' || c->s[from] == '^'))
 		from++;
-	from++;				/* a ] in the first place is one of the set */
+	from++; /* a ] in the first place is one of the set */
 	return from < c->len ? memchr(c->s + from, ']', c->len - from) : NULL;
 }
 
@@ -62,10 +64,12 @@ static size_t tokens_of(const struct component *c, unsigned short out[TOKENS_MAX
 
 	for (size_t i = 0; i < c->len; i++) {
 		char ch = c->s[i];
-		const char *close = ch == '{' ? memchr(c->s + i, '}', c->len - i) : ch == '[' ? set_end(c, i) : NULL;
+		const char *close = ch == '{'   ? memchr(c->s + i, '}', c->len - i)
+				    : ch == '[' ? set_end(c, i)
+						: NULL;
 		if (close != NULL) {
 			out[n++] = ANY_ONE;
-			if (ch == '{')		/* a capture is never empty */
+			if (ch == '{') /* a capture is never empty */
 				out[n++] = ANY_RUN;
 			i = (size_t)(close - c->s);
 		} else if (ch == '*') {
@@ -122,7 +126,8 @@ static bool pattern_meets(const struct pattern *a, const struct pattern *b, bool
 
 	for (size_t i = m + 1; i-- > 0;) {
 		for (size_t j = n + 1; j-- > 0;) {
-			const struct component *x = i < m ? &a->part[i] : NULL, *y = j < n ? &b->part[j] : NULL;
+			const struct component *x = i < m ? &a->part[i] : NULL,
+					       *y = j < n ? &b->part[j] : NULL;
 			bool yes = x == NULL && y == NULL;
 			if (!yes && x != NULL && x->deep)
 				yes = can[(i + 1) * (n + 1) + j] || (y != NULL && can[i * (n + 1) + j + 1]);
@@ -148,7 +153,8 @@ static void pattern_of(struct pattern *p, const char *path, const char *file)
 }
 
 /* Whether an exclusion of `side` leaves nothing of p. */
-static bool excluded(const struct overlap_side *side, const struct pattern *p, struct pattern *scratch, size_t *work)
+static bool excluded(const struct overlap_side *side, const struct pattern *p, struct pattern *scratch,
+		     size_t *work)
 {
 	for (size_t i = 0; i < side->exclude_count; i++) {
 		pattern_of(scratch, side->path, side->exclude[i]);

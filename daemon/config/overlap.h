@@ -14,8 +14,10 @@
 /* Both are paths with {captures} and patterns relative to it, as in `watch`. */
 struct overlap_side {
 	const char *path;
-	char *const *files; size_t file_count;
-	char *const *exclude; size_t exclude_count;
+	char *const *files;
+	size_t file_count;
+	char *const *exclude;
+	size_t exclude_count;
 };
 
 enum overlap { OVERLAP_NONE, OVERLAP_FOUND, OVERLAP_TOO_MUCH };

@@ -44,13 +44,14 @@ static void print_secret(struct buf *b, const struct secret *s)
 {
 	const char *masked = secret_masked(s);
 
-	if (*masked == '{')		/* a mapping already */
+	if (*masked == '{') /* a mapping already */
 		buf_printf(b, " %s", masked);
 	else if (*masked != '\0')
 		print_text(b, masked);
 }
 
-static void print_value(const struct config_printer *p, const struct config_key *row, const void *at, unsigned indent)
+static void print_value(const struct config_printer *p, const struct config_key *row, const void *at,
+			unsigned indent)
 {
 	struct buf *b = p->out;
 
@@ -73,7 +74,7 @@ static void print_value(const struct config_printer *p, const struct config_key 
 	case CONFIG_SIZE:
 	case CONFIG_MODE:
 		if (*(const int64_t *)at == 0 && row->def == NULL && row->min > 0)
-			break;		/* not set: 0 itself would be refused */
+			break; /* not set: 0 itself would be refused */
 		buf_putc(b, ' ');
 		value_print(b, row->type, *(const int64_t *)at);
 		break;
@@ -161,7 +162,8 @@ static bool given(const struct config_key *keys, const void *base)
 	return true;
 }
 
-void config_keys_print(const struct config_printer *p, const struct config_key *keys, const void *base, unsigned indent)
+void config_keys_print(const struct config_printer *p, const struct config_key *keys, const void *base,
+		       unsigned indent)
 {
 	for (; keys->name != NULL; keys++) {
 		const void *at = (const char *)base + keys->offset;
@@ -189,7 +191,7 @@ int config_print(const struct config *c, struct buf *out)
 		size_t first = out->len;
 		config_keys_print(&p, config_watch_keys, &c->watch[i], 4);
 		if (out->len > first)
-			out->data[first + 2] = '-';	/* of the four spaces before its first key */
+			out->data[first + 2] = '-'; /* of the four spaces before its first key */
 	}
 	buf_puts(out, c->sink_count == 0 ? "sinks: {}\n" : "sinks:\n");
 	for (size_t i = 0; i < c->sink_count; i++) {

@@ -11,11 +11,11 @@
 
 struct config_reader {
 	const struct yaml_tree *tree;
-	const char *file;		/* for faults */
-	const char *folder;		/* what relative paths begin at */
-	bool resolve;			/* secrets */
-	const struct yaml_node *inline_secret;	/* the first one met; NULL: none */
-	bool refused;			/* a node marked bad was met: its fault stands already */
+	const char *file;                      /* for faults */
+	const char *folder;                    /* what relative paths begin at */
+	bool resolve;                          /* secrets */
+	const struct yaml_node *inline_secret; /* the first one met; NULL: none */
+	bool refused;                          /* a node marked bad was met: its fault stands already */
 	struct config_faults *faults;
 };
 
@@ -27,7 +27,7 @@ void config_keys_read(struct config_reader *r, const char *place, const struct c
 /* One value of the file, which is not null, into its place by its row's type.  (fields.c) */
 void config_field_read(struct config_reader *r, const char *place, const struct config_key *row,
 		       const struct yaml_node *n, void *at);
-enum { CONFIG_PLACE_MAX = 128 };	/* bytes of "watch.run" */
+enum { CONFIG_PLACE_MAX = 128 }; /* bytes of "watch.run" */
 
 void config_fault_node(struct config_reader *r, const struct yaml_node *n, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -14,7 +14,7 @@
 enum {
 	PATTERN_MAX = 256,
 	PATTERNS_MAX = 64,
-	GROUPS_REPEATED_MAX = 4,	/* each + behind a ) doubles what glibc makes of the group */
+	GROUPS_REPEATED_MAX = 4, /* each + behind a ) doubles what glibc makes of the group */
 	NAME_MAX_BYTES = 4096,
 };
 
@@ -52,7 +52,7 @@ static const char *skip_set(const char *s)
 static int check_pattern(const char *s, struct err *err)
 {
 	unsigned repeated = 0;
-	char before = '\0';		/* the last character, where it was not a literal */
+	char before = '\0'; /* the last character, where it was not a literal */
 
 	if (*s == '\0')
 		return err_set(err, -EINVAL, "an empty pattern would match every name");
@@ -68,7 +68,8 @@ static int check_pattern(const char *s, struct err *err)
 		if (strchr("*+?", *s) != NULL && before != '\0' && strchr("*+?", before) != NULL)
 			return err_set(err, -EINVAL, "one repetition right behind another");
 		if (*s == '+' && before == ')' && ++repeated > GROUPS_REPEATED_MAX)
-			return err_set(err, -EINVAL, "more than %d groups with a + behind", GROUPS_REPEATED_MAX);
+			return err_set(err, -EINVAL, "more than %d groups with a + behind",
+				       GROUPS_REPEATED_MAX);
 		before = *s == '[' || *s == '\\' ? '\0' : *s;
 		if (*s == '[')
 			s = skip_set(s);

@@ -15,13 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SECRET_MAX = 16384 - 2 };	/* a byte to notice what is longer, and the NUL */
+enum { SECRET_MAX = 16384 - 2 }; /* a byte to notice what is longer, and the NUL */
 
 struct secret {
 	enum secret_source source;
-	char *ref;		/* NAME or PATH; NULL: inline */
+	char *ref; /* NAME or PATH; NULL: inline */
 	char *masked;
-	char *pages;		/* SECRET_MAX + 2 bytes; NULL: not resolved */
+	char *pages; /* SECRET_MAX + 2 bytes; NULL: not resolved */
 };
 
 static char *pages_new(void)
@@ -29,7 +29,7 @@ static char *pages_new(void)
 	char *p = mmap(NULL, SECRET_MAX + 2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
-		abort();		/* out of memory, as in xcalloc() */
+		abort(); /* out of memory, as in xcalloc() */
 	/* Both may be refused (RLIMIT_MEMLOCK, old kernels); the value is usable all the same. */
 	(void)mlock(p, SECRET_MAX + 2);
 	(void)madvise(p, SECRET_MAX + 2, MADV_DONTDUMP);
@@ -56,7 +56,8 @@ static int settle(char *p, size_t len, const char *source, struct err *err)
 		return err_set(err, -ENODATA, "%s is empty", source);
 	for (size_t i = 0; i < len; i++) {
 		if ((unsigned char)p[i] < 0x20 || p[i] == 0x7f)
-			return err_set(err, -EINVAL, "%s holds a line break or another control character", source);
+			return err_set(err, -EINVAL, "%s holds a line break or another control character",
+				       source);
 	}
 	return 0;
 }
@@ -105,8 +106,10 @@ static int load_credential(char *p, const char *name, const char *source, struct
 	const char *folder = getenv("CREDENTIALS_DIRECTORY");
 
 	if (folder == NULL)
-		return err_set(err, -ENOENT, "%s: $CREDENTIALS_DIRECTORY is not set (LoadCredential=%s:PATH in the "
-					     "service's unit sets it)", source, name);
+		return err_set(err, -ENOENT,
+			       "%s: $CREDENTIALS_DIRECTORY is not set (LoadCredential=%s:PATH in the "
+			       "service's unit sets it)",
+			       source, name);
 	char *path = xasprintf("%s/%s", folder, name);
 	int rc = load_file(p, path, source, err);
 	free(path);
@@ -141,7 +144,9 @@ static int load(const struct secret *s, char *p, struct err *err)
 static char *mask(enum secret_source source, const char *ref)
 {
 	static const char *const word[] = {
-		[SECRET_ENV] = "env", [SECRET_FILE] = "file", [SECRET_CREDENTIAL] = "credential",
+		[SECRET_ENV] = "env",
+		[SECRET_FILE] = "file",
+		[SECRET_CREDENTIAL] = "credential",
 	};
 	struct buf b = BUF_LIMIT(1 << 20);
 
@@ -154,7 +159,8 @@ static char *mask(enum secret_source source, const char *ref)
 	return s != NULL ? s : xstrdup("(hidden)");
 }
 
-int secret_new(enum secret_source source, const char *text, bool resolve, struct secret **out, struct err *err)
+int secret_new(enum secret_source source, const char *text, bool resolve, struct secret **out,
+	       struct err *err)
 {
 	struct secret *s = xcalloc(1, sizeof(*s));
 	int rc = 0;

@@ -12,16 +12,17 @@
 
 struct choice {
 	bool literal;
-	char *s;		/* the text, or the variable's name */
+	char *s; /* the text, or the variable's name */
 };
 
 struct part {
-	struct choice *choice;	/* the first that is set is taken */
+	struct choice *choice; /* the first that is set is taken */
 	size_t count;
-	char *source;		/* as it was written, for messages; NULL: plain text between variables */
+	char *source; /* as it was written, for messages; NULL: plain text between variables */
 };
 
-struct template {
+struct template
+{
 	char *text;
 	struct part *part;
 	size_t count;
@@ -29,8 +30,8 @@ struct template {
 
 /* What is known at parse time; `prop` is open, since reports name their properties themselves. */
 static const char *const known[] = {
-	"run.key", "run.name", "run.started",
-	"ci.system", "ci.job", "ci.build", "ci.url", "ci.branch", "ci.commit", "ci.node", "ci.attempt",
+	"run.key", "run.name",  "run.started", "ci.system", "ci.job",     "ci.build",
+	"ci.url",  "ci.branch", "ci.commit",   "ci.node",   "ci.attempt",
 };
 
 const char *vars_get(const struct vars *vars, const char *name)
@@ -91,7 +92,8 @@ static int check_name(const char *name, struct err *err)
 			return 0;
 		nearest_offer(&near, known[i]);
 	}
-	return err_set(err, -EINVAL, "unknown variable %s%s", word_quoted(name, quoted), nearest_hint(&near, hint));
+	return err_set(err, -EINVAL, "unknown variable %s%s", word_quoted(name, quoted),
+		       nearest_hint(&near, hint));
 }
 
 /* 'text' with '' for a quote.  *at is behind the opening quote, and ends behind the closing one. */
@@ -199,7 +201,8 @@ static int read_plain(struct template *t, const char *text, size_t *at, struct e
 			else if (text[i] == '{')
 				break;
 			else {
-				rc = err_set(err, -EINVAL, "a } without its {; }} stands for the brace itself");
+				rc = err_set(err, -EINVAL,
+					     "a } without its {; }} stands for the brace itself");
 				break;
 			}
 		}
@@ -303,7 +306,8 @@ int template_expand(const struct template *t, const struct vars *vars, struct bu
 			out->len = before;
 			if (out->data != NULL && before < out->cap)
 				out->data[before] = '\0';
-			return err_set(err, -ENOENT, t->part[i].count > 1 ? "none of %s is set" : "%s is not set",
+			return err_set(err, -ENOENT,
+				       t->part[i].count > 1 ? "none of %s is set" : "%s is not set",
 				       t->part[i].source);
 		}
 		buf_puts(out, value);

@@ -19,7 +19,7 @@ struct template;
 
 /* A set of variables: a function and, where it does not know the name, the next set. */
 struct vars {
-	const char *(*get)(void *cookie, const char *name);	/* NULL: not set */
+	const char *(*get)(void *cookie, const char *name); /* NULL: not set */
 	void *cookie;
 	const struct vars *next;
 };
@@ -28,8 +28,8 @@ const char *vars_get(const struct vars *vars, const char *name);
 /* -EINVAL with the offset of the fault (from 0) in *at. */
 int template_parse(const char *text, struct template **out, size_t *at, struct err *err);
 void template_free(struct template *t);
-const char *template_text(const struct template *t);	/* as it was written */
-bool template_constant(const struct template *t);	/* no variable in it */
+const char *template_text(const struct template *t); /* as it was written */
+bool template_constant(const struct template *t);    /* no variable in it */
 /* The first variable in it whose name begins with prefix; NULL: none, or no template. */
 const char *template_uses(const struct template *t, const char *prefix);
 /* Whether a capture (or --set) may be called so: letters, digits, _ and -, not a digit or - first. */

@@ -20,7 +20,8 @@ static bool loopback(const char *host)
 	struct in6_addr v6;
 	size_t len = strlen(host);
 
-	if (strcasecmp(host, "localhost") == 0 || (len > 10 && strcasecmp(host + len - 10, ".localhost") == 0))
+	if (strcasecmp(host, "localhost") == 0 ||
+	    (len > 10 && strcasecmp(host + len - 10, ".localhost") == 0))
 		return true;
 	if (inet_pton(AF_INET, host, &v4) == 1)
 		return (ntohl(v4.s_addr) >> 24) == 127;
@@ -45,7 +46,8 @@ static int check_authority(const char *s, const char *end, char host[HOST_MAX + 
 	struct in6_addr v6;
 
 	if (memchr(s, '@', (size_t)(end - s)) != NULL)
-		return err_set(err, -EINVAL, "a URL may not hold a user or a password; they have keys of their own");
+		return err_set(err, -EINVAL,
+			       "a URL may not hold a user or a password; they have keys of their own");
 	if (s < end && *s == '[') {
 		from = s + 1;
 		stop = memchr(s, ']', (size_t)(end - s));
@@ -61,8 +63,10 @@ static int check_authority(const char *s, const char *end, char host[HOST_MAX + 
 	memcpy(host, from, len);
 	host[len] = '\0';
 	if (from != s && inet_pton(AF_INET6, host, &v6) != 1)
-		return err_set(err, -EINVAL, "a URL with something between [ and ] that is not an IPv6 address");
-	if (from == s && host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")] != '\0')
+		return err_set(err, -EINVAL,
+			       "a URL with something between [ and ] that is not an IPv6 address");
+	if (from == s &&
+	    host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")] != '\0')
 		return err_set(err, -EINVAL, "a URL with a host that is neither a name nor an address");
 	stop += from != s ? 1 : 0;
 	if (stop == end)
@@ -81,7 +85,8 @@ int config_url_check(const char *url, bool plain, struct err *err)
 		return err_set(err, -EINVAL, "a URL begins with https:// (or http:// on this machine)");
 	for (const char *s = url; *s != '\0'; s++) {
 		if ((unsigned char)*s <= 0x20 || (unsigned char)*s >= 0x7f)
-			return err_set(err, -EINVAL, "a URL may not hold a space, a control character or an accent");
+			return err_set(err, -EINVAL,
+				       "a URL may not hold a space, a control character or an accent");
 	}
 	const char *authority = url + (http ? 7 : 8);
 	const char *path = authority + strcspn(authority, "/?#\\");
@@ -89,9 +94,11 @@ int config_url_check(const char *url, bool plain, struct err *err)
 	if (rc < 0)
 		return rc;
 	if (path[strcspn(path, "?#\\")] != '\0')
-		return err_set(err, -EINVAL, "the server's own address is wanted, without what follows a ?, # or \\");
+		return err_set(err, -EINVAL,
+			       "the server's own address is wanted, without what follows a ?, # or \\");
 	if (http && !plain && !loopback(host))
-		return err_set(err, -EINVAL, "http:// would send the credentials in the clear; use https://, or say "
-					     "tls: {plain: true}");
+		return err_set(err, -EINVAL,
+			       "http:// would send the credentials in the clear; use https://, or say "
+			       "tls: {plain: true}");
 	return 0;
 }

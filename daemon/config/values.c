@@ -9,20 +9,23 @@
 #include <stddef.h>
 #include <string.h>
 
-struct unit { const char *name; int64_t factor; };
+struct unit {
+	const char *name;
+	int64_t factor;
+};
 
 /* Largest first, as printing wants it. */
 static const struct unit durations[] = {
 	{ "d", 86400000 }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 }, { "ms", 1 }, { NULL, 0 },
 };
 static const struct unit sizes[] = {
-	{ "TiB", (int64_t)1 << 40 }, { "GiB", 1 << 30 }, { "MiB", 1 << 20 }, { "KiB", 1 << 10 },
-	{ "", 1 }, { NULL, 0 },
+	{ "TiB", (int64_t)1 << 40 }, { "GiB", 1 << 30 }, { "MiB", 1 << 20 },
+	{ "KiB", 1 << 10 },          { "", 1 },          { NULL, 0 },
 };
 /* How many of them are in an hour; the first of a kind is the one that is printed. */
 static const struct unit rates[] = {
-	{ "min", 60 }, { "s", 3600 }, { "h", 1 }, { "m", 60 }, { "sec", 3600 }, { "second", 3600 },
-	{ "minute", 60 }, { "hour", 1 }, { NULL, 0 },
+	{ "min", 60 },      { "s", 3600 },    { "h", 1 },    { "m", 60 }, { "sec", 3600 },
+	{ "second", 3600 }, { "minute", 60 }, { "hour", 1 }, { NULL, 0 },
 };
 
 /* Digits; *s moves behind them.  A leading zero would be octal to some readers of YAML: refused. */
@@ -81,7 +84,7 @@ int value_int(const char *s, int64_t *out)
 
 int value_duration(const char *s, int64_t *ms)
 {
-	if (strcmp(s, "0") == 0) {		/* the one duration that needs no unit */
+	if (strcmp(s, "0") == 0) { /* the one duration that needs no unit */
 		*ms = 0;
 		return 0;
 	}

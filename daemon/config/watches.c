@@ -15,7 +15,7 @@
 enum {
 	WATCHES_MAX = 500,
 	PATTERN_BYTES_MAX = 1024,
-	PATTERN_DEEP_MAX = 8,		/* what base/glob.h follows */
+	PATTERN_DEEP_MAX = 8, /* what base/glob.h follows */
 	OVERLAP_WORK = 20 * 1000 * 1000,
 };
 
@@ -32,8 +32,8 @@ static const struct config_key run_keys[] = {
 	{ "close_after", CONFIG_DURATION, offsetof(struct config_watch, run.close_after_ms), .max = 30 * DAY,
 	  .def = "60s" },
 	{ "close_on", CONFIG_STRING, offsetof(struct config_watch, run.close_on), .def = NULL },
-	{ "max_age", CONFIG_DURATION, offsetof(struct config_watch, run.max_age_ms), .min = 1, .max = 365 * DAY,
-	  .def = "6h" },
+	{ "max_age", CONFIG_DURATION, offsetof(struct config_watch, run.max_age_ms), .min = 1,
+	  .max = 365 * DAY, .def = "6h" },
 	{ "late", CONFIG_ENUM, offsetof(struct config_watch, run.late), .words = late_words, .def = "new" },
 	{ 0 },
 };
@@ -44,11 +44,13 @@ static const struct config_key run_keys[] = {
 const struct config_key config_watch_keys[] = {
 	{ "name", CONFIG_STRING, offsetof(struct config_watch, name), .required = true },
 	{ "path", CONFIG_PATH, offsetof(struct config_watch, path), .required = true },
-	{ "files", CONFIG_STRINGS, offsetof(struct config_watch, files), .def = "['**/*.xml', '**/*.xml.gz']" },
-	{ "exclude", CONFIG_STRINGS, offsetof(struct config_watch, exclude), .def = "['**/TESTS-TestSuites.xml']" },
+	{ "files", CONFIG_STRINGS, offsetof(struct config_watch, files),
+	  .def = "['**/*.xml', '**/*.xml.gz']" },
+	{ "exclude", CONFIG_STRINGS, offsetof(struct config_watch, exclude),
+	  .def = "['**/TESTS-TestSuites.xml']" },
 	{ "mode", CONFIG_ENUM, offsetof(struct config_watch, mode), .words = mode_words, .def = "auto" },
-	{ "poll_interval", CONFIG_DURATION, offsetof(struct config_watch, poll_interval_ms), .min = 10, .max = DAY,
-	  .def = "30s" },
+	{ "poll_interval", CONFIG_DURATION, offsetof(struct config_watch, poll_interval_ms), .min = 10,
+	  .max = DAY, .def = "30s" },
 	{ "settle", CONFIG_DURATION, offsetof(struct config_watch, settle_ms), .max = DAY, .def = "1s" },
 	{ "existing", CONFIG_ENUM, offsetof(struct config_watch, existing), .words = existing_words,
 	  .def = "import" },
@@ -181,7 +183,8 @@ static const char *timezone_problem(const char *s)
 		return "wants an IANA name such as Europe/Berlin, local, UTC, or an offset such as +09:00";
 	for (const char *c = s; *c != '\0'; c++) {
 		if (!ascii_alnum(*c) && strchr("_+-/", *c) == NULL)
-			return "wants an IANA name such as Europe/Berlin, local, UTC, or an offset such as +09:00";
+			return "wants an IANA name such as Europe/Berlin, local, UTC, or an offset such as "
+			       "+09:00";
 	}
 	if (access(folder, R_OK) != 0)
 		return NULL;
@@ -208,8 +211,8 @@ static void check_sinks(struct config_reader *r, const struct yaml_node *n, cons
 			nearest_offer(&near, c->sink[j].name);
 		}
 		if (!found)
-			config_fault_node(r, item[i], "no sink is called %s%s", word_quoted(item[i]->text, quoted),
-					  nearest_hint(&near, hint));
+			config_fault_node(r, item[i], "no sink is called %s%s",
+					  word_quoted(item[i]->text, quoted), nearest_hint(&near, hint));
 		for (size_t j = 0; j < i; j++) {
 			if (item[j]->kind == YAML_TREE_SCALAR && strcmp(item[j]->text, item[i]->text) == 0) {
 				config_fault_node(r, item[i], "\"sinks\" names %s twice",
@@ -254,7 +257,8 @@ static void check_watch(struct config_reader *r, const struct yaml_node *n, cons
 	if (close_on != NULL)
 		check_pattern(r, "close_on", close_on);
 	if (w->files.count == 0 && yaml_node_get(n, "files") != NULL)
-		config_fault_node(r, yaml_node_get(n, "files"), "\"files\" names no pattern: nothing would be watched");
+		config_fault_node(r, yaml_node_get(n, "files"),
+				  "\"files\" names no pattern: nothing would be watched");
 	problem = w->timezone != NULL ? timezone_problem(w->timezone) : NULL;
 	if (problem != NULL)
 		config_fault_node(r, yaml_node_get(n, "timezone"), "\"timezone\" %s", problem);
@@ -270,8 +274,11 @@ static void check_watch(struct config_reader *r, const struct yaml_node *n, cons
 static struct overlap_side side_of(const struct config_watch *w)
 {
 	return (struct overlap_side){
-		.path = w->path, .files = w->files.item, .file_count = w->files.count,
-		.exclude = w->exclude.item, .exclude_count = w->exclude.count,
+		.path = w->path,
+		.files = w->files.item,
+		.file_count = w->files.count,
+		.exclude = w->exclude.item,
+		.exclude_count = w->exclude.count,
 	};
 }
 
@@ -285,20 +292,25 @@ static void check_pairs(struct config_reader *r, const struct config *c)
 			const struct config_watch *v = &c->watch[j];
 			struct yaml_node at = { .line = w->line, .column = w->column };
 			if (w->name != NULL && v->name != NULL && strcmp(w->name, v->name) == 0)
-				config_fault_node(r, &at, "two watches are called \"%.64s\" (first in line %u)",
+				config_fault_node(r, &at,
+						  "two watches are called \"%.64s\" (first in line %u)",
 						  w->name, v->line);
 			if (w->path == NULL || v->path == NULL)
 				continue;
 			struct overlap_side a = side_of(v), b = side_of(w);
 			enum overlap found = overlap_check(&a, &b, &work, &x, &y);
 			if (found == OVERLAP_TOO_MUCH) {
-				config_fault_node(r, &at, "too many patterns to tell which watches can match the same files");
+				config_fault_node(
+					r, &at,
+					"too many patterns to tell which watches can match the same files");
 				return;
 			}
 			if (found == OVERLAP_FOUND)
-				config_fault_node(r, &at, "can match the same files as the watch in line %u "
-						  "(\"%.100s\" there, \"%.100s\" here); exclude them in one of the two",
-						  v->line, v->files.item[x], w->files.item[y]);
+				config_fault_node(
+					r, &at,
+					"can match the same files as the watch in line %u "
+					"(\"%.100s\" there, \"%.100s\" here); exclude them in one of the two",
+					v->line, v->files.item[x], w->files.item[y]);
 		}
 	}
 }

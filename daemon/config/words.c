@@ -25,7 +25,7 @@ static unsigned least(unsigned a, unsigned b)
 
 static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-	unsigned row[3][WORD_MAX + 1];		/* the last three, in turn */
+	unsigned row[3][WORD_MAX + 1]; /* the last three, in turn */
 
 	for (unsigned j = 0; j <= b_len; j++)
 		row[0][j] = j;
@@ -49,14 +49,15 @@ void nearest_offer(struct nearest *n, const char *candidate)
 
 	if (word_len == 0 || word_len > WORD_MAX || len == 0 || len > WORD_MAX)
 		return;
-	unsigned d = distance(n->word, word_len, candidate, len), allowed = least(3, 1 + (unsigned)word_len / 4);
+	unsigned d = distance(n->word, word_len, candidate, len),
+		 allowed = least(3, 1 + (unsigned)word_len / 4);
 	size_t shorter = word_len < len ? word_len : len;
 	/* "poll" for "poll_interval": a beginning is as good as a slip or two. */
 	if (d > allowed && shorter >= 3 && strncmp(n->word, candidate, shorter) == 0)
 		d = allowed;
 	if (d > allowed || d >= shorter + 1 || (n->best != NULL && d >= n->distance))
 		return;
-	if (d == shorter && shorter <= 2)	/* nothing in common */
+	if (d == shorter && shorter <= 2) /* nothing in common */
 		return;
 	n->best = candidate;
 	n->distance = d;

@@ -6,8 +6,8 @@
 
 /* The best of the candidates offered so far. */
 struct nearest {
-	const char *word;	/* what was written */
-	const char *best;	/* borrowed; NULL: nothing is near */
+	const char *word; /* what was written */
+	const char *best; /* borrowed; NULL: nothing is near */
 	unsigned distance;
 };
 

@@ -20,13 +20,13 @@ struct reading {
 	struct config_faults *faults;
 	yaml_parser_t parser;
 	struct yaml_tree *tree;
-	struct yaml_node *open[YAML_TREE_DEPTH];	/* collections that are not ended */
-	struct yaml_node *key[YAML_TREE_DEPTH];		/* of each, the key that waits for its value */
+	struct yaml_node *open[YAML_TREE_DEPTH]; /* collections that are not ended */
+	struct yaml_node *key[YAML_TREE_DEPTH];  /* of each, the key that waits for its value */
 	unsigned depth;
 	size_t nodes;
 	unsigned documents;
-	unsigned flow_line;			/* where the last {...} ended, from 1; for a hint */
-	const char *at;				/* cursor: byte and character, moving forward only */
+	unsigned flow_line; /* where the last {...} ended, from 1; for a hint */
+	const char *at;     /* cursor: byte and character, moving forward only */
 	size_t at_index;
 };
 
@@ -80,11 +80,21 @@ static size_t escape_size(const char *s, const char *end, size_t *source)
 	if (s + 1 >= end)
 		return 1;
 	switch (s[1]) {
-	case 'x': digits = 2; break;
-	case 'u': digits = 4; break;
-	case 'U': digits = 8; break;
-	case 'N': case '_': return 2;		/* U+0085, U+00A0 */
-	case 'L': case 'P': return 3;		/* U+2028, U+2029 */
+	case 'x':
+		digits = 2;
+		break;
+	case 'u':
+		digits = 4;
+		break;
+	case 'U':
+		digits = 8;
+		break;
+	case 'N':
+	case '_':
+		return 2; /* U+0085, U+00A0 */
+	case 'L':
+	case 'P':
+		return 3; /* U+2028, U+2029 */
 	}
 	for (unsigned i = 0; i < digits && s + 2 + i < end; i++) {
 		char digit[2] = { s[2 + i], '\0' };
@@ -159,7 +169,7 @@ static bool control(const char *s, unsigned n)
 		return (*u < 0x20 && *u != '\t' && *u != '\n' && *u != '\r') || *u == 0x7f;
 	if (n == 2)
 		return u[0] == 0xc2 && u[1] < 0xa0 && u[1] != 0x85;
-	return n == 3 && u[0] == 0xef && u[1] == 0xbf && u[2] >= 0xbe;	/* U+FFFE, U+FFFF */
+	return n == 3 && u[0] == 0xef && u[1] == 0xbf && u[2] >= 0xbe; /* U+FFFE, U+FFFF */
 }
 
 static int check_characters(struct reading *r)
@@ -175,7 +185,8 @@ static int check_characters(struct reading *r)
 		}
 		if (control(s, n)) {
 			config_fault(r->faults, r->file, line, column,
-				     "a control character (byte 0x%02x) may not stand here", (unsigned char)*s);
+				     "a control character (byte 0x%02x) may not stand here",
+				     (unsigned char)*s);
 			return -EINVAL;
 		}
 		column++;
@@ -203,7 +214,8 @@ static void syntax_fault(struct reading *r)
 	const char *s = byte_at(r, mark->index);
 	char c = s != NULL && s < r->end ? *s : '\0';
 
-	if (context != NULL && (strstr(context, "an alias") != NULL || strstr(context, "an anchor") != NULL)) {
+	if (context != NULL &&
+	    (strstr(context, "an alias") != NULL || strstr(context, "an anchor") != NULL)) {
 		fault_at(r, &p->context_mark, "a text that begins with * or & needs quotes");
 		return;
 	}
@@ -251,7 +263,7 @@ static int append(struct reading *r, struct yaml_node *to, struct yaml_node *a, 
 			     b != NULL ? "keys in one mapping" : "entries in one list");
 		return -EINVAL;
 	}
-	if ((to->count & (to->count - 1)) == 0)		/* full at every power of two */
+	if ((to->count & (to->count - 1)) == 0) /* full at every power of two */
 		to->item = xrealloc(to->item, (to->count == 0 ? 1 : 2 * to->count) * width,
 				    sizeof(struct yaml_node *));
 	to->item[to->count * width] = a;
@@ -282,7 +294,8 @@ static int place(struct reading *r, struct yaml_node *n)
 		if (n->kind != YAML_TREE_SCALAR || n->bad) {
 			if (!n->bad)
 				config_fault(r->faults, r->file, n->line, n->column,
-					     "a key must be plain text; a text that begins with { or [ needs quotes");
+					     "a key must be plain text; a text that begins with { or [ needs "
+					     "quotes");
 			node_free(n);
 			return -EINVAL;
 		}
@@ -432,14 +445,14 @@ int yaml_tree_read(const char *text, size_t len, const char *file, struct yaml_t
 		config_fault(faults, file, 1, 1, "the file is larger than 1 MiB");
 		return -EINVAL;
 	}
-	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)	/* what some editors put first */
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) /* what some editors put first */
 		r.text += 3;
 	r.at = r.text;
 	rc = check_characters(&r);
 	if (rc < 0)
 		return rc;
 	if (!yaml_parser_initialize(&r.parser))
-		abort();			/* out of memory, as in xcalloc() */
+		abort(); /* out of memory, as in xcalloc() */
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)r.text, (size_t)(r.end - r.text));
 	rc = read_events(&r);
@@ -448,7 +461,8 @@ int yaml_tree_read(const char *text, size_t len, const char *file, struct yaml_t
 			node_free(r.key[i]);
 		yaml_tree_done(out);
 	}
-	explicit_bzero(r.parser.raw_buffer.start, (size_t)(r.parser.raw_buffer.end - r.parser.raw_buffer.start));
+	explicit_bzero(r.parser.raw_buffer.start,
+		       (size_t)(r.parser.raw_buffer.end - r.parser.raw_buffer.start));
 	explicit_bzero(r.parser.buffer.start, (size_t)(r.parser.buffer.end - r.parser.buffer.start));
 	yaml_parser_delete(&r.parser);
 	return rc;
@@ -492,7 +506,8 @@ void yaml_write_string(struct buf *b, const char *s)
 			buf_printf(b, "\\x%02X", *u);
 		else if (n == 2 && u[0] == 0xc2 && u[1] < 0xa0)
 			buf_printf(b, "\\x%02X", u[1]);
-		else if (n == 3 && (line_break(s, n, end) || control(s, n) || memcmp(s, "\xef\xbb\xbf", 3) == 0))
+		else if (n == 3 &&
+			 (line_break(s, n, end) || control(s, n) || memcmp(s, "\xef\xbb\xbf", 3) == 0))
 			buf_printf(b, "\\u%04X", (u[0] & 0xfu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu));
 		else
 			buf_append(b, s, n);

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct config *parsed(const char *text, size_t len, struct config_faults *faults)
 {
 	struct config *c = NULL;
-	int rc = config_parse(text, len, "fuzz.yaml", "/state", sample_types, SAMPLE_TYPES, false, &c, faults);
+	int rc =
+		config_parse(text, len, "fuzz.yaml", "/state", sample_types, SAMPLE_TYPES, false, &c, faults);
 
 	if ((rc == 0) != (c != NULL) || (rc == 0) != (faults->count == 0) || faults->count > 100)
 		abort();
@@ -46,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (a != NULL && config_print(a, &once) == 0 && once.len <= (1u << 20)) {
 		b = parsed(once.data, once.len, &faults);
 		if (b == NULL || config_print(b, &twice) < 0 || strcmp(once.data, twice.data) != 0) {
-			fprintf(stderr, "%s\n", faults.count > 0 ? faults.item[0].text : "printed twice, differs");
+			fprintf(stderr, "%s\n",
+				faults.count > 0 ? faults.item[0].text : "printed twice, differs");
 			abort();
 		}
 		config_redacted(a, once.data);

@@ -22,7 +22,7 @@ static int replay_file(const char *path, size_t size)
 		return 1;
 	}
 	fclose(f);
-	fprintf(stderr, "%s\n", path);		/* the last one is the one that broke it */
+	fprintf(stderr, "%s\n", path); /* the last one is the one that broke it */
 	LLVMFuzzerTestOneInput(data, size);
 	free(data);
 	replayed++;

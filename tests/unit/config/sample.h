@@ -22,8 +22,16 @@ struct sample_conf {
 	struct config_templates folder;
 	struct config_map fields;
 	struct secret *key;
-	struct { char *path; int64_t mode; } control;
-	struct { char *name; struct { bool deep; } inner; } nested;
+	struct {
+		char *path;
+		int64_t mode;
+	} control;
+	struct {
+		char *name;
+		struct {
+			bool deep;
+		} inner;
+	} nested;
 };
 
 static const char *const sample_words[] = { "worst", "each", "last", NULL };
@@ -71,12 +79,14 @@ static int sample_check(void *conf, struct err *err)
 {
 	struct sample_conf *c = conf;
 
-	if (strcmp(c->must, "refuse") == 0)	/* required: never NULL here */
+	if (strcmp(c->must, "refuse") == 0) /* required: never NULL here */
 		return err_set(err, -EINVAL, "refused by check()");
 	return config_url_check(c->url, c->common.plain, err);
 }
 
-struct sample_local { char *dir; };
+struct sample_local {
+	char *dir;
+};
 static const struct config_key sample_local_keys[] = {
 	{ "dir", CONFIG_PATH, offsetof(struct sample_local, dir), .required = true },
 	{ 0 },

@@ -23,7 +23,9 @@ static int list_types(void **state)
 	(void)state;
 	for (; sink_list[type_count] != NULL && type_count < 16; type_count++)
 		types[type_count] = (struct config_sink_type){
-			sink_list[type_count]->name, sink_list[type_count]->keys, sink_list[type_count]->conf_size,
+			sink_list[type_count]->name,
+			sink_list[type_count]->keys,
+			sink_list[type_count]->conf_size,
 			sink_list[type_count]->check,
 		};
 	return type_count > 0 ? 0 : -1;
@@ -50,7 +52,8 @@ static struct config *parsed(const char *text, size_t len, const char *name)
 
 	config_parse(text, len, name, "/state", types, type_count, false, &c, &faults);
 	for (size_t i = 0; i < faults.count; i++)
-		print_error("%s:%u:%u: %s\n", name, faults.item[i].line, faults.item[i].column, faults.item[i].text);
+		print_error("%s:%u:%u: %s\n", name, faults.item[i].line, faults.item[i].column,
+			    faults.item[i].text);
 	assert_int_equal(faults.count, 0);
 	config_faults_done(&faults);
 	return c;
@@ -59,7 +62,9 @@ static struct config *parsed(const char *text, size_t len, const char *name)
 static void every_file_is_taken(void **state)
 {
 	static const char *const file[] = {
-		"etc/resultd.yaml", "etc/examples/testrail.yaml", "etc/examples/local.yaml",
+		"etc/resultd.yaml",
+		"etc/examples/testrail.yaml",
+		"etc/examples/local.yaml",
 	};
 	(void)state;
 
@@ -106,7 +111,8 @@ static void every_key_is_shown(void **state)
 
 	assert_int_equal(yaml_tree_read(text.data, text.len, "etc/resultd.yaml", &tree, &faults), 0);
 	missing += missing_keys(config_top_keys, tree.root, "");
-	const struct yaml_node *watch = yaml_node_get(tree.root, "watch"), *sinks = yaml_node_get(tree.root, "sinks");
+	const struct yaml_node *watch = yaml_node_get(tree.root, "watch"),
+			       *sinks = yaml_node_get(tree.root, "sinks");
 	assert_int_equal(watch->count, 1);
 	missing += missing_keys(config_watch_keys, watch->item[0], "watch");
 	for (size_t i = 0; i < type_count; i++) {

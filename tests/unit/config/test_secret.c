@@ -111,18 +111,26 @@ static void bad_sources_are_named_and_values_are_not(void **state)
 	char *large = xcalloc(1, 20001);
 	memset(large, 'x', 20000);
 	char *big = write_file("big", large, 20000, 0600);
-	const struct { enum secret_source source; const char *ref; int rc; const char *why; } row[] = {
+	const struct {
+		enum secret_source source;
+		const char *ref;
+		int rc;
+		const char *why;
+	} row[] = {
 		{ SECRET_ENV, "RD_TEST_NONE", -ENOENT, "environment variable RD_TEST_NONE is not set" },
 		{ SECRET_ENV, "RD_TEST_EMPTY", -ENODATA, "environment variable RD_TEST_EMPTY is empty" },
-		{ SECRET_ENV, "RD_TEST_LINES", -EINVAL, "environment variable RD_TEST_LINES holds a line break" },
-		{ SECRET_FILE, "/nonexistent/token", -ENOENT, "file /nonexistent/token cannot be read: No such file" },
+		{ SECRET_ENV, "RD_TEST_LINES", -EINVAL,
+		  "environment variable RD_TEST_LINES holds a line break" },
+		{ SECRET_FILE, "/nonexistent/token", -ENOENT,
+		  "file /nonexistent/token cannot be read: No such file" },
 		{ SECRET_FILE, folder, -EINVAL, "is not a regular file" },
 		{ SECRET_FILE, "/dev/zero", -EINVAL, "file /dev/zero is not a regular file" },
 		{ SECRET_FILE, empty, -ENODATA, "is empty" },
 		{ SECRET_FILE, two, -EINVAL, "holds a line break" },
 		{ SECRET_FILE, nul, -EINVAL, "or another control character" },
 		{ SECRET_FILE, big, -E2BIG, "is longer than 16 KiB" },
-		{ SECRET_CREDENTIAL, "token", -ENOENT, "credential token: $CREDENTIALS_DIRECTORY is not set" },
+		{ SECRET_CREDENTIAL, "token", -ENOENT,
+		  "credential token: $CREDENTIALS_DIRECTORY is not set" },
 		{ SECRET_INLINE, "", -ENODATA, "the secret is empty" },
 		{ SECRET_INLINE, VALUE "\n" VALUE, -EINVAL, "the secret holds a line break" },
 		{ SECRET_INLINE, large, -E2BIG, "the secret is longer than 16 KiB" },
@@ -161,7 +169,7 @@ static void a_replaced_file_is_read_again(void **state)
 	assert_int_equal(secret_new(SECRET_FILE, file, true, &s, &err), 0);
 	const char *before = secret_value(s);
 	assert_int_equal(secret_reload(s, &err), 0);
-	assert_ptr_equal(secret_value(s), before);	/* unchanged: it did not move */
+	assert_ptr_equal(secret_value(s), before); /* unchanged: it did not move */
 
 	free(write_file("replaced", "two\n", 4, 0600));
 	assert_int_equal(secret_reload(s, &err), 0);
@@ -169,7 +177,7 @@ static void a_replaced_file_is_read_again(void **state)
 
 	assert_int_equal(unlink(file), 0);
 	assert_int_equal(secret_reload(s, &err), -ENOENT);
-	assert_string_equal(secret_value(s), "two");	/* what there was is kept */
+	assert_string_equal(secret_value(s), "two"); /* what there was is kept */
 	secret_free(s);
 	free(file);
 }
@@ -217,8 +225,8 @@ static void no_fault_shows_a_secret(void **state)
 		struct config *c = NULL;
 		struct config_faults faults = { 0 };
 		char line[2048];
-		if (config_parse(text[i], strlen(text[i]), "r.yaml", "/s", sample_types, SAMPLE_TYPES, false, &c,
-				 &faults) == 0)
+		if (config_parse(text[i], strlen(text[i]), "r.yaml", "/s", sample_types, SAMPLE_TYPES, false,
+				 &c, &faults) == 0)
 			print_error("accepted: %s\n", text[i]);
 		assert_true(faults.count > 0);
 		for (size_t j = 0; j < faults.count; j++) {
@@ -238,11 +246,12 @@ static void printing_masks_secrets(void **state)
 	struct config *c = NULL;
 	struct config_faults faults = { 0 };
 	static const char text[] = SINK "    key: " VALUE "\n  two:\n    type: sample\n    must: x\n"
-				   "    key: {env: RD_TEST_TOKEN}\n";
+					"    key: {env: RD_TEST_TOKEN}\n";
 	(void)state;
 
 	assert_int_equal(setenv("RD_TEST_TOKEN", VALUE, 1), 0);
-	assert_int_equal(config_parse(text, strlen(text), "r.yaml", "/s", sample_types, SAMPLE_TYPES, true, &c, &faults),
+	assert_int_equal(config_parse(text, strlen(text), "r.yaml", "/s", sample_types, SAMPLE_TYPES, true,
+				      &c, &faults),
 			 0);
 	assert_string_equal(secret_value(((struct sample_conf *)c->sink[0].conf)->key), VALUE);
 	assert_string_equal(secret_value(((struct sample_conf *)c->sink[1].conf)->key), VALUE);
@@ -262,7 +271,8 @@ static void a_missing_source_is_a_fault_at_its_place(void **state)
 	(void)state;
 
 	unsetenv("RD_TEST_NONE");
-	assert_int_equal(config_parse(text, strlen(text), "r.yaml", "/s", sample_types, SAMPLE_TYPES, true, &c, &faults),
+	assert_int_equal(config_parse(text, strlen(text), "r.yaml", "/s", sample_types, SAMPLE_TYPES, true,
+				      &c, &faults),
 			 -EINVAL);
 	assert_int_equal(faults.count, 1);
 	assert_int_equal(faults.item[0].line, 5);
@@ -273,7 +283,11 @@ static void a_missing_source_is_a_fault_at_its_place(void **state)
 
 static void files_that_others_read_hold_no_secret(void **state)
 {
-	static const struct { const char *name, *text; mode_t mode; const char *command; } row[] = {
+	static const struct {
+		const char *name, *text;
+		mode_t mode;
+		const char *command;
+	} row[] = {
 		{ "a.yaml", SINK "    key: " VALUE "\n", 0600, NULL },
 		{ "b.yaml", SINK "    key: " VALUE "\n", 0400, NULL },
 		{ "c.yaml", SINK "    key: " VALUE "\n", 0644, "type: chmod 600 %s/c.yaml" },
@@ -300,7 +314,8 @@ static void files_that_others_read_hold_no_secret(void **state)
 			assert_int_equal(faults.item[0].line, 5);
 			assert_int_equal(faults.item[0].column, 10);
 			const char *at = strstr(row[i].command, "%s");
-			snprintf(want, sizeof(want), "%.*s%s%s", (int)(at - row[i].command), row[i].command, folder, at + 2);
+			snprintf(want, sizeof(want), "%.*s%s%s", (int)(at - row[i].command), row[i].command,
+				 folder, at + 2);
 			assert_non_null(strstr(faults.item[0].text, want));
 			assert_null(strstr(faults.item[0].text, "hunter2"));
 		}
@@ -335,13 +350,16 @@ static void files_that_cannot_be_read(void **state)
 
 	memset(large, '#', (1 << 20) + 1);
 	char *path = write_file("large.yaml", large, (1 << 20) + 1, 0600);
-	const struct { const char *path, *why; } row[] = {
+	const struct {
+		const char *path, *why;
+	} row[] = {
 		{ "/nonexistent/r.yaml", "/nonexistent/r.yaml: cannot be read: No such file or directory" },
 		{ folder, "cannot be read: Is a directory" },
 		{ path, "large.yaml:1:1: the file is larger than 1 MiB" },
 	};
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-		assert_int_equal(config_load(row[i].path, "/s", sample_types, SAMPLE_TYPES, &c, &faults), -EINVAL);
+		assert_int_equal(config_load(row[i].path, "/s", sample_types, SAMPLE_TYPES, &c, &faults),
+				 -EINVAL);
 		assert_null(c);
 		assert_int_equal(faults.count, 1);
 		err_string(&faults.item[0], line, sizeof(line));

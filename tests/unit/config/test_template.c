@@ -30,7 +30,10 @@ static const struct vars first = { get, (void *)(uintptr_t)inner, &second };
 
 static void templates_expand(void **state)
 {
-	static const struct { const char *text, *value; bool constant; } row[] = {
+	static const struct {
+		const char *text, *value;
+		bool constant;
+	} row[] = {
 		{ "", "", true },
 		{ "plain", "plain", true },
 		{ "{{job}} }}{{", "{job} }{", true },
@@ -70,7 +73,11 @@ static void templates_expand(void **state)
 
 static void bad_templates_say_where(void **state)
 {
-	static const struct { const char *text; size_t at; const char *why; } row[] = {
+	static const struct {
+		const char *text;
+		size_t at;
+		const char *why;
+	} row[] = {
 		{ "a{", 1, "a { that is not closed" },
 		{ "ab{c", 2, "a { that is not closed" },
 		{ "{a|", 0, "a { that is not closed" },
@@ -107,7 +114,9 @@ static void bad_templates_say_where(void **state)
 
 static void what_is_not_set_is_named(void **state)
 {
-	static const struct { const char *text, *why; } row[] = {
+	static const struct {
+		const char *text, *why;
+	} row[] = {
 		{ "a{job}{ci.branch}b", "{ci.branch} is not set" },
 		{ "{none|ci.node}", "none of {none|ci.node} is set" },
 	};
@@ -121,7 +130,7 @@ static void what_is_not_set_is_named(void **state)
 		buf_puts(&out, "before");
 		assert_int_equal(template_expand(t, &first, &out, &err), -ENOENT);
 		assert_string_equal(err.text, row[i].why);
-		assert_string_equal(out.data, "before");	/* no half of it */
+		assert_string_equal(out.data, "before"); /* no half of it */
 		buf_done(&out);
 		template_free(t);
 	}
@@ -162,10 +171,8 @@ static void variables_can_be_asked_for(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(templates_expand),
-		cmocka_unit_test(bad_templates_say_where),
-		cmocka_unit_test(what_is_not_set_is_named),
-		cmocka_unit_test(a_full_buffer_is_an_error),
+		cmocka_unit_test(templates_expand),           cmocka_unit_test(bad_templates_say_where),
+		cmocka_unit_test(what_is_not_set_is_named),   cmocka_unit_test(a_full_buffer_is_an_error),
 		cmocka_unit_test(variables_can_be_asked_for),
 	};
 
