@@ -38,22 +38,27 @@ static size_t folded_count(const struct talk *t, const struct row *row)
 	return c->several == SEVERAL_EACH ? row->test_count : 1;
 }
 
-static struct folded folded_at(const struct talk *t, const struct row *row, size_t i)
+/* The status of the row's ith entry; -1: it is none.  What was posted one by one is not posted again. */
+static int64_t folded_at(const struct talk *t, const struct row *row, size_t i, struct folded *f)
 {
 	const struct testrail_conf *c = t->conf;
 
-	if (c->several == SEVERAL_EACH)
-		return fold_test(&row->tests[i], t->arena);
-	return fold_row(row, (enum several)c->several, t->arena);
+	if (c->several != SEVERAL_EACH) {
+		*f = fold_row(row, (enum several)c->several, t->arena);
+		return status_of(t, f->verdict);
+	}
+	*f = fold_test(&row->tests[i], t->arena);
+	return row->tests[i].settled ? -1 : status_of(t, f->verdict);
 }
 
 /* Entries that a row has in a request; none where all its verdicts are configured so. */
 static size_t entry_count(const struct talk *t, const struct row *row)
 {
+	struct folded f;
 	size_t n = 0;
 
 	for (size_t i = 0; i < folded_count(t, row); i++)
-		n += status_of(t, folded_at(t, row, i).verdict) >= 0;
+		n += folded_at(t, row, i, &f) >= 0;
 	return n;
 }
 
@@ -124,8 +129,9 @@ static bool put_entry(struct talk *t, struct buf *b, const struct row *row, cons
 
 static void learn_ignored(struct talk *t, const struct row *row)
 {
-	struct folded f = folded_at(t, row, 0);
+	struct folded f;
 
+	folded_at(t, row, 0, &f);
 	learned_ignored(&t->learned, row->id,
 			arena_printf(t->arena, "statuses.%s is none", verdict_name(f.verdict)));
 }
@@ -143,8 +149,8 @@ enum ask testrail_results_ask(struct talk *t, struct request *r)
 		if (entries > 0 && r->body.len > BODY_ENOUGH)
 			break;
 		for (size_t i = 0; i < folded_count(t, row); i++) {
-			struct folded f = folded_at(t, row, i);
-			int64_t status = status_of(t, f.verdict);
+			struct folded f;
+			int64_t status = folded_at(t, row, i, &f);
 			if (status < 0)
 				continue;
 			if (!put_entry(t, &r->body, row, &f, status))

@@ -568,6 +568,37 @@ static void rows_of_several_entries(void **state)
 	}
 }
 
+/* What was posted one by one is in the row for the sake of `worst`; it is not posted again. */
+static void settled_tests_are_not_repeated(void **state)
+{
+	static const struct {
+		const char *several, *body;
+	} row[] = {
+		{ "each", "{\"results\":[{\"case_id\":11,\"status_id\":1,\"elapsed\":\"1s\"}]}" },
+		{ "worst", "{\"results\":[{\"case_id\":11,\"status_id\":5,\"comment\":\"a.f\\nno\\n\\nTests "
+			   "of this case (2):\\n"
+			   "- failed: a.f (1 ms)\\n- passed: a.p (2 ms)\",\"elapsed\":\"1s\"}]}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(row); i++) {
+		struct talking w;
+		char more[400];
+		snprintf(more, sizeof(more), BASE "    several: %s\n", row[i].several);
+		start(&w, more);
+		const struct result *f = talking_result(&w, "a.f", OUTCOME_FAILED, 1, "no");
+		const struct result *p = talking_result(&w, "a.p", OUTCOME_PASSED, 2, NULL);
+		talking_test(&w, true, "11", &f, 1);
+		((struct row_test *)w.rows.row[0].tests)[0].settled = true;
+		talking_test(&w, false, "11", &p, 1);
+		talking_ask(&w, "add-results");
+		assert_body(&w, row[i].body);
+		assert_int_equal(talking_got(&w, 200, "[{\"id\":7}]"), GOT_MORE);
+		assert_int_equal(talking_count(&w, LEARNED_POSTED), 1);
+		talking_end(&w);
+	}
+}
+
 /* Rows that were not in the request (no room, status none) are not taken for posted. */
 static void only_what_was_sent_counts(void **state)
 {
@@ -625,6 +656,7 @@ int main(void)
 		cmocka_unit_test(batches_whose_answer_was_lost),
 		cmocka_unit_test(results_that_name_their_test_only),
 		cmocka_unit_test(rows_of_several_entries),
+		cmocka_unit_test(settled_tests_are_not_repeated),
 		cmocka_unit_test(only_what_was_sent_counts),
 		cmocka_unit_test(a_run_that_went_away_while_we_looked),
 	};
