@@ -313,7 +313,8 @@ static void read_list(struct config_reader *r, const struct config_key *row, con
 			struct template *t = read_template(r, row->name, item[i]);
 			if (t == NULL)
 				continue;
-			list->item = xrealloc(list->item, list->count + 1, sizeof(t));
+			/* a list of pointers: NOLINTNEXTLINE(bugprone-sizeof-expression) */
+			list->item = xrealloc(list->item, list->count + 1, sizeof(*list->item));
 			list->item[list->count++] = t;
 		} else {
 			struct config_ints *list = at;

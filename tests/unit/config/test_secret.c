@@ -325,8 +325,7 @@ static void files_that_others_read_hold_no_secret(void **state)
 	}
 }
 
-/* Root's own file that a group may read is fine only for a service that is in that group; a process that
- * is root itself, or the owner, can do without. */
+/* The owner, and root itself, can do without a group. */
 static void group_readable_is_others(void **state)
 {
 	struct config *c = NULL;
@@ -339,6 +338,43 @@ static void group_readable_is_others(void **state)
 	assert_non_null(strstr(faults.item[0].text, "chmod 600"));
 	config_faults_done(&faults);
 	free(path);
+}
+
+/* How packages install: the file is root's, and read by the group that the service runs as. */
+static void a_service_reads_by_its_group(void **state)
+{
+	static const struct {
+		mode_t mode;
+		gid_t group;
+		const char *command;
+	} row[] = {
+		{ 0640, 54321, NULL },
+		{ 0644, 54321, "chmod 640 " },
+		{ 0644, 12345, "chmod 600 " },
+	};
+	static const char text[] = SINK "    key: " VALUE "\n";
+	(void)state;
+
+	if (geteuid() != 0)
+		skip(); /* only root can become somebody else */
+	assert_int_equal(chmod(folder, 0755), 0);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct config *c = NULL;
+		struct config_faults faults = { 0 };
+		char *path = write_file("service.yaml", text, strlen(text), row[i].mode);
+		assert_int_equal(chown(path, 0, row[i].group), 0);
+		assert_int_equal(setegid(54321), 0);
+		assert_int_equal(seteuid(54321), 0);
+		int rc = config_load(path, "/s", sample_types, SAMPLE_TYPES, &c, &faults);
+		assert_int_equal(seteuid(0), 0);
+		assert_int_equal(setegid(0), 0);
+		assert_int_equal(rc, row[i].command == NULL ? 0 : -EINVAL);
+		if (row[i].command != NULL)
+			assert_non_null(strstr(faults.item[0].text, row[i].command));
+		config_faults_done(&faults);
+		config_free(c);
+		free(path);
+	}
 }
 
 static void files_that_cannot_be_read(void **state)
@@ -382,6 +418,7 @@ int main(void)
 		cmocka_unit_test(a_missing_source_is_a_fault_at_its_place),
 		cmocka_unit_test(files_that_others_read_hold_no_secret),
 		cmocka_unit_test(group_readable_is_others),
+		cmocka_unit_test(a_service_reads_by_its_group),
 		cmocka_unit_test(files_that_cannot_be_read),
 	};
 
