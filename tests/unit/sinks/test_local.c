@@ -239,7 +239,7 @@ static bool visit(struct world *w)
 	t.facts = cJSON_CreateObject();
 	for (const struct step *s = sink_local.steps; alive && s->name != NULL; s++) {
 		struct arena arena = ARENA_LIMIT(SIZE_MAX / 4);
-		enum got got = GOT_MORE;
+		enum got got = s->resolve ? GOT_NEXT : GOT_MORE;
 		t.scratch = cJSON_CreateObject();
 		t.arena = &arena;
 		while (alive && got == GOT_MORE) {
@@ -1106,6 +1106,8 @@ static void a_refused_file_parks_the_delivery(void **state)
 	t.rows = rows_owed(&w);
 	learned_init(&t.learned, &arena);
 	for (const struct step *s = sink_local.steps; s->name != NULL; s++) {
+		if (s->resolve)
+			continue;
 		reply_init(&r);
 		r.exchange = EXCHANGE_ANSWERED;
 		r.status = 400;
