@@ -666,6 +666,7 @@ static const struct xml_rule junit_rules[] = {
 	{ "failure", SUITE, OTHER, suite_problem, NULL, false },
 	{ "error", CASE, PROBLEM, error_open, text_close, true },
 	{ "error", SUITE, OTHER, suite_problem, NULL, false },
+	{ "internalError", CASE, PROBLEM, error_open, text_close, true },	/* Catch2 */
 	{ "skipped", CASE, PROBLEM, skipped_open, text_close, true },
 	{ "flakyFailure", CASE, RERUN, other_attempt_open, text_close, true },
 	{ "flakyError", CASE, RERUN, other_attempt_open, text_close, true },

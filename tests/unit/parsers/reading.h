@@ -8,9 +8,11 @@
 #define RD_TESTS_READING_H
 
 #include "daemon/base/buf.h"
+#include "daemon/base/clock.h"
 #include "daemon/model/result_json.h"
 #include "parsers/parser.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
