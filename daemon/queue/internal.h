@@ -143,8 +143,8 @@ struct tally {			/* what one op changes in the delivery's counters */
 	int64_t delivery;
 	int64_t n[ITEM_STATES];
 };
-static inline struct tally tally_of(int64_t delivery) { return (struct tally){ .delivery = delivery }; }
-void tally_save(struct queue *q, struct tally *t);
+static inline struct tally items_tally_of(int64_t delivery) { return (struct tally){ .delivery = delivery }; }
+void items_save_tally(struct queue *q, struct tally *t);
 /* An item is named within its delivery by its test and which of the test's cases it is. */
 enum { ITEM_CASE_BITS = 12, ITEM_CASES = 1 << ITEM_CASE_BITS };
 static inline int64_t item_test(int64_t id) { return id >> ITEM_CASE_BITS; }

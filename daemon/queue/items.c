@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-void tally_save(struct queue *q, struct tally *t)
+void items_save_tally(struct queue *q, struct tally *t)
 {
 	bool any = false;
 
@@ -24,7 +24,7 @@ void tally_save(struct queue *q, struct tally *t)
 		       DB(db_i(t->delivery), db_i(t->n[ITEM_OWED]), db_i(t->n[ITEM_UNBOUND]),
 			  db_i(t->n[ITEM_NEW]), db_i(t->n[ITEM_PARKED]), db_i(t->n[ITEM_POSTED]),
 			  db_i(t->n[ITEM_IGNORED])));
-	*t = tally_of(t->delivery);
+	*t = items_tally_of(t->delivery);
 }
 
 void items_read(struct db_stmt *s, int64_t delivery, struct item *out)
@@ -117,7 +117,7 @@ void items_bind(struct queue *q, struct tally *t, const struct item *item, int64
 
 void items_release(struct queue *q, int64_t delivery, int64_t remote)
 {
-	struct tally t = tally_of(delivery);
+	struct tally t = items_tally_of(delivery);
 	struct item item;
 
 	for (;;) {
@@ -132,7 +132,7 @@ void items_release(struct queue *q, int64_t delivery, int64_t remote)
 			break;
 		items_move(q, &t, &item, ITEM_NEW, NULL);
 	}
-	tally_save(q, &t);
+	items_save_tally(q, &t);
 }
 
 int64_t items_key(struct queue *q, int64_t run, int64_t id, bool by_title, struct chunk_entry *entry)

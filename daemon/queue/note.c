@@ -464,7 +464,7 @@ static int note_work(struct queue *q, struct op *op, struct err *err)
 		return rc;
 	if (o->too_large)
 		return err_set(err, -E2BIG, "what one answer taught does not fit into memory");
-	n.tally = tally_of(n.d.id);
+	n.tally = items_tally_of(n.d.id);
 	read_intent(&n);
 	journal(&n, note);
 	for (size_t i = 0; i < o->learned.count && db_failed(q->db, NULL) == 0; i++)
@@ -479,9 +479,9 @@ static int note_work(struct queue *q, struct op *op, struct err *err)
 	if (n.intent && note->settle != SETTLE_SPLIT && note->settle != SETTLE_KEEP)
 		lots_trim(q, n.d.id, n.kind);
 	if (note->settle == SETTLE_DELIVERED)
-		tally_save(q, &n.tally);	/* the counters decide */
+		items_save_tally(q, &n.tally);	/* the counters decide */
 	settle(&n, note);
-	tally_save(q, &n.tally);
+	items_save_tally(q, &n.tally);
 	arena_done(&n.arena);
 	return 0;
 }

@@ -67,7 +67,7 @@ struct slice {
 static void slice_init(struct slice *s, struct queue *q, const struct resolver *plan, struct brief *d,
 		       size_t room)
 {
-	*s = (struct slice){ .q = q, .plan = plan, .d = d, .tally = tally_of(d->id) };
+	*s = (struct slice){ .q = q, .plan = plan, .d = d, .tally = items_tally_of(d->id) };
 	s->cand = xcalloc(room, sizeof(*s->cand));
 	s->look = xcalloc(room, sizeof(*s->look));
 	s->scratch = ARENA_LIMIT(SCRATCH_MAX);
@@ -345,7 +345,7 @@ static int store(struct slice *s, struct err *err)
 	match_all(s);
 	for (size_t i = 0; i < s->count && rc == 0 && db_failed(s->q->db, NULL) == 0; i++)
 		rc = s->cand[i].item == 0 ? store_new(s, &s->cand[i], err) : store_again(s, &s->cand[i], err);
-	tally_save(s->q, &s->tally);
+	items_save_tally(s->q, &s->tally);
 	return rc;
 }
 
@@ -420,7 +420,7 @@ static int walk_again(struct queue *q, struct brief *d)
 {
 	struct { int64_t seq, no, started; } row[256];
 	size_t room = sizeof(row) / sizeof(row[0]), n = 0;
-	struct tally t = tally_of(d->id);
+	struct tally t = items_tally_of(d->id);
 
 	struct db_stmt *s = db_query(q->db, "SELECT seq, no, started FROM again WHERE run = ?1 AND seq > ?2"
 					    " ORDER BY seq LIMIT ?3",
@@ -433,7 +433,7 @@ static int walk_again(struct queue *q, struct brief *d)
 	db_end(s);
 	for (size_t i = 0; i < n; i++)
 		owe_again(q, d, &t, row[i].no, row[i].started);
-	tally_save(q, &t);
+	items_save_tally(q, &t);
 	if (n > 0) {
 		d->resolved_again = row[n - 1].seq;
 		db_run(q->db, "UPDATE delivery SET resolved_again = ?2 WHERE id = ?1",

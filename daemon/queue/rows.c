@@ -149,7 +149,7 @@ static bool fill_test(struct fill *f, const struct item *item, struct row_test *
 /* A damaged disk takes away what it takes away; the other results are sent. */
 static int park_damaged(struct fill *f)
 {
-	struct tally t = tally_of(f->d.id);
+	struct tally t = items_tally_of(f->d.id);
 
 	for (size_t i = 0; i < f->damaged_count; i++) {
 		struct item now;
@@ -157,7 +157,7 @@ static int park_damaged(struct fill *f)
 		    (now.state == ITEM_OWED || now.state == ITEM_UNBOUND))
 			items_move(f->q, &t, &now, ITEM_PARKED, "its results are damaged on disk");
 	}
-	tally_save(f->q, &t);
+	items_save_tally(f->q, &t);
 	return f->damaged_count > 0 && f->rows->count == 0 ? OP_AGAIN : 0;
 }
 
@@ -506,7 +506,7 @@ static int64_t next_place(struct fill *f, int64_t after, char **rid)
 /* OP_AGAIN where a slice of binding found no row to give. */
 static int fill_cases(struct fill *f)
 {
-	struct maker m = { .f = f, .tally = tally_of(f->d.id) };
+	struct maker m = { .f = f, .tally = items_tally_of(f->d.id) };
 	int64_t place = -1;
 	char *rid;
 
@@ -519,7 +519,7 @@ static int fill_cases(struct fill *f)
 	if (f->rows->count > 0 && !f->rows->more)	/* the other places */
 		f->rows->more = f->d.n[ITEM_UNBOUND] + m.tally.n[ITEM_UNBOUND] > (int64_t)f->rows->count;
 	bool again = f->rows->count == 0 && m.looked >= BIND_SLICE;
-	tally_save(f->q, &m.tally);
+	items_save_tally(f->q, &m.tally);
 	free(m.seen.slot);
 	return again ? OP_AGAIN : 0;
 }

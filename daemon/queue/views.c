@@ -279,7 +279,7 @@ struct retry_op {
 /* A slice of one delivery's parked items; true while there are more. */
 static bool retry_items(struct queue *q, const struct brief *d)
 {
-	struct tally t = tally_of(d->id);
+	struct tally t = items_tally_of(d->id);
 	struct item *item = xcalloc(RETRY_SLICE, sizeof(*item));
 	size_t n = 0;
 
@@ -291,7 +291,7 @@ static bool retry_items(struct queue *q, const struct brief *d)
 	db_end(s);
 	for (size_t i = 0; i < n; i++)
 		items_move(q, &t, &item[i], d->matching && item[i].remote == 0 ? ITEM_NEW : ITEM_OWED, NULL);
-	tally_save(q, &t);
+	items_save_tally(q, &t);
 	free(item);
 	return n == RETRY_SLICE;
 }

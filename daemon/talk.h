@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * talk.h - one delivery's way through its sink's table of steps; shared by the talk_*.c files only.
+ *
+ * Invariants: exactly one thing is pending at a time (a queue call, an exchange, or a wait for pace or for
+ * the exclusive place); a write leaves only after its intent is on disk; what an answer taught is on disk
+ * before the next request leaves; every end of a talk is a note in the queue.  Each walk begins at the
+ * first step and skips what facts and bookmark show as done, so a restart needs no other road.
+ *
+ *   talk.c         the walk through the table, and the talk's life
+ *   talk_send.c    intent, pace, request; look-ups of writes whose outcome is unknown
+ *   talk_answer.c  what an answer means for the delivery and for its sink (faults.md's table)
+ *   talk_note.c    what is recorded, and how a talk ends */
+#ifndef RD_TALK_H
+#define RD_TALK_H
+
+#include "daemon/lane.h"
+
+#define TALK_FOREVER INT64_MAX
+/* Look-ups so far that found nothing: kept in the bookmark, because it must survive a restart. */
+#define TALK_EMPTY_LOOKS "$empty_looks"
+
+struct conversation {
+	struct list link;
+	struct lane *lane;
+	int64_t delivery;
+	struct delivery *d;
+	struct log_ctx log;
+
+	cJSON *bookmark, *vars_json;
+	char *bookmark_saved;
+	struct vars vars;
+	struct sink_run run;
+	struct owed owed;
+
+	const struct step *step;
+	struct talk t;
+	struct arena arena;
+	struct rows *rows;
+	struct request request;
+	struct exchange_op *op;
+	bool intended;			/* the queue holds an intent of this delivery */
+	bool looking;			/* the request under way is a look-up */
+	bool cancelled;
+	bool want_exclusive;
+	bool want_pace;
+	unsigned backs;
+	unsigned requests;		/* since the last note */
+	int status;			/* of the last answer */
+	void (*then)(struct conversation *c);	/* after the note under way */
+};
+
+typedef void talk_then_fn(struct conversation *c);
+
+/* ---- recording (talk_note.c) ---- */
+
+/* Commits what t.learned, bookmark and facts hold and how it goes on; then(c) follows.  wait_ms: until it
+ * is due again (TALK_FOREVER: when something comes). */
+void talk_note(struct conversation *c, enum settle settle, int64_t wait_ms, const char *reason,
+	       talk_then_fn *then);
+/* A queue call failed: the talk ends without a word, the delivery stays as the queue has it. */
+void talk_queue_failed(struct conversation *c, const struct err *err);
+void talk_later(struct conversation *c, int64_t wait_ms, const char *reason);
+void talk_park(struct conversation *c, const char *reason);
+/* The outcome of a write is not known: looked up later, before anything is sent again. */
+void talk_unknown(struct conversation *c, int64_t wait_ms, const char *reason);
+int64_t talk_backoff(const struct conversation *c);
+/* Frees what belongs to one step. */
+void talk_step_done(struct conversation *c);
+void talk_end(struct conversation *c);
+
+/* ---- sending (talk_send.c) ---- */
+
+void talk_send(struct conversation *c);		/* c->request, when intent and pace allow it */
+void talk_look_up(struct conversation *c);	/* a delivery whose last write may or may not have happened */
+void talk_looked(struct conversation *c, const struct reply *reply);
+
+/* ---- answers (talk_answer.c) ---- */
+
+void talk_reply(void *cookie, const struct reply *reply);	/* a transport_done_fn */
+
+/* ---- the walk (talk.c) ---- */
+
+void talk_walk(struct conversation *c);
+talk_then_fn talk_go_on, talk_go_next, talk_restart;
+
+const struct sink_common *talk_common(const struct conversation *c);	/* NULL: the sink has none */
+
+#endif

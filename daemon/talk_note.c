@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * talk_note.c - what a talk records, and how it ends. */
+#include "daemon/talk.h"
+
+#include "daemon/base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static char *changed_json(const cJSON *json, char **saved)
+{
+	char *text = cJSON_PrintUnformatted(json);
+
+	if (text != NULL && *saved != NULL && strcmp(text, *saved) == 0) {
+		free(text);
+		return NULL;
+	}
+	free(*saved);
+	*saved = text;
+	return text;
+}
+
+void talk_step_done(struct conversation *c)
+{
+	request_done(&c->request);
+	rows_free(c->rows);
+	c->rows = NULL;
+	c->t.rows = NULL;
+	cJSON_Delete(c->t.scratch);
+	c->t.scratch = NULL;
+	learned_done(&c->t.learned);
+	arena_reset(&c->arena);
+	learned_init(&c->t.learned, &c->arena);
+	err_clear(&c->t.err);
+}
+
+void talk_queue_failed(struct conversation *c, const struct err *err)
+{
+	/* Never send what cannot be recorded. */
+	log_error(&c->log, "the queue does not answer: %s", err->text);
+	lane_pause(c->lane, lane_scaled(c->lane, retry_wait_ms(2, (uint64_t)c->delivery)), false,
+		   "the queue does not answer: %s", err->text);
+	free(c->lane->facts_saved);	/* it is not known what stands there now */
+	c->lane->facts_saved = NULL;
+	talk_end(c);
+}
+
+static void noted(void *cookie, int rc, const struct err *err)
+{
+	struct conversation *c = cookie;
+
+	if (rc < 0) {
+		talk_queue_failed(c, err);
+		return;
+	}
+	void (*then)(struct conversation *) = c->then;
+	c->then = NULL;
+	then(c);
+}
+
+void talk_note(struct conversation *c, enum settle settle, int64_t wait_ms, const char *reason,
+	       talk_then_fn *then)
+{
+	int64_t now = clock_wall_ms();
+	struct note n = {
+		.step = c->step != NULL ? c->step->name : "",
+		.settle = settle,
+		.learned = &c->t.learned,
+		.bookmark = changed_json(c->bookmark, &c->bookmark_saved),
+		.facts = changed_json(c->lane->facts, &c->lane->facts_saved),
+		.now_ms = now,
+		.due_ms = wait_ms == TALK_FOREVER ? INT64_MAX : now + wait_ms,
+		.reason = reason,
+		.status = c->status,
+		.requests = c->requests,
+	};
+	bool quiet = settle == SETTLE_GO_ON && !c->intended && n.bookmark == NULL && n.facts == NULL &&
+		     c->t.learned.count == 0 && c->t.learned.remote_id == NULL && c->t.learned.url == NULL;
+
+	c->then = then;
+	if (quiet) {
+		/* Nothing to remember: one commit less. */
+		c->then = NULL;
+		then(c);
+		return;
+	}
+	c->requests = 0;
+	if (settle != SETTLE_KEEP)
+		c->intended = false;
+	queue_note(c->lane->dispatch->opt.queue, c->delivery, &n, noted, c);
+}
+
+/* Ends the talk for now; the intent is over. */
+void talk_later(struct conversation *c, int64_t wait_ms, const char *reason)
+{
+	log_debug(&c->log, "%s: later: %s", c->step != NULL ? c->step->name : "start", reason != NULL ? reason : "");
+	talk_note(c, SETTLE_WAIT, wait_ms, reason, talk_end);
+}
+
+void talk_park(struct conversation *c, const char *reason)
+{
+	log_warning(&c->log, "%s: parked: %s", c->step != NULL ? c->step->name : "start", reason);
+	talk_note(c, SETTLE_PARK, 0, reason, talk_end);
+}
+
+/* The outcome of a write is not known: looked up later, before anything is sent again. */
+void talk_unknown(struct conversation *c, int64_t wait_ms, const char *reason)
+{
+	log_warning(&c->log, "%s: outcome unknown (%s); it is looked up first", c->step->name, reason);
+	talk_note(c, SETTLE_KEEP, wait_ms, reason, talk_end);
+}
+
+int64_t talk_backoff(const struct conversation *c)
+{
+	return lane_scaled(c->lane, retry_wait_ms(c->lane->fails, (uint64_t)c->delivery));
+}
+
+void talk_end(struct conversation *c)
+{
+	struct lane *l = c->lane;
+
+	if (l->exclusive == c)
+		l->exclusive = NULL;
+	talk_step_done(c);
+	learned_done(&c->t.learned);
+	arena_done(&c->arena);
+	cJSON_Delete(c->bookmark);
+	cJSON_Delete(c->vars_json);
+	free(c->bookmark_saved);
+	delivery_free(c->d);
+	lane_ended(l, c);
+	free(c);
+}
