@@ -46,24 +46,22 @@ static void add_time(cJSON *o, const char *name, int64_t ms)
 		cJSON_AddStringToObject(o, name, iso);
 }
 
-cJSON *index_entry(const struct sink_run *run, const struct tally *y, const char *folder, int64_t now_ms)
+cJSON *index_entry(const struct sink_run *run, const struct totals *totals, const char *folder, int64_t now_ms)
 {
 	cJSON *o = cJSON_CreateObject();
-	struct totals totals;
 	const char *url = vars_get(run->vars, "ci.url");
 
-	tally_totals(y, run, &totals);
 	cJSON_AddStringToObject(o, "folder", folder);
 	add_text(o, "name", run->name, TEXT_BYTES);
 	add_text(o, "key", run->key, TEXT_BYTES);
 	add_time(o, "started", run->started_ms != TIME_UNKNOWN ? run->started_ms : run->opened_ms);
 	add_time(o, "written", now_ms);
 	cJSON_AddBoolToObject(o, "ended", run->ended);
-	cJSON_AddNumberToObject(o, "tests", (double)totals.tests);
+	cJSON_AddNumberToObject(o, "tests", (double)totals->tests);
 	for (size_t i = 0; i < COUNTS; i++)
-		cJSON_AddNumberToObject(o, counts[i].name, (double)totals.count[counts[i].v]);
-	if (totals.ms >= 0 && isfinite(totals.ms))
-		cJSON_AddNumberToObject(o, "duration_ms", floor(totals.ms));
+		cJSON_AddNumberToObject(o, counts[i].name, (double)totals->count[counts[i].v]);
+	if (totals->ms >= 0 && isfinite(totals->ms))
+		cJSON_AddNumberToObject(o, "duration_ms", floor(totals->ms));
 	add_text(o, "branch", vars_get(run->vars, "ci.branch"), TEXT_BYTES);
 	if (html_link_safe(url) && strlen(url) <= URL_BYTES)
 		cJSON_AddStringToObject(o, "ci_url", url);

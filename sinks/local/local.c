@@ -356,27 +356,41 @@ static bool page_due(struct talk *t, const struct tally *y)
 	return t->run->ended || t->now_ms < written_ms || t->now_ms - written_ms >= wait_ms;
 }
 
+/* The sheet of the page, from what was read back of .page.jsonl. */
+static void sheet_of(struct talk *t, struct tally *y, struct sheet *s)
+{
+	const char *shown = sink_string(t->scratch, "shown");
+	size_t len = shown != NULL ? strlen(shown) : 0;
+
+	/* What lies beyond was appended by a try that was not noted. */
+	sheet_init(s, t->run, y, shown, len < y->shown ? len : (size_t)y->shown);
+}
+
+static bool page_reading(const struct talk *t, const struct tally *y)
+{
+	return y->shown > 0 && !cJSON_HasObjectItem(t->scratch, "shown");
+}
+
 static enum ask page_ask(struct talk *t, struct request *r)
 {
-	const cJSON *shown = cJSON_GetObjectItemCaseSensitive(t->scratch, "shown");
 	struct tally y;
 	enum ask ask = ASK_SEND;
 
 	tally_load(&y, t->bookmark);
 	if (!page_due(t, &y)) {
 		ask = ASK_SKIP;
-	} else if (y.shown > 0 && shown == NULL) {
+	} else if (page_reading(t, &y)) {
 		r->method = METHOD_GET;
 		path_in(t, r, shown_file);
 		r->reply_max = y.shown + PENDING_BYTES + 2 * ENTRY_BYTES;
 	} else {
-		const char *text = cJSON_IsString(shown) ? shown->valuestring : "";
-		size_t len = strlen(text);
+		struct sheet s;
+		sheet_of(t, &y, &s);
 		r->method = METHOD_PUT;
 		r->content_type = "text/html";
 		path_in(t, r, page_file);
-		/* What lies beyond was appended by a try that was not noted. */
-		page_write(&r->body, t->run, &y, text, len < y.shown ? len : (size_t)y.shown, t->now_ms);
+		page_write(&r->body, &s, t->now_ms);
+		sheet_done(&s);
 		if (buf_error(&r->body) != 0) {
 			err_set(&t->err, -E2BIG, "the run's page is too large");
 			ask = ASK_PARK;
@@ -403,20 +417,27 @@ static void learn_url(struct talk *t)
 static enum got page_got(struct talk *t, const struct reply *r)
 {
 	struct tally y;
+	struct sheet s;
 
 	tally_load(&y, t->bookmark);
-	bool reading = y.shown > 0 && !cJSON_HasObjectItem(t->scratch, "shown");
+	bool reading = page_reading(t, &y);
 	const char *state = state_of(t, &y);
-	tally_done(&y);
+	if (!fine(r) && !(reading && r->status == 404)) {
+		tally_done(&y);
+		return refused(t, r);
+	}
 	if (reading) {
-		if (!fine(r) && r->status != 404)
-			return refused(t, r);
 		/* Not there any more: a page without its list is better than none. */
 		cJSON_AddStringToObject(t->scratch, "shown", fine(r) && r->body.data != NULL ? r->body.data : "");
+		tally_done(&y);
 		return GOT_MORE;
 	}
-	if (!fine(r))
-		return refused(t, r);
+	/* What the page says stands on the index too. */
+	sheet_of(t, &y, &s);
+	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "totals");
+	cJSON_AddItemToObject(t->bookmark, "totals", totals_save(&s.totals));
+	sheet_done(&s);
+	tally_done(&y);
 	remember_folder(t);
 	sink_set_string(t->bookmark, "page", state != NULL ? state : "");
 	sink_set_int(t->bookmark, "page_ms", t->now_ms);
@@ -470,7 +491,7 @@ static enum phase index_take(struct talk *t, const struct reply *r)
 {
 	cJSON *runs = NULL;
 	enum phase next = PHASE_RUNS;
-	struct tally y;
+	struct totals totals;
 
 	if (fine(r) && r->body.len > 0) {
 		runs = index_read(r->body.data, r->body.len);
@@ -481,9 +502,8 @@ static enum phase index_take(struct talk *t, const struct reply *r)
 	}
 	if (runs == NULL)
 		runs = cJSON_CreateArray();
-	tally_load(&y, t->bookmark);
-	runs = index_merge(runs, index_entry(t->run, &y, folder_of(t), t->now_ms));
-	tally_done(&y);
+	totals_load(&totals, cJSON_GetObjectItemCaseSensitive(t->bookmark, "totals"));
+	runs = index_merge(runs, index_entry(t->run, &totals, folder_of(t), t->now_ms));
 	cJSON_AddItemToObject(t->scratch, "runs", runs);
 	return next;
 }

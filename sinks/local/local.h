@@ -75,6 +75,7 @@ struct tally {
 	struct slow slow[SLOW_MAX];	/* slowest first */
 	size_t slow_count;
 	struct buf pending;		/* lines for .page.jsonl that are not there yet */
+	bool exact;			/* counted from a full list; not saved */
 };
 
 struct totals {
@@ -89,6 +90,8 @@ void tally_done(struct tally *y);
 /* The run's own counts stem from when the delivery was loaded; where more has come since, or where they
  * cannot say it better, the tally's are taken, so that a page never contradicts itself. */
 void tally_totals(const struct tally *y, const struct sink_run *run, struct totals *out);
+cJSON *totals_save(const struct totals *t);
+void totals_load(struct totals *t, const cJSON *saved);
 /* One test with all its attempts.  known: an earlier state of it was counted already. */
 void tally_add(struct tally *y, const struct result *r, bool known);
 /* All executions of a test as one result: the latest decides, its attempts are all of them. */
@@ -139,7 +142,7 @@ struct cause {			/* what several failures have in common */
 
 struct sheet {
 	const struct sink_run *run;
-	const struct tally *tally;
+	struct tally *tally;
 	struct entry *entry;	/* by suite, then as they came */
 	size_t entry_count;
 	const struct group **group;	/* those with failures first, then by name */
@@ -149,8 +152,9 @@ struct sheet {
 	struct totals totals;
 };
 
-/* shown: the lines of .page.jsonl, in their order.  run and y must outlive the sheet. */
-void sheet_init(struct sheet *s, const struct sink_run *run, const struct tally *y, const char *shown,
+/* shown: the lines of .page.jsonl, in their order.  run and y must outlive the sheet; the counts of y are
+ * set right where the lines allow it. */
+void sheet_init(struct sheet *s, const struct sink_run *run, struct tally *y, const char *shown,
 		size_t shown_len);
 void sheet_done(struct sheet *s);
 bool verdict_parse(const char *name, enum verdict *out);
@@ -158,14 +162,12 @@ bool verdict_bad(enum verdict v);
 
 /* ---- page.c ---- */
 
-/* The page of a run.  shown: the lines of .page.jsonl, in their order. */
-void page_write(struct buf *b, const struct sink_run *run, const struct tally *y, const char *shown,
-		size_t shown_len, int64_t now_ms);
+void page_write(struct buf *b, const struct sheet *s, int64_t now_ms);
 
 /* ---- index.c ---- */
 
 /* This run's entry, and its place among the others: newest first, RUNS_MAX at most. */
-cJSON *index_entry(const struct sink_run *run, const struct tally *y, const char *folder, int64_t now_ms);
+cJSON *index_entry(const struct sink_run *run, const struct totals *totals, const char *folder, int64_t now_ms);
 /* runs: the array of runs.json.  Takes ownership of both. */
 cJSON *index_merge(cJSON *runs, cJSON *entry);
 void index_json(struct buf *b, const cJSON *runs);

@@ -468,30 +468,28 @@ static void foot(struct buf *b, const struct sheet *s, int64_t now_ms)
 	buf_puts(b, "</p>\n</footer>\n");
 }
 
-void page_write(struct buf *b, const struct sink_run *run, const struct tally *y, const char *shown,
-		size_t shown_len, int64_t now_ms)
+void page_write(struct buf *b, const struct sheet *s, int64_t now_ms)
 {
-	struct sheet s;
+	const struct sink_run *run = s->run;
 	struct buf title = BUF_LIMIT(64 << 10);
 
-	sheet_init(&s, run, y, shown, shown_len);
-	uint64_t failed = s.totals.count[VERDICT_FAILED] + s.totals.count[VERDICT_ERROR];
-	title_of(&title, &s);
-	html_begin(b, &(struct page_head){ .title = title.len > 0 ? title.data : "", .tone = tone(&s),
+	uint64_t failed = s->totals.count[VERDICT_FAILED] + s->totals.count[VERDICT_ERROR];
+	title_of(&title, s);
+	html_begin(b, &(struct page_head){ .title = title.len > 0 ? title.data : "", .tone = tone(s),
 					   .live = !run->ended });
 	buf_puts(b, "<header>\n<nav><a href=\"../index.html\">All runs</a></nav>\n<h1>");
 	html_bdi(b, run->name);
-	buf_printf(b, "</h1>\n<p class=\"lead\"><strong class=\"%s\">", tone(&s));
-	headline(b, &s);
+	buf_printf(b, "</h1>\n<p class=\"lead\"><strong class=\"%s\">", tone(s));
+	headline(b, s);
 	buf_puts(b, "</strong> ");
-	if (s.totals.tests > 0) {
+	if (s->totals.tests > 0) {
 		buf_puts(b, failed > 0 ? "of " : "\xc2\xb7 ");
-		html_number(b, s.totals.tests);
-		buf_puts(b, s.totals.tests == 1 ? " test" : " tests");
+		html_number(b, s->totals.tests);
+		buf_puts(b, s->totals.tests == 1 ? " test" : " tests");
 	}
-	if (s.totals.ms > 0) {
+	if (s->totals.ms > 0) {
 		buf_puts(b, " \xc2\xb7 ");
-		html_duration(b, s.totals.ms);
+		html_duration(b, s->totals.ms);
 		buf_puts(b, " of test time");
 	}
 	buf_puts(b, " \xc2\xb7 ");
@@ -500,28 +498,27 @@ void page_write(struct buf *b, const struct sink_run *run, const struct tally *y
 		buf_puts(b, " <span class=\"live\">running</span>");
 	buf_puts(b, "</p>\n");
 	facts(b, run);
-	if (s.totals.tests > 0)
-		summary(b, &s);
+	if (s->totals.tests > 0)
+		summary(b, s);
 	buf_puts(b, "</header>\n<main>\n");
 	if (failed > 0) {
 		section(b, "failed", "Failed", failed);
-		causes(b, &s);
-		listed(b, &s, VERDICT_FAILED, VERDICT_ERROR, OPEN_MAX, failed);
+		causes(b, s);
+		listed(b, s, VERDICT_FAILED, VERDICT_ERROR, OPEN_MAX, failed);
 	}
-	if (s.totals.count[VERDICT_FLAKY] > 0) {
-		section(b, "flaky", "Flaky", s.totals.count[VERDICT_FLAKY]);
-		listed(b, &s, VERDICT_FLAKY, VERDICT_FLAKY, 0, s.totals.count[VERDICT_FLAKY]);
+	if (s->totals.count[VERDICT_FLAKY] > 0) {
+		section(b, "flaky", "Flaky", s->totals.count[VERDICT_FLAKY]);
+		listed(b, s, VERDICT_FLAKY, VERDICT_FLAKY, 0, s->totals.count[VERDICT_FLAKY]);
 	}
-	if (s.totals.count[VERDICT_KNOWN_FAILURE] > 0) {
-		section(b, "known", "Known failures", s.totals.count[VERDICT_KNOWN_FAILURE]);
-		listed(b, &s, VERDICT_KNOWN_FAILURE, VERDICT_KNOWN_FAILURE, 0, s.totals.count[VERDICT_KNOWN_FAILURE]);
+	if (s->totals.count[VERDICT_KNOWN_FAILURE] > 0) {
+		section(b, "known", "Known failures", s->totals.count[VERDICT_KNOWN_FAILURE]);
+		listed(b, s, VERDICT_KNOWN_FAILURE, VERDICT_KNOWN_FAILURE, 0, s->totals.count[VERDICT_KNOWN_FAILURE]);
 	}
-	slowest(b, y);
-	if (y->group_count > 0)
-		suites(b, &s);
+	slowest(b, s->tally);
+	if (s->group_count > 0)
+		suites(b, s);
 	buf_puts(b, "</main>\n");
-	foot(b, &s, now_ms);
+	foot(b, s, now_ms);
 	html_end(b);
-	sheet_done(&s);
 	buf_done(&title);
 }

@@ -125,30 +125,59 @@ static int by_group(const void *a, const void *b)
 	return (x->seq > y->seq) - (x->seq < y->seq);
 }
 
+static void groups_find(struct sheet *s)
+{
+	struct tally *y = s->tally;
+	size_t n = y->group_count;
+	const struct group **sorted = xcalloc(n + 1, sizeof(*sorted));
+
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = &y->group[i];
+	qsort(sorted, n, sizeof(*sorted), by_name);
+	for (size_t i = 0; i < s->entry_count; i++) {
+		const char *name = sink_string(s->entry[i].json, "g");
+		const struct group **found = name == NULL ? NULL : bsearch(name, sorted, n, sizeof(*sorted), name_is);
+		s->entry[i].group = found != NULL ? (size_t)(*found - y->group) : n;
+	}
+	free(sorted);
+}
+
+/* Where every test is listed the list itself is counted: late attempts make the tally a guess. */
+static void groups_count(struct sheet *s)
+{
+	struct tally *y = s->tally;
+
+	if (s->entry_count != y->tests || y->dropped_failed + y->dropped_other > 0)
+		return;
+	memset(y->rest.count, 0, sizeof(y->rest.count));
+	for (size_t i = 0; i < y->group_count; i++)
+		memset(y->group[i].count, 0, sizeof(y->group[i].count));
+	for (size_t i = 0; i < s->entry_count; i++) {
+		struct group *g = s->entry[i].group < y->group_count ? &y->group[s->entry[i].group] : &y->rest;
+		g->count[s->entry[i].verdict]++;
+	}
+	y->exact = true;
+}
+
 static void groups_sort(struct sheet *s)
 {
 	const struct tally *y = s->tally;
 	size_t n = y->group_count;
-	const struct group **sorted = xcalloc(n + 1, sizeof(*sorted));
 	size_t *place = xcalloc(n + 1, sizeof(*place));
 
 	s->group = xcalloc(n + 1, sizeof(*s->group));
 	s->group_count = n;
 	for (size_t i = 0; i < n; i++)
-		s->group[i] = sorted[i] = &y->group[i];
+		s->group[i] = &y->group[i];
 	qsort(s->group, n, sizeof(*s->group), by_need);
-	qsort(sorted, n, sizeof(*sorted), by_name);
 	for (size_t i = 0; i < n; i++)
 		place[s->group[i] - y->group] = i;
-	for (size_t i = 0; i < s->entry_count; i++) {
-		const char *name = sink_string(s->entry[i].json, "g");
-		const struct group **found = name == NULL ? NULL : bsearch(name, sorted, n, sizeof(*sorted), name_is);
-		s->entry[i].group = found != NULL ? place[*found - y->group] : n;
-	}
+	place[n] = n;
+	for (size_t i = 0; i < s->entry_count; i++)
+		s->entry[i].group = place[s->entry[i].group];
 	if (s->entry_count > 0)
 		qsort(s->entry, s->entry_count, sizeof(*s->entry), by_group);
 	free(place);
-	free(sorted);
 }
 
 /* ---- what several failures have in common ---- */
@@ -240,14 +269,16 @@ static void causes_find(struct sheet *s)
 
 /* ---- the sheet ---- */
 
-void sheet_init(struct sheet *s, const struct sink_run *run, const struct tally *y, const char *shown,
+void sheet_init(struct sheet *s, const struct sink_run *run, struct tally *y, const char *shown,
 		size_t shown_len)
 {
 	*s = (struct sheet){ .run = run, .tally = y };
-	tally_totals(y, run, &s->totals);
 	if (shown_len > 0)
 		entries_read(s, shown, shown_len);
 	entries_fold(s);
+	groups_find(s);
+	groups_count(s);
+	tally_totals(y, run, &s->totals);
 	groups_sort(s);
 	causes_find(s);
 }

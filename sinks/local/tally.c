@@ -382,7 +382,7 @@ void tally_totals(const struct tally *y, const struct sink_run *run, struct tota
 	for (size_t i = 0; i < y->group_count; i++)
 		add_group(out, &y->group[i]);
 	/* Late attempts are counted by a guess at what their test was before; the queue knows. */
-	if (y->lines == y->tests || run->tests != y->tests)
+	if (y->exact || y->lines == y->tests || run->tests != y->tests)
 		return;
 	uint64_t known = out->count[VERDICT_KNOWN_FAILURE];
 	known = known < run->failed ? known : run->failed;
@@ -441,6 +441,25 @@ static cJSON *group_save(const struct group *g)
 		cJSON_AddItemToArray(array, cJSON_CreateNumber((double)g->count[v]));
 	cJSON_AddItemToArray(array, cJSON_CreateNumber(floor(g->ms)));
 	return array;
+}
+
+cJSON *totals_save(const struct totals *t)
+{
+	struct group g = { .ms = t->ms };
+
+	memcpy(g.count, t->count, sizeof(g.count));
+	return group_save(&g);
+}
+
+void totals_load(struct totals *t, const cJSON *saved)
+{
+	struct group g = { 0 };
+
+	group_load(&g, saved);
+	*t = (struct totals){ .ms = g.ms };
+	memcpy(t->count, g.count, sizeof(g.count));
+	for (int v = 0; v < VERDICT_COUNT; v++)
+		t->tests += g.count[v];
 }
 
 /* One row a number of the tally: the bookmark's member and where it goes. */

@@ -629,6 +629,28 @@ static void a_late_attempt_is_a_further_line(void **state)
 	world_done(&w);
 }
 
+/* The run's own counts are as old as the talk, and several executions may come at once. */
+static void the_page_counts_what_it_lists(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 16, make_mixed);
+	w.run.ended = true;
+	deliver(&w);
+	w.execs[2] = 4;		/* an error, then three passes in one visit */
+	w.execs[11] = 3;	/* a skip, then two */
+	assert_true(visit(&w));
+	const struct buf *runs = &file_find(&w, "runs.json")->data;
+	assert_non_null(strstr(runs->data, "\"tests\":16,\"passed\":7,\"flaky\":3,\"known_failure\":2,"
+					   "\"failed\":2,\"error\":1,\"skipped\":1,"));
+	const struct buf *page = &file_ending(&w, "/index.html")->data;
+	assert_non_null(strstr(page->data, ">3 failed</strong> of 16 tests"));
+	assert_non_null(strstr(page->data, "data-f=\"flaky\"><b>3</b>"));
+	assert_non_null(strstr(page->data, "<small>1 error, 3 flaky, 4 passed</small>"));
+	world_done(&w);
+}
+
 static void an_open_run_is_shown_but_not_at_every_part(void **state)
 {
 	struct world w;
@@ -893,26 +915,25 @@ static void a_test_of_absurd_size_is_still_a_line(void **state)
 static void the_index_keeps_the_newest(void **state)
 {
 	cJSON *runs = cJSON_CreateArray();
-	struct tally y;
+	const struct totals totals = { .count = { [VERDICT_PASSED] = 4, [VERDICT_FAILED] = 1 }, .tests = 5 };
 	struct buf b = BUF_LIMIT(SIZE_MAX / 4);
 
 	(void)state;
-	tally_load(&y, NULL);
 	for (int i = 0; i < RUNS_MAX + 50; i++) {
 		char folder[32];
 		struct sink_run run = { .id = i, .name = "a", .key = "a", .started_ms = NOW + i * 1000, .ended = true,
-					.tests = 5, .passed = 4, .failed = 1, .vars = &none };
+					.vars = &none };
 		snprintf(folder, sizeof(folder), "a-%d", i);
-		runs = index_merge(runs, index_entry(&run, &y, folder, NOW));
+		runs = index_merge(runs, index_entry(&run, &totals, folder, NOW));
 		if (i % 7 == 0)	/* again: replaced, not doubled */
-			runs = index_merge(runs, index_entry(&run, &y, folder, NOW));
+			runs = index_merge(runs, index_entry(&run, &totals, folder, NOW));
 	}
 	assert_int_equal(cJSON_GetArraySize(runs), RUNS_MAX);
 	assert_string_equal(sink_string(runs->child, "folder"), "a-2049");
 	assert_string_equal(sink_string(cJSON_GetArrayItem(runs, RUNS_MAX - 1), "folder"), "a-50");
 	/* A backfilled run takes its place by its own time. */
 	struct sink_run old = { .id = 1, .name = "old", .started_ms = NOW + 100500, .ended = true, .vars = &none };
-	runs = index_merge(runs, index_entry(&old, &y, "old-1", NOW));
+	runs = index_merge(runs, index_entry(&old, &totals, "old-1", NOW));
 	assert_int_equal(cJSON_GetArraySize(runs), RUNS_MAX);
 	assert_string_equal(sink_string(cJSON_GetArrayItem(runs, 2049 - 101), "folder"), "a-101");
 	assert_string_equal(sink_string(cJSON_GetArrayItem(runs, 2049 - 100), "folder"), "old-1");
@@ -928,7 +949,6 @@ static void the_index_keeps_the_newest(void **state)
 	assert_true(cJSON_Compare(runs, again, true));
 	cJSON_Delete(again);
 	cJSON_Delete(runs);
-	tally_done(&y);
 	buf_done(&b);
 }
 
@@ -1132,6 +1152,7 @@ int main(void)
 		cmocka_unit_test(a_run_becomes_a_folder),
 		cmocka_unit_test(a_lost_answer_changes_nothing),
 		cmocka_unit_test(a_late_attempt_is_a_further_line),
+		cmocka_unit_test(the_page_counts_what_it_lists),
 		cmocka_unit_test(an_open_run_is_shown_but_not_at_every_part),
 		cmocka_unit_test(a_run_without_tests_has_a_page),
 		cmocka_unit_test(files_removed_under_our_hands),
