@@ -291,7 +291,34 @@ static void put_attempt(struct writer *w, size_t number, const struct attempt *a
 	put_failure(w, &at->failure, detail);
 }
 
-/* All but the last execution of a test, oldest first; of many only the latest. */
+static bool same_text(const struct text *a, const struct text *b)
+{
+	return a->len == b->len && (a->len == 0 || memcmp(a->s, b->s, a->len) == 0);
+}
+
+static bool same_failure(const struct failure *a, const struct failure *b)
+{
+	const char *x = a->type != NULL ? a->type : "", *y = b->type != NULL ? b->type : "";
+
+	return strcmp(x, y) == 0 && same_text(&a->message, &b->message) && same_text(&a->detail, &b->detail);
+}
+
+/* Which attempt of the test has been told already: the last one, or where reruns failed otherwise than the
+ * failure that the report decided by, that one. */
+static size_t told_attempt(const struct row_test *test, size_t total)
+{
+	const struct result *r = test->results[test->result_count - 1];
+	size_t n = attempt_count(r);
+
+	for (size_t k = n; k > 0 && any(&r->failure); k--) {
+		struct attempt at = attempt_at(r, k - 1);
+		if (same_failure(&at.failure, &r->failure))
+			return total - n + k;
+	}
+	return total;
+}
+
+/* All executions of a test but the one that is told, oldest first; of many only the latest. */
 static void put_attempts(struct writer *w, size_t start, const struct row_test *test)
 {
 	size_t total = 0, number = 0;
@@ -301,8 +328,9 @@ static void put_attempts(struct writer *w, size_t start, const struct row_test *
 	if (total < 2)
 		return;
 	size_t skip = total - 1 > ATTEMPTS_SHOWN ? total - 1 - ATTEMPTS_SHOWN : 0;
+	size_t told = told_attempt(test, total);
 	gap(w, start);
-	putf(w, "Earlier attempts (%zu):", total - 1);
+	putf(w, "%s attempts (%zu):", told == total ? "Earlier" : "Other", total - 1);
 	if (skip > 0)
 		putf(w, "\n(the first %zu are left out)", skip);
 	for (size_t i = 0; i < test->result_count && !w->cut; i++) {
@@ -314,7 +342,7 @@ static void put_attempts(struct writer *w, size_t start, const struct row_test *
 		}
 		for (size_t k = 0; k < n && !w->cut; k++) {
 			number++;
-			if (number <= skip || number == total)
+			if (number <= skip || number == told)
 				continue;
 			struct attempt at = attempt_at(r, k);
 			put_attempt(w, number, &at, DETAIL_SHOWN);

@@ -11,6 +11,7 @@
  *   cases     {scope, since, at, full_at} and, while a list is being read, {offset, last, began, tries, delta}
  *   sections  {scope, at} and {offset, ...} likewise
  *   old       {login, add_cases}: calls that this server does not know
+ *   required  {elapsed}: fields that an administrator made required
  * bookmark (one object a delivery):
  *   run       {id, url, own, all, plan}
  *   top       highest result id that we saw answered in that run
@@ -77,6 +78,8 @@ struct testrail_page {
 	int64_t count;
 	bool last;
 };
+/* Whether the member is this id, a number or a string. */
+bool testrail_id_is(const cJSON *object, const char *name, const char *id);
 /* Either shape of a list.  false: this is no such list. root is the caller's to delete. */
 bool testrail_page(const struct reply *r, const char *entity, struct testrail_page *out);
 

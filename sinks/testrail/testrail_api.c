@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -83,6 +84,19 @@ void testrail_put_id(struct buf *b, const char *key, const char *id)
 }
 
 /* ---- answers ---- */
+
+bool testrail_id_is(const cJSON *object, const char *name, const char *id)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+	char text[32];
+
+	if (cJSON_IsString(item))
+		return id != NULL && strcmp(item->valuestring, id) == 0;
+	if (!cJSON_IsNumber(item) || id == NULL)
+		return false;
+	snprintf(text, sizeof(text), "%.0f", item->valuedouble);
+	return strcmp(text, id) == 0;
+}
 
 bool testrail_page(const struct reply *r, const char *entity, struct testrail_page *out)
 {

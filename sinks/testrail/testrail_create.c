@@ -9,7 +9,6 @@
 #include "daemon/base/utf8.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 static bool equal(const char *a, const char *b)
@@ -151,6 +150,7 @@ enum looked testrail_add_section_looked(struct talk *t, const struct reply *r)
 /* What a row becomes over there. */
 struct made {
 	const char *title, *key; /* key NULL: the project has no field for it */
+	const char *key_line;    /* the key as a field of one line would show it */
 };
 
 static struct made made_of(struct talk *t, const struct row *row)
@@ -167,7 +167,18 @@ static struct made made_of(struct talk *t, const struct row *row)
 	/* As the queue compares it, so that the next run finds the case. */
 	if (testrail_matches(c, MATCH_AUTOMATION) && !missing && r->id != NULL)
 		m.key = utf8_key(t->arena, r->id, strlen(r->id), MATCH_KEY_MAX);
+	if (m.key != NULL)
+		m.key_line = testrail_line(t->arena, m.key);
 	return m;
+}
+
+static struct made *made_of_all(struct talk *t, size_t n)
+{
+	struct made *all = arena_calloc(t->arena, n + 1, sizeof(*all));
+
+	for (size_t i = 0; i < n && all != NULL; i++)
+		all[i] = made_of(t, &t->rows->row[i]);
+	return all;
 }
 
 static bool one_by_one(const struct talk *t)
@@ -213,56 +224,75 @@ enum ask testrail_add_cases_ask(struct talk *t, struct request *r)
 	return buf_error(&r->body) == 0 ? ASK_SEND : too_long(t, "add_cases");
 }
 
-static bool is_made(struct talk *t, const cJSON *item, const struct made *m)
+/* What a case over there calls itself: as it came, and with rich text undone; each as one line. */
+struct back {
+	const char *title[2], *key[2];
+};
+
+static struct back back_of(struct talk *t, const cJSON *item)
 {
 	const struct testrail_conf *c = t->conf;
-	const char *alias = sink_string(item, c->field);
+	const char *title = sink_string(item, "title"), *key = sink_string(item, c->field);
+	struct back b = { 0 };
 
-	if (m->key != NULL && alias != NULL)
-		return equal(alias, m->key) || equal(testrail_plain(t->arena, alias), m->key) ||
-		       same_name(t, m->key, alias);
-	return same_name(t, m->title, sink_string(item, "title"));
+	if (title != NULL) {
+		const char *plain = testrail_plain(t->arena, title);
+		b.title[0] = testrail_line(t->arena, title);
+		b.title[1] = plain != NULL ? testrail_line(t->arena, plain) : NULL;
+	}
+	if (key != NULL) {
+		const char *plain = testrail_plain(t->arena, key);
+		b.key[0] = testrail_line(t->arena, key);
+		b.key[1] = plain != NULL ? testrail_line(t->arena, plain) : NULL;
+	}
+	return b;
 }
 
-static void bind(struct talk *t, size_t i, const char *id)
+static bool is_made(const struct back *b, const struct made *m)
+{
+	if (m->key != NULL && b->key[0] != NULL)
+		return equal(b->key[0], m->key_line) || equal(b->key[1], m->key_line);
+	return equal(b->title[0], m->title) || equal(b->title[1], m->title);
+}
+
+static void bind(struct talk *t, size_t i, const struct made *m, const char *id)
 {
 	const struct row *row = &t->rows->row[i];
-	struct made m = made_of(t, row);
 
 	learned_case(&t->learned, row->id, id);
-	learned_remote(&t->learned, "case", sink_string(t->facts, "scope"), id, row->remote_id, m.title,
-		       m.key, NULL);
+	learned_remote(&t->learned, "case", sink_string(t->facts, "scope"), id, row->remote_id, m->title,
+		       m->key, NULL);
 }
 
 /* Pairs answers with what was asked for: by what they hold, and only then, where as many came as were
  * asked for, by position (a server may have changed the text).  Returns how many were bound. */
 static size_t bind_answers(struct talk *t, const cJSON *items, size_t n)
 {
-	size_t count = (size_t)cJSON_GetArraySize(items), bound = 0, i = 0;
+	size_t count = (size_t)cJSON_GetArraySize(items), bound = 0, i = 0, rest_count = 0;
+	struct made *made = made_of_all(t, n);
 	bool *taken = arena_calloc(t->arena, n + 1, sizeof(*taken));
-	const cJSON **rest = arena_calloc(t->arena, count + 1, sizeof(void *));
-	size_t rest_count = 0;
+	const char **rest = arena_calloc(t->arena, count + 1, sizeof(char *));
 	const cJSON *item;
 
-	if (taken == NULL || rest == NULL)
+	if (made == NULL || taken == NULL || rest == NULL)
 		return 0;
 	cJSON_ArrayForEach(item, items)
 	{
 		const char *id = sink_id(t->arena, item, "id");
+		struct back back = back_of(t, item);
 		size_t found = n;
 		/* Mostly the one at the same place; else any. */
 		for (size_t k = 0; k < n && found == n && id != NULL; k++) {
 			size_t at = (i + k) % n;
-			struct made m = taken[at] ? (struct made){ 0 } : made_of(t, &t->rows->row[at]);
-			if (!taken[at] && is_made(t, item, &m))
+			if (!taken[at] && is_made(&back, &made[at]))
 				found = at;
 		}
 		if (found < n) {
 			taken[found] = true;
-			bind(t, found, id);
+			bind(t, found, &made[found], id);
 			bound++;
 		} else if (id != NULL) {
-			rest[rest_count++] = item;
+			rest[rest_count++] = id;
 		}
 		i++;
 	}
@@ -271,7 +301,7 @@ static size_t bind_answers(struct talk *t, const cJSON *items, size_t n)
 	for (size_t k = 0, next = 0; k < n && next < rest_count; k++) {
 		if (taken[k])
 			continue;
-		bind(t, k, sink_id(t->arena, rest[next++], "id"));
+		bind(t, k, &made[k], rest[next++]);
 		bound++;
 	}
 	return bound;
@@ -311,7 +341,8 @@ enum got testrail_add_cases_got(struct talk *t, const struct reply *r)
 	} else if (cJSON_IsObject(root)) {
 		const char *id = one_by_one(t) ? sink_id(t->arena, root, "id") : NULL;
 		if (id != NULL) {
-			bind(t, 0, id);
+			struct made m = made_of(t, &t->rows->row[0]);
+			bind(t, 0, &m, id);
 			bound = 1;
 		}
 	}
@@ -346,62 +377,93 @@ static bool was_sent(struct talk *t, const cJSON *sent, const struct made *m)
 	return false;
 }
 
-/* Notes in scratch which case each row has become: "found": {"ROW": "ID"}. */
-static void note_found(struct talk *t, cJSON *found, const cJSON *items)
+/* Which case each row has become, so far: an array in scratch, ids and nulls. */
+static const char **found_read(struct talk *t)
 {
-	const cJSON *item, *one;
+	const char **id = arena_calloc(t->arena, t->rows->count + 1, sizeof(char *));
+	const cJSON *item, *found = cJSON_GetObjectItemCaseSensitive(testrail_scratch(t), "found");
+	size_t i = 0;
+
+	cJSON_ArrayForEach(item, found)
+	{
+		if (id != NULL && i < t->rows->count && cJSON_IsString(item))
+			id[i] = arena_strdup(t->arena, item->valuestring);
+		i++;
+	}
+	return id;
+}
+
+static void found_write(struct talk *t, const char *const *id)
+{
+	cJSON *scratch = testrail_scratch(t);
+
+	cJSON_DeleteItemFromObjectCaseSensitive(scratch, "found");
+	cJSON *found = cJSON_AddArrayToObject(scratch, "found");
+	for (size_t i = 0; i < t->rows->count; i++)
+		cJSON_AddItemToArray(found, id[i] != NULL ? cJSON_CreateString(id[i]) : cJSON_CreateNull());
+}
+
+static void note_found(struct talk *t, const cJSON *items, const struct made *made, const char **found)
+{
+	const cJSON *item;
 
 	cJSON_ArrayForEach(item, items)
 	{
 		const char *id = sink_id(t->arena, item, "id");
+		struct back back = back_of(t, item);
 		bool known = id == NULL;
-		cJSON_ArrayForEach(one, found) known = known || equal(one->valuestring, id);
+		for (size_t i = 0; i < t->rows->count && !known; i++)
+			known = equal(found[i], id);
 		for (size_t i = 0; i < t->rows->count && !known; i++) {
-			char at[24];
-			struct made m;
-			snprintf(at, sizeof(at), "%zu", i);
-			if (sink_string(found, at) != NULL)
+			if (found[i] != NULL || !is_made(&back, &made[i]))
 				continue;
-			m = made_of(t, &t->rows->row[i]);
-			known = is_made(t, item, &m);
-			if (known)
-				sink_set_string(found, at, id);
+			found[i] = id;
+			known = true;
 		}
 	}
 }
 
-enum looked testrail_add_cases_looked(struct talk *t, const struct reply *r)
+static enum looked bind_found(struct talk *t, const struct made *made, const char *const *found)
 {
-	cJSON *scratch = testrail_scratch(t), *found = testrail_object(scratch, "found");
-	struct testrail_page page;
+	cJSON *sent = cJSON_Parse(t->sent != NULL ? t->sent : "");
 	size_t sent_count = 0, found_count = 0;
 
-	if (!testrail_ok(r))
-		return look_refused(t, r, "look-up of new cases");
-	if (!testrail_page(r, "cases", &page))
-		return LOOKED_UNSURE;
-	note_found(t, found, page.items);
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
-	bool last = page.last;
-	cJSON_Delete(page.root);
-	if (!last)
-		return LOOKED_MORE;
-	cJSON *sent = cJSON_Parse(t->sent != NULL ? t->sent : "");
 	for (size_t i = 0; i < t->rows->count; i++) {
-		char at[24];
-		struct made m = made_of(t, &t->rows->row[i]);
-		snprintf(at, sizeof(at), "%zu", i);
-		const char *id = sink_string(found, at);
-		if (!was_sent(t, sent, &m) && id == NULL)
-			continue;
-		sent_count++;
-		if (id == NULL)
-			continue;
-		found_count++;
-		bind(t, i, id);
+		if (found[i] != NULL) {
+			bind(t, i, &made[i], found[i]);
+			found_count++;
+			sent_count++;
+		} else if (was_sent(t, sent, &made[i])) {
+			sent_count++;
+		}
 	}
 	cJSON_Delete(sent);
 	if (found_count == 0)
 		return LOOKED_NONE;
 	return found_count == sent_count ? LOOKED_ALL : LOOKED_SOME;
+}
+
+enum looked testrail_add_cases_looked(struct talk *t, const struct reply *r)
+{
+	cJSON *scratch = testrail_scratch(t);
+	struct testrail_page page;
+
+	if (!testrail_ok(r))
+		return look_refused(t, r, "look-up of new cases");
+	if (!testrail_page(r, "cases", &page))
+		return LOOKED_UNSURE;
+	struct made *made = made_of_all(t, t->rows->count);
+	const char **found = found_read(t);
+	bool room = made != NULL && found != NULL;
+	if (room)
+		note_found(t, page.items, made, found);
+	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
+	bool last = page.last;
+	cJSON_Delete(page.root);
+	if (!room)
+		return LOOKED_UNSURE;
+	if (last)
+		return bind_found(t, made, found);
+	found_write(t, found);
+	return LOOKED_MORE;
 }

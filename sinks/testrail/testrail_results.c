@@ -120,7 +120,9 @@ static bool put_entry(struct talk *t, struct buf *b, const struct row *row, cons
 	testrail_put_id(b, "case_id", row->remote_id);
 	json_field_int(b, "status_id", status);
 	bool good = put_comment(t, b, f, vars) && put_version(t, b, vars);
-	json_field(b, "elapsed", testrail_elapsed(span, sizeof(span), f->duration_ms));
+	const char *elapsed = testrail_elapsed(span, sizeof(span), f->duration_ms);
+	bool required = sink_bool(cJSON_GetObjectItemCaseSensitive(t->facts, "required"), "elapsed");
+	json_field(b, "elapsed", elapsed == NULL && required ? "1s" : elapsed);
 	buf_putc(b, '}');
 	return good;
 }
@@ -294,6 +296,17 @@ static enum got named_refused(struct talk *t, const char *words, const struct ro
 	return GOT_BACK;
 }
 
+/* An administrator has made the field a required one: learned once, from the first refusal. */
+static bool demands_elapsed(struct talk *t, const char *words)
+{
+	cJSON *required = testrail_object(t->facts, "required");
+	bool news = strstr(words, "elapsed is a required field") != NULL && !sink_bool(required, "elapsed");
+
+	if (news)
+		sink_set_int(required, "elapsed", 1);
+	return news;
+}
+
 static enum got results_refused(struct talk *t, const struct reply *r)
 {
 	static const char *const run[] = { "run_id", "not a valid test run", "not a valid run", NULL };
@@ -309,6 +322,10 @@ static enum got results_refused(struct talk *t, const struct reply *r)
 		return named_refused(t, words, named, count);
 	if (testrail_says_closed(words))
 		return GOT_CLOSED;
+	if (demands_elapsed(t, words)) {
+		err_clear(&t->err);
+		return GOT_MORE;
+	}
 	if (r->status == 404 || testrail_says(words, run)) {
 		testrail_forget_run(t);
 		return testrail_back(t, "%s", text);
@@ -330,10 +347,11 @@ enum got testrail_results_got(struct talk *t, const struct reply *r)
 /* ---- did it happen? ----
  *
  * Results since shortly before the request are read and compared with what was sent.  Where they do not
- * name their case (older servers), the tests of the run are read first; scratch holds
- *   tests   {TEST: CASE} of the cases in question, once it is being read
- *   found   {ENTRY: RESULT}
- *   offset  of the list that is being read; mapped: the tests are all known */
+ * name their case (older servers), the tests of the run are read after them.  scratch holds
+ *   found     the result's id for each entry that was sent, or null
+ *   nameless  [{id, test, status, comment}]: results that name their test only
+ *   mapping   the tests are being read
+ *   offset    of the list that is being read */
 
 enum ask testrail_results_look(struct talk *t, struct request *r)
 {
@@ -342,7 +360,7 @@ enum ask testrail_results_look(struct talk *t, struct request *r)
 
 	if (run == NULL)
 		return ASK_SKIP;
-	if (cJSON_GetObjectItemCaseSensitive(scratch, "tests") != NULL && !sink_bool(scratch, "mapped")) {
+	if (sink_bool(scratch, "mapping")) {
 		testrail_get(r, "get_tests", run);
 	} else {
 		testrail_get(r, "get_results_for_run", run);
@@ -352,118 +370,192 @@ enum ask testrail_results_look(struct talk *t, struct request *r)
 	return ASK_SEND;
 }
 
-static const cJSON *entries_of(const cJSON *sent)
-{
-	const cJSON *all = cJSON_GetObjectItemCaseSensitive(sent, "results");
+/* What was sent, and what of it was found. */
+struct sent {
+	cJSON *root;
+	const cJSON **entry;
+	const char **found;
+	size_t count, hits;
+};
 
-	return cJSON_IsArray(all) ? all : NULL;
+static bool sent_read(struct talk *t, struct sent *s)
+{
+	const cJSON *item, *found = cJSON_GetObjectItemCaseSensitive(testrail_scratch(t), "found");
+
+	*s = (struct sent){ .root = cJSON_Parse(t->sent != NULL ? t->sent : "") };
+	const cJSON *all = cJSON_GetObjectItemCaseSensitive(s->root, "results");
+	size_t room = cJSON_IsArray(all) ? (size_t)cJSON_GetArraySize(all) : 0;
+	s->entry = arena_calloc(t->arena, room + 1, sizeof(void *));
+	s->found = arena_calloc(t->arena, room + 1, sizeof(void *));
+	if (s->entry == NULL || s->found == NULL)
+		return false;
+	item = found != NULL ? found->child : NULL;
+	for (const cJSON *e = room > 0 ? all->child : NULL; e != NULL; e = e->next) {
+		s->entry[s->count] = e;
+		if (cJSON_IsString(item)) {
+			s->found[s->count] = arena_strdup(t->arena, item->valuestring);
+			s->hits++;
+		}
+		item = item != NULL ? item->next : NULL;
+		s->count++;
+	}
+	return true;
 }
 
-static void map_tests(struct talk *t, const cJSON *items, cJSON *map)
+static void sent_write(struct talk *t, const struct sent *s)
 {
-	const cJSON *item;
+	cJSON *scratch = testrail_scratch(t);
 
-	cJSON_ArrayForEach(item, items)
-	{
-		const char *test = sink_id(t->arena, item, "id"), *of = sink_id(t->arena, item, "case_id");
-		if (test != NULL && of != NULL && row_of(t, of, t->rows->count) != NULL)
-			sink_set_string(map, test, of);
+	cJSON_DeleteItemFromObjectCaseSensitive(scratch, "found");
+	cJSON *found = cJSON_AddArrayToObject(scratch, "found");
+	for (size_t i = 0; i < s->count; i++)
+		cJSON_AddItemToArray(found, s->found[i] != NULL ? cJSON_CreateString(s->found[i])
+								: cJSON_CreateNull());
+}
+
+static bool own_run(const struct talk *t)
+{
+	return sink_bool(cJSON_GetObjectItemCaseSensitive(t->bookmark, "run"), "own");
+}
+
+/* A result of a case over there: the first entry that is like it has happened. */
+static void hit(struct talk *t, struct sent *s, const char *case_id, const char *id, int64_t status,
+		const char *comment)
+{
+	bool own = own_run(t);
+
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->found[i] != NULL && strcmp(s->found[i], id) == 0)
+			return; /* seen on another page already */
+	}
+	for (size_t i = 0; i < s->count; i++) {
+		const cJSON *e = s->entry[i];
+		if (s->found[i] != NULL || !testrail_id_is(e, "case_id", case_id) ||
+		    sink_int(e, "status_id", -1) != status)
+			continue;
+		/* Nobody else writes in a run of ours, and what came before this request is left out by its id. */
+		if (!own && !testrail_same_text(sink_string(e, "comment"), comment))
+			continue;
+		s->found[i] = id;
+		s->hits++;
+		return;
 	}
 }
 
-static bool is_entry(struct talk *t, const cJSON *entry, const cJSON *item, const char *case_id)
+static void note_nameless(struct talk *t, const cJSON *item, const char *id, const char *test)
 {
-	bool own = sink_bool(cJSON_GetObjectItemCaseSensitive(t->bookmark, "run"), "own");
-	const char *of = sink_id(t->arena, entry, "case_id");
+	cJSON *scratch = testrail_scratch(t), *all = cJSON_GetObjectItemCaseSensitive(scratch, "nameless");
+	const char *comment = sink_string(item, "comment");
 
-	if (of == NULL || strcmp(of, case_id) != 0 ||
-	    sink_int(entry, "status_id", -1) != sink_int(item, "status_id", -2))
-		return false;
-	/* Nobody else writes in a run of ours, and what came before this request is left out by its id. */
-	return own || testrail_same_text(sink_string(entry, "comment"), sink_string(item, "comment"));
+	if (!cJSON_IsArray(all))
+		all = cJSON_AddArrayToObject(scratch, "nameless");
+	cJSON *one = cJSON_CreateObject();
+	sink_set_string(one, "id", id);
+	sink_set_string(one, "test", test);
+	sink_set_int(one, "status", sink_int(item, "status_id", -2));
+	if (comment != NULL && !own_run(t))
+		sink_set_string(one, "comment",
+				arena_strndup(t->arena, comment, utf8_cut(comment, strlen(comment), 2000)));
+	cJSON_AddItemToArray(all, one);
 }
 
-static void match_results(struct talk *t, const cJSON *sent, const cJSON *items, cJSON *found,
-			  const cJSON *map)
+static void match_results(struct talk *t, struct sent *s, const cJSON *items)
 {
 	int64_t top = sink_int(t->bookmark, "top", 0);
-	const cJSON *item, *entry;
+	const cJSON *item;
 
 	cJSON_ArrayForEach(item, items)
 	{
 		const char *id = sink_id(t->arena, item, "id"), *of = sink_id(t->arena, item, "case_id");
 		const char *test = sink_id(t->arena, item, "test_id");
-		bool known = id == NULL || sink_int(item, "id", 0) <= top;
-		if (of == NULL && test != NULL)
-			of = sink_string(map, test);
-		cJSON_ArrayForEach(entry, found) known = known || strcmp(entry->valuestring, id) == 0;
-		if (known || of == NULL)
+		if (id == NULL || sink_int(item, "id", 0) <= top)
 			continue;
-		int i = 0;
-		cJSON_ArrayForEach(entry, entries_of(sent))
-		{
-			char at[16];
-			snprintf(at, sizeof(at), "%d", i++);
-			if (sink_string(found, at) != NULL || !is_entry(t, entry, item, of))
-				continue;
-			sink_set_string(found, at, id);
-			break;
-		}
+		if (of != NULL)
+			hit(t, s, of, id, sink_int(item, "status_id", -2), sink_string(item, "comment"));
+		else if (test != NULL)
+			note_nameless(t, item, id, test);
 	}
 }
 
-/* A row is posted where every entry of its case was found. */
-static enum looked verdict(struct talk *t, const cJSON *sent, const cJSON *found)
+/* Tests of one page give the nameless results their cases.  Returns whether all have theirs. */
+static bool match_tests(struct talk *t, struct sent *s, const cJSON *items)
 {
-	int entries = cJSON_GetArraySize(entries_of(sent)), hits = cJSON_GetArraySize(found);
+	cJSON *nameless = cJSON_GetObjectItemCaseSensitive(testrail_scratch(t), "nameless"), *next;
+	const cJSON *item;
 
-	if (hits == 0 || entries == 0)
+	for (cJSON *one = nameless != NULL ? nameless->child : NULL; one != NULL; one = next) {
+		const char *test = sink_string(one, "test"), *of = NULL;
+		next = one->next;
+		cJSON_ArrayForEach(item, items)
+		{
+			if (of == NULL && testrail_id_is(item, "id", test))
+				of = sink_id(t->arena, item, "case_id");
+		}
+		if (of == NULL)
+			continue;
+		hit(t, s, of, arena_strdup(t->arena, sink_string(one, "id")), sink_int(one, "status", -2),
+		    sink_string(one, "comment"));
+		cJSON_Delete(cJSON_DetachItemViaPointer(nameless, one));
+	}
+	return nameless == NULL || nameless->child == NULL;
+}
+
+/* A row is posted where every entry of its case was found. */
+static enum looked verdict(struct talk *t, const struct sent *s)
+{
+	if (s->hits == 0)
 		return LOOKED_NONE;
 	for (size_t i = 0; i < t->rows->count; i++) {
 		const struct row *row = &t->rows->row[i];
 		const char *last = NULL;
-		const cJSON *entry;
 		bool all = true, any = false;
-		int k = 0;
-		cJSON_ArrayForEach(entry, entries_of(sent))
-		{
-			char at[16];
-			snprintf(at, sizeof(at), "%d", k++);
-			const char *of = sink_id(t->arena, entry, "case_id"), *id = sink_string(found, at);
-			if (of == NULL || strcmp(of, row->remote_id) != 0)
+		for (size_t k = 0; k < s->count; k++) {
+			if (!testrail_id_is(s->entry[k], "case_id", row->remote_id))
 				continue;
 			any = true;
-			all = all && id != NULL;
-			last = id;
+			all = all && s->found[k] != NULL;
+			last = s->found[k];
 		}
-		if (!any || !all)
-			continue;
-		learned_posted(&t->learned, row->id, last);
+		if (any && all)
+			learned_posted(&t->learned, row->id, last);
 	}
-	const cJSON *one;
-	cJSON_ArrayForEach(one, found) seen(t, one->valuestring);
-	return hits == entries ? LOOKED_ALL : LOOKED_SOME;
+	for (size_t k = 0; k < s->count; k++)
+		seen(t, s->found[k]);
+	return s->hits == s->count ? LOOKED_ALL : LOOKED_SOME;
 }
 
-static enum looked tests_looked(struct talk *t, const struct reply *r)
+static enum looked page_looked(struct talk *t, const struct testrail_page *page, struct sent *s)
 {
-	cJSON *scratch = testrail_scratch(t), *map = testrail_object(scratch, "tests");
-	struct testrail_page page;
+	cJSON *scratch = testrail_scratch(t);
+	bool mapping = sink_bool(scratch, "mapping");
+	bool over = page->last;
 
-	if (!testrail_page(r, "tests", &page))
-		return LOOKED_UNSURE;
-	map_tests(t, page.items, map);
-	sink_set_int(scratch, "offset", page.last ? 0 : sink_int(scratch, "offset", 0) + page.count);
-	sink_set_int(scratch, "mapped", page.last);
-	cJSON_Delete(page.root);
+	if (mapping) {
+		over = match_tests(t, s, page->items) || over;
+	} else {
+		match_results(t, s, page->items);
+		over = over || s->hits == s->count;
+		const cJSON *nameless = cJSON_GetObjectItemCaseSensitive(scratch, "nameless");
+		if (over && s->hits < s->count && nameless != NULL) {
+			sink_set_int(scratch, "mapping", 1);
+			sink_set_int(scratch, "offset", 0);
+			sent_write(t, s);
+			return LOOKED_MORE;
+		}
+	}
+	if (over || s->hits == s->count)
+		return verdict(t, s);
+	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page->count);
+	sent_write(t, s);
 	return LOOKED_MORE;
 }
 
 enum looked testrail_results_looked(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = testrail_scratch(t);
-	cJSON *map = cJSON_GetObjectItemCaseSensitive(scratch, "tests");
+	bool mapping = sink_bool(testrail_scratch(t), "mapping");
+	enum looked looked = LOOKED_UNSURE;
 	struct testrail_page page;
+	struct sent s;
 
 	if (!testrail_ok(r)) {
 		testrail_refused(t, r, "look-up of results", GOT_PARK);
@@ -473,22 +565,11 @@ enum looked testrail_results_looked(struct talk *t, const struct reply *r)
 		testrail_forget_run(t);
 		return LOOKED_NONE;
 	}
-	if (map != NULL && !sink_bool(scratch, "mapped"))
-		return tests_looked(t, r);
-	if (!testrail_page(r, "results", &page))
+	if (!testrail_page(r, mapping ? "tests" : "results", &page))
 		return LOOKED_UNSURE;
-	if (map == NULL && page.count > 0 && sink_id(t->arena, page.items->child, "case_id") == NULL) {
-		cJSON_Delete(page.root);
-		testrail_object(scratch, "tests");
-		sink_set_int(scratch, "offset", 0);
-		return LOOKED_MORE;
-	}
-	cJSON *sent = cJSON_Parse(t->sent != NULL ? t->sent : ""), *found = testrail_object(scratch, "found");
-	match_results(t, sent, page.items, found, map);
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
-	bool complete = cJSON_GetArraySize(found) == cJSON_GetArraySize(entries_of(sent));
-	enum looked looked = page.last || complete ? verdict(t, sent, found) : LOOKED_MORE;
+	if (sent_read(t, &s))
+		looked = page_looked(t, &page, &s);
 	cJSON_Delete(page.root);
-	cJSON_Delete(sent);
+	cJSON_Delete(s.root);
 	return looked;
 }

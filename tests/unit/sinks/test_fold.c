@@ -217,6 +217,28 @@ static void earlier_attempts_are_listed(void **state)
 	comment_is(&row, "Earlier attempts (1):\n1. failed (1.5 s) at 2026-11-21T10:00:00.000Z\ntimed out");
 }
 
+/* Surefire: the first failure decides, reruns follow it; each is told once. */
+static void reruns_are_listed_behind_their_failure(void **state)
+{
+	struct attempt attempts[] = {
+		{ .outcome = OUTCOME_FAILED, .duration_ms = -1, .started_ms = TIME_UNKNOWN },
+		{ .outcome = OUTCOME_ERROR, .duration_ms = -1, .started_ms = TIME_UNKNOWN },
+	};
+	struct result r = of('f');
+	const struct result *at = &r;
+	struct row_test test = { .results = &at, .result_count = 1 };
+	struct row row = { .tests = &test, .test_count = 1 };
+
+	(void)state;
+	attempts[0].failure.message = r.failure.message = text("timeout");
+	attempts[1].failure.message = text("again");
+	r.attempts = attempts;
+	r.attempt_count = 2;
+	comment_is(&row, "timeout\n\nOther attempts (1):\n2. error\nagain");
+	r.failure.message = text("again");
+	comment_is(&row, "again\n\nEarlier attempts (1):\n1. failed\ntimeout");
+}
+
 static void other_tests_are_listed(void **state)
 {
 	static const char *const params[] = { "1", "x" };
@@ -323,6 +345,7 @@ int main(void)
 		cmocka_unit_test(unknown_durations_add_nothing),
 		cmocka_unit_test(a_failure_is_told_once),
 		cmocka_unit_test(earlier_attempts_are_listed),
+		cmocka_unit_test(reruns_are_listed_behind_their_failure),
 		cmocka_unit_test(other_tests_are_listed),
 		cmocka_unit_test(cut_texts_say_so),
 		cmocka_unit_test(the_ceiling_holds),

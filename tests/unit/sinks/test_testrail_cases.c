@@ -525,7 +525,7 @@ static void cases_whose_answer_was_lost(void **state)
 		  NULL, NULL },
 		{ "{" MORE ",\"cases\":[{\"id\":1,\"custom_automation_id\":\"a.B.one\"}]}",
 		  "{" LAST ",\"cases\":[{\"id\":1,\"custom_automation_id\":\"a.B.one\"},{\"id\":2,\"title\":"
-			   "\"two\"}]}",
+		  "\"two\"}]}",
 		  LOOKED_ALL, "1", "2" },
 		{ "nonsense", NULL, LOOKED_UNSURE, NULL, NULL },
 	};

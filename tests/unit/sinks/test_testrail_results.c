@@ -510,7 +510,15 @@ static void results_that_name_their_test_only(void **state)
 	talking_ask(&w, "add-results");
 	talking_freeze(&w);
 	talking_look(&w, true);
-	assert_int_equal(talking_looked(&w, 200, "[{\"id\":21,\"test_id\":901,\"status_id\":1}]"),
+	assert_int_equal(talking_looked(&w, 200,
+					"{" MORE ",\"results\":[{\"id\":23,\"test_id\":903,\"status_id\":4},"
+					"{\"id\":22,\"test_id\":902,\"status_id\":5}]}"),
+			 LOOKED_MORE);
+	talking_look(&w, false);
+	assert_path(&w, "get_results_for_run/90&created_after=1795254900&created_by=5&limit=250&offset=2");
+	assert_int_equal(talking_looked(&w, 200,
+					"[{\"id\":21,\"test_id\":\"901\",\"status_id\":1},"
+					"{\"id\":20,\"test_id\":900,\"status_id\":1}]"),
 			 LOOKED_MORE);
 	talking_look(&w, false);
 	assert_path(&w, "get_tests/90");
@@ -521,22 +529,78 @@ static void results_that_name_their_test_only(void **state)
 		LOOKED_MORE);
 	talking_look(&w, false);
 	assert_path(&w, "get_tests/90&limit=250&offset=2");
+	/* All have their case now: further pages are of no use. */
 	assert_int_equal(
 		talking_looked(&w, 200,
-			       "{" LAST
+			       "{" MORE
 			       ",\"tests\":[{\"id\":902,\"case_id\":12},{\"id\":903,\"case_id\":13}]}"),
-		LOOKED_MORE);
-	talking_look(&w, false);
-	assert_path(&w, "get_results_for_run/90&created_after=1795254900&created_by=5");
-	assert_int_equal(
-		talking_looked(&w, 200,
-			       "[{\"id\":23,\"test_id\":903,\"status_id\":4},{\"id\":22,\"test_id\":902,"
-			       "\"status_id\":5},{\"id\":21,\"test_id\":\"901\",\"status_id\":1},{\"id\":20,"
-			       "\"test_id\":900,\"status_id\":1}]"),
 		LOOKED_ALL);
 	assert_int_equal(talking_count(&w, LEARNED_POSTED), 3);
 	assert_string_equal(talking_learned(&w, LEARNED_POSTED, 0)->id, "21");
 	assert_int_equal(sink_int(w.t.bookmark, "top", 0), 23);
+	/* Others write there too: their texts are kept until the case is known. */
+	talking_bookmark(&w, FOREIGN);
+	talking_look(&w, true);
+	assert_int_equal(talking_looked(&w, 200,
+					"[{\"id\":22,\"test_id\":902,\"status_id\":5,\"comment\":\"theirs\"},"
+					"{\"id\":21,\"test_id\":901,\"status_id\":1}]"),
+			 LOOKED_MORE);
+	talking_look(&w, false);
+	assert_int_equal(talking_looked(&w, 200, "[{\"id\":901,\"case_id\":11},{\"id\":902,\"case_id\":12}]"),
+			 LOOKED_SOME);
+	assert_int_equal(talking_count(&w, LEARNED_POSTED), 1);
+	assert_int_equal(talking_learned(&w, LEARNED_POSTED, 0)->row, 101);
+	talking_end(&w);
+}
+
+/* A batch of a thousand is compared in reasonable time and memory. */
+static void large_batches_are_compared(void **state)
+{
+	enum { MANY = 590 };
+	struct buf page = BUF_LIMIT(1 << 20), tests = BUF_LIMIT(1 << 20);
+	struct talking w;
+
+	(void)state;
+	start(&w, BASE "    batch: 1000\n");
+	for (int i = 0; i < MANY; i++) {
+		char id[16];
+		snprintf(id, sizeof(id), "%d", 5000 + i);
+		talking_row(&w, id, "a.b", OUTCOME_PASSED, 1, NULL);
+		buf_printf(&page, "%s{\"id\":%d,\"test_id\":%d,\"status_id\":1}", i > 0 ? "," : "[",
+			   70000 + i, 60000 + i);
+		buf_printf(&tests, "%s{\"id\":%d,\"case_id\":%d}", i > 0 ? "," : "[", 60000 + i, 5000 + i);
+	}
+	buf_puts(&page, "]");
+	buf_puts(&tests, "]");
+	talking_ask(&w, "add-results");
+	talking_freeze(&w);
+	talking_look(&w, true);
+	assert_int_equal(talking_looked(&w, 200, page.data), LOOKED_MORE);
+	talking_look(&w, false);
+	assert_int_equal(talking_looked(&w, 200, tests.data), LOOKED_ALL);
+	assert_int_equal(talking_count(&w, LEARNED_POSTED), MANY);
+	assert_true(w.arena.used < 8 << 20);
+	buf_done(&page);
+	buf_done(&tests);
+	talking_end(&w);
+}
+
+/* A field that an administrator made required: learned from the first refusal, then always given. */
+static void elapsed_may_be_demanded(void **state)
+{
+	struct talking w;
+
+	(void)state;
+	start(&w, BASE);
+	talking_row(&w, "11", "a.b", OUTCOME_PASSED, -1, NULL);
+	talking_ask(&w, "add-results");
+	assert_body(&w, "{\"results\":[{\"case_id\":11,\"status_id\":1}]}");
+	assert_int_equal(talking_got(&w, 400, "{\"error\":\"Field :results.elapsed is a required field.\"}"),
+			 GOT_MORE);
+	talking_ask(&w, "add-results");
+	assert_body(&w, "{\"results\":[{\"case_id\":11,\"status_id\":1,\"elapsed\":\"1s\"}]}");
+	assert_int_equal(talking_got(&w, 400, "{\"error\":\"Field :results.elapsed is a required field.\"}"),
+			 GOT_REFUSED);
 	talking_end(&w);
 }
 
@@ -655,6 +719,8 @@ int main(void)
 		cmocka_unit_test(applied_without_ids),
 		cmocka_unit_test(batches_whose_answer_was_lost),
 		cmocka_unit_test(results_that_name_their_test_only),
+		cmocka_unit_test(large_batches_are_compared),
+		cmocka_unit_test(elapsed_may_be_demanded),
 		cmocka_unit_test(rows_of_several_entries),
 		cmocka_unit_test(settled_tests_are_not_repeated),
 		cmocka_unit_test(only_what_was_sent_counts),
