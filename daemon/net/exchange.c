@@ -21,8 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define REPLY_MAX       (16u << 20)	/* a page of a list */
-#define REPLY_ERROR_MAX (1u << 20)	/* what a refusal may say */
+#define REPLY_MAX       (16u << 20) /* a page of a list */
+#define REPLY_ERROR_MAX (1u << 20)  /* what a refusal may say */
 #define HEAD_MAX        (64u << 10)
 #define RETRY_AFTER_MAX 86400
 
@@ -63,8 +63,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *cookie)
 		return 0;
 	}
 	if (r->body.len > 0)
-		return len;		/* a trailer */
-	if (len >= 5 && strncmp(line, "HTTP/", 5) == 0) {	/* also after a 1xx: start over */
+		return len;                               /* a trailer */
+	if (len >= 5 && strncmp(line, "HTTP/", 5) == 0) { /* also after a 1xx: start over */
 		r->content_type[0] = r->location[0] = op->retry_after[0] = '\0';
 		r->server_ms = TIME_UNKNOWN;
 		op->head_whole = false;
@@ -119,7 +119,7 @@ static int64_t parse_retry_after(const char *text, int64_t server_ms)
 		if (*at == '.') {
 			size_t digits = strspn(at + 1, "0123456789");
 
-			s += strspn(at + 1, "0") < digits;	/* rounded up */
+			s += strspn(at + 1, "0") < digits; /* rounded up */
 			at += 1 + digits;
 		}
 		if (*at == '\0') {
@@ -166,7 +166,7 @@ static size_t on_read_file(char *out, size_t size, size_t count, void *cookie)
 	do
 		n = read(op->fd, out, want);
 	while (n < 0 && errno == EINTR);
-	if (n <= 0) {			/* the file became shorter: the length is promised already */
+	if (n <= 0) { /* the file became shorter: the length is promised already */
 		op->upload_cut = true;
 		return CURL_READFUNC_ABORT;
 	}
@@ -237,14 +237,14 @@ static int prepare_headers(struct exchange_op *op)
 {
 	const struct endpoint *to = op->to;
 	const struct request *q = op->request;
-	int rc = add_header(op, "Expect:");	/* a 417 would make libcurl send the request again */
+	int rc = add_header(op, "Expect:"); /* a 417 would make libcurl send the request again */
 
 	if (rc == 0 && q->upload_path == NULL) {
 		const char *type = q->content_type != NULL ? q->content_type : "application/json";
 
 		if (has_control(type))
 			return -EINVAL;
-		char *line = xasprintf("Content-Type: %s", type);	/* on a GET too: TestRail asks for it */
+		char *line = xasprintf("Content-Type: %s", type); /* on a GET too: TestRail asks for it */
 		rc = add_header(op, line);
 		free(line);
 	}
@@ -292,16 +292,19 @@ static int prepare_upload(struct exchange_op *op)
 	return curl_easy_setopt(op->easy, CURLOPT_MIMEPOST, op->mime) == CURLE_OK ? 0 : -ENOMEM;
 }
 
-#define SET(option, value)                                                                         \
-	do {                                                                                       \
-		if (curl_easy_setopt(op->easy, option, value) != CURLE_OK)                         \
-			return -ENOMEM;                                                            \
+#define SET(option, value)                                                 \
+	do {                                                               \
+		if (curl_easy_setopt(op->easy, option, value) != CURLE_OK) \
+			return -ENOMEM;                                    \
 	} while (0)
 
 static int prepare_method(struct exchange_op *op)
 {
 	static const char *const name[] = {
-		[METHOD_GET] = "GET", [METHOD_POST] = "POST", [METHOD_PUT] = "PUT", [METHOD_DELETE] = "DELETE",
+		[METHOD_GET] = "GET",
+		[METHOD_POST] = "POST",
+		[METHOD_PUT] = "PUT",
+		[METHOD_DELETE] = "DELETE",
 	};
 	const struct request *q = op->request;
 
@@ -345,7 +348,7 @@ static int prepare_limits(struct exchange_op *op, const struct http_timeouts *t)
 	SET(CURLOPT_LOW_SPEED_TIME, t->stall_s);
 	SET(CURLOPT_TIMEOUT_MS, t->total_ms + (long)more_ms);
 	SET(CURLOPT_MAXFILESIZE_LARGE, max < INT64_MAX ? (curl_off_t)max : INT64_MAX);
-	SET(CURLOPT_QUICK_EXIT, 1L);	/* do not wait on the loop for a thread that resolves a name */
+	SET(CURLOPT_QUICK_EXIT, 1L); /* do not wait on the loop for a thread that resolves a name */
 	return 0;
 }
 
@@ -377,7 +380,7 @@ static int prepare_rest(struct exchange_op *op, const char *user_agent)
 	SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);	/* the proxy never sees the token */
+	SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* the proxy never sees the token */
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_USERAGENT, user_agent);
 	SET(CURLOPT_HTTPHEADER, op->headers);
@@ -470,8 +473,8 @@ out:
 
 static enum exchange classify(const struct exchange_op *op, CURLcode code)
 {
-	switch ((int)code) {	/* an open set: newer libcurls know more */
-	case CURLE_OK:	/* also where the connection ends in the middle of the headers */
+	switch ((int)code) { /* an open set: newer libcurls know more */
+	case CURLE_OK:       /* also where the connection ends in the middle of the headers */
 		return op->reply.status > 0 && op->head_whole ? EXCHANGE_ANSWERED : EXCHANGE_LOST;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
@@ -480,7 +483,7 @@ static enum exchange classify(const struct exchange_op *op, CURLcode code)
 	case CURLE_SSL_ISSUER_ERROR:
 	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
 	case CURLE_SSL_INVALIDCERTSTATUS:
-	case CURLE_SSL_CLIENTCERT:	/* TLS 1.3 says so late, but before it reads a request */
+	case CURLE_SSL_CLIENTCERT: /* TLS 1.3 says so late, but before it reads a request */
 		return EXCHANGE_REFUSED_TLS;
 	case CURLE_FILESIZE_EXCEEDED:
 		return EXCHANGE_TOO_LARGE;

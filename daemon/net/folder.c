@@ -30,7 +30,7 @@
 struct folder {
 	struct transport base;
 	struct executor *executor;
-	struct list ops;		/* submitted, done() not yet run */
+	struct list ops; /* submitted, done() not yet run */
 	bool closing;
 };
 
@@ -42,7 +42,7 @@ struct folder_op {
 	transport_done_fn *done;
 	void *cookie;
 	atomic_bool cancelled;
-	bool worked;			/* false: the executor ended before it came to this one */
+	bool worked; /* false: the executor ended before it came to this one */
 	struct reply reply;
 };
 
@@ -55,15 +55,28 @@ static int status_of(int rc)
 		return 200;
 	case ENOENT:
 		return 404;
-	case EACCES: case EPERM: case EROFS:
+	case EACCES:
+	case EPERM:
+	case EROFS:
 		return 403;
-	case EINVAL: case ELOOP: case EXDEV: case ENOTDIR: case EISDIR: case ENAMETOOLONG: case ENXIO:
+	case EINVAL:
+	case ELOOP:
+	case EXDEV:
+	case ENOTDIR:
+	case EISDIR:
+	case ENAMETOOLONG:
+	case ENXIO:
 		return 400;
 	case ESPIPE:
 		return 416;
-	case EFBIG: case ENOSPC: case EDQUOT:
+	case EFBIG:
+	case ENOSPC:
+	case EDQUOT:
 		return 507;
-	case EMFILE: case ENFILE: case ENOMEM: case EAGAIN:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case EAGAIN:
 		return 503;
 	}
 	return 500;
@@ -183,7 +196,7 @@ static int write_beside(const struct folder_op *op, int dir, const char *name)
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))
 		return S_ISDIR(st.st_mode) ? -EISDIR : -ELOOP;
 	snprintf(temp, sizeof(temp), ".put-%ld-%u.tmp", (long)getpid(), atomic_fetch_add(&counter, 1));
-	unlinkat(dir, temp, 0);		/* of a process with our number that was killed */
+	unlinkat(dir, temp, 0); /* of a process with our number that was killed */
 	int fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
@@ -247,7 +260,7 @@ static int append(const struct folder_op *op, int dir, const char *name)
 		rc = sync_fd(fd);
 	if (close(fd) < 0 && rc == 0)
 		rc = -errno;
-	if (made)	/* never leave an empty file behind for nothing */
+	if (made) /* never leave an empty file behind for nothing */
 		rc = rc < 0 ? (unlinkat(dir, name, 0), rc) : sync_fd(dir);
 	return rc;
 }
@@ -260,6 +273,7 @@ static int write_file(struct folder_op *op, struct err *err)
 
 	if (rc < 0)
 		return rc;
+	assert(name != NULL);
 	rc = op->request->method == METHOD_PUT ? write_beside(op, dir, name) : append(op, dir, name);
 	close(dir);
 	if (rc == -ESPIPE)
@@ -409,7 +423,9 @@ static void folder_close(struct transport *t)
 }
 
 static const struct transport_ops folder_ops = {
-	.send = folder_send, .cancel = folder_cancel, .close = folder_close,
+	.send = folder_send,
+	.cancel = folder_cancel,
+	.close = folder_close,
 };
 
 struct transport *folder_open(struct executor *executor)

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 #define IDLE_CONNECTIONS 8L
-#define POLL_ERRORS_MAX  100	/* in a row; then the timeouts decide, instead of a busy loop */
+#define POLL_ERRORS_MAX  100 /* in a row; then the timeouts decide, instead of a busy loop */
 
 struct http {
 	struct transport base;
@@ -27,8 +27,8 @@ struct http {
 	CURLM *multi;
 	char *user_agent;
 	struct http_timeouts timeouts;
-	uv_timer_t timer;		/* libcurl's */
-	uv_timer_t later;		/* what must not happen inside the call that caused it */
+	uv_timer_t timer; /* libcurl's */
+	uv_timer_t later; /* what must not happen inside the call that caused it */
 	struct list running, ended, sockets;
 	unsigned open_handles;
 	bool closing, cleaning;
@@ -40,10 +40,10 @@ struct http_socket {
 	struct http *http;
 	uv_poll_t poll;
 	curl_socket_t fd;
-	int events;			/* UV_READABLE, UV_WRITABLE */
+	int events; /* UV_READABLE, UV_WRITABLE */
 	unsigned errors;
-	bool polled;			/* poll is an initialised handle */
-	bool broken;			/* could not be polled: libcurl is told on the next turn */
+	bool polled; /* poll is an initialised handle */
+	bool broken; /* could not be polled: libcurl is told on the next turn */
 };
 
 static void later(struct http *h);
@@ -71,7 +71,7 @@ static void drain(struct http *h)
 			continue;
 		CURL *easy = msg->easy_handle;
 		curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&op);
-		curl_multi_remove_handle(h->multi, easy);	/* msg is void now */
+		curl_multi_remove_handle(h->multi, easy); /* msg is void now */
 		exchange_end(op, code);
 		end_exchange(h, op);
 	}
@@ -113,7 +113,7 @@ static void drop_socket(struct http_socket *s)
 
 static void clean_up(struct http *h)
 {
-	h->cleaning = true;		/* libcurl may still say goodbye to a peer: nothing is polled for that */
+	h->cleaning = true; /* libcurl may still say goodbye to a peer: nothing is polled for that */
 	curl_multi_cleanup(h->multi);
 	h->multi = NULL;
 	list_each_safe(link, &h->sockets)
@@ -161,7 +161,7 @@ static void on_later(uv_timer_t *timer)
 
 	if (h->cleaning)
 		return;
-	for (bool found = true; found;) {	/* the list changes under every action */
+	for (bool found = true; found;) { /* the list changes under every action */
 		found = false;
 		list_each(link, &h->sockets) {
 			struct http_socket *s = list_entry(link, struct http_socket, link);
@@ -241,7 +241,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *cookie, void 
 	}
 	s->events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
 	if (!s->polled || uv_poll_start(&s->poll, s->events, on_poll) < 0) {
-		s->broken = true;	/* an error here would end every transfer, not only this one */
+		s->broken = true; /* an error here would end every transfer, not only this one */
 		later(h);
 	}
 	return 0;
@@ -256,7 +256,7 @@ static int on_timeout(CURLM *multi, long timeout_ms, void *cookie)
 		return 0;
 	if (timeout_ms < 0)
 		uv_timer_stop(&h->timer);
-	else	/* never 0: libuv would run it again in the same turn */
+	else /* never 0: libuv would run it again in the same turn */
 		uv_timer_start(&h->timer, on_curl_timer, timeout_ms > 0 ? (uint64_t)timeout_ms : 1, 0);
 	return 0;
 }
@@ -269,7 +269,7 @@ static struct exchange_op *http_send(struct transport *t, const struct endpoint 
 	struct http *h = (struct http *)t;
 	struct exchange_op *op = exchange_new(t, to, request, done, cookie);
 
-	assert(!h->cleaning);		/* nobody is left to tell */
+	assert(!h->cleaning); /* nobody is left to tell */
 	list_append(&h->running, &op->link);
 	if (h->closing) {
 		exchange_cancel(op);
@@ -310,7 +310,9 @@ static void http_close(struct transport *t)
 }
 
 static const struct transport_ops http_ops = {
-	.send = http_send, .cancel = http_cancel, .close = http_close,
+	.send = http_send,
+	.cancel = http_cancel,
+	.close = http_close,
 };
 
 static int check_curl(struct err *err)
@@ -318,8 +320,10 @@ static int check_curl(struct err *err)
 	const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
 
 	if (!(v->features & CURL_VERSION_ASYNCHDNS))
-		return err_set(err, -ENOTSUP, "libcurl %s resolves names only while everything waits "
-			       "(AsynchDNS is missing)", v->version);
+		return err_set(err, -ENOTSUP,
+			       "libcurl %s resolves names only while everything waits "
+			       "(AsynchDNS is missing)",
+			       v->version);
 	if (!(v->features & CURL_VERSION_SSL))
 		return err_set(err, -ENOTSUP, "libcurl %s has no TLS", v->version);
 	return 0;

@@ -23,13 +23,13 @@ struct transport *http_open(struct uv_loop_s *loop, const char *user_agent, stru
 
 /* How long an exchange may take; it holds for those sent later. */
 struct http_timeouts {
-	long connect_ms;	/* name, TCP, TLS */
-	long stall_s;		/* without a single byte in either direction */
-	long total_ms;		/* and for each bytes_per_s bytes of the request one second more */
+	long connect_ms; /* name, TCP, TLS */
+	long stall_s;    /* without a single byte in either direction */
+	long total_ms;   /* and for each bytes_per_s bytes of the request one second more */
 	long bytes_per_s;
 };
-#define HTTP_TIMEOUTS                                                                              \
-	((struct http_timeouts){                                                                   \
+#define HTTP_TIMEOUTS            \
+	((struct http_timeouts){ \
 		.connect_ms = 10000, .stall_s = 180, .total_ms = 180000, .bytes_per_s = 65536 })
 void http_set_timeouts(struct transport *http, const struct http_timeouts *timeouts);
 

@@ -5,8 +5,8 @@
 
 #include "daemon/base/clock.h"
 
-#define PATH_MAX_BYTES  (64u << 10)	/* with its query; servers refuse longer ones anyway */
-#define BODY_MAX_BYTES  (64u << 20)	/* a batch is far smaller; this stops a mistake, not a user */
+#define PATH_MAX_BYTES  (64u << 10) /* with its query; servers refuse longer ones anyway */
+#define BODY_MAX_BYTES  (64u << 20) /* a batch is far smaller; this stops a mistake, not a user */
 #define REPLY_MAX_BYTES (16u << 20)
 
 void request_init(struct request *r)

@@ -15,12 +15,12 @@ enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_DELETE };
  * (net/folder.h) PUT replaces a file, POST appends at `offset`, GET reads one. */
 struct request {
 	enum method method;
-	struct buf path;		/* "index.php?/api/v2/get_case/1" */
-	struct buf body;		/* empty: none */
-	const char *content_type;	/* NULL: application/json */
-	bool write;			/* changes something over there: intent is recorded first */
-	uint64_t offset;		/* folder transport: where an append begins */
-	uint64_t reply_max;		/* bytes of body accepted; 0: the transport's default (16 MiB) */
+	struct buf path;          /* "index.php?/api/v2/get_case/1" */
+	struct buf body;          /* empty: none */
+	const char *content_type; /* NULL: application/json */
+	bool write;               /* changes something over there: intent is recorded first */
+	uint64_t offset;          /* folder transport: where an append begins */
+	uint64_t reply_max;       /* bytes of body accepted; 0: the transport's default (16 MiB) */
 	/* Upload of a file as multipart/form-data, streamed from disk; NULL: none. */
 	const char *upload_path, *upload_field, *upload_name, *upload_type;
 };
@@ -30,25 +30,25 @@ void request_done(struct request *r);
 
 /* How the exchange ended, before anybody reads the body.  (faults.md, "Outcome by answer") */
 enum exchange {
-	EXCHANGE_ANSWERED,	/* a whole HTTP answer came; look at status */
-	EXCHANGE_NOT_SENT,	/* DNS, connect, TLS handshake, 0 bytes of the request gone out */
-	EXCHANGE_LOST,		/* request bytes went out, the answer did not come whole */
-	EXCHANGE_REFUSED_TLS,	/* the peer's certificate did not verify */
-	EXCHANGE_TOO_LARGE,	/* the body passed reply_max */
+	EXCHANGE_ANSWERED,    /* a whole HTTP answer came; look at status */
+	EXCHANGE_NOT_SENT,    /* DNS, connect, TLS handshake, 0 bytes of the request gone out */
+	EXCHANGE_LOST,        /* request bytes went out, the answer did not come whole */
+	EXCHANGE_REFUSED_TLS, /* the peer's certificate did not verify */
+	EXCHANGE_TOO_LARGE,   /* the body passed reply_max */
 	EXCHANGE_CANCELLED,
 };
 
 struct reply {
 	enum exchange exchange;
-	int status;			/* HTTP; 0: none */
+	int status; /* HTTP; 0: none */
 	struct buf body;
-	char content_type[128];		/* "" : none */
-	char location[512];		/* of a 3xx, for the message only; never followed */
-	int64_t retry_after_s;		/* -1: absent or unreadable; else clamped to 0..86400 */
-	int64_t server_ms;		/* the Date header, wall ms; TIME_UNKNOWN */
-	uint64_t sent_bytes;		/* of request head and body */
+	char content_type[128]; /* "" : none */
+	char location[512];     /* of a 3xx, for the message only; never followed */
+	int64_t retry_after_s;  /* -1: absent or unreadable; else clamped to 0..86400 */
+	int64_t server_ms;      /* the Date header, wall ms; TIME_UNKNOWN */
+	uint64_t sent_bytes;    /* of request head and body */
 	double elapsed_ms;
-	char error[512];		/* in words, where the exchange failed; no secrets */
+	char error[512]; /* in words, where the exchange failed; no secrets */
 };
 
 void reply_init(struct reply *r);
@@ -56,16 +56,16 @@ void reply_done(struct reply *r);
 
 /* Where a sink's requests go.  Strings are borrowed from the configuration; secrets stay there. */
 struct endpoint {
-	const char *url;		/* no trailing slash; may hold a path */
-	const char *scope;		/* limit scope: who shares the rate (TestRail: the URL) */
-	const char *user, *password;	/* Basic; NULL: none */
-	const char *authorization;	/* a whole header value instead; NULL: none */
+	const char *url;             /* no trailing slash; may hold a path */
+	const char *scope;           /* limit scope: who shares the rate (TestRail: the URL) */
+	const char *user, *password; /* Basic; NULL: none */
+	const char *authorization;   /* a whole header value instead; NULL: none */
 	const char *ca_file, *cert_file, *key_file, *proxy;
 	bool verify;
-	double rate_per_minute;		/* the server's own limit; 0: none.  80 % of it is used */
-	unsigned parallel;		/* deliveries side by side, at least 1 */
-	bool folder;			/* url is a directory: the folder transport serves it */
-	unsigned folder_mode;		/* its mode where it has to be made */
+	double rate_per_minute; /* the server's own limit; 0: none.  80 % of it is used */
+	unsigned parallel;      /* deliveries side by side, at least 1 */
+	bool folder;            /* url is a directory: the folder transport serves it */
+	unsigned folder_mode;   /* its mode where it has to be made */
 };
 
 #endif

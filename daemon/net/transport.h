@@ -11,20 +11,22 @@
 #include "daemon/net/message.h"
 
 struct transport;
-struct exchange_op;			/* a pending exchange */
+struct exchange_op; /* a pending exchange */
 typedef void transport_done_fn(void *cookie, const struct reply *reply);
 
 struct transport_ops {
 	struct exchange_op *(*send)(struct transport *t, const struct endpoint *to,
 				    const struct request *request, transport_done_fn *done, void *cookie);
 	void (*cancel)(struct transport *t, struct exchange_op *op);
-	void (*close)(struct transport *t);	/* cancels all; frees itself when its handles are closed */
+	void (*close)(struct transport *t); /* cancels all; frees itself when its handles are closed */
 };
-struct transport { const struct transport_ops *ops; };
+struct transport {
+	const struct transport_ops *ops;
+};
 
 static inline struct exchange_op *transport_send(struct transport *t, const struct endpoint *to,
-						 const struct request *request,
-						 transport_done_fn *done, void *cookie)
+						 const struct request *request, transport_done_fn *done,
+						 void *cookie)
 {
 	return t->ops->send(t, to, request, done, cookie);
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS 2048u		/* descriptors are handed out in sequence, so chains are even */
+#define BUCKETS 2048u /* descriptors are handed out in sequence, so chains are even */
 
 struct dir {
 	struct dir *chain;

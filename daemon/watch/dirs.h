@@ -15,7 +15,7 @@ struct dirs;
 struct dirs *dirs_new(void);
 void dirs_free(struct dirs *d);
 void dirs_put(struct dirs *d, int wd, const char *path, uint32_t generation);
-const char *dirs_path(const struct dirs *d, int wd);	/* NULL: not ours (any more) */
+const char *dirs_path(const struct dirs *d, int wd); /* NULL: not ours (any more) */
 void dirs_remove(struct dirs *d, int wd);
 size_t dirs_count(const struct dirs *d);
 /* Removes those of another generation, one call of gone() each. */

@@ -9,28 +9,30 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 128		/* of directories beneath the root: a loop of mounts ends somewhere */
+#define DEPTH_MAX 128 /* of directories beneath the root: a loop of mounts ends somewhere */
 
 struct pattern {
 	char *text;
 	char **part;
 	size_t count;
-	size_t deep;		/* index of the first "**"; count where there is none */
+	size_t deep; /* index of the first "**"; count where there is none */
 };
 
 struct patterns {
 	struct pattern *item;
 	size_t count;
+	bool hidden; /* one of them names a directory that begins with a dot */
 };
 
 struct rules {
 	char *root;
-	struct pattern path;	/* beneath the root; no component: the root is the expanded directory */
+	struct pattern path; /* beneath the root; no component: the root is the expanded directory */
 	struct patterns files, exclude, marker;
-	bool hidden;		/* some glob names a component that begins with a dot */
+	bool hidden; /* some glob names a component that begins with a dot */
 };
 
 /* ---- patterns ---- */
@@ -62,8 +64,13 @@ static void pattern_done(struct pattern *p)
 static void patterns_init(struct patterns *ps, const char *const *text, size_t count)
 {
 	ps->item = count > 0 ? xcalloc(count, sizeof(*ps->item)) : NULL;
-	for (; ps->count < count; ps->count++)
-		pattern_init(&ps->item[ps->count], text[ps->count]);
+	for (; ps->count < count; ps->count++) {
+		struct pattern *p = &ps->item[ps->count];
+
+		pattern_init(p, text[ps->count]);
+		for (size_t i = 0; i + 1 < p->count; i++)
+			ps->hidden = ps->hidden || p->part[i][0] == '.';
+	}
 }
 
 static void patterns_done(struct patterns *ps)
@@ -78,15 +85,6 @@ static bool any_matches(const struct patterns *ps, const char *path)
 	for (size_t i = 0; i < ps->count; i++)
 		if (glob_match(ps->item[i].text, path))
 			return true;
-	return false;
-}
-
-static bool any_hidden(const struct patterns *ps)
-{
-	for (size_t i = 0; i < ps->count; i++)
-		for (size_t k = 0; k + 1 < ps->item[i].count; k++)
-			if (ps->item[i].part[k][0] == '.')
-				return true;
 	return false;
 }
 
@@ -190,8 +188,7 @@ static bool excluded_dir(const struct rules *r, const char *dir)
 		return true;
 	if (len + 3 > sizeof(inside))
 		return false;
-	memcpy(inside, dir, len);
-	memcpy(inside + len, "/x", 3);
+	snprintf(inside, sizeof(inside), "%s/x", dir);
 	for (size_t i = 0; i < r->exclude.count; i++) {
 		const struct pattern *p = &r->exclude.item[i];
 
@@ -210,7 +207,7 @@ bool rules_enter(const struct rules *r, const char *dir)
 		return false;
 	if (!starts(path, &n, n.count))
 		return false;
-	if (path->deep < path->count)		/* expanded directories at any depth */
+	if (path->deep < path->count) /* expanded directories at any depth */
 		return !hides(r, &n, path->deep, n.count);
 	if (n.count <= path->count)
 		return true;
@@ -271,7 +268,7 @@ unsigned rules_kind(const struct rules *r, const char *file)
 	}
 	if (hides(r, &n, path->deep, n.count - 1))
 		return RULES_NOTHING;
-	for (size_t from = path->deep; from < n.count; from++) {	/* the shortest expansion wins */
+	for (size_t from = path->deep; from < n.count; from++) { /* the shortest expansion wins */
 		char dir[PATH_MAX];
 		size_t len = from == 0 ? 0 : (size_t)(n.name[from] - n.text) - 1;
 
@@ -329,7 +326,7 @@ int rules_new(const struct watch_options *o, struct rules **out, struct err *err
 	patterns_init(&r->files, o->files, o->file_count);
 	patterns_init(&r->exclude, o->exclude, o->exclude_count);
 	patterns_init(&r->marker, o->marker, o->marker_count);
-	r->hidden = any_hidden(&r->files) || any_hidden(&r->marker);
+	r->hidden = r->files.hidden || r->marker.hidden;
 	buf_done(&root);
 	buf_done(&rest);
 	*out = r;

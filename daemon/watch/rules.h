@@ -15,7 +15,8 @@
 
 struct rules;
 
-enum rules_kind {		/* a set of bits */
+/* A set of bits. */
+enum rules_kind {
 	RULES_NOTHING = 0,
 	RULES_FILE = 1,
 	RULES_MARKER = 2,
@@ -23,7 +24,7 @@ enum rules_kind {		/* a set of bits */
 
 int rules_new(const struct watch_options *options, struct rules **out, struct err *err);
 void rules_free(struct rules *r);
-const char *rules_root(const struct rules *r);	/* without a trailing slash; "" for "/" */
+const char *rules_root(const struct rules *r); /* without a trailing slash; "" for "/" */
 /* Whether something that is wanted can lie in or beneath this directory. */
 bool rules_enter(const struct rules *r, const char *dir);
 unsigned rules_kind(const struct rules *r, const char *file);

@@ -6,7 +6,6 @@
  * from being unmounted but the one directory in hand. */
 #include "daemon/watch/scan.h"
 
-#include "daemon/base/list.h"
 #include "daemon/base/mem.h"
 
 #include <uv.h>
@@ -23,14 +22,14 @@
 #include <unistd.h>
 
 struct todo {
-	struct list link;
+	struct todo *next;
 	char dir[];
 };
 
 struct scan {
 	const char *root;
 	struct scan_ops ops;
-	struct list todo;
+	struct todo *todo;
 	DIR *reading;
 	struct todo *current;
 };
@@ -41,7 +40,6 @@ struct scan *scan_new(const char *root, const struct scan_ops *ops)
 
 	s->root = root;
 	s->ops = *ops;
-	list_init(&s->todo);
 	return s;
 }
 
@@ -57,10 +55,10 @@ static void close_current(struct scan *s)
 void scan_drop(struct scan *s)
 {
 	close_current(s);
-	while (!list_empty(&s->todo)) {
-		struct todo *t = list_first(&s->todo, struct todo, link);
+	while (s->todo != NULL) {
+		struct todo *t = s->todo;
 
-		list_remove(&t->link);
+		s->todo = t->next;
 		free(t);
 	}
 }
@@ -80,12 +78,13 @@ void scan_push(struct scan *s, const char *dir)
 	struct todo *t = xcalloc(1, sizeof(*t) + len);
 
 	memcpy(t->dir, dir, len);
-	list_append(s->todo.next, &t->link);	/* appended to the first link: in front of it */
+	t->next = s->todo;
+	s->todo = t;
 }
 
 bool scan_busy(const struct scan *s)
 {
-	return s->reading != NULL || !list_empty(&s->todo);
+	return s->reading != NULL || s->todo != NULL;
 }
 
 /* The root may be reached by links, an operator named it; nothing beneath it may. */
@@ -118,9 +117,9 @@ static int open_dir(const struct scan *s, const char *dir)
 
 static void begin_next(struct scan *s)
 {
-	struct todo *t = list_first(&s->todo, struct todo, link);
+	struct todo *t = s->todo;
 
-	list_remove(&t->link);
+	s->todo = t->next;
 	s->current = t;
 	int rc = -ENOENT;
 	if (s->ops.before(s->ops.cookie, t->dir)) {
@@ -152,7 +151,7 @@ static void take_entry(struct scan *s, const struct dirent *e)
 		return;
 	int n = snprintf(path, sizeof(path), "%s%s%s", dir, dir[0] != '\0' ? "/" : "", name);
 	if (n < 0 || (size_t)n + strlen(s->root) + 2 > sizeof(path))
-		return;			/* no path that anybody could open */
+		return; /* no path that anybody could open */
 	bool stated = false;
 	if (type == DT_UNKNOWN) {
 		if (fstatat(dirfd(s->reading), name, &st, AT_SYMLINK_NOFOLLOW) < 0)

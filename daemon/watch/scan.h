@@ -24,15 +24,15 @@ struct scan_ops {
 	/* false: the directory is not there any more; do not read it. */
 	bool (*before)(void *cookie, const char *dir);
 	void (*file)(void *cookie, const char *file, unsigned wanted, const struct stat *st);
-	void (*failed)(void *cookie, const char *dir, int error);	/* errno; never ENOENT */
+	void (*failed)(void *cookie, const char *dir, int error); /* errno; never ENOENT */
 	void *cookie;
 };
 
-struct scan *scan_new(const char *root, const struct scan_ops *ops);	/* root is borrowed */
+struct scan *scan_new(const char *root, const struct scan_ops *ops); /* root is borrowed */
 void scan_free(struct scan *s);
-void scan_push(struct scan *s, const char *dir);	/* "" is the root */
+void scan_push(struct scan *s, const char *dir); /* "" is the root */
 bool scan_busy(const struct scan *s);
-void scan_drop(struct scan *s);				/* forget what is left to do */
+void scan_drop(struct scan *s); /* forget what is left to do */
 /* Works for about that long, or until it is full, and says whether something is left. */
 bool scan_step(struct scan *s, uint64_t budget_ns);
 

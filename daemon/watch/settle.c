@@ -19,16 +19,16 @@
 #include <string.h>
 
 #define BUCKETS       4096u
-#define CANDIDATE_MAX 16384u	/* beyond it events are answered by a scan later */
-#define READY_MAX     1024u	/* beyond it scans pause: the directory is the buffer */
+#define CANDIDATE_MAX 16384u /* beyond it events are answered by a scan later */
+#define READY_MAX     1024u  /* beyond it scans pause: the directory is the buffer */
 #define OFFERS_A_TURN 64u
 #define LOOKS_A_TURN  512u
 
 enum queue {
-	QUIET_EVENT,		/* settle_ms after an event */
-	QUIET_SCAN,		/* twice that */
-	QUIET_MARKER,		/* twice that */
-	QUIET_HELD,		/* markers, until the scans end */
+	QUIET_EVENT,  /* settle_ms after an event */
+	QUIET_SCAN,   /* twice that */
+	QUIET_MARKER, /* twice that */
+	QUIET_HELD,   /* markers, until the scans end */
 	READY_LIVE,
 	READY_SCAN,
 	READY_MARKER,
@@ -37,15 +37,15 @@ enum queue {
 
 struct candidate {
 	struct list link;
-	struct candidate *chain;	/* next of the same bucket */
+	struct candidate *chain; /* next of the same bucket */
 	uint64_t key, tuple, size;
 	int64_t mtime_ms, due_ms;
-	uint64_t order;			/* when it became ready */
+	uint64_t order; /* when it became ready */
 	enum queue queue;
 	unsigned kind;
 	bool existing;
-	bool told;			/* by an event: a short wait */
-	bool live;			/* before the backlog */
+	bool told; /* by an event: a short wait */
+	bool live; /* before the backlog */
 	char relative[];
 };
 
@@ -53,7 +53,7 @@ struct candidate {
 struct seen {
 	uint64_t key, tuple;
 	uint32_t generation;
-	bool dead;			/* removed, but probing goes on */
+	bool dead; /* removed, but probing goes on */
 };
 
 struct settle {
@@ -63,7 +63,7 @@ struct settle {
 	struct candidate *bucket[BUCKETS];
 	size_t candidates, ready;
 	struct seen *seen;
-	size_t seen_size, seen_used, seen_count;	/* slots; not free; alive */
+	size_t seen_size, seen_used, seen_count; /* slots; not free; alive */
 	uint32_t generation;
 	uint64_t order;
 	bool blocked, scanning, stopped;
@@ -270,7 +270,7 @@ int settle_see(struct settle *s, const char *relative, unsigned kind, const stru
 			return 0;
 		if (source == SETTLE_EVENT)
 			c->told = c->live = true;
-		c->existing = false;		/* it was written to since */
+		c->existing = false; /* it was written to since */
 		c->kind = kind;
 		candidate_learn(c, st, tuple);
 		wait_quiet(s, c);
@@ -325,6 +325,7 @@ static struct candidate *first_of(const struct settle *s, enum queue q)
 {
 	const struct list *head = &s->queue[q];
 
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not follow that a list lets go of its links */
 	return list_empty(head) ? NULL : list_first(head, struct candidate, link);
 }
 
@@ -374,7 +375,7 @@ static bool offer(struct settle *s, struct candidate *c)
 {
 	struct stat st;
 
-	if (examine(s, c, &st) < 0) {		/* taken away meanwhile: nobody's concern */
+	if (examine(s, c, &st) < 0) { /* taken away meanwhile: nobody's concern */
 		candidate_free(s, c);
 		return true;
 	}
@@ -388,7 +389,10 @@ static bool offer(struct settle *s, struct candidate *c)
 	char path[PATH_MAX];
 	snprintf(path, sizeof(path), "%s/%s", s->options.root, c->relative);
 	const struct watch_file file = {
-		.path = path, .relative = c->relative, .size = c->size, .mtime_ms = c->mtime_ms,
+		.path = path,
+		.relative = c->relative,
+		.size = c->size,
+		.mtime_ms = c->mtime_ms,
 		.existing = c->existing,
 	};
 	/* Remembered before it is told, so that a settle_forget() from within has its effect; blocked
@@ -401,7 +405,7 @@ static bool offer(struct settle *s, struct candidate *c)
 			return false;
 		}
 		s->blocked = false;
-		if (c->kind & RULES_MARKER) {	/* as a marker it waits for what came before it */
+		if (c->kind & RULES_MARKER) { /* as a marker it waits for what came before it */
 			c->kind = RULES_MARKER;
 			wait_quiet(s, c);
 			return true;
@@ -484,8 +488,8 @@ void settle_free(struct settle *s)
 	if (s == NULL)
 		return;
 	for (enum queue q = QUIET_EVENT; q < QUEUES; q++)
-		while (!list_empty(&s->queue[q]))
-			candidate_free(s, first_of(s, q));
+		list_each_safe(link, &s->queue[q])
+			free(list_entry(link, struct candidate, link));
 	free(s->seen);
 	free(s);
 }

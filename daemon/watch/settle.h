@@ -9,7 +9,8 @@
  * again only when size, mtime or inode have changed.
  *
  * Files that an event told of, or that lie in a new directory, go before those that a scan found, so that
- * a backlog does not delay what is happening now.  A marker is offered after every file that was seen before it.
+ * a backlog does not delay what is happening now.  A marker is offered after every file that was seen
+ * before it.
  *
  * No loop here: the owner calls settle_turn() when settle_due() says so (clock_mono_ms()).  Callbacks run
  * in settle_turn() only, and may call anything but settle_free().  Loop thread only. */
@@ -23,7 +24,7 @@
 struct settle;
 
 struct settle_options {
-	const char *root;		/* without a trailing slash; borrowed */
+	const char *root; /* without a trailing slash; borrowed */
 	int64_t settle_ms;
 	bool (*on_file)(void *cookie, const struct watch_file *file);
 	void (*on_marker)(void *cookie, const struct watch_file *file);
@@ -31,10 +32,10 @@ struct settle_options {
 };
 
 enum settle_source {
-	SETTLE_EVENT,		/* it was closed or moved here just now */
-	SETTLE_FRESH,		/* a scan found it in a directory that is new itself */
-	SETTLE_SCAN,		/* it is there */
-	SETTLE_OLD,		/* it is there, and was there when the watch began */
+	SETTLE_EVENT, /* it was closed or moved here just now */
+	SETTLE_FRESH, /* a scan found it in a directory that is new itself */
+	SETTLE_SCAN,  /* it is there */
+	SETTLE_OLD,   /* it is there, and was there when the watch began */
 };
 
 struct settle *settle_new(const struct settle_options *options);
@@ -53,7 +54,7 @@ void settle_scanning(struct settle *s, bool scanning);
 int64_t settle_due(const struct settle *s);
 void settle_turn(struct settle *s);
 void settle_resume(struct settle *s);
-void settle_stop(struct settle *s);	/* no further callback, not even in this turn */
+void settle_stop(struct settle *s); /* no further callback, not even in this turn */
 /* Not taken after all.  The caller has it considered again. */
 void settle_forget(struct settle *s, const char *relative);
 

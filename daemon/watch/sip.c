@@ -52,8 +52,10 @@ uint64_t sip_hash(struct sip_key key, const void *data, size_t len)
 {
 	const unsigned char *p = data;
 	struct state s = {
-		.v0 = key.k0 ^ 0x736f6d6570736575, .v1 = key.k1 ^ 0x646f72616e646f6d,
-		.v2 = key.k0 ^ 0x6c7967656e657261, .v3 = key.k1 ^ 0x7465646279746573,
+		.v0 = key.k0 ^ 0x736f6d6570736575,
+		.v1 = key.k1 ^ 0x646f72616e646f6d,
+		.v2 = key.k0 ^ 0x6c7967656e657261,
+		.v3 = key.k1 ^ 0x7465646279746573,
 	};
 	size_t left = len;
 
@@ -69,7 +71,7 @@ struct sip_key sip_random_key(void)
 {
 	struct sip_key key;
 
-	if (getrandom(&key, sizeof(key), 0) != sizeof(key)) {	/* only before the kernel has any */
+	if (getrandom(&key, sizeof(key), 0) != sizeof(key)) { /* only before the kernel has any */
 		struct timespec now;
 
 		clock_gettime(CLOCK_MONOTONIC, &now);

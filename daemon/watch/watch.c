@@ -27,24 +27,25 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define RESCAN_MS    60000
-#define ROOT_MS      5000	/* a missing root is looked for at least this often */
-#define RETRY_MS     5000	/* after a scan that the machine could not serve */
-#define SOON_MS      100
-#define SLICE_NS     2000000u
-#define EVENT_BYTES  32768u
+#define RESCAN_MS   60000
+#define ROOT_MS     5000 /* a missing root is looked for at least this often */
+#define RETRY_MS    5000 /* after a scan that the machine could not serve */
+#define SOON_MS     100
+#define SLICE_NS    2000000u
+#define EVENT_BYTES 32768u
 
-#define EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | \
-		IN_EXCL_UNLINK)
+#define EVENTS                                                                                   \
+	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | \
+	 IN_EXCL_UNLINK)
 
 struct watch {
 	struct watch_options options;
 	struct rules *rules;
 	struct settle *settle;
-	struct scan *whole, *fresh;	/* all of it; directories that events told of */
+	struct scan *whole, *fresh; /* all of it; directories that events told of */
 	struct dirs *dirs;
-	uint32_t generation;		/* of the whole scan */
-	int inotify;			/* -1: none */
+	uint32_t generation; /* of the whole scan */
+	int inotify;         /* -1: none */
 	uv_poll_t poll;
 	uv_timer_t settle_timer, scan_timer;
 	uv_idle_t idle;
@@ -54,16 +55,16 @@ struct watch {
 	dev_t root_dev;
 	ino_t root_ino;
 
-	bool scanning;			/* a whole scan is under way */
-	bool again;			/* and another one is due after it */
-	bool spoiled;			/* it could not see everything: it forgets nothing */
-	bool scanned;			/* the first one is over */
-	bool missed;			/* something was not considered: scan when there is room */
+	bool scanning; /* a whole scan is under way */
+	bool again;    /* and another one is due after it */
+	bool spoiled;  /* it could not see everything: it forgets nothing */
+	bool scanned;  /* the first one is over */
+	bool missed;   /* something was not considered: scan when there is room */
 	bool in_turn, polled, closing;
 	/* Reasons in words, NULL: none. */
-	const char *remote;		/* of the root's file system */
-	const char *remote_below, *limit;	/* met by this scan */
-	const char *why;		/* we are degraded */
+	const char *remote;               /* of the root's file system */
+	const char *remote_below, *limit; /* met by this scan */
+	const char *why;                  /* we are degraded */
 	bool denied_said;
 	uint64_t scans, overflows;
 	void (*closed)(void *cookie);
@@ -82,13 +83,27 @@ static void update(struct watch *w);
 /* NULL, or in words why there is no use in waiting for events. */
 static const char *remote_kind(const char *path)
 {
-	static const struct { unsigned long magic; const char *why; } row[] = {
-		{ 0x6969, ON("NFS") }, { 0xff534d42, ON("CIFS") }, { 0xfe534d42, ON("SMB") },
-		{ 0x517b, ON("SMB") }, { 0x65735546, ON("FUSE") }, { 0x01021997, ON("9p") },
-		{ 0x794c7630, ON("an overlay") }, { 0x00c36400, ON("Ceph") }, { 0x5346414f, ON("AFS") },
-		{ 0x6b414653, ON("AFS") }, { 0x47504653, ON("GPFS") }, { 0x0bd00bd0, ON("Lustre") },
-		{ 0x01161970, ON("GFS2") }, { 0x7461636f, ON("OCFS2") }, { 0x786f4256, ON("vboxsf") },
-		{ 0xbacbacbc, ON("vmhgfs") }, { 0x6a656a63, ON("virtiofs") },
+	static const struct {
+		unsigned long magic;
+		const char *why;
+	} row[] = {
+		{ 0x6969, ON("NFS") },
+		{ 0xff534d42, ON("CIFS") },
+		{ 0xfe534d42, ON("SMB") },
+		{ 0x517b, ON("SMB") },
+		{ 0x65735546, ON("FUSE") },
+		{ 0x01021997, ON("9p") },
+		{ 0x794c7630, ON("an overlay") },
+		{ 0x00c36400, ON("Ceph") },
+		{ 0x5346414f, ON("AFS") },
+		{ 0x6b414653, ON("AFS") },
+		{ 0x47504653, ON("GPFS") },
+		{ 0x0bd00bd0, ON("Lustre") },
+		{ 0x01161970, ON("GFS2") },
+		{ 0x7461636f, ON("OCFS2") },
+		{ 0x786f4256, ON("vboxsf") },
+		{ 0xbacbacbc, ON("vmhgfs") },
+		{ 0x6a656a63, ON("virtiofs") },
 	};
 	struct statfs fs;
 
@@ -234,7 +249,7 @@ static bool on_before(void *cookie, const char *dir)
 		return true;
 	}
 	if (w->limit != NULL && w->scanning)
-		return true;			/* one refusal a scan is enough to know */
+		return true; /* one refusal a scan is enough to know */
 	int wd = inotify_add_watch(w->inotify, path, dir[0] != '\0' ? EVENTS | IN_DONT_FOLLOW : EVENTS);
 	if (wd >= 0) {
 		dirs_put(w->dirs, wd, dir, w->generation);
@@ -242,7 +257,7 @@ static bool on_before(void *cookie, const char *dir)
 	}
 	if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
 		return false;
-	if (errno == ENOSPC || errno == ENOMEM) {	/* W5; anything else the scan itself will meet */
+	if (errno == ENOSPC || errno == ENOMEM) { /* W5; anything else the scan itself will meet */
 		w->limit = errno == ENOSPC ? "no inotify watch is left (fs.inotify.max_user_watches)"
 					   : "no memory for inotify watches";
 		degrade(w, w->limit);
@@ -255,9 +270,10 @@ static void on_failed(void *cookie, const char *dir, int error)
 	struct watch *w = cookie;
 
 	if (error != EACCES && error != EPERM)
-		w->spoiled = true;	/* what we did not see may be there all the same */
+		w->spoiled = true; /* what we did not see may be there all the same */
 	if (!w->denied_said || w->spoiled)
-		log_warning(&who, "\"%s\": cannot look into \"%s\": %s", w->options.path, dir, strerror(error));
+		log_warning(&who, "\"%s\": cannot look into \"%s\": %s", w->options.path, dir,
+			    strerror(error));
 	w->denied_said = true;
 }
 
@@ -348,7 +364,7 @@ static void update(struct watch *w)
 static void lose_root(struct watch *w)
 {
 	w->root_known = false;
-	w->spoiled = true;		/* a scan that is under way saw half of it at most */
+	w->spoiled = true; /* a scan that is under way saw half of it at most */
 	forget_dirs(w);
 	schedule(w, SOON_MS);
 }
@@ -365,7 +381,7 @@ static void on_event(struct watch *w, const struct inotify_event *e)
 	}
 	const char *dir = dirs_path(w->dirs, e->wd);
 	if (dir == NULL)
-		return;			/* of a directory that we have let go */
+		return; /* of a directory that we have let go */
 	bool root = dir[0] == '\0';
 	if (root && (e->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED))) {
 		lose_root(w);
@@ -436,7 +452,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 static void open_inotify(struct watch *w)
 {
 	if (w->polled)
-		return;			/* the handle of the last one is closing still */
+		return; /* the handle of the last one is closing still */
 	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (fd >= 0 && uv_poll_init(w->options.loop, &w->poll, fd) < 0) {
 		close(fd);
@@ -459,10 +475,10 @@ static void miss_root(struct watch *w, int error)
 {
 	if (w->root_known)
 		lose_root(w);
-	w->scanned = true;		/* what will be there later was not there when we began */
-	degrade(w, error == ENOENT	? "the directory is not there"
-		   : error == ENOTDIR	? "is not a directory"
-					: "the directory cannot be reached");
+	w->scanned = true; /* what will be there later was not there when we began */
+	degrade(w, error == ENOENT    ? "the directory is not there"
+		   : error == ENOTDIR ? "is not a directory"
+				      : "the directory cannot be reached");
 	uv_timer_stop(&w->scan_timer);
 	schedule(w, period_ms(w));
 }
@@ -483,7 +499,7 @@ static void start_scan(struct watch *w)
 		return;
 	}
 	if (w->root_known && (st.st_dev != w->root_dev || st.st_ino != w->root_ino))
-		forget_dirs(w);		/* it was replaced behind our back */
+		forget_dirs(w); /* it was replaced behind our back */
 	w->root_known = true;
 	w->root_dev = st.st_dev;
 	w->root_ino = st.st_ino;
@@ -520,19 +536,27 @@ int watch_open(const struct watch_options *options, struct watch **out, struct e
 	struct watch *w = xcalloc(1, sizeof(*w));
 	w->options = *options;
 	w->options.path = xstrdup(options->path);
-	w->options.files = w->options.exclude = w->options.marker = NULL;	/* the rules have them */
+	w->options.files = w->options.exclude = w->options.marker = NULL; /* the rules have them */
 	if (w->options.settle_ms < 0)
 		w->options.settle_ms = 0;
 	w->rules = rules;
 	w->inotify = -1;
 	w->dirs = dirs_new();
 	w->settle = settle_new(&(struct settle_options){
-		.root = rules_root(rules), .settle_ms = w->options.settle_ms,
-		.on_file = options->on_file, .on_marker = options->on_marker, .cookie = options->cookie,
+		.root = rules_root(rules),
+		.settle_ms = w->options.settle_ms,
+		.on_file = options->on_file,
+		.on_marker = options->on_marker,
+		.cookie = options->cookie,
 	});
 	struct scan_ops ops = {
-		.enter = on_enter, .wants = on_wants, .before = on_before, .file = on_whole_file,
-		.full = on_full, .failed = on_failed, .cookie = w,
+		.enter = on_enter,
+		.wants = on_wants,
+		.before = on_before,
+		.file = on_whole_file,
+		.full = on_full,
+		.failed = on_failed,
+		.cookie = w,
 	};
 	w->whole = scan_new(rules_root(rules), &ops);
 	ops.file = on_fresh_file;
@@ -568,7 +592,7 @@ void watch_forget(struct watch *w, const char *relative)
 	if (w->closing)
 		return;
 	if (w->in_turn)
-		w->missed = true;	/* it is in hand this moment: the next scan finds it */
+		w->missed = true; /* it is in hand this moment: the next scan finds it */
 	else
 		consider(w, relative, SETTLE_SCAN, 1);
 	update(w);

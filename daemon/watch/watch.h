@@ -26,20 +26,23 @@ struct uv_loop_s;
 struct watch;
 
 struct watch_file {
-	const char *path;		/* absolute */
-	const char *relative;		/* to the watch's root */
+	const char *path;     /* absolute */
+	const char *relative; /* to the watch's root */
 	uint64_t size;
 	int64_t mtime_ms;
-	bool existing;			/* was there at the first scan, and unchanged since */
+	bool existing; /* was there at the first scan, and unchanged since */
 };
 
 struct watch_options {
-	const char *path;		/* pattern with {captures}; the files lie beneath it at any depth */
-	const char *const *files; size_t file_count;		/* globs, relative to the expanded path */
-	const char *const *exclude; size_t exclude_count;
-	const char *const *marker; size_t marker_count;		/* globs reported through on_marker */
-	bool poll;			/* no inotify */
-	bool force_inotify;		/* even on file systems that are known not to tell */
+	const char *path; /* pattern with {captures}; the files lie beneath it at any depth */
+	const char *const *files;
+	size_t file_count; /* globs, relative to the expanded path */
+	const char *const *exclude;
+	size_t exclude_count;
+	const char *const *marker;
+	size_t marker_count; /* globs reported through on_marker */
+	bool poll;           /* no inotify */
+	bool force_inotify;  /* even on file systems that are known not to tell */
 	int64_t poll_interval_ms, settle_ms;
 	struct uv_loop_s *loop;
 	/* A settled file.  Return false to be told again later (backpressure: the directory is the buffer). */
@@ -50,7 +53,7 @@ struct watch_options {
 
 /* The root need not exist.  Strings of options are copied. */
 int watch_open(const struct watch_options *options, struct watch **out, struct err *err);
-void watch_resume(struct watch *w);	/* after on_file said false: offer again what waits */
+void watch_resume(struct watch *w); /* after on_file said false: offer again what waits */
 void watch_rescan(struct watch *w);
 /* Polling because it must, or waiting for the root; *why in words. */
 bool watch_degraded(const struct watch *w, const char **why);
@@ -59,10 +62,10 @@ void watch_forget(struct watch *w, const char *relative);
 void watch_close(struct watch *w, void (*closed)(void *cookie), void *cookie);
 
 struct watch_counts {
-	size_t directories;		/* under inotify */
-	size_t remembered, waiting;	/* files reported; files seen and not yet reported */
+	size_t directories;         /* under inotify */
+	size_t remembered, waiting; /* files reported; files seen and not yet reported */
 	uint64_t scans, overflows;
-	bool scanned;			/* the first scan is over */
+	bool scanned; /* the first scan is over */
 };
 void watch_count(const struct watch *w, struct watch_counts *out);
 

@@ -32,7 +32,7 @@ struct call {
 	struct request request;
 	struct exchange_op *op;
 	uv_loop_t *loop;
-	unsigned ended;		/* times done() ran */
+	unsigned ended; /* times done() ran */
 	/* A copy of the reply. */
 	enum exchange exchange;
 	int status;
@@ -86,7 +86,7 @@ static inline void call_done(void *cookie, const struct reply *r)
 
 	k->op = NULL;
 	k->ended++;
-	uv_stop(k->loop);	/* whoever waits looks now */
+	uv_stop(k->loop); /* whoever waits looks now */
 	k->exchange = r->exchange;
 	k->status = r->status;
 	free(k->body);
@@ -125,7 +125,7 @@ static inline void call_send(struct call *k, struct client *c)
 	k->loop = &c->loop;
 	k->op = transport_send(c->http, &c->to, &k->request, call_done, k);
 	assert_non_null(k->op);
-	assert_int_equal(k->ended, before);	/* never before send() has returned */
+	assert_int_equal(k->ended, before); /* never before send() has returned */
 }
 
 static inline void call_run(struct call *k, struct client *c)

@@ -138,9 +138,18 @@ void server_stop(struct server *s)
 	free(s);
 }
 
-const char *server_url(const struct server *s) { return s->url; }
-int server_port(const struct server *s) { return s->port; }
-bool server_stopping(const struct server *s) { return s->stopping; }
+const char *server_url(const struct server *s)
+{
+	return s->url;
+}
+int server_port(const struct server *s)
+{
+	return s->port;
+}
+bool server_stopping(const struct server *s)
+{
+	return s->stopping;
+}
 
 static void keep(struct server *s, char *data, size_t len)
 {
@@ -215,7 +224,7 @@ void server_say_n(int fd, const char *text, size_t len)
 		ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
 
 		if (n <= 0)
-			return;		/* the peer had enough */
+			return; /* the peer had enough */
 		text += n;
 		len -= (size_t)n;
 	}
@@ -232,7 +241,9 @@ void server_reset(int fd)
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
 
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	connect(fd, &none, sizeof(none));	/* disconnects with RST; the descriptor is closed later */
+	/* Disconnects with RST; the descriptor is closed later. */
+	if (connect(fd, &none, sizeof(none)) < 0)
+		perror("reset");
 }
 
 void server_wait_gone(int fd)

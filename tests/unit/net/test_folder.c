@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 struct fixture {
-	char *base, *dir;	/* dir lies in base and is not there yet */
+	char *base, *dir; /* dir lies in base and is not there yet */
 	struct executor *executor;
 	struct transport *folder;
 	struct endpoint to;
@@ -73,8 +73,8 @@ static void on_done(void *cookie, const struct reply *r)
 	snprintf(k->error, sizeof(k->error), "%s", r->error);
 }
 
-static void begin(struct call *k, struct fixture *f, enum method method, const char *path,
-		  const char *body, uint64_t offset)
+static void begin(struct call *k, struct fixture *f, enum method method, const char *path, const char *body,
+		  uint64_t offset)
 {
 	*k = (struct call){ 0 };
 	request_init(&k->request);
@@ -147,8 +147,8 @@ static void a_put_replaces_whole_files(void **state)
 	assert_int_equal(run(&f, METHOD_PUT, "2026/11/run 1.html", "deep", 0, ""), 200);
 	assert_int_equal(run(&f, METHOD_GET, "2026/11/run 1.html", NULL, 0, "deep"), 200);
 	umask(before);
-	assert_int_equal(entries(f.dir), 2);		/* nothing is left beside them */
-	assert_int_equal(mode_of(f.dir, "."), 0750);	/* whatever the umask */
+	assert_int_equal(entries(f.dir), 2);         /* nothing is left beside them */
+	assert_int_equal(mode_of(f.dir, "."), 0750); /* whatever the umask */
 	assert_int_equal(mode_of(f.dir, "2026"), 0750);
 	assert_int_equal(mode_of(f.dir, "2026/11"), 0750);
 	assert_int_equal(mode_of(f.dir, "index.html"), 0640);
@@ -157,13 +157,18 @@ static void a_put_replaces_whole_files(void **state)
 
 static void an_append_may_be_repeated(void **state)
 {
-	static const struct { uint64_t offset; const char *body; int status; const char *after; } row[] = {
-		{ 3, "x", 416, NULL },			/* nothing is there to append to */
+	static const struct {
+		uint64_t offset;
+		const char *body;
+		int status;
+		const char *after;
+	} row[] = {
+		{ 3, "x", 416, NULL }, /* nothing is there to append to */
 		{ 0, "one\n", 200, "one\n" },
 		{ 4, "two\n", 200, "one\ntwo\n" },
-		{ 4, "two\n", 200, "one\ntwo\n" },	/* again */
-		{ 4, "2\n", 200, "one\n2\n" },		/* what lay beyond is gone */
-		{ 7, "x", 416, "one\n2\n" },		/* a hole would be filled with zeros */
+		{ 4, "two\n", 200, "one\ntwo\n" }, /* again */
+		{ 4, "2\n", 200, "one\n2\n" },     /* what lay beyond is gone */
+		{ 7, "x", 416, "one\n2\n" },       /* a hole would be filled with zeros */
 		{ 6, "", 200, "one\n2\n" },
 		{ UINT64_MAX, "x", 507, "one\n2\n" },
 		{ INT64_MAX, "x", 507, "one\n2\n" },
@@ -187,8 +192,8 @@ static void an_append_may_be_repeated(void **state)
 static void only_plain_paths_beneath_are_taken(void **state)
 {
 	static const char *const bad[] = {
-		"", "/etc/passwd", "../x", "a/../x", "..", ".", "a/.", "./a", "a//b", "a/", "\n", "a\x7f",
-		"link/x", "linkfile", "fifo", "dir",
+		"",     "/etc/passwd", "../x", "a/../x", "..",     ".",        "a/.",  "./a",
+		"a//b", "a/",          "\n",   "a\x7f",  "link/x", "linkfile", "fifo", "dir",
 	};
 	struct fixture f;
 
@@ -279,7 +284,7 @@ static void a_disk_that_takes_no_more_is_507(void **state)
 	assert_int_equal(posted, 507);
 	assert_int_equal(made, 507);
 	assert_int_equal(entries(f.dir), 1);
-	assert_int_equal(run(&f, METHOD_POST, "x", "4567", 4, ""), 200);	/* there is room again */
+	assert_int_equal(run(&f, METHOD_POST, "x", "4567", 4, ""), 200); /* there is room again */
 	assert_int_equal(run(&f, METHOD_GET, "x", NULL, 0, "01234567"), 200);
 	close_fixture(&f);
 }

@@ -64,7 +64,9 @@ static void a_get_asks_as_the_trackers_want_it(void **state)
 
 static void the_endpoint_decides_authorization(void **state)
 {
-	static const struct { const char *user, *password, *whole, *header; } row[] = {
+	static const struct {
+		const char *user, *password, *whole, *header;
+	} row[] = {
 		{ "u", "p", NULL, "\r\nAuthorization: Basic dTpw\r\n" },
 		{ "us", "p", NULL, "\r\nAuthorization: Basic dXM6cA==\r\n" },
 		{ "us", "pw", NULL, "\r\nAuthorization: Basic dXM6cHc=\r\n" },
@@ -99,7 +101,11 @@ static void the_endpoint_decides_authorization(void **state)
 
 static void bodies_go_out_as_they_are(void **state)
 {
-	static const struct { enum method method; size_t size; const char *line, *length; } row[] = {
+	static const struct {
+		enum method method;
+		size_t size;
+		const char *line, *length;
+	} row[] = {
 		{ METHOD_POST, 0, "POST /p HTTP/1.1\r\n", "\r\nContent-Length: 0\r\n" },
 		{ METHOD_POST, 1, "POST /p HTTP/1.1\r\n", "\r\nContent-Length: 1\r\n" },
 		{ METHOD_POST, 3 << 20, "POST /p HTTP/1.1\r\n", "\r\nContent-Length: 3145728\r\n" },
@@ -134,7 +140,7 @@ static void bodies_go_out_as_they_are(void **state)
 		assert_true(k.sent_bytes == server_request_size(s, i));
 		call_free(&k);
 	}
-	assert_int_equal(server_connections(s), sizeof(row) / sizeof(row[0]));	/* each on its own */
+	assert_int_equal(server_connections(s), sizeof(row) / sizeof(row[0])); /* each on its own */
 	client_close(&c);
 	server_stop(s);
 }
@@ -152,8 +158,10 @@ static void answers_are_told_as_they_came(void **state)
 		  301, "", "https://elsewhere.example/x" },
 		{ "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", 404, "no", "" },
 		{ "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n"
-		  "Content-Length: 0\r\n\r\n", 401, "", "" },
-		{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", 200, "x", "" },
+		  "Content-Length: 0\r\n\r\n",
+		  401, "", "" },
+		{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", 200, "x",
+		  "" },
 		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
 		  200, "abcde", "" },
 		{ "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", 503, "", "" },
@@ -181,7 +189,10 @@ static void answers_are_told_as_they_came(void **state)
 
 static void retry_after_is_clamped(void **state)
 {
-	static const struct { const char *header; int64_t want; } row[] = {
+	static const struct {
+		const char *header;
+		int64_t want;
+	} row[] = {
 		{ "", -1 },
 		{ "Retry-After: 0\r\n", 0 },
 		{ "Retry-After: 7\r\n", 7 },
@@ -193,15 +204,19 @@ static void retry_after_is_clamped(void **state)
 		{ "Retry-After: soon\r\n", -1 },
 		{ "Retry-After: \r\n", -1 },
 		/* dates, from the server's own clock */
-		{ "Date: Sat, 21 Nov 2026 10:00:00 GMT\r\nRetry-After: Sat, 21 Nov 2026 10:01:30 GMT\r\n", 90 },
-		{ "Retry-After: Sat, 21 Nov 2026 10:01:30 GMT\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\n", 90 },
-		{ "Date: Sat, 21 Nov 2026 10:00:00 GMT\r\nRetry-After: Sat, 21 Nov 2020 10:00:00 GMT\r\n", 0 },
+		{ "Date: Sat, 21 Nov 2026 10:00:00 GMT\r\nRetry-After: Sat, 21 Nov 2026 10:01:30 GMT\r\n",
+		  90 },
+		{ "Retry-After: Sat, 21 Nov 2026 10:01:30 GMT\r\nDate: Sat, 21 Nov 2026 10:00:00 GMT\r\n",
+		  90 },
+		{ "Date: Sat, 21 Nov 2026 10:00:00 GMT\r\nRetry-After: Sat, 21 Nov 2020 10:00:00 GMT\r\n",
+		  0 },
 		{ "Date: Sat, 21 Nov 2026 10:00:00 GMT\r\nRetry-After: Sat, 21 Nov 2099 10:00:00 GMT\r\n",
 		  86400 },
 	};
 	(void)state;
 	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-		char *answer = xasprintf("HTTP/1.1 429 Slow down\r\n%sContent-Length: 0\r\n\r\n", row[i].header);
+		char *answer =
+			xasprintf("HTTP/1.1 429 Slow down\r\n%sContent-Length: 0\r\n\r\n", row[i].header);
 		struct server *s = server_start(always, answer);
 		struct client c;
 		struct call k;
@@ -323,8 +338,8 @@ static void failures_are_classified_by_what_went_out(void **state)
 		{ "stalls in the body", say_and_hang, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx",
 		  EXCHANGE_LOST, 200 },
 		{ "endless, unannounced", endless_body, "HTTP/1.1 200 OK\r\n\r\n", EXCHANGE_TOO_LARGE, 200 },
-		{ "endless, announced", endless_body, "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
-		  EXCHANGE_TOO_LARGE, 200 },
+		{ "endless, announced", endless_body,
+		  "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", EXCHANGE_TOO_LARGE, 200 },
 		{ "endless refusal", endless_body, "HTTP/1.1 400 No\r\n\r\n", EXCHANGE_TOO_LARGE, 400 },
 		{ "endless head", endless_head, NULL, EXCHANGE_LOST, 200 },
 		{ "a bad length", say_and_close, "HTTP/1.1 200 OK\r\nContent-Length: -7\r\n\r\nhalf",
@@ -338,8 +353,10 @@ static void failures_are_classified_by_what_went_out(void **state)
 			struct call k;
 
 			client_open(&c, server_url(s));
-			http_set_timeouts(c.http, &(struct http_timeouts){
-				.connect_ms = 5000, .stall_s = 30, .total_ms = 700, .bytes_per_s = 1 << 20 });
+			http_set_timeouts(c.http, &(struct http_timeouts){ .connect_ms = 5000,
+									   .stall_s = 30,
+									   .total_ms = 700,
+									   .bytes_per_s = 1 << 20 });
 			c.to.authorization = "Bearer very-secret-token";
 			call_init(&k, get ? METHOD_GET : METHOD_POST, "p", get ? NULL : "{\"a\":1}");
 			k.request.reply_max = 2 << 20;
@@ -442,14 +459,14 @@ static void a_post_is_sent_once_though_connections_are_kept(void **state)
 		call_run(&get, &c);
 		assert_int_equal(get.exchange, EXCHANGE_ANSWERED);
 	}
-	assert_int_equal(server_connections(s), 1);	/* reads reuse theirs */
+	assert_int_equal(server_connections(s), 1); /* reads reuse theirs */
 	call_run(&post, &c);
 	assert_int_equal(post.exchange, EXCHANGE_LOST);
 	assert_int_equal(posts, 1);
-	assert_int_equal(server_connections(s), 2);	/* a write has its own */
+	assert_int_equal(server_connections(s), 2); /* a write has its own */
 	call_run(&get, &c);
 	assert_int_equal(get.exchange, EXCHANGE_ANSWERED);
-	assert_int_equal(server_connections(s), 2);	/* and leaves the others alone */
+	assert_int_equal(server_connections(s), 2); /* and leaves the others alone */
 	call_run(&post, &c);
 	assert_int_equal(posts, 2);
 	call_free(&get);
@@ -464,14 +481,16 @@ static void what_cannot_start_is_not_sent(void **state)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(a);
-	int bound = socket(AF_INET, SOCK_STREAM, 0);	/* bound, not listening: refuses */
+	int bound = socket(AF_INET, SOCK_STREAM, 0); /* bound, not listening: refuses */
 	char refused[64];
 
 	(void)state;
 	assert_int_equal(bind(bound, (struct sockaddr *)&a, sizeof(a)), 0);
 	getsockname(bound, (struct sockaddr *)&a, &len);
 	snprintf(refused, sizeof(refused), "http://127.0.0.1:%d", ntohs(a.sin_port));
-	const struct { const char *url, *path, *type, *authorization; } row[] = {
+	const struct {
+		const char *url, *path, *type, *authorization;
+	} row[] = {
 		{ refused, "p", NULL, NULL },
 		{ "http://no-such-host.invalid", "p", NULL, NULL },
 		{ "ftp://127.0.0.1", "p", NULL, NULL },
@@ -488,15 +507,17 @@ static void what_cannot_start_is_not_sent(void **state)
 		struct call k;
 
 		client_open(&c, row[i].url);
-		http_set_timeouts(c.http, &(struct http_timeouts){
-			.connect_ms = 3000, .stall_s = 30, .total_ms = 5000, .bytes_per_s = 1 << 20 });
+		http_set_timeouts(c.http, &(struct http_timeouts){ .connect_ms = 3000,
+								   .stall_s = 30,
+								   .total_ms = 5000,
+								   .bytes_per_s = 1 << 20 });
 		c.to.authorization = row[i].authorization;
 		call_init(&k, METHOD_POST, row[i].path, "{}");
 		k.request.content_type = row[i].type;
 		call_run(&k, &c);
 		if (k.exchange != EXCHANGE_NOT_SENT || k.sent_bytes != 0 || k.error[0] == '\0')
-			fail_msg("%s/%s: exchange %d, %llu bytes, \"%s\"", row[i].url, row[i].path, k.exchange,
-				 (unsigned long long)k.sent_bytes, k.error);
+			fail_msg("%s/%s: exchange %d, %llu bytes, \"%s\"", row[i].url, row[i].path,
+				 k.exchange, (unsigned long long)k.sent_bytes, k.error);
 		assert_false(has(k.error, "very-secret"));
 		call_free(&k);
 		client_close(&c);
@@ -517,14 +538,16 @@ static void a_black_hole_ends_with_the_connect_timeout(void **state)
 	assert_int_equal(bind(hole, (struct sockaddr *)&a, sizeof(a)), 0);
 	assert_int_equal(listen(hole, 0), 0);
 	getsockname(hole, (struct sockaddr *)&a, &len);
-	for (int i = 0; i < 4; i++) {	/* a full queue drops what comes */
+	for (int i = 0; i < 4; i++) { /* a full queue drops what comes */
 		fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-		connect(fill[i], (struct sockaddr *)&a, sizeof(a));
+		(void)!connect(fill[i], (struct sockaddr *)&a, sizeof(a));
 	}
 	snprintf(url, sizeof(url), "http://127.0.0.1:%d", ntohs(a.sin_port));
 	client_open(&c, url);
-	http_set_timeouts(c.http, &(struct http_timeouts){
-		.connect_ms = 300, .stall_s = 30, .total_ms = 20000, .bytes_per_s = 1 << 20 });
+	http_set_timeouts(c.http, &(struct http_timeouts){ .connect_ms = 300,
+							   .stall_s = 30,
+							   .total_ms = 20000,
+							   .bytes_per_s = 1 << 20 });
 	call_init(&k, METHOD_POST, "p", "{}");
 	call_run(&k, &c);
 	assert_int_equal(k.exchange, EXCHANGE_NOT_SENT);
@@ -544,8 +567,10 @@ static void a_stalled_peer_is_given_up_before_the_total(void **state)
 
 	(void)state;
 	client_open(&c, server_url(s));
-	http_set_timeouts(c.http, &(struct http_timeouts){
-		.connect_ms = 5000, .stall_s = 1, .total_ms = 25000, .bytes_per_s = 1 << 20 });
+	http_set_timeouts(c.http, &(struct http_timeouts){ .connect_ms = 5000,
+							   .stall_s = 1,
+							   .total_ms = 25000,
+							   .bytes_per_s = 1 << 20 });
 	call_init(&k, METHOD_GET, "p", NULL);
 	call_run(&k, &c);
 	assert_int_equal(k.exchange, EXCHANGE_LOST);
@@ -575,9 +600,9 @@ static void a_cancelled_call_ends_once_and_later(void **state)
 	assert_int_equal(k.ended, 0);
 	client_run_until(&c, &k.ended, 1);
 	assert_int_equal(k.exchange, EXCHANGE_CANCELLED);
-	assert_true(k.sent_bytes > 0);		/* the caller can tell that it may have been read */
+	assert_true(k.sent_bytes > 0); /* the caller can tell that it may have been read */
 	assert_int_equal(other.ended, 0);
-	client_close(&c);			/* cancels the other one */
+	client_close(&c); /* cancels the other one */
 	assert_int_equal(k.ended, 1);
 	assert_int_equal(other.ended, 1);
 	assert_int_equal(other.exchange, EXCHANGE_CANCELLED);
@@ -593,7 +618,7 @@ static void what_never_left_can_be_cancelled(void **state)
 
 	(void)state;
 	client_open(&c, "http://127.0.0.1:9");
-	call_init(&bad, METHOD_POST, "p\r\n", NULL);	/* over before it began */
+	call_init(&bad, METHOD_POST, "p\r\n", NULL); /* over before it began */
 	call_init(&fresh, METHOD_POST, "p", NULL);
 	call_send(&bad, &c);
 	call_send(&fresh, &c);
@@ -730,7 +755,7 @@ static void the_proxy_sees_no_token(void **state)
 	c.to.url = "https://tracker.invalid/base";
 	c.to.authorization = "Bearer very-secret";
 	call_run(&k, &c);
-	assert_int_equal(k.exchange, EXCHANGE_NOT_SENT);	/* the tunnel was refused */
+	assert_int_equal(k.exchange, EXCHANGE_NOT_SENT); /* the tunnel was refused */
 	assert_true(has(server_request(s, 1), "CONNECT tracker.invalid:443 HTTP/1.1\r\n"));
 	assert_false(has(server_request(s, 1), "very-secret"));
 	call_free(&k);
@@ -844,7 +869,7 @@ static void a_file_that_shrinks_is_no_upload(void **state)
 	struct call k;
 
 	(void)state;
-	assert_int_equal(truncate(path, 256 << 20), 0);	/* more than any socket buffer takes */
+	assert_int_equal(truncate(path, 256 << 20), 0); /* more than any socket buffer takes */
 	client_open(&c, server_url(s));
 	call_init(&k, METHOD_POST, "attach", NULL);
 	k.request.upload_path = path;
@@ -885,7 +910,7 @@ int main(void)
 
 	/* The proxy of the machine that runs the tests has no say in them. */
 	static const char *const variable[] = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
-						"ALL_PROXY", "HTTP_PROXY", "no_proxy", "NO_PROXY" };
+						"ALL_PROXY",  "HTTP_PROXY",  "no_proxy",    "NO_PROXY" };
 	for (size_t i = 0; i < sizeof(variable) / sizeof(variable[0]); i++)
 		unsetenv(variable[i]);
 	return cmocka_run_group_tests(tests, NULL, NULL);

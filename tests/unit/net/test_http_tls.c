@@ -16,7 +16,7 @@
 struct identity {
 	EVP_PKEY *key;
 	X509 *cert;
-	char path[64];		/* the certificate as PEM, to be trusted */
+	char path[64]; /* the certificate as PEM, to be trusted */
 };
 
 struct tls {
@@ -97,18 +97,18 @@ static void certificates_decide(void **state)
 		int max_version;
 		enum exchange want;
 	} row[] = {
-		{ "IP:127.0.0.1", -3600, YEAR, true, true, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", 0,
-		  EXCHANGE_ANSWERED },
-		{ "IP:127.0.0.1", -3600, YEAR, false, true, "", 0, EXCHANGE_REFUSED_TLS },	/* unknown CA */
+		{ "IP:127.0.0.1", -3600, YEAR, true, true, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+		  0, EXCHANGE_ANSWERED },
+		{ "IP:127.0.0.1", -3600, YEAR, false, true, "", 0, EXCHANGE_REFUSED_TLS }, /* unknown CA */
 		{ "DNS:elsewhere.example", -3600, YEAR, true, true, "", 0, EXCHANGE_REFUSED_TLS },
-		{ "IP:127.0.0.1", -YEAR, -3600, true, true, "", 0, EXCHANGE_REFUSED_TLS },	/* expired */
-		{ "IP:127.0.0.1", 3600, YEAR, true, true, "", 0, EXCHANGE_REFUSED_TLS },	/* not yet */
+		{ "IP:127.0.0.1", -YEAR, -3600, true, true, "", 0, EXCHANGE_REFUSED_TLS }, /* expired */
+		{ "IP:127.0.0.1", 3600, YEAR, true, true, "", 0, EXCHANGE_REFUSED_TLS },   /* not yet */
 		{ "DNS:elsewhere.example", -YEAR, -3600, false, false,
-		  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", 0, EXCHANGE_ANSWERED },	/* unverified */
+		  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", 0, EXCHANGE_ANSWERED }, /* unverified */
 		{ "IP:127.0.0.1", -3600, YEAR, true, true, "", TLS1_1_VERSION, EXCHANGE_NOT_SENT },
 		{ "IP:127.0.0.1", -3600, YEAR, true, true, NULL, 0, EXCHANGE_LOST },
-		{ "IP:127.0.0.1", -3600, YEAR, true, true, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", 0,
-		  EXCHANGE_LOST },
+		{ "IP:127.0.0.1", -3600, YEAR, true, true, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
+		  0, EXCHANGE_LOST },
 	};
 	(void)state;
 	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {

@@ -17,9 +17,12 @@ static struct rules *make(const char *path, const char *files, const char *exclu
 {
 	const struct watch_options o = {
 		.path = path,
-		.files = &files, .file_count = files != NULL,
-		.exclude = &exclude, .exclude_count = exclude != NULL,
-		.marker = &marker, .marker_count = marker != NULL,
+		.files = &files,
+		.file_count = files != NULL,
+		.exclude = &exclude,
+		.exclude_count = exclude != NULL,
+		.marker = &marker,
+		.marker_count = marker != NULL,
 	};
 	struct rules *r = NULL;
 
@@ -29,7 +32,9 @@ static struct rules *make(const char *path, const char *files, const char *exclu
 
 static void the_root_ends_before_the_first_pattern(void **state)
 {
-	static const struct { const char *path, *root; } row[] = {
+	static const struct {
+		const char *path, *root;
+	} row[] = {
 		{ "/srv/ci/{job}/{build}/results", "/srv/ci" },
 		{ "/srv/ci/", "/srv/ci" },
 		{ "//srv/.//ci", "/srv/ci" },
@@ -195,11 +200,13 @@ static void no_wanted_file_is_out_of_reach(void **state)
 					if (rules_kind(r, file) == RULES_NOTHING)
 						continue;
 					wanted++;
-					for (char *slash = file; (slash = strchr(slash, '/')) != NULL; slash++) {
+					for (char *slash = file; (slash = strchr(slash, '/')) != NULL;
+					     slash++) {
 						memcpy(dir, file, (size_t)(slash - file));
 						dir[slash - file] = '\0';
 						if (!rules_enter(r, dir))
-							fail_msg("%s %s: %s of %s", paths[p], files[f], dir, file);
+							fail_msg("%s %s: %s of %s", paths[p], files[f], dir,
+								 file);
 					}
 				}
 				rules_free(r);
@@ -227,8 +234,13 @@ static void long_paths_are_not_wanted(void **state)
 static void siphash_is_siphash(void **state)
 {
 	/* From the reference implementation: key 00 01 .. 0f, message 00 01 .. */
-	static const struct { size_t len; uint64_t want; } row[] = {
-		{ 0, 0x726fdb47dd0e0e31 }, { 1, 0x74f839c593dc67fd }, { 8, 0x93f5f5799a932462 },
+	static const struct {
+		size_t len;
+		uint64_t want;
+	} row[] = {
+		{ 0, 0x726fdb47dd0e0e31 },
+		{ 1, 0x74f839c593dc67fd },
+		{ 8, 0x93f5f5799a932462 },
 		{ 15, 0xa129ca6149be45e5 },
 	};
 	const struct sip_key key = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 };

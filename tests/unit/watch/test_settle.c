@@ -27,11 +27,11 @@ struct fixture {
 	struct settle *settle;
 	struct clock_source clock;
 	int64_t now_ms, wall_ms;
-	char log[4096];			/* what was offered: "a.xml:3 !DONE " */
-	unsigned refuse;		/* so many offers are refused */
-	const char *forget;		/* within on_file */
+	char log[4096];     /* what was offered: "a.xml:3 !DONE " */
+	unsigned refuse;    /* so many offers are refused */
+	const char *forget; /* within on_file */
 	bool resume, stop;
-	bool existing;			/* of the last file */
+	bool existing; /* of the last file */
 };
 
 static int64_t real_wall_ms(void)
@@ -42,8 +42,14 @@ static int64_t real_wall_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static int64_t fake_mono(void *cookie) { return ((struct fixture *)cookie)->now_ms; }
-static int64_t fake_wall(void *cookie) { return ((struct fixture *)cookie)->wall_ms; }
+static int64_t fake_mono(void *cookie)
+{
+	return ((struct fixture *)cookie)->now_ms;
+}
+static int64_t fake_wall(void *cookie)
+{
+	return ((struct fixture *)cookie)->wall_ms;
+}
 
 static bool on_file(void *cookie, const struct watch_file *file)
 {
@@ -87,9 +93,11 @@ static int setup(void **state)
 	f->wall_ms = real_wall_ms();
 	f->clock = (struct clock_source){ .wall_ms = fake_wall, .mono_ms = fake_mono, .cookie = f };
 	clock_replace(&f->clock);
-	f->settle = settle_new(&(struct settle_options){
-		.root = f->root, .settle_ms = SETTLE_MS, .on_file = on_file, .on_marker = on_marker,
-		.cookie = f });
+	f->settle = settle_new(&(struct settle_options){ .root = f->root,
+							 .settle_ms = SETTLE_MS,
+							 .on_file = on_file,
+							 .on_marker = on_marker,
+							 .cookie = f });
 	*state = f;
 	return 0;
 }
@@ -140,8 +148,13 @@ static const char *turn(struct fixture *f, int64_t later_ms)
 
 static void quiet_is_longer_for_what_only_a_scan_saw(void **state)
 {
-	static const struct { enum settle_source source; int64_t due_ms; } row[] = {
-		{ SETTLE_EVENT, SETTLE_MS }, { SETTLE_SCAN, 2 * SETTLE_MS }, { SETTLE_OLD, 2 * SETTLE_MS },
+	static const struct {
+		enum settle_source source;
+		int64_t due_ms;
+	} row[] = {
+		{ SETTLE_EVENT, SETTLE_MS },
+		{ SETTLE_SCAN, 2 * SETTLE_MS },
+		{ SETTLE_OLD, 2 * SETTLE_MS },
 	};
 	struct fixture *f = *state;
 
@@ -196,12 +209,12 @@ static void a_writer_starts_the_wait_anew(void **state)
 
 		assert_string_equal(turn(f, SETTLE_MS * 2 - 1), "");
 		snprintf(text, sizeof(text), "%0*d", i + 2, 0);
-		put(f, "a.xml", text);		/* nobody tells: the look at the end of the wait does */
+		put(f, "a.xml", text); /* nobody tells: the look at the end of the wait does */
 		assert_string_equal(turn(f, 1), "");
 	}
 	assert_string_equal(turn(f, 2 * SETTLE_MS), "a.xml:11 ");
-	assert_false(f->existing);		/* it was written to while we were there */
-	for (int i = 0; i < 10; i++) {		/* opened, appended to, closed */
+	assert_false(f->existing);     /* it was written to while we were there */
+	for (int i = 0; i < 10; i++) { /* opened, appended to, closed */
 		put(f, "a.xml", i % 2 ? "one" : "three");
 		see(f, "a.xml", RULES_FILE, SETTLE_EVENT);
 		assert_string_equal(turn(f, SETTLE_MS - 1), "");
@@ -253,9 +266,9 @@ static void refused_files_keep_their_place(void **state)
 	}
 	f->refuse = 1;
 	assert_string_equal(turn(f, SETTLE_MS), "");
-	assert_true(settle_due(f->settle) == INT64_MAX);	/* nothing is offered before resume */
+	assert_true(settle_due(f->settle) == INT64_MAX); /* nothing is offered before resume */
 	assert_string_equal(turn(f, SETTLE_MS), "");
-	put(f, "2.xml", "longer");				/* changed while it waited */
+	put(f, "2.xml", "longer"); /* changed while it waited */
 	settle_resume(f->settle);
 	assert_true(settle_due(f->settle) == INT64_MIN);
 	assert_string_equal(turn(f, 0), "0.xml:1 1.xml:1 3.xml:1 4.xml:1 ");
@@ -299,7 +312,7 @@ static void a_marker_comes_after_what_was_there_before_it(void **state)
 	f->refuse = 1;
 	assert_string_equal(turn(f, 2 * SETTLE_MS), "");
 	put(f, "b.xml", "x");
-	see(f, "b.xml", RULES_FILE, SETTLE_EVENT);	/* ready after the marker */
+	see(f, "b.xml", RULES_FILE, SETTLE_EVENT); /* ready after the marker */
 	assert_string_equal(turn(f, SETTLE_MS), "");
 	settle_resume(f->settle);
 	/* News go first; whatever was ready before the marker is before it. */
@@ -337,7 +350,7 @@ static void a_marker_waits_for_the_scan(void **state)
 	put(f, "last.xml", "xyz");
 	see(f, "last.xml", RULES_FILE | RULES_MARKER, SETTLE_EVENT);
 	assert_string_equal(turn(f, SETTLE_MS), "last.xml:3 ");
-	put(f, "last.xml", "xyzuv");		/* again, before the marker was told */
+	put(f, "last.xml", "xyzuv"); /* again, before the marker was told */
 	see(f, "last.xml", RULES_FILE | RULES_MARKER, SETTLE_EVENT);
 	assert_string_equal(turn(f, SETTLE_MS), "last.xml:5 ");
 	assert_string_equal(turn(f, 2 * SETTLE_MS), "!last.xml ");
@@ -388,7 +401,7 @@ static void forgotten_files_are_offered_again(void **state)
 	settle_forget(f->settle, "a.xml");
 	settle_forget(f->settle, "unknown.xml");
 	see(f, "a.xml", RULES_FILE, SETTLE_EVENT);
-	f->forget = "a.xml";			/* from within the callback, too */
+	f->forget = "a.xml"; /* from within the callback, too */
 	assert_string_equal(turn(f, SETTLE_MS), "a.xml:1 ");
 	f->forget = NULL;
 	assert_int_equal(settle_remembered(f->settle), 0);
@@ -429,7 +442,7 @@ static void what_waits_is_bounded(void **state)
 	assert_true(taken >= 1024 && taken <= 32768);
 	assert_int_equal(settle_waiting(f->settle), taken);
 	assert_true(settle_full(f->settle));
-	while (settle_due(f->settle) != INT64_MAX)	/* none of them is there: all go */
+	while (settle_due(f->settle) != INT64_MAX) /* none of them is there: all go */
 		turn(f, SETTLE_MS);
 	assert_int_equal(settle_waiting(f->settle), 0);
 	assert_false(settle_full(f->settle));
@@ -445,7 +458,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_vanishes_is_no_loss, setup, teardown),
 		cmocka_unit_test_setup_teardown(refused_files_keep_their_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(news_go_before_the_backlog, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_marker_comes_after_what_was_there_before_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_marker_comes_after_what_was_there_before_it, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(a_marker_waits_for_the_scan, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_scans_no_longer_see_is_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(forgotten_files_are_offered_again, setup, teardown),

@@ -35,13 +35,13 @@ struct fixture {
 	uv_loop_t loop;
 	uv_timer_t limit;
 	bool late, closed;
-	char *base, *root;		/* root lies in base */
+	char *base, *root; /* root lies in base */
 	struct watch *watch;
 	struct watch_options options;
 	struct report *report;
 	size_t count;
-	size_t room;			/* so many files are taken */
-	bool forget, close;		/* within on_file */
+	size_t room;        /* so many files are taken */
+	bool forget, close; /* within on_file */
 };
 
 /* ---- the watch's owner ---- */
@@ -49,9 +49,8 @@ struct fixture {
 static void keep(struct fixture *f, const struct watch_file *file, bool marker)
 {
 	f->report = xrealloc(f->report, f->count + 1, sizeof(*f->report));
-	f->report[f->count++] = (struct report){
-		xstrdup(file->relative), file->size, file->existing, marker
-	};
+	f->report[f->count++] =
+		(struct report){ xstrdup(file->relative), file->size, file->existing, marker };
 	uv_stop(&f->loop);
 }
 
@@ -99,9 +98,15 @@ static int setup(void **state)
 	f->limit.data = f;
 	f->room = SIZE_MAX;
 	f->options = (struct watch_options){
-		.path = f->root, .files = files, .file_count = 1, .poll_interval_ms = 50,
-		.settle_ms = SETTLE_MS, .loop = &f->loop, .on_file = on_file, .on_marker = on_marker,
-		.force_inotify = true,	/* /tmp of a container is an overlay */
+		.path = f->root,
+		.files = files,
+		.file_count = 1,
+		.poll_interval_ms = 50,
+		.settle_ms = SETTLE_MS,
+		.loop = &f->loop,
+		.on_file = on_file,
+		.on_marker = on_marker,
+		.force_inotify = true, /* /tmp of a container is an overlay */
 		.cookie = f,
 	};
 	*state = f;
@@ -128,7 +133,7 @@ static int teardown(void **state)
 	uv_close((uv_handle_t *)&f->limit, NULL);
 	while (uv_run(&f->loop, UV_RUN_DEFAULT) != 0)
 		;
-	int rc = uv_loop_close(&f->loop);	/* no handle is left behind */
+	int rc = uv_loop_close(&f->loop); /* no handle is left behind */
 	if (system(command) != 0)
 		rc = -1;
 	free(command);
@@ -144,7 +149,7 @@ static int teardown(void **state)
 static void open_watch(struct fixture *f)
 {
 	assert_int_equal(watch_open(&f->options, &f->watch, NULL), 0);
-	assert_int_equal(f->count, 0);	/* nothing is told before the loop runs */
+	assert_int_equal(f->count, 0); /* nothing is told before the loop runs */
 }
 
 /* ---- waiting ---- */
@@ -260,7 +265,7 @@ static const struct report *find(const struct fixture *f, const char *relative)
 	for (size_t i = 0; i < f->count; i++) {
 		if (strcmp(f->report[i].relative, relative) != 0)
 			continue;
-		assert_null(found);	/* told once */
+		assert_null(found); /* told once */
 		found = &f->report[i];
 	}
 	return found;
@@ -301,7 +306,7 @@ static void what_is_there_is_found(void **state)
 	assert_int_equal(find(f, "a/b/3.xml")->size, 3);
 	for (size_t i = 0; i < 3; i++)
 		assert_true(f->report[i].existing);
-	assert_int_equal(counts(f).directories, 4);	/* not what nobody wants to know of */
+	assert_int_equal(counts(f).directories, 4); /* not what nobody wants to know of */
 	/* Later files are news. */
 	put(f, "a/b/4.xml", "x");
 	wait_count(f, 4);
@@ -354,7 +359,7 @@ static void a_slow_writer_is_waited_for(void **state)
 	int fd = open_file(f, "slow.xml", 0);
 	for (int i = 0; i < 5; i++) {
 		append(fd, "0123456789");
-		let_pass(f, 3 * SETTLE_MS);		/* longer than any wait for quiet */
+		let_pass(f, 3 * SETTLE_MS); /* longer than any wait for quiet */
 		assert_int_equal(f->count, 0);
 	}
 	close(fd);
@@ -379,11 +384,11 @@ static void files_come_in_many_ways(void **state)
 
 	open_watch(f);
 	wait_scanned(f);
-	put(f, "a.xml.tmp", "renamed");			/* renamed into place */
+	put(f, "a.xml.tmp", "renamed"); /* renamed into place */
 	move(f, "a.xml.tmp", "a.xml");
-	put(f, "../outside.xml", "moved");		/* moved in */
+	put(f, "../outside.xml", "moved"); /* moved in */
 	move(f, "../outside.xml", "b.xml");
-	put(f, "../c", "linked");			/* a second name for an old file */
+	put(f, "../c", "linked"); /* a second name for an old file */
 	char *from = at(f, "../c"), *to = at(f, "c.xml");
 	assert_int_equal(link(from, to), 0);
 	free(from);
@@ -405,17 +410,17 @@ static void a_changed_file_is_a_new_file(void **state)
 	open_watch(f);
 	put(f, "a.xml", "one");
 	wait_count(f, 1);
-	put(f, "a.xml", "longer");			/* overwritten */
+	put(f, "a.xml", "longer"); /* overwritten */
 	wait_count(f, 2);
 	assert_int_equal(f->report[1].size, 6);
 	put(f, "b.tmp", "moved over it");
 	move(f, "b.tmp", "a.xml");
 	wait_count(f, 3);
 	assert_int_equal(f->report[2].size, 13);
-	char *path = at(f, "a.xml");			/* rewritten with the same size */
+	char *path = at(f, "a.xml"); /* rewritten with the same size */
 	put(f, "a.xml", "MOVED OVER IT");
 	wait_count(f, 4);
-	assert_int_equal(unlink(path), 0);		/* gone and back */
+	assert_int_equal(unlink(path), 0); /* gone and back */
 	put(f, "a.xml", "back");
 	wait_count(f, 5);
 	assert_int_equal(f->report[4].size, 4);
@@ -423,7 +428,7 @@ static void a_changed_file_is_a_new_file(void **state)
 	wait_idle(f);
 	wait_idle(f);
 	assert_int_equal(f->count, 5);
-	assert_int_equal(counts(f).remembered, 0);	/* what is gone is forgotten */
+	assert_int_equal(counts(f).remembered, 0); /* what is gone is forgotten */
 	free(path);
 }
 
@@ -433,7 +438,7 @@ static void new_directories_are_never_missed(void **state)
 	enum { ROUNDS = 250 };
 
 	open_watch(f);
-	for (int i = 0; i < ROUNDS; i++) {		/* filled before anybody can look */
+	for (int i = 0; i < ROUNDS; i++) { /* filled before anybody can look */
 		char name[64];
 
 		snprintf(name, sizeof(name), "d%d", i);
@@ -459,7 +464,7 @@ static void new_directories_are_never_missed(void **state)
 	move(f, "../tree", "tree");
 	wait_count(f, 2 * ROUNDS + 1);
 	move(f, "tree", "d0/tree");
-	wait_count(f, 2 * ROUNDS + 2);			/* another path is another file */
+	wait_count(f, 2 * ROUNDS + 2); /* another path is another file */
 	put(f, "d0/tree/sub/b.xml", "x");
 	wait_count(f, 2 * ROUNDS + 3);
 	assert_non_null(find(f, "d0/tree/sub/b.xml"));
@@ -483,13 +488,13 @@ static void a_root_may_come_go_and_change(void **state)
 	assert_non_null(strstr(why, "not there"));
 	assert_int_equal(mkdir(f->root, 0755), 0);
 	put(f, "a.xml", "1");
-	wait_count(f, 1);				/* it came later: news */
+	wait_count(f, 1); /* it came later: news */
 	assert_false(f->report[0].existing);
 	assert_false(watch_degraded(f->watch, &why));
 	put(f, "b.xml", "events are back");
 	wait_count(f, 2);
 
-	unlink(path);					/* deleted and made again */
+	unlink(path); /* deleted and made again */
 	char *other = at(f, "b.xml");
 	unlink(other);
 	assert_int_equal(rmdir(f->root), 0);
@@ -499,13 +504,13 @@ static void a_root_may_come_go_and_change(void **state)
 	put(f, "b.xml", "22");
 	wait_count(f, 4);
 
-	assert_int_equal(rename(f->root, moved), 0);	/* moved away, another in its place */
+	assert_int_equal(rename(f->root, moved), 0); /* moved away, another in its place */
 	assert_int_equal(mkdir(f->root, 0755), 0);
 	put(f, "a.xml", "333");
 	wait_count(f, 5);
 	put(f, "c.xml", "333");
 	wait_count(f, 6);
-	char *stale = xasprintf("%s/stale.xml", moved);	/* the old one is nobody's concern now */
+	char *stale = xasprintf("%s/stale.xml", moved); /* the old one is nobody's concern now */
 	int fd = open(stale, O_WRONLY | O_CREAT, 0644);
 	close(fd);
 	wait_idle(f);
@@ -550,7 +555,7 @@ static void polling_sees_the_same(void **state)
 	assert_int_equal(f->report[3].size, 7);
 	wait_idle(f);
 	assert_int_equal(f->count, 4);
-	assert_false(watch_degraded(f->watch, NULL));	/* as it was told to */
+	assert_false(watch_degraded(f->watch, NULL)); /* as it was told to */
 }
 
 static void backpressure_leaves_files_where_they_are(void **state)
@@ -569,9 +574,9 @@ static void backpressure_leaves_files_where_they_are(void **state)
 	wait_count(f, 10);
 	let_pass(f, 4 * SETTLE_MS);
 	assert_int_equal(f->count, 10);
-	assert_true(counts(f).waiting < OLD - 10);	/* the directory is the buffer */
+	assert_true(counts(f).waiting < OLD - 10); /* the directory is the buffer */
 	assert_false(counts(f).scanned);
-	make_dir(f, "live");				/* what is new is seen all the same, and goes first */
+	make_dir(f, "live"); /* what is new is seen all the same, and goes first */
 	put(f, "live/new.xml", "x");
 	let_pass(f, 4 * SETTLE_MS);
 	f->room = 1;
@@ -584,7 +589,7 @@ static void backpressure_leaves_files_where_they_are(void **state)
 	assert_int_equal(f->count, OLD + 1);
 	assert_false(find(f, "live/new.xml")->existing);
 	size_t place = (size_t)(find(f, "live/new.xml") - f->report);
-	if (place > 1100)				/* before the scan went on */
+	if (place > 1100) /* before the scan went on */
 		fail_msg("it came as number %zu", place);
 }
 
@@ -665,7 +670,7 @@ static void lost_events_are_made_good(void **state)
 {
 	struct fixture *f = *state;
 	unsigned long limit = kernel_number("/proc/sys/fs/inotify/max_queued_events");
-	unsigned long files = limit / 2 + 500;		/* two events each */
+	unsigned long files = limit / 2 + 500; /* two events each */
 
 	if (limit == 0 || limit > 40000)
 		skip();
@@ -693,7 +698,7 @@ static void forgotten_files_come_again(void **state)
 	wait_count(f, 1);
 	watch_forget(f->watch, "a.xml");
 	wait_count(f, 2);
-	f->forget = true;				/* from within */
+	f->forget = true; /* from within */
 	watch_forget(f->watch, "a.xml");
 	wait_count(f, 4);
 	watch_forget(f->watch, "never-seen.xml");
@@ -724,13 +729,13 @@ static void it_can_be_closed_at_any_time(void **state)
 		put(f, name, "x");
 	}
 	open_watch(f);
-	shut(f);					/* before the first turn */
+	shut(f); /* before the first turn */
 	assert_int_equal(f->count, 0);
 	open_watch(f);
-	for (int i = 0; i < 2; i++)			/* in the middle of a scan */
+	for (int i = 0; i < 2; i++) /* in the middle of a scan */
 		uv_run(&f->loop, UV_RUN_NOWAIT);
 	shut(f);
-	f->options.on_file = close_in_hand;		/* within a callback */
+	f->options.on_file = close_in_hand; /* within a callback */
 	size_t before = f->count;
 	f->closed = false;
 	assert_int_equal(watch_open(&f->options, &f->watch, NULL), 0);
@@ -746,7 +751,7 @@ static void a_directory_that_cannot_be_read_stops_nothing(void **state)
 	struct fixture *f = *state;
 
 	if (geteuid() == 0)
-		skip();					/* root reads everything */
+		skip(); /* root reads everything */
 	char *path = at(f, "locked");
 	make_dir(f, "locked");
 	put(f, "locked/no.xml", "x");
@@ -788,14 +793,14 @@ static int under_limits(struct fixture *f, const char *name, const char *low, co
 		return CHILD_FAILED;
 	put(f, "d1/a.xml", "x");
 	wait_count(f, 1);
-	put(f, "d3/b.xml", "x");			/* seen by polling */
+	put(f, "d3/b.xml", "x"); /* seen by polling */
 	wait_count(f, 2);
 	wait_idle(f);
 	if (!watch_degraded(f->watch, &why) || strstr(why, reason) == NULL)
 		return CHILD_FAILED;
 	if (!write_limit(name, "1000"))
 		return CHILD_SKIPPED;
-	begin_wait(f, WAIT_MS);				/* tried again each period */
+	begin_wait(f, WAIT_MS); /* tried again each period */
 	while (watch_degraded(f->watch, NULL) && !f->late)
 		uv_run(&f->loop, UV_RUN_ONCE);
 	if (f->late || counts(f).directories != 5)
@@ -808,7 +813,9 @@ static int under_limits(struct fixture *f, const char *name, const char *low, co
 
 static void limits_degrade_and_are_got_over(void **state)
 {
-	static const struct { const char *name, *low, *reason; } row[] = {
+	static const struct {
+		const char *name, *low, *reason;
+	} row[] = {
 		{ "max_inotify_instances", "0", "instance" },
 		{ "max_inotify_watches", "2", "watches" },
 	};
