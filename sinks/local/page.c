@@ -305,12 +305,15 @@ static void causes(struct buf *b, const struct sheet *s)
 			text = sink_string(j, "k");
 		text += strspn(text, " \t\r\n");
 		size_t line = strcspn(text, "\r\n"), cut = utf8_cut(text, line, 160);
-		buf_printf(b, "<li><a href=\"#t%s\" data-c=\"%zu\"><b>%zu \xc3\x97</b> <bdi>", s->cause[i].first->id, i + 1,
-			   s->cause[i].count);
+		buf_printf(b, "<li><a href=\"#t%s\" data-c=\"%zu\"><b>", s->cause[i].first->id, i + 1);
+		html_number(b, s->cause[i].count);
+		buf_puts(b, " \xc3\x97</b> <bdi>");
 		html_text(b, text, cut);
 		buf_puts(b, cut < line ? " \xe2\x80\xa6</bdi></a></li>\n" : "</bdi></a></li>\n");
 	}
 	buf_puts(b, "</ul>\n");
+	if (s->tally->dropped_failed > 0)
+		buf_puts(b, "<p class=\"note\">Counted among the failures that this page lists.</p>\n");
 }
 
 /* Tests of these verdicts, with their texts where they have some. */
