@@ -17,8 +17,8 @@
 
 enum {
 	WARNINGS_MAX = 32,
-	RATIO_FREE = 16 << 20,		/* unpacked before the ratio is looked at: small reports repeat themselves */
-	GZIP_WINDOW = 15 + 16,		/* zlib's way to ask for gzip */
+	RATIO_FREE = 16 << 20, /* unpacked before the ratio is looked at: small reports repeat themselves */
+	GZIP_WINDOW = 15 + 16, /* zlib's way to ask for gzip */
 };
 
 /* ---- bytes: plain, or unpacked on the way ---- */
@@ -28,7 +28,7 @@ struct source {
 	bool begun, gzip, file_end, member_end, ended;
 	z_stream z;
 	unsigned char in[PARSER_ROOM];
-	size_t in_len, in_at;		/* plain: what was read to see the magic */
+	size_t in_len, in_at; /* plain: what was read to see the magic */
 	uint64_t packed, unpacked;
 	uint64_t limit;
 	unsigned ratio;
@@ -86,7 +86,7 @@ static enum source_state source_begin(struct source *s, struct err *err)
 	}
 	if (s->in_len >= 2 && s->in[0] == 0x1f && s->in[1] == 0x8b) {
 		if (inflateInit2(&s->z, GZIP_WINDOW) != Z_OK)
-			abort();	/* out of memory */
+			abort(); /* out of memory */
 		s->gzip = true;
 	}
 	return SOURCE_MORE;
@@ -128,7 +128,8 @@ static enum source_state source_unpack(struct source *s, void *out, size_t size,
 			abort();
 		} else if (rc != Z_OK && rc != Z_BUF_ERROR) {
 			*len = size - s->z.avail_out;
-			err_set(err, -EBADMSG, "the gzip data is damaged: %s", s->z.msg != NULL ? s->z.msg : "unknown");
+			err_set(err, -EBADMSG, "the gzip data is damaged: %s",
+				s->z.msg != NULL ? s->z.msg : "unknown");
 			return SOURCE_BROKEN;
 		}
 	}
@@ -320,7 +321,9 @@ enum report_verdict report_read(int fd, const char *name, const struct parser_op
 				const struct parser_events *events, void *cookie, struct report_summary *out)
 {
 	struct parser_limits limits = parser_limits(&options->limits);
-	struct pass pass = { .options = options, .events = events, .cookie = cookie, .name = name, .out = out };
+	struct pass pass = {
+		.options = options, .events = events, .cookie = cookie, .name = name, .out = out
+	};
 	struct err err = ERR_NONE, first = ERR_NONE;
 	struct stat st;
 
@@ -335,7 +338,8 @@ enum report_verdict report_read(int fd, const char *name, const struct parser_op
 	if (start < 0)
 		return unreadable(out, name, -errno, strerror(errno));
 	if ((uint64_t)st.st_size > limits.report) {
-		err_at(&out->err, -EFBIG, name, 0, 0, "larger than %llu bytes", (unsigned long long)limits.report);
+		err_at(&out->err, -EFBIG, name, 0, 0, "larger than %llu bytes",
+		       (unsigned long long)limits.report);
 		out->verdict = REPORT_UNREADABLE;
 		return out->verdict;
 	}

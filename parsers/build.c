@@ -16,7 +16,7 @@ enum {
 	ARENA_MAX = 8 * 1024 * 1024,
 	PROBLEMS_MAX = 100,
 	LIST_MAX = 1000,
-	NAMES = 4,			/* attributes of full length that a result may hold beside its texts */
+	NAMES = 4, /* attributes of full length that a result may hold beside its texts */
 };
 
 struct build *build_open(struct parser *p)
@@ -69,7 +69,8 @@ const char *build_string(struct parser *p, const char *s)
 	if (len <= p->limits.attribute) {
 		copy = arena_strndup(&p->build->arena, s, len);
 	} else {
-		warn(p, WARN_ATTRIBUTE, "an attribute is longer than %zu bytes and was cut", p->limits.attribute);
+		warn(p, WARN_ATTRIBUTE, "an attribute is longer than %zu bytes and was cut",
+		     p->limits.attribute);
 		copy = utf8_key(&p->build->arena, s, len, p->limits.attribute);
 	}
 	return copy != NULL ? copy : no_room(p);
@@ -101,7 +102,7 @@ void build_name(struct parser *p, const char *class_name, const char *name)
 		no_room(p);
 		return;
 	}
-	memcpy(id, class_name, class_len);
+	memcpy(id, b->r.class_name, class_len + 1);
 	id[class_len] = '.';
 	memcpy(id + class_len + 1, name, name_len + 1);
 	b->r.name = id + class_len + 1;
@@ -117,7 +118,8 @@ static struct problem *append_problem(struct parser *p, enum problem_kind kind, 
 	if (b->problem_count < PROBLEMS_MAX)
 		problem = arena_calloc(&b->arena, 1, sizeof(*problem));
 	else
-		warn(p, WARN_LIST, "a test case has more than %d failures; further ones are left out", PROBLEMS_MAX);
+		warn(p, WARN_LIST, "a test case has more than %d failures; further ones are left out",
+		     PROBLEMS_MAX);
 	if (problem == NULL)
 		return NULL;
 	problem->kind = kind;
@@ -152,7 +154,8 @@ struct problem *build_told(struct parser *p, enum outcome outcome)
 static void *list_grow(struct parser *p, void *list, size_t count, size_t *room, size_t size)
 {
 	if (count >= LIST_MAX) {
-		warn(p, WARN_LIST, "a test case has more than %d properties, parameters or attachments", LIST_MAX);
+		warn(p, WARN_LIST, "a test case has more than %d properties, parameters or attachments",
+		     LIST_MAX);
 		return NULL;
 	}
 	if (count < *room)
@@ -221,7 +224,8 @@ void build_property(struct parser *p, const char *key, const char *value)
 	bool secret = p->options->redacted != NULL && p->options->redacted(p->options->redacted_cookie, key);
 	if (secret)
 		value = "***";
-	void *grown = list_grow(p, b->properties, b->r.property_count, &b->property_room, sizeof(*b->properties));
+	void *grown =
+		list_grow(p, b->properties, b->r.property_count, &b->property_room, sizeof(*b->properties));
 	if (grown == NULL)
 		return;
 	b->properties = grown;
@@ -321,7 +325,8 @@ static void join(struct parser *p, struct failure *f, const struct problem *deci
 		if (o == decides || o->kind < PROBLEM_SKIPPED)
 			continue;
 		struct failure other = told(o);
-		if ((other.type == NULL || *other.type == '\0') && other.message.len == 0 && other.detail.len == 0)
+		if ((other.type == NULL || *other.type == '\0') && other.message.len == 0 &&
+		    other.detail.len == 0)
 			continue;
 		if (!any && f->detail.len > 0) {
 			slot_append(p, &all, TEXT_DETAIL, f->detail.s, f->detail.len);
@@ -377,7 +382,8 @@ static void list_attempts(struct parser *p)
 		no_room(p);
 		return;
 	}
-	struct attempt own = { b->r.outcome, b->r.duration_ms, b->r.started_ms, b->r.failure, b->r.out, b->r.err };
+	struct attempt own = { b->r.outcome, b->r.duration_ms, b->r.started_ms,
+			       b->r.failure, b->r.out,         b->r.err };
 	for (const struct problem *o = b->problems; o != NULL; o = o->next) {
 		if (o->kind == PROBLEM_FLAKY)
 			list[n++] = attempt_of(o);

@@ -12,25 +12,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {				/* contexts */
-	TOP = 1,		/* where the root stands */
-	SUITE = 2,		/* inside testsuites, testsuite, testrun */
-	SUITE_PROPERTIES = 4,
-	CASE = 8,
-	PROPERTIES = 16,	/* of a case */
-	PROPERTY = 32,
-	PROBLEM = 64,		/* inside failure, error, skipped */
-	RERUN = 128,		/* inside flakyFailure and its like */
-	OTHER = 256,		/* inside what nobody knows */
-	ANY = 511,
+enum {            /* contexts */
+       TOP = 1,   /* where the root stands */
+       SUITE = 2, /* inside testsuites, testsuite, testrun */
+       SUITE_PROPERTIES = 4,
+       CASE = 8,
+       PROPERTIES = 16, /* of a case */
+       PROPERTY = 32,
+       PROBLEM = 64, /* inside failure, error, skipped */
+       RERUN = 128,  /* inside flakyFailure and its like */
+       OTHER = 256,  /* inside what nobody knows */
+       ANY = 511,
 };
 
-static struct parser *self(void *cookie) { return cookie; }
+static struct parser *self(void *cookie)
+{
+	return cookie;
+}
 
 /* What is inside a case belongs to p->build, which a hostile nesting may have closed. */
-static struct build *open_case(struct parser *p) { return p->build; }
+static struct build *open_case(struct parser *p)
+{
+	return p->build;
+}
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
 
 static bool equal_nocase(const char *a, const char *b)
 {
@@ -63,7 +72,8 @@ static void suite_open(void *cookie, const char *element, const char **attrs)
 
 	for (const char **a = attrs; a[0] != NULL; a += 2) {
 		if (++count > p->limits.attributes) {
-			warn(p, WARN_ATTRIBUTES, "an element has more than %u attributes; further ones are left out",
+			warn(p, WARN_ATTRIBUTES,
+			     "an element has more than %u attributes; further ones are left out",
 			     p->limits.attributes);
 			break;
 		}
@@ -91,7 +101,8 @@ static void suite_open(void *cookie, const char *element, const char **attrs)
 			break;
 		case 's':
 			/* unittest and pytest of old: skips; others: skip. */
-			if (strcmp(key, "skipped") == 0 || strcmp(key, "skips") == 0 || strcmp(key, "skip") == 0)
+			if (strcmp(key, "skipped") == 0 || strcmp(key, "skips") == 0 ||
+			    strcmp(key, "skip") == 0)
 				skipped = value;
 			break;
 		case 'h':
@@ -110,7 +121,8 @@ static void suite_open(void *cookie, const char *element, const char **attrs)
 	/* <testsuites> is no suite: its name is the tool's or the project's, and not part of a path. */
 	size_t len = is_suite ? strlen(name) : 0;
 	if (len > p->limits.attribute) {
-		warn(p, WARN_ATTRIBUTE, "an attribute is longer than %zu bytes and was cut", p->limits.attribute);
+		warn(p, WARN_ATTRIBUTE, "an attribute is longer than %zu bytes and was cut",
+		     p->limits.attribute);
 		len = utf8_cut(name, len, p->limits.attribute);
 	}
 	struct suite *s = suite_push(p, name, p->options->counts_only ? 0 : len);
@@ -138,7 +150,8 @@ static void suite_close(void *cookie)
 	uint64_t cases = p->stats.cases - s->had_cases;
 	uint64_t bad = p->stats.failed - s->had_failed + p->stats.error - s->had_error;
 	/* Producers disagree about what is a failure and what an error; their sum is a fact. */
-	uint64_t said = s->failures != UINT64_MAX && s->errors != UINT64_MAX ? s->failures + s->errors : UINT64_MAX;
+	uint64_t said =
+		s->failures != UINT64_MAX && s->errors != UINT64_MAX ? s->failures + s->errors : UINT64_MAX;
 	if (s->tests != UINT64_MAX && s->tests != cases)
 		warn(p, WARN_HEADER_COUNT, "the header says %llu tests, there are %llu",
 		     (unsigned long long)s->tests, (unsigned long long)cases);
@@ -154,8 +167,8 @@ static void suite_problem(void *cookie, const char *element, const char **attrs)
 	struct parser *p = self(cookie);
 	const char *message = xml_attr(attrs, "message");
 
-	warn(p, WARN_SUITE_RESULT, "<%.20s> belongs to a suite and not to a test case%s%.100s", xml_local(element),
-	     message != NULL ? ": " : "", message != NULL ? message : "");
+	warn(p, WARN_SUITE_RESULT, "<%.20s> belongs to a suite and not to a test case%s%.100s",
+	     xml_local(element), message != NULL ? ": " : "", message != NULL ? message : "");
 }
 
 static void suite_property_open(void *cookie, const char *element, const char **attrs)
@@ -169,7 +182,7 @@ static void suite_property_open(void *cookie, const char *element, const char **
 	if (value != NULL && *value != '\0')
 		suite_property(p, key, value);
 	else if (p->suite_key == NULL && strlen(key) <= p->limits.text)
-		p->suite_key = xstrdup(key);	/* the value is the text */
+		p->suite_key = xstrdup(key); /* the value is the text */
 }
 
 static void suite_property_close(void *cookie)
@@ -190,11 +203,16 @@ static void suite_property_close(void *cookie)
  * was not executed count as skipped; the others are verdicts only where no child says something. */
 static bool verdict_word(const char *word, enum outcome *out)
 {
-	static const struct { const char *word; enum outcome outcome; } words[] = {
-		{ "notrun", OUTCOME_SKIPPED },	   { "disabled", OUTCOME_SKIPPED }, { "skipped", OUTCOME_SKIPPED },
-		{ "ignored", OUTCOME_SKIPPED },	   { "suppressed", OUTCOME_SKIPPED }, { "failed", OUTCOME_FAILED },
-		{ "fail", OUTCOME_FAILED },	   { "failure", OUTCOME_FAILED },   { "error", OUTCOME_ERROR },
-		{ "errored", OUTCOME_ERROR },	   { "broken", OUTCOME_ERROR },
+	static const struct {
+		const char *word;
+		enum outcome outcome;
+	} words[] = {
+		{ "notrun", OUTCOME_SKIPPED },     { "disabled", OUTCOME_SKIPPED },
+		{ "skipped", OUTCOME_SKIPPED },    { "ignored", OUTCOME_SKIPPED },
+		{ "suppressed", OUTCOME_SKIPPED }, { "failed", OUTCOME_FAILED },
+		{ "fail", OUTCOME_FAILED },        { "failure", OUTCOME_FAILED },
+		{ "error", OUTCOME_ERROR },        { "errored", OUTCOME_ERROR },
+		{ "broken", OUTCOME_ERROR },
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -211,7 +229,8 @@ static void take_verdict(struct build *b, const char *word)
 {
 	enum outcome o;
 
-	if (lower(word[0]) == 'r' || lower(word[0]) == 'c' || lower(word[0]) == 'p' || !verdict_word(word, &o))
+	if (lower(word[0]) == 'r' || lower(word[0]) == 'c' || lower(word[0]) == 'p' ||
+	    !verdict_word(word, &o))
 		return;
 	/* Both attributes may speak: not executed beats what it would have been. */
 	if (b->verdict == OUTCOME_PASSED || o == OUTCOME_SKIPPED)
@@ -224,8 +243,8 @@ static const char *dotted(const char *name)
 	const char *last = NULL;
 
 	for (const char *p = name; *p != '\0'; p++) {
-		bool word = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
-			    *p == '_' || *p == '$' || (unsigned char)*p >= 0x80;
+		bool word = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+			    (*p >= '0' && *p <= '9') || *p == '_' || *p == '$' || (unsigned char)*p >= 0x80;
 		if (*p == '.') {
 			if (p == name || p[-1] == '.' || p[1] == '\0' || (p[1] >= '0' && p[1] <= '9'))
 				return NULL;
@@ -262,7 +281,8 @@ struct case_attrs {
 
 /* One attribute of a testcase.  false: it means nothing to us and is kept as a property (GoogleTest wrote
  * RecordProperty() so; nextest its uuid). */
-static bool case_attr(struct parser *p, struct build *b, struct case_attrs *c, const char *key, const char *value)
+static bool case_attr(struct parser *p, struct build *b, struct case_attrs *c, const char *key,
+		      const char *value)
 {
 	switch (key[0]) {
 	case 'n':
@@ -273,7 +293,7 @@ static bool case_attr(struct parser *p, struct build *b, struct case_attrs *c, c
 	case 'c':
 		if (strcmp(key, "classname") == 0)
 			c->class_name = value;
-		else if (strcmp(key, "class") == 0)	/* PHPUnit has both */
+		else if (strcmp(key, "class") == 0) /* PHPUnit has both */
 			c->class_other = value;
 		else
 			return false;
@@ -342,7 +362,8 @@ static void case_open(void *cookie, const char *element, const char **attrs)
 	(void)element;
 	for (const char **a = attrs; a[0] != NULL; a += 2) {
 		if (++count > p->limits.attributes) {
-			warn(p, WARN_ATTRIBUTES, "an element has more than %u attributes; further ones are left out",
+			warn(p, WARN_ATTRIBUTES,
+			     "an element has more than %u attributes; further ones are left out",
 			     p->limits.attributes);
 			break;
 		}
@@ -384,7 +405,10 @@ static void case_open(void *cookie, const char *element, const char **attrs)
 	}
 }
 
-static void case_close(void *cookie) { build_close(self(cookie)); }
+static void case_close(void *cookie)
+{
+	build_close(self(cookie));
+}
 
 /* ---- failures ---- */
 
@@ -395,7 +419,7 @@ static void problem_attrs(struct parser *p, struct problem *problem, const char 
 			text_attr(p, &problem->message, TEXT_MESSAGE, attrs[1]);
 		else if (strcmp(attrs[0], "type") == 0)
 			problem->type = build_string(p, attrs[1]);
-		else if (strcmp(attrs[0], "time") == 0)		/* nextest tells of each attempt */
+		else if (strcmp(attrs[0], "time") == 0) /* nextest tells of each attempt */
 			problem->duration_ms = build_duration_ms(p, attrs[1]);
 		else if (strcmp(attrs[0], "timestamp") == 0)
 			problem->started_ms = build_stamp(p, attrs[1]);
@@ -659,14 +683,14 @@ static void unknown_close(void *cookie)
 /* Namesakes stand side by side. */
 static const struct xml_rule junit_rules[] = {
 	{ "testsuites", ANY, SUITE, suite_open, suite_close, false },
-	{ "testrun", TOP, SUITE, suite_open, suite_close, false },		/* Eclipse */
+	{ "testrun", TOP, SUITE, suite_open, suite_close, false }, /* Eclipse */
 	{ "testsuite", ANY, SUITE, suite_open, suite_close, false },
 	{ "testcase", ANY, CASE, case_open, case_close, false },
 	{ "failure", CASE, PROBLEM, failure_open, text_close, true },
 	{ "failure", SUITE, OTHER, suite_problem, NULL, false },
 	{ "error", CASE, PROBLEM, error_open, text_close, true },
 	{ "error", SUITE, OTHER, suite_problem, NULL, false },
-	{ "internalError", CASE, PROBLEM, error_open, text_close, true },	/* Catch2 */
+	{ "internalError", CASE, PROBLEM, error_open, text_close, true }, /* Catch2 */
 	{ "skipped", CASE, PROBLEM, skipped_open, text_close, true },
 	{ "flakyFailure", CASE, RERUN, other_attempt_open, text_close, true },
 	{ "flakyError", CASE, RERUN, other_attempt_open, text_close, true },
@@ -687,7 +711,11 @@ static const struct xml_rule junit_rules[] = {
 };
 
 const struct xml_dialect junit_dialect = {
-	.format = "junit", .rules = junit_rules, .root = TOP, .other = OTHER, .text = text_give,
+	.format = "junit",
+	.rules = junit_rules,
+	.root = TOP,
+	.other = OTHER,
+	.text = text_give,
 };
 
 const struct xml_dialect *junit_root(const char *name)

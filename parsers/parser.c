@@ -14,8 +14,9 @@
 #include <string.h>
 
 enum {
-	DEPTH_HARD = 16,	/* beyond limits.depth suites lose their names, beyond that many times it is refused */
-	TOKEN_HARD = 16,	/* of limits.attribute */
+	DEPTH_HARD =
+		16, /* beyond limits.depth suites lose their names, beyond that many times it is refused */
+	TOKEN_HARD = 16, /* of limits.attribute */
 };
 
 static const struct parser_limits defaults = {
@@ -44,7 +45,10 @@ static const struct xml_dialect *on_root(void *cookie, const char *name)
 	return NULL;
 }
 
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
 
 struct parser_limits parser_limits(const struct parser_limits *given)
 {
@@ -118,22 +122,37 @@ void parser_free(struct parser *p)
 	free(p);
 }
 
+/* A precision in the format counts bytes and may have cut a character in two. */
+static void only_whole(char *s)
+{
+	char *end = s + strlen(s);
+
+	while (s < end) {
+		unsigned n = utf8_length(s, end);
+		if (n == 0)
+			*s = '?';
+		s += n > 0 ? n : 1;
+	}
+}
+
 void warn(struct parser *p, enum warning w, const char *fmt, ...)
 {
 	struct parser_warning *slot = &p->warning[w];
 	va_list ap;
 
-	if (slot->count++ > 0)
-		return;
 	va_start(ap, fmt);
-	vsnprintf(slot->text, sizeof(slot->text), fmt, ap);
+	if (slot->count++ == 0) {
+		vsnprintf(slot->text, sizeof(slot->text), fmt, ap);
+		only_whole(slot->text);
+		xml_place(p->xml, &slot->line, &slot->column);
+	}
 	va_end(ap);
-	/* The format may have cut a value in the middle of a character. */
-	slot->text[utf8_cut(slot->text, strlen(slot->text), sizeof(slot->text) - 5)] = '\0';
-	xml_place(p->xml, &slot->line, &slot->column);
 }
 
-const struct parser_stats *parser_stats(const struct parser *p) { return &p->stats; }
+const struct parser_stats *parser_stats(const struct parser *p)
+{
+	return &p->stats;
+}
 
 const struct parser_warning *parser_warning(const struct parser *p, size_t index)
 {
@@ -174,8 +193,8 @@ void *parser_room(struct parser *p)
 static bool any_byte(const unsigned char *s, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		if (s[i] != ' ' && s[i] != '\n' && s[i] != '\r' && s[i] != '\t' && s[i] != 0 && s[i] != 0xff &&
-		    s[i] != 0xfe && s[i] != 0xef && s[i] != 0xbb && s[i] != 0xbf)
+		if (s[i] != ' ' && s[i] != '\n' && s[i] != '\r' && s[i] != '\t' && s[i] != 0 &&
+		    s[i] != 0xff && s[i] != 0xfe && s[i] != 0xef && s[i] != 0xbb && s[i] != 0xbf)
 			return true;
 	}
 	return false;
@@ -203,7 +222,7 @@ static enum parser_outcome translate(struct parser *p, enum xml_outcome outcome,
 	return PARSER_BROKEN;
 }
 
-struct passage {		/* of repaired bytes into expat */
+struct passage { /* of repaired bytes into expat */
 	struct parser *p;
 	enum xml_outcome outcome;
 	struct err *err;
@@ -230,7 +249,8 @@ enum parser_outcome parser_commit(struct parser *p, size_t len, bool final, stru
 {
 	if (!p->seen_byte) {
 		/* Where the bytes of the first pieces are blank they are still given on: they count as lines. */
-		p->seen_byte = any_byte(p->repair != NULL ? (const unsigned char *)p->raw : xml_peek(p->xml), len);
+		p->seen_byte =
+			any_byte(p->repair != NULL ? (const unsigned char *)p->raw : xml_peek(p->xml), len);
 		if (!p->seen_byte && final) {
 			err_set(err, -ENODATA, "the file is empty");
 			return PARSER_EMPTY;

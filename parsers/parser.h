@@ -11,21 +11,21 @@
 #include "daemon/base/err.h"
 #include "daemon/model/result.h"
 
-struct parser_limits {			/* design.md, section 3, `limits`; 0: the default */
-	uint64_t report;		/* bytes after decompression, 2 GiB */
-	size_t text;			/* bytes kept of one text, 64 KiB */
-	unsigned depth;			/* nested elements, 256 */
-	unsigned attributes;		/* of one element, 256 */
-	size_t attribute;		/* bytes of one attribute value, 1 MiB */
-	uint64_t cases;			/* 5 000 000 */
-	unsigned gzip_ratio;		/* 200 */
+struct parser_limits {       /* design.md, section 3, `limits`; 0: the default */
+	uint64_t report;     /* bytes after decompression, 2 GiB */
+	size_t text;         /* bytes kept of one text, 64 KiB */
+	unsigned depth;      /* nested elements, 256 */
+	unsigned attributes; /* of one element, 256 */
+	size_t attribute;    /* bytes of one attribute value, 1 MiB */
+	uint64_t cases;      /* 5 000 000 */
+	unsigned gzip_ratio; /* 200 */
 };
 
 struct parser_options {
 	struct parser_limits limits;
-	const char *timezone;		/* of zone-less stamps: NULL = UTC, "local", an IANA name, "+09:00" */
-	int64_t now_ms, mtime_ms;	/* for stamps that make no sense; TIME_UNKNOWN: not checked */
-	bool counts_only;		/* results carry outcome, flags and duration only (summaries) */
+	const char *timezone;     /* of zone-less stamps: NULL = UTC, "local", an IANA name, "+09:00" */
+	int64_t now_ms, mtime_ms; /* for stamps that make no sense; TIME_UNKNOWN: not checked */
+	bool counts_only;         /* results carry outcome, flags and duration only (summaries) */
 	/* Whether the value of a property of that name is secret: it becomes "***" before anybody sees it.
 	 * NULL: none is. */
 	bool (*redacted)(void *cookie, const char *name);
@@ -50,10 +50,10 @@ struct parser_events {
 };
 
 struct parser_stats {
-	const char *format;		/* "junit", "testng"; NULL before the root element */
+	const char *format; /* "junit", "testng"; NULL before the root element */
 	uint64_t suites, cases, passed, failed, error, skipped, flaky, known_failures;
 	uint64_t config_methods, config_failed;
-	double duration_ms;		/* sum over cases */
+	double duration_ms; /* sum over cases */
 };
 
 /* Something that was read, but not as it stands.  Alike ones are folded; the place is that of the first. */
@@ -64,13 +64,13 @@ struct parser_warning {
 };
 
 enum parser_outcome {
-	PARSER_GOOD,		/* go on, or after the end: complete */
-	PARSER_REPAIR,		/* a character or the encoding: start again with `repair` */
-	PARSER_BROKEN,		/* not well-formed, or refused */
-	PARSER_EARLY,		/* ended before the document did */
-	PARSER_FOREIGN,		/* not a test report */
-	PARSER_EMPTY,		/* no byte but white space */
-	PARSER_STOPPED,		/* a callback returned an error: err.code */
+	PARSER_GOOD,    /* go on, or after the end: complete */
+	PARSER_REPAIR,  /* a character or the encoding: start again with `repair` */
+	PARSER_BROKEN,  /* not well-formed, or refused */
+	PARSER_EARLY,   /* ended before the document did */
+	PARSER_FOREIGN, /* not a test report */
+	PARSER_EMPTY,   /* no byte but white space */
+	PARSER_STOPPED, /* a callback returned an error: err.code */
 };
 
 /* What a read should ask for at once; larger pieces are not faster. */

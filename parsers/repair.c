@@ -17,9 +17,9 @@
 #include <string.h>
 
 enum {
-	SNIFF = 1024,		/* bytes in which a declaration must stand */
-	PIECE = 16384,		/* bytes given on at once */
-	LOOK = 48,		/* the longest construct that is looked at as a whole */
+	SNIFF = 1024,  /* bytes in which a declaration must stand */
+	PIECE = 16384, /* bytes given on at once */
+	LOOK = 48,     /* the longest construct that is looked at as a whole */
 	ENCODING_MAX = 40,
 };
 static const char replacement[] = "\xef\xbf\xbd";
@@ -28,12 +28,12 @@ enum place { TEXT, CDATA, COMMENT, INSTRUCTION, DECLARATION };
 
 struct repair {
 	bool sniffed;
-	char encoding[ENCODING_MAX + 1];	/* "" : UTF-8 */
+	char encoding[ENCODING_MAX + 1]; /* "" : UTF-8 */
 	iconv_t iconv;
 	bool converting;
-	unsigned unit;			/* bytes to skip over what iconv does not take */
-	struct buf head;		/* before the encoding is known */
-	struct buf tail;		/* an incomplete sequence of the old encoding */
+	unsigned unit;   /* bytes to skip over what iconv does not take */
+	struct buf head; /* before the encoding is known */
+	struct buf tail; /* an incomplete sequence of the old encoding */
 	struct buf work, out;
 	enum place place;
 	uint64_t count;
@@ -63,8 +63,14 @@ void repair_free(struct repair *r)
 	free(r);
 }
 
-uint64_t repair_count(const struct repair *r) { return r->count; }
-const char *repair_encoding(const struct repair *r) { return r->encoding[0] != '\0' ? r->encoding : NULL; }
+uint64_t repair_count(const struct repair *r)
+{
+	return r->count;
+}
+const char *repair_encoding(const struct repair *r)
+{
+	return r->encoding[0] != '\0' ? r->encoding : NULL;
+}
 
 /* ---- which encoding ---- */
 
@@ -82,19 +88,36 @@ static void plain_name(const char *name, char plain[ENCODING_MAX + 1])
 }
 
 /* Names that iconv does not know, or means otherwise.  "" is UTF-8. */
-static const struct { const char *plain, *name; } aliases[] = {
-	{ "", "" },	       { "UTF8", "" },		   { "UNICODE", "" },	    { "USASCII", "" },
-	{ "ASCII", "" },       { "UTF8MB4", "" },	   { "CP65001", "" },	    { "ANSI", "WINDOWS-1252" },
-	{ "UTF16LE", "UTF-16LE" }, { "UTF16BE", "UTF-16BE" }, { "UTF32LE", "UTF-32LE" }, { "UTF32BE", "UTF-32BE" },
-	{ "LATIN1", "ISO-8859-1" }, { "XSJIS", "SJIS" },   { "SHIFTJIS", "SJIS" },  { "GB2312", "GB18030" },
-	{ "GBK", "GB18030" },  { "MS932", "CP932" },	   { "WINDOWS31J", "CP932" }, { "KSC5601", "CP949" },
+static const struct {
+	const char *plain, *name;
+} aliases[] = {
+	{ "", "" },
+	{ "UTF8", "" },
+	{ "UNICODE", "" },
+	{ "USASCII", "" },
+	{ "ASCII", "" },
+	{ "UTF8MB4", "" },
+	{ "CP65001", "" },
+	{ "ANSI", "WINDOWS-1252" },
+	{ "UTF16LE", "UTF-16LE" },
+	{ "UTF16BE", "UTF-16BE" },
+	{ "UTF32LE", "UTF-32LE" },
+	{ "UTF32BE", "UTF-32BE" },
+	{ "LATIN1", "ISO-8859-1" },
+	{ "XSJIS", "SJIS" },
+	{ "SHIFTJIS", "SJIS" },
+	{ "GB2312", "GB18030" },
+	{ "GBK", "GB18030" },
+	{ "MS932", "CP932" },
+	{ "WINDOWS31J", "CP932" },
+	{ "KSC5601", "CP949" },
 	{ "MACROMAN", "MACINTOSH" },
 };
 
 static bool name_is_wide(const char *plain)
 {
-	return strncmp(plain, "UTF16", 5) == 0 || strncmp(plain, "UTF32", 5) == 0 || strncmp(plain, "UCS", 3) == 0 ||
-	       strncmp(plain, "ISO10646UCS", 11) == 0;
+	return strncmp(plain, "UTF16", 5) == 0 || strncmp(plain, "UTF32", 5) == 0 ||
+	       strncmp(plain, "UCS", 3) == 0 || strncmp(plain, "ISO10646UCS", 11) == 0;
 }
 
 /* The name in the declaration, "" where there is none. */
@@ -146,11 +169,16 @@ static int convert_from(struct repair *r, const char *name, unsigned unit, struc
 /* A byte order mark is stronger than what the zeros tell, and that is stronger than the declaration. */
 static int sniff(struct repair *r, size_t *skip, struct err *err)
 {
-	static const struct { const char *bytes; size_t len, skip; const char *name; unsigned unit; } marks[] = {
+	static const struct {
+		const char *bytes;
+		size_t len, skip;
+		const char *name;
+		unsigned unit;
+	} marks[] = {
 		{ "\xff\xfe\0\0", 4, 4, "UTF-32LE", 4 }, { "\0\0\xfe\xff", 4, 4, "UTF-32BE", 4 },
-		{ "\xff\xfe", 2, 2, "UTF-16LE", 2 },	 { "\xfe\xff", 2, 2, "UTF-16BE", 2 },
-		{ "\xef\xbb\xbf", 3, 3, "", 1 },	 { "<\0\0\0", 4, 0, "UTF-32LE", 4 },
-		{ "\0\0\0<", 4, 0, "UTF-32BE", 4 },	 { "<\0", 2, 0, "UTF-16LE", 2 },
+		{ "\xff\xfe", 2, 2, "UTF-16LE", 2 },     { "\xfe\xff", 2, 2, "UTF-16BE", 2 },
+		{ "\xef\xbb\xbf", 3, 3, "", 1 },         { "<\0\0\0", 4, 0, "UTF-32LE", 4 },
+		{ "\0\0\0<", 4, 0, "UTF-32BE", 4 },      { "<\0", 2, 0, "UTF-16LE", 2 },
 		{ "\0<", 2, 0, "UTF-16BE", 2 },
 	};
 	const char *s = r->head.data != NULL ? r->head.data : "";
@@ -179,7 +207,10 @@ static int sniff(struct repair *r, size_t *skip, struct err *err)
 
 /* ---- to UTF-8 ---- */
 
-static void work_add(struct repair *r, const char *s, size_t len) { buf_append(&r->work, s, len); }
+static void work_add(struct repair *r, const char *s, size_t len)
+{
+	buf_append(&r->work, s, len);
+}
 
 static void convert(struct repair *r, const char *data, size_t len, bool final)
 {
@@ -216,8 +247,8 @@ static void convert(struct repair *r, const char *data, size_t len, bool final)
 
 static bool allowed(uint32_t c)
 {
-	return c == 0x9 || c == 0xa || c == 0xd || (c >= 0x20 && c <= 0xd7ff) || (c >= 0xe000 && c <= 0xfffd) ||
-	       (c >= 0x10000 && c <= 0x10ffff);
+	return c == 0x9 || c == 0xa || c == 0xd || (c >= 0x20 && c <= 0xd7ff) ||
+	       (c >= 0xe000 && c <= 0xfffd) || (c >= 0x10000 && c <= 0x10ffff);
 }
 
 /* The length of "[31;1m" and its like at s, 0: none, -1: it goes on behind the end. */
@@ -229,7 +260,8 @@ static int colour(const char *s, const char *end)
 		return -1;
 	if (*p++ != '[')
 		return 0;
-	while (p < end && p - s < LOOK / 2 && ((*p >= '0' && *p <= '9') || *p == ';' || *p == ':' || *p == '?'))
+	while (p < end && p - s < LOOK / 2 &&
+	       ((*p >= '0' && *p <= '9') || *p == ';' || *p == ':' || *p == '?'))
 		p++;
 	if (p == end)
 		return -1;
@@ -237,7 +269,10 @@ static int colour(const char *s, const char *end)
 	return strchr("mKGHFJABCDhl", *p) != NULL && *p != '\0' ? (int)(p + 1 - s) : 0;
 }
 
-static void put(struct repair *r, const char *s, size_t len) { buf_append(&r->out, s, len); }
+static void put(struct repair *r, const char *s, size_t len)
+{
+	buf_append(&r->out, s, len);
+}
 
 static void replace(struct repair *r)
 {
@@ -307,8 +342,11 @@ static size_t markup(struct repair *r, const char *s, const char *end, bool fina
 	bool partial = false;
 
 	if (r->place == TEXT && *s == '<') {
-		static const struct { const char *word; enum place place; } begins[] = {
-			{ "<![CDATA[", CDATA }, { "<!--", COMMENT }, { "<?xml ", DECLARATION },
+		static const struct {
+			const char *word;
+			enum place place;
+		} begins[] = {
+			{ "<![CDATA[", CDATA },     { "<!--", COMMENT },        { "<?xml ", DECLARATION },
 			{ "<?xml\t", DECLARATION }, { "<?xml\n", DECLARATION }, { "<?xml\r", DECLARATION },
 			{ "<?", INSTRUCTION },
 		};
@@ -329,8 +367,9 @@ static size_t markup(struct repair *r, const char *s, const char *end, bool fina
 		if (starts(s, end, "&#", &partial))
 			return reference(r, s, end, final);
 	} else {
-		static const char *const stops[] = { [CDATA] = "]]>", [COMMENT] = "-->", [INSTRUCTION] = "?>",
-						     [DECLARATION] = "?>" };
+		static const char *const stops[] = {
+			[CDATA] = "]]>", [COMMENT] = "-->", [INSTRUCTION] = "?>", [DECLARATION] = "?>"
+		};
 		if (r->place != TEXT && starts(s, end, stops[r->place], &partial)) {
 			size_t n = strlen(stops[r->place]);
 			put(r, r->place == DECLARATION ? "  " : stops[r->place], n);
@@ -370,7 +409,8 @@ static size_t clean(struct repair *r, const char *s, const char *end, bool final
 		unsigned n = utf8_length(s, end);
 		if (n == 0 && end - s < 4 && c >= 0xc2 && c <= 0xf4 && !final)
 			return 0;
-		bool bad = n == 0 || (n == 3 && c == 0xef && (unsigned char)s[1] == 0xbf && (unsigned char)s[2] >= 0xbe);
+		bool bad = n == 0 || (n == 3 && c == 0xef && (unsigned char)s[1] == 0xbf &&
+				      (unsigned char)s[2] >= 0xbe);
 		if (bad)
 			replace(r);
 		else

@@ -24,7 +24,7 @@ struct repair *repair_new(void);
  * or -EILSEQ with err where the encoding is not known. */
 int repair_feed(struct repair *r, const char *data, size_t len, bool final, repair_out_fn *out, void *cookie,
 		struct err *err);
-uint64_t repair_count(const struct repair *r);		/* replacements */
+uint64_t repair_count(const struct repair *r); /* replacements */
 /* The encoding that was read, NULL before it is known or where it is UTF-8. */
 const char *repair_encoding(const struct repair *r);
 void repair_free(struct repair *r);

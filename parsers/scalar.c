@@ -12,22 +12,36 @@
 
 enum { NUMBER_MAX = 60 };
 
-static bool digit(char c) { return c >= '0' && c <= '9'; }
-static bool space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-static bool letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+static bool digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+static bool space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+static bool letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
 
 /* ---- durations ---- */
 
-static const double power[] = { 1e0,  1e1,  1e2,  1e3,	1e4,  1e5,  1e6,  1e7,	1e8,  1e9,  1e10, 1e11,
+static const double power[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
 				1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
 
-static const struct { const char *name; double seconds; } unit[] = {
-	{ "", 1 },	   { "s", 1 },	       { "ms", 1e-3 },	     { "us", 1e-6 },
-	{ "ns", 1e-9 },	   { "m", 60 },	       { "h", 3600 },	     { "\xc2\xb5s", 1e-6 },
-	{ "\xce\xbcs", 1e-6 }, { "sec", 1 },   { "secs", 1 },	     { "second", 1 },
-	{ "seconds", 1 },  { "msec", 1e-3 },   { "min", 60 },	     { "minutes", 60 },
-	{ "hours", 3600 }, { "\xc2\xb5", 1e-6 },
+static const struct {
+	const char *name;
+	double seconds;
+} unit[] = {
+	{ "", 1 },         { "s", 1 },        { "ms", 1e-3 },        { "us", 1e-6 },        { "ns", 1e-9 },
+	{ "m", 60 },       { "h", 3600 },     { "\xc2\xb5s", 1e-6 }, { "\xce\xbcs", 1e-6 }, { "sec", 1 },
+	{ "secs", 1 },     { "second", 1 },   { "seconds", 1 },      { "msec", 1e-3 },      { "min", 60 },
+	{ "minutes", 60 }, { "hours", 3600 }, { "\xc2\xb5", 1e-6 },
 };
 
 /* The shape of "1,234,567": every mark is followed by exactly three digits, and one to three lead. */
@@ -194,7 +208,8 @@ bool scalar_duration(const char *s, struct scalar_commas *commas, double *second
 	/* The number ends where a unit could begin: an `e` is one only if digits follow. */
 	const char *end = s;
 	while (digit(*end) || *end == ',' || *end == '.' ||
-	       ((*end == 'e' || *end == 'E') && (digit(end[1]) || ((end[1] == '-' || end[1] == '+') && digit(end[2])))) ||
+	       ((*end == 'e' || *end == 'E') &&
+		(digit(end[1]) || ((end[1] == '-' || end[1] == '+') && digit(end[2])))) ||
 	       ((*end == '-' || *end == '+') && end > s && (end[-1] == 'e' || end[-1] == 'E')))
 		end++;
 	if (end == s || !number(s, end, commas, seconds))
@@ -218,20 +233,24 @@ bool scalar_duration(const char *s, struct scalar_commas *commas, double *second
 
 /* ---- stamps ---- */
 
-static const struct { const char *name; int minutes; } abbreviation[] = {
-	{ "Z", 0 },	  { "UTC", 0 },	    { "GMT", 0 },     { "WET", 0 },	{ "WEST", 60 },	  { "BST", 60 },
-	{ "CET", 60 },	  { "CEST", 120 },  { "MEZ", 60 },    { "MESZ", 120 },	{ "EET", 120 },	  { "EEST", 180 },
-	{ "MSK", 180 },	  { "IST", 330 },   { "SGT", 480 },   { "HKT", 480 },	{ "AWST", 480 },  { "JST", 540 },
-	{ "KST", 540 },	  { "AEST", 600 },  { "AEDT", 660 },  { "NZST", 720 },	{ "NZDT", 780 },  { "EST", -300 },
-	{ "EDT", -240 },  { "CST", -360 },  { "CDT", -300 },  { "MST", -420 },	{ "MDT", -360 },  { "PST", -480 },
-	{ "PDT", -420 },  { "AKST", -540 }, { "AKDT", -480 }, { "HST", -600 },	{ "BRT", -180 },
+static const struct {
+	const char *name;
+	int minutes;
+} abbreviation[] = {
+	{ "Z", 0 },      { "UTC", 0 },     { "GMT", 0 },     { "WET", 0 },    { "WEST", 60 },
+	{ "BST", 60 },   { "CET", 60 },    { "CEST", 120 },  { "MEZ", 60 },   { "MESZ", 120 },
+	{ "EET", 120 },  { "EEST", 180 },  { "MSK", 180 },   { "IST", 330 },  { "SGT", 480 },
+	{ "HKT", 480 },  { "AWST", 480 },  { "JST", 540 },   { "KST", 540 },  { "AEST", 600 },
+	{ "AEDT", 660 }, { "NZST", 720 },  { "NZDT", 780 },  { "EST", -300 }, { "EDT", -240 },
+	{ "CST", -360 }, { "CDT", -300 },  { "MST", -420 },  { "MDT", -360 }, { "PST", -480 },
+	{ "PDT", -420 }, { "AKST", -540 }, { "AKDT", -480 }, { "HST", -600 }, { "BRT", -180 },
 };
 
 struct stamp {
 	int64_t year;
 	unsigned month, day, hour, minute, second, ms;
 	bool zoned;
-	int offset;		/* minutes east */
+	int offset; /* minutes east */
 };
 
 int64_t scalar_days(int64_t year, unsigned month, unsigned day)
@@ -462,7 +481,9 @@ bool scalar_stamp(const char *s, const struct scalar_clock *clock, int64_t *wall
 		}
 		if (!calendar_ok(&t))
 			return false;
-		ms = (scalar_days(t.year, t.month, t.day) * 86400 + t.hour * 3600 + t.minute * 60 + t.second) * 1000 +
+		ms = (scalar_days(t.year, t.month, t.day) * 86400 + t.hour * 3600 + t.minute * 60 +
+		      t.second) *
+			     1000 +
 		     t.ms;
 		*zoned = t.zoned;
 		ms = t.zoned ? ms - (int64_t)t.offset * 60000 : zone_to_utc(clock->zone, ms);

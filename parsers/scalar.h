@@ -16,8 +16,8 @@
 
 /* "1,234" alone is ambiguous: other values of the same file decide, else it is thousands. */
 struct scalar_commas {
-	bool decimal;		/* a comma was seen that can only be a decimal mark */
-	bool grouping;		/* a comma was seen that can only group thousands */
+	bool decimal;  /* a comma was seen that can only be a decimal mark */
+	bool grouping; /* a comma was seen that can only group thousands */
 };
 
 /* Seconds (or what the unit in the text says: "80.803us", "12ms", "3s", "1.5m", "2h").  "2,120.532",
@@ -26,8 +26,8 @@ bool scalar_duration(const char *s, struct scalar_commas *commas, double *second
 
 struct zone;
 struct scalar_clock {
-	const struct zone *zone;	/* of zone-less stamps; NULL: UTC */
-	int64_t now_ms;			/* a stamp more than a day after it makes no sense; TIME_UNKNOWN: no check */
+	const struct zone *zone; /* of zone-less stamps; NULL: UTC */
+	int64_t now_ms;          /* a stamp more than a day after it makes no sense; TIME_UNKNOWN: no check */
 };
 /* Wall time in ms.  ISO 8601 with `T` or a space, date only, fraction of any length, `Z`, `+05:30`,
  * `+0530`, `+05`, zone abbreviations; epoch seconds or milliseconds; RFC 1123; asctime; TestNG's

@@ -17,9 +17,25 @@
 #include "parsers/zone.h"
 
 enum warning {
-	WARN_REPAIRED, WARN_DURATION, WARN_STAMP, WARN_HEADER, WARN_HEADER_COUNT, WARN_ATTRIBUTES,
-	WARN_ATTRIBUTE, WARN_DEPTH, WARN_TEXT, WARN_ROOM, WARN_LIST, WARN_SUITE_RESULT, WARN_STATUS,
-	WARN_PERCENTAGE, WARN_ZONE, WARN_SUITE_URL, WARN_MARKER, WARN_ITEM, WARN_CONFIG,
+	WARN_REPAIRED,
+	WARN_DURATION,
+	WARN_STAMP,
+	WARN_HEADER,
+	WARN_HEADER_COUNT,
+	WARN_ATTRIBUTES,
+	WARN_ATTRIBUTE,
+	WARN_DEPTH,
+	WARN_TEXT,
+	WARN_ROOM,
+	WARN_LIST,
+	WARN_SUITE_RESULT,
+	WARN_STATUS,
+	WARN_PERCENTAGE,
+	WARN_ZONE,
+	WARN_SUITE_URL,
+	WARN_MARKER,
+	WARN_ITEM,
+	WARN_CONFIG,
 };
 #define WARN_COUNT 19
 
@@ -27,10 +43,10 @@ enum warning {
 struct slot {
 	char *s;
 	size_t len, cap;
-	size_t max;		/* 0: limits.text, and the whole of a longer one is given to text_chunk() */
+	size_t max; /* 0: limits.text, and the whole of a longer one is given to text_chunk() */
 	uint64_t whole;
-	bool cut;		/* nothing more is kept */
-	bool spilled;		/* the kept part was given to text_chunk() */
+	bool cut;     /* nothing more is kept */
+	bool spilled; /* the kept part was given to text_chunk() */
 };
 
 /* In order of weight within one test case; what comes before PROBLEM_SKIPPED decides nothing. */
@@ -38,7 +54,7 @@ enum problem_kind { PROBLEM_RERUN, PROBLEM_FLAKY, PROBLEM_SKIPPED, PROBLEM_FAILE
 
 struct problem {
 	enum problem_kind kind;
-	enum outcome outcome;	/* of the attempt: failed or error, for RERUN and FLAKY too */
+	enum outcome outcome; /* of the attempt: failed or error, for RERUN and FLAKY too */
 	const char *type;
 	struct slot message, detail, out, err;
 	double duration_ms;
@@ -51,12 +67,16 @@ enum marker_state { MARKER_NONE, MARKER_OPENING, MARKER_VALUE };
 /* "[[ATTACHMENT|path]]" and its like, found while output streams by. */
 struct marker {
 	enum marker_state state;
-	bool secret;		/* MARKER_VALUE of a redacted name: the value is held back from the output */
-	struct buf held;	/* MARKER_OPENING: from "[[" on; MARKER_VALUE: the value */
+	bool secret;     /* MARKER_VALUE of a redacted name: the value is held back from the output */
+	struct buf held; /* MARKER_OPENING: from "[[" on; MARKER_VALUE: the value */
 	char *key;
 };
 
-struct target { struct slot *slot; enum text_kind kind; bool scan; };
+struct target {
+	struct slot *slot;
+	enum text_kind kind;
+	bool scan;
+};
 enum { TARGETS = 4 };
 
 struct build {
@@ -65,10 +85,10 @@ struct build {
 	struct result r;
 	struct problem *problems, **last_problem;
 	size_t problem_count;
-	enum outcome verdict;		/* from attributes, where no child says */
-	bool skipped, flaky;		/* a child said so */
-	enum outcome worst;		/* of the children: PASSED where none */
-	struct slot out, err, scratch;	/* scratch: the text of a property, an item, a parameter */
+	enum outcome verdict;          /* from attributes, where no child says */
+	bool skipped, flaky;           /* a child said so */
+	enum outcome worst;            /* of the children: PASSED where none */
+	struct slot out, err, scratch; /* scratch: the text of a property, an item, a parameter */
 	struct target target[TARGETS];
 	unsigned targets;
 	struct property *properties;
@@ -78,15 +98,15 @@ struct build {
 	const char **params;
 	size_t param_room;
 	struct refs refs;
-	const char *key;		/* of the property that is open; NULL: none */
-	bool config;			/* a configuration method: it is no result, and its texts go nowhere */
+	const char *key; /* of the property that is open; NULL: none */
+	bool config;     /* a configuration method: it is no result, and its texts go nowhere */
 };
 
 struct suite {
 	char *name, *hostname, *file;
 	int64_t started_ms, finished_ms;
-	uint64_t tests, failures, errors, skipped;	/* as declared; UINT64_MAX: not */
-	uint64_t had_cases, had_failed, had_error, had_skipped;	/* the parser's counts when it opened */
+	uint64_t tests, failures, errors, skipped;              /* as declared; UINT64_MAX: not */
+	uint64_t had_cases, had_failed, had_error, had_skipped; /* the parser's counts when it opened */
 	bool in_path;
 };
 
@@ -97,30 +117,30 @@ struct parser {
 	void *cookie;
 	struct xml *xml;
 	struct repair *repair;
-	char *raw;			/* PARSER_ROOM bytes, in repair mode */
+	char *raw; /* PARSER_ROOM bytes, in repair mode */
 	struct zone *zone;
 	struct scalar_clock clock;
 	struct scalar_commas commas;
 	struct parser_stats stats;
 	struct parser_warning warning[WARN_COUNT];
-	int stopped;			/* what a callback returned */
+	int stopped; /* what a callback returned */
 	bool seen_byte, text_wanted;
 
-	struct build *build, *spare;	/* innermost open one; ready for use */
+	struct build *build, *spare; /* innermost open one; ready for use */
 	struct slot *spilling;
 	struct marker marker;
 
 	struct suite *suite;
 	size_t suite_count, suite_room;
-	const char **path;		/* names of the suites that have one */
+	const char **path; /* names of the suites that have one */
 	size_t path_count, path_room;
 
 	/* JUnit */
-	bool root_id;			/* <testsuites id=..>: Playwright's */
-	char *suite_key;		/* a suite's property is open, its value is the text */
+	bool root_id;    /* <testsuites id=..>: Playwright's */
+	char *suite_key; /* a suite's property is open, its value is the text */
 	struct buf suite_value;
 	/* TestNG */
-	bool detail_full;		/* the open exception has given its full trace */
+	bool detail_full; /* the open exception has given its full trace */
 	char *class_name;
 };
 
@@ -161,7 +181,7 @@ double build_duration_ms(struct parser *p, const char *seconds);
 /* ---- text.c: characters on their way into slots ---- */
 void text_push(struct parser *p, struct slot *slot, enum text_kind kind, bool scan);
 void text_pop(struct parser *p);
-void text_give(void *cookie, const char *s, size_t len);	/* xml_dialect.text */
+void text_give(void *cookie, const char *s, size_t len); /* xml_dialect.text */
 void text_attr(struct parser *p, struct slot *slot, enum text_kind kind, const char *s);
 void slot_append(struct parser *p, struct slot *slot, enum text_kind kind, const char *s, size_t len);
 /* Ends what is being spilled. */

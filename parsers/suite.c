@@ -36,7 +36,8 @@ struct suite *suite_push(struct parser *p, const char *name, size_t name_len)
 	if (name_len == 0)
 		return s;
 	if (p->suite_count > p->limits.depth) {
-		warn(p, WARN_DEPTH, "suites are nested deeper than %u; deeper names are left out", p->limits.depth);
+		warn(p, WARN_DEPTH, "suites are nested deeper than %u; deeper names are left out",
+		     p->limits.depth);
 		return s;
 	}
 	s->name = xstrndup(name, name_len);

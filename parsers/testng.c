@@ -13,24 +13,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {				/* contexts */
-	TOP = 1,
-	RESULTS = 2,		/* testng-results */
-	SUITE = 4,
-	TEST = 8,
-	CLASS = 16,
-	METHOD = 32,
-	PARAMS = 64,
-	PARAM = 128,
-	EXCEPTION = 256,
-	OUTPUT = 512,		/* reporter-output of a method */
-	ATTRIBUTES = 1024,
-	CUSTOM = 2048,
-	OTHER = 4096,
+enum { /* contexts */
+       TOP = 1,
+       RESULTS = 2, /* testng-results */
+       SUITE = 4,
+       TEST = 8,
+       CLASS = 16,
+       METHOD = 32,
+       PARAMS = 64,
+       PARAM = 128,
+       EXCEPTION = 256,
+       OUTPUT = 512, /* reporter-output of a method */
+       ATTRIBUTES = 1024,
+       CUSTOM = 2048,
+       OTHER = 4096,
 };
 #define BODY (RESULTS | SUITE | TEST | CLASS | OTHER)
 
-static struct parser *self(void *cookie) { return cookie; }
+static struct parser *self(void *cookie)
+{
+	return cookie;
+}
 
 /* ---- suites, tests, classes ---- */
 
@@ -65,7 +68,8 @@ static void span_open(struct parser *p, const char **attrs, bool is_suite)
 
 	p->stats.suites += is_suite;
 	if (xml_attr(attrs, "url") != NULL)
-		warn(p, WARN_SUITE_URL, "a part of the report is in another file: \"%.100s\"", xml_attr(attrs, "url"));
+		warn(p, WARN_SUITE_URL, "a part of the report is in another file: \"%.100s\"",
+		     xml_attr(attrs, "url"));
 	size_t len = name != NULL && !p->options->counts_only ? strlen(name) : 0;
 	struct suite *s = suite_push(p, name != NULL ? name : "", len < p->limits.attribute ? len : 0);
 	if (p->options->counts_only)
@@ -86,7 +90,10 @@ static void test_open(void *cookie, const char *name, const char **attrs)
 	span_open(self(cookie), attrs, false);
 }
 
-static void span_close(void *cookie) { suite_pop(self(cookie)); }
+static void span_close(void *cookie)
+{
+	suite_pop(self(cookie));
+}
 
 static void class_open(void *cookie, const char *element, const char **attrs)
 {
@@ -130,7 +137,10 @@ static enum outcome verdict(struct parser *p, const char *status)
 	return OUTCOME_SKIPPED;
 }
 
-static bool is_true(const char *s) { return s != NULL && (strcmp(s, "true") == 0 || strcmp(s, "TRUE") == 0); }
+static bool is_true(const char *s)
+{
+	return s != NULL && (strcmp(s, "true") == 0 || strcmp(s, "TRUE") == 0);
+}
 
 static double milliseconds(struct parser *p, const char *s)
 {
@@ -141,8 +151,9 @@ static double milliseconds(struct parser *p, const char *s)
 
 static void method_open(void *cookie, const char *element, const char **attrs)
 {
-	static const char *const kept[] = { "description", "groups",	  "data-provider",
-					    "depends-on-methods", "depends-on-groups", "retried" };
+	static const char *const kept[] = { "description",       "groups",
+					    "data-provider",     "depends-on-methods",
+					    "depends-on-groups", "retried" };
 	struct parser *p = self(cookie);
 	struct build *b = build_open(p);
 	const char *name = xml_attr(attrs, "name"), *instance = xml_attr(attrs, "test-instance-name"),
@@ -155,7 +166,8 @@ static void method_open(void *cookie, const char *element, const char **attrs)
 		p->stats.config_methods++;
 		if (status != NULL && strcmp(status, "FAIL") == 0) {
 			p->stats.config_failed++;
-			warn(p, WARN_CONFIG, "the configuration method %.100s failed", name != NULL ? name : "?");
+			warn(p, WARN_CONFIG, "the configuration method %.100s failed",
+			     name != NULL ? name : "?");
 		}
 		return;
 	}
@@ -274,7 +286,10 @@ static void trace_open(void *cookie, const char *element, const char **attrs)
 	text_push(p, wanted ? &problem->detail : NULL, TEXT_DETAIL, false);
 }
 
-static void text_close(void *cookie) { text_pop(self(cookie)); }
+static void text_close(void *cookie)
+{
+	text_pop(self(cookie));
+}
 
 /* ---- output and attributes ---- */
 
@@ -343,7 +358,10 @@ static void custom_value(void *cookie, const char *element, const char **attrs)
 		build_property(p, p->build->key, value);
 }
 
-static void custom_close(void *cookie) { self(cookie)->build->key = NULL; }
+static void custom_close(void *cookie)
+{
+	self(cookie)->build->key = NULL;
+}
 
 static const struct xml_rule testng_rules[] = {
 	{ "testng-results", TOP, RESULTS, NULL, NULL, false },
@@ -370,7 +388,11 @@ static const struct xml_rule testng_rules[] = {
 };
 
 const struct xml_dialect testng_dialect = {
-	.format = "testng", .rules = testng_rules, .root = TOP, .other = OTHER, .text = text_give,
+	.format = "testng",
+	.rules = testng_rules,
+	.root = TOP,
+	.other = OTHER,
+	.text = text_give,
 };
 
 const struct xml_dialect *testng_root(const char *name)

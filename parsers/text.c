@@ -11,7 +11,8 @@
 #include <string.h>
 
 enum { MARKER_MAX = 4096 };
-static const char attachment[] = "[[ATTACHMENT|", property[] = "[[PROPERTY|", property_end[] = "[[/PROPERTY]]";
+static const char attachment[] = "[[ATTACHMENT|", property[] = "[[PROPERTY|",
+		  property_end[] = "[[/PROPERTY]]";
 
 bool text_blank(const char *s, size_t len)
 {

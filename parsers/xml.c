@@ -3,11 +3,15 @@
  * xml.c - see xml.h.  The only file that includes expat.
  *
  * Namespaces are not resolved: a name counts without its prefix, declared or not.  The handler for
- * characters is taken away wherever nobody wants them, so white space between elements costs nothing. */
+ * characters is taken away wherever nobody wants them, so white space between elements costs nothing.
+ *
+ * expat keeps every name of an element or attribute that it has met, so a report that invents names without
+ * end would need memory without end: all that expat takes is counted, and there is a ceiling. */
 #include "parsers/xml.h"
 
 #include "daemon/base/mem.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <expat.h>
 #include <stdarg.h>
@@ -16,14 +20,16 @@
 #include <string.h>
 
 enum {
-	TABLE = 128,		/* slots of the name table, a power of two */
-	RULES_MAX = 100,
-	NAME_SHOWN = 60,	/* bytes of a foreign name in a message */
+	TABLE = 128,           /* slots of the name table, a power of two */
+	NAME_SHOWN = 60,       /* bytes of a foreign name in a message */
+	HEADER = 16,           /* before each piece of memory: its size */
+	TOKENS_HELD = 4,       /* copies that expat may hold of its longest token while a buffer grows */
+	MEMORY_REST = 8 << 20, /* for everything else */
 };
 
 struct frame {
-	const struct xml_rule *rule;	/* NULL: no rule took it */
-	unsigned context;		/* of what is inside */
+	const struct xml_rule *rule; /* NULL: no rule took it */
+	unsigned context;            /* of what is inside */
 	bool text;
 };
 
@@ -35,20 +41,73 @@ struct xml {
 	void *cookie;
 	struct xml_limits limits;
 
-	const struct xml_rule *slot[TABLE];	/* first rule of each name; its namesakes follow in the table */
-	const struct xml_rule *any;		/* the rule "*" */
+	const struct xml_rule *slot[TABLE]; /* first rule of each name; its namesakes follow in the table */
+	const struct xml_rule *any;         /* the rule "*" */
 	struct frame *frame;
 	unsigned depth, room;
 	bool text_on;
 
 	bool seen_root, root_closed, stopped, foreign;
-	bool failed;			/* err is set */
-	bool extra;			/* this is a further document */
-	uint64_t fed;			/* bytes given to this expat */
-	void *last_room;
+	bool failed;  /* err is set */
+	bool extra;   /* this is a further document */
+	uint64_t fed; /* bytes given to this expat */
+	void *last_room, *spare_room;
+	size_t memory, memory_max; /* what expat holds, and may hold */
+	bool exhausted;
 	unsigned line_base, column_base;
 	struct err err;
 };
+
+/* ---- memory ---- */
+
+/* expat's memory functions get no cookie. */
+static _Thread_local struct xml *current;
+
+static bool afford(size_t size)
+{
+	if (size <= current->memory_max && current->memory <= current->memory_max - size)
+		return true;
+	current->exhausted = true;
+	return false;
+}
+
+static void *take(size_t size)
+{
+	if (!afford(size))
+		return NULL;
+	char *p = xrealloc(NULL, HEADER + size, 1);
+	memcpy(p, &size, sizeof(size));
+	current->memory += size;
+	return p + HEADER;
+}
+
+static void give_back(void *s)
+{
+	size_t size;
+
+	if (s == NULL)
+		return;
+	memcpy(&size, (char *)s - HEADER, sizeof(size));
+	current->memory -= size;
+	free((char *)s - HEADER);
+}
+
+static void *resize(void *s, size_t size)
+{
+	size_t old;
+
+	if (s == NULL)
+		return take(size);
+	memcpy(&old, (char *)s - HEADER, sizeof(old));
+	if (size > old && !afford(size - old))
+		return NULL;
+	char *p = xrealloc((char *)s - HEADER, HEADER + size, 1);
+	memcpy(p, &size, sizeof(size));
+	current->memory = current->memory - old + size;
+	return p + HEADER;
+}
+
+static const XML_Memory_Handling_Suite counted = { take, resize, give_back };
 
 const char *xml_local(const char *name)
 {
@@ -66,8 +125,14 @@ const char *xml_attr(const char **attrs, const char *name)
 	return NULL;
 }
 
-unsigned xml_depth(const struct xml *x) { return x->depth; }
-const struct xml_dialect *xml_dialect(const struct xml *x) { return x->dialect; }
+unsigned xml_depth(const struct xml *x)
+{
+	return x->depth;
+}
+const struct xml_dialect *xml_dialect(const struct xml *x)
+{
+	return x->dialect;
+}
 
 void xml_place(const struct xml *x, unsigned *line, unsigned *column)
 {
@@ -103,8 +168,14 @@ void xml_fail(struct xml *x, const char *fmt, ...)
 
 /* ---- rules ---- */
 
-static inline unsigned step(unsigned hash, char c) { return hash * 31 + (unsigned char)c; }
-static inline unsigned slot_of(unsigned hash) { return (hash ^ hash >> 7) & (TABLE - 1); }
+static inline unsigned step(unsigned hash, char c)
+{
+	return hash * 31 + (unsigned char)c;
+}
+static inline unsigned slot_of(unsigned hash)
+{
+	return (hash ^ hash >> 7) & (TABLE - 1);
+}
 
 /* Namesakes stand side by side in a dialect's table, so one slot a name is enough. */
 static void index_rules(struct xml *x)
@@ -214,6 +285,7 @@ static void on_open(void *cookie, const XML_Char *name, const XML_Char **attrs)
 	}
 	const struct xml_rule *rule = find_rule(x, name, context);
 	struct frame *f = &x->frame[x->depth++];
+	assert(f != NULL); /* room was made above */
 	f->rule = rule;
 	if (rule != NULL) {
 		f->context = rule->to;
@@ -282,13 +354,15 @@ struct xml *xml_new(const struct xml_limits *limits, const char *encoding, xml_r
 {
 	struct xml *x = xcalloc(1, sizeof(*x));
 
-	x->expat = XML_ParserCreate(encoding);
+	x->limits = *limits;
+	x->memory_max = limits->token * TOKENS_HELD + MEMORY_REST;
+	current = x;
+	x->expat = XML_ParserCreate_MM(encoding, &counted, NULL);
 	if (x->expat == NULL)
-		abort();		/* out of memory, like xcalloc */
+		abort(); /* no ceiling is that low */
 	x->encoding = encoding;
 	x->root = root;
 	x->cookie = cookie;
-	x->limits = *limits;
 	arm(x);
 	return x;
 }
@@ -297,22 +371,32 @@ void xml_free(struct xml *x)
 {
 	if (x == NULL)
 		return;
+	current = x;
 	XML_ParserFree(x->expat);
+	free(x->spare_room);
 	free(x->frame);
 	free(x);
 }
 
 void *xml_room(struct xml *x, size_t size)
 {
+	current = x;
 	void *room = XML_GetBuffer(x->expat, (int)size);
 
-	if (room == NULL)
-		abort();
+	if (room == NULL) {
+		/* The ceiling: what is put here is never read, and xml_commit() says so. */
+		free(x->spare_room);
+		room = x->spare_room = xcalloc(size, 1);
+		x->exhausted = true;
+	}
 	x->last_room = room;
 	return room;
 }
 
-const unsigned char *xml_peek(const struct xml *x) { return x->last_room; }
+const unsigned char *xml_peek(const struct xml *x)
+{
+	return x->last_room;
+}
 
 /* Whether the error is one that another pass with replaced characters may get over. */
 static bool repairable(enum XML_Error code)
@@ -323,8 +407,8 @@ static bool repairable(enum XML_Error code)
 	case XML_ERROR_BAD_CHAR_REF:
 	case XML_ERROR_UNKNOWN_ENCODING:
 	case XML_ERROR_INCORRECT_ENCODING:
-	case XML_ERROR_MISPLACED_XML_PI:	/* a blank line before the declaration */
-	case XML_ERROR_XML_DECL:		/* the name of the encoding */
+	case XML_ERROR_MISPLACED_XML_PI: /* a blank line before the declaration */
+	case XML_ERROR_XML_DECL:         /* the name of the encoding */
 		return true;
 	default:
 		return false;
@@ -356,7 +440,8 @@ static char *next_document(struct xml *x, enum XML_Error code, size_t *len)
 {
 	int offset, size;
 
-	if (!x->root_closed || (code != XML_ERROR_JUNK_AFTER_DOC_ELEMENT && code != XML_ERROR_MISPLACED_XML_PI))
+	if (!x->root_closed ||
+	    (code != XML_ERROR_JUNK_AFTER_DOC_ELEMENT && code != XML_ERROR_MISPLACED_XML_PI))
 		return NULL;
 	const char *context = XML_GetInputContext(x->expat, &offset, &size);
 	if (context == NULL || offset < 0 || offset >= size)
@@ -389,10 +474,13 @@ static enum xml_outcome judge(struct xml *x, bool final, struct err *err)
 		return give(x, err, XML_BROKEN);
 	if (x->stopped)
 		return XML_STOPPED;
+	if (x->exhausted) {
+		err_set(&x->err, -E2BIG, "its names or tags need more than %zu bytes of memory",
+			x->memory_max);
+		return give(x, err, XML_BROKEN);
+	}
 
 	enum XML_Error code = XML_GetErrorCode(x->expat);
-	if (code == XML_ERROR_NO_MEMORY)
-		abort();
 	xml_place(x, &line, &column);
 	err_at(&x->err, -EBADMSG, NULL, line, column, "%s", XML_ErrorString(code));
 	if (repairable(code))
@@ -410,7 +498,10 @@ static bool token_too_long(struct xml *x)
 
 enum xml_outcome xml_commit(struct xml *x, size_t len, bool final, struct err *err)
 {
+	current = x;
 	x->fed += len;
+	if (x->exhausted)
+		return judge(x, final, err);
 	enum XML_Status status = XML_ParseBuffer(x->expat, (int)len, final);
 	while (status != XML_STATUS_OK) {
 		size_t left = 0;

@@ -20,19 +20,19 @@ enum { FILE_MAX = 512 * 1024, HEADER = 44, OFFSET_MAX = 26 * 3600 };
 
 /* "Mm.w.d/time", "Jn/time" or "n/time" of a POSIX rule. */
 struct change {
-	char form;		/* 'M', 'J', 'D' */
+	char form; /* 'M', 'J', 'D' */
 	int month, week, day;
-	int32_t at;		/* seconds after midnight, may be negative */
+	int32_t at; /* seconds after midnight, may be negative */
 };
 
 struct zone {
-	int32_t *offset;	/* seconds east, by type */
+	int32_t *offset; /* seconds east, by type */
 	size_t type_count;
-	int64_t *when;		/* UTC seconds, ascending */
-	uint8_t *type;		/* from when[i] on */
+	int64_t *when; /* UTC seconds, ascending */
+	uint8_t *type; /* from when[i] on */
 	size_t count;
-	int32_t first;		/* offset before when[0] */
-	bool rule;		/* offsets after the last change follow the footer */
+	int32_t first; /* offset before when[0] */
+	bool rule;     /* offsets after the last change follow the footer */
 	int32_t standard, summer;
 	bool has_summer;
 	struct change begin, end;
@@ -164,7 +164,7 @@ static int64_t change_in(const struct change *c, int64_t year)
 		int64_t first = scalar_days(year, (unsigned)c->month, 1);
 		int64_t next = c->month == 12 ? scalar_days(year + 1, 1, 1)
 					      : scalar_days(year, (unsigned)c->month + 1, 1);
-		int64_t weekday = ((first + 4) % 7 + 7) % 7;	/* 1970-01-01 was a Thursday */
+		int64_t weekday = ((first + 4) % 7 + 7) % 7; /* 1970-01-01 was a Thursday */
 		day = first + (c->day - weekday + 7) % 7 + (c->week - 1) * 7;
 		while (day >= next)
 			day -= 7;
@@ -180,7 +180,7 @@ static int64_t change_in(const struct change *c, int64_t year)
 static int64_t year_of(int64_t seconds)
 {
 	int64_t days = seconds / 86400 - (seconds % 86400 < 0);
-	int64_t year = 1970 + days / 366;	/* at most a few too early */
+	int64_t year = 1970 + days / 366; /* at most a few too early */
 
 	while (scalar_days(year + 1, 1, 1) <= days)
 		year++;
@@ -203,7 +203,9 @@ static int32_t rule_offset(const struct zone *z, int64_t utc)
 /* ---- the file ---- */
 
 /* Sizes of the six tables that follow a header. */
-struct counts { size_t isut, isstd, leap, time, type, chars; };
+struct counts {
+	size_t isut, isstd, leap, time, type, chars;
+};
 
 static bool header_read(const unsigned char *p, size_t len, struct counts *c)
 {
@@ -219,7 +221,8 @@ static bool header_read(const unsigned char *p, size_t len, struct counts *c)
 	return true;
 }
 
-static bool body_read(struct zone *z, const unsigned char *p, size_t len, const struct counts *c, size_t width)
+static bool body_read(struct zone *z, const unsigned char *p, size_t len, const struct counts *c,
+		      size_t width)
 {
 	size_t need = c->time * (width + 1) + c->type * 6;
 
@@ -281,8 +284,8 @@ static bool name_ok(const char *name)
 	if (name[0] == '\0' || name[0] == '/' || strstr(name, "..") != NULL || strlen(name) > 100)
 		return false;
 	for (const char *p = name; *p != '\0'; p++) {
-		bool fine = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
-			    strchr("/_+-", *p) != NULL;
+		bool fine = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+			    (*p >= '0' && *p <= '9') || strchr("/_+-", *p) != NULL;
 		if (!fine)
 			return false;
 	}
@@ -309,8 +312,8 @@ static bool fixed(const char *s, int32_t *seconds)
 
 	if ((s[0] != '+' && s[0] != '-') || s[1] < '0' || s[1] > '9')
 		return false;
-	if ((sscanf(s + 1, "%2u:%2u%n", &h, &m, &used) == 2 || sscanf(s + 1, "%2u%2u%n", &h, &m, &used) == 2 ||
-	     sscanf(s + 1, "%2u%n", &h, &used) == 1) &&
+	if ((sscanf(s + 1, "%2u:%2u%n", &h, &m, &used) == 2 ||
+	     sscanf(s + 1, "%2u%2u%n", &h, &m, &used) == 2 || sscanf(s + 1, "%2u%n", &h, &used) == 1) &&
 	    s[1 + used] == '\0' && h <= 15 && m <= 59) {
 		*seconds = (int32_t)(h * 3600 + m * 60) * (s[0] == '-' ? -1 : 1);
 		return true;

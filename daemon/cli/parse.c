@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,20 +28,23 @@
 
 enum {
 	OUT_FLUSH = 128 * 1024,
-	OUT_MAX = 64 << 20,		/* one result with its texts, and what waits before it */
-	WIDTH_MIN = 60, WIDTH_DEFAULT = 120, WIDTH_MAX = 400,
-	STATUS_WIDTH = 8, TIME_WIDTH = 9,
+	OUT_MAX = 64 << 20, /* one result with its texts, and what waits before it */
+	WIDTH_MIN = 60,
+	WIDTH_DEFAULT = 120,
+	WIDTH_MAX = 400,
+	STATUS_WIDTH = 8,
+	TIME_WIDTH = 9,
 };
 
 enum form { FORM_JSONL, FORM_TABLE, FORM_SUMMARY };
 
 struct parse {
 	enum form form;
-	const char *name;		/* of the file that is read */
+	const char *name; /* of the file that is read */
 	struct buf out;
-	int failed;			/* standard output does not take it: negative errno */
+	int failed; /* standard output does not take it: negative errno */
 	unsigned width;
-	uint64_t given, skip;		/* results of this file shown; to be passed over, after a restart */
+	uint64_t given, skip; /* results of this file shown; to be passed over, after a restart */
 	unsigned reports, bad, foreign;
 	uint64_t cases[OUTCOME_COUNT], flaky;
 	double duration_ms;
@@ -62,7 +66,7 @@ static void column(struct buf *b, const char *s, size_t len, unsigned width, boo
 {
 	const char *end = s + len;
 	unsigned used = 0;
-	size_t at_cut = b->len;		/* where "..." would begin */
+	size_t at_cut = b->len; /* where "..." would begin */
 
 	while (s < end) {
 		unsigned n = utf8_length(s, end);
@@ -73,7 +77,7 @@ static void column(struct buf *b, const char *s, size_t len, unsigned width, boo
 			buf_puts(b, "...");
 			return;
 		}
-		if (used + 3 <= width)
+		if (used <= width - 3)
 			at_cut = b->len;
 		/* C0, DEL and C1 never reach a terminal. */
 		bool plain = (n == 1 && ((unsigned char)*s < 0x20 || (unsigned char)*s >= 0x7f)) ||
@@ -121,7 +125,8 @@ static void table_row(struct parse *p, const struct result *r)
 	if (r->variant != NULL)
 		buf_printf(&id, " {%s}", r->variant);
 	for (size_t i = 0; i < r->param_count; i++)
-		buf_printf(&id, "%s%s%s", i == 0 ? " (" : ", ", r->params[i], i + 1 == r->param_count ? ")" : "");
+		buf_printf(&id, "%s%s%s", i == 0 ? " (" : ", ", r->params[i],
+			   i + 1 == r->param_count ? ")" : "");
 	const struct text *why = r->failure.message.len > 0 ? &r->failure.message : &r->failure.detail;
 	bool last = why->len == 0;
 	column(b, id.data, id.len, last ? left : id_width, !last);
@@ -129,7 +134,8 @@ static void table_row(struct parse *p, const struct result *r)
 	if (!last) {
 		const char *end = memchr(why->s, '\n', why->len);
 		buf_putc(b, ' ');
-		column(b, why->s, end != NULL ? (size_t)(end - why->s) : why->len, left - id_width - 1, false);
+		column(b, why->s, end != NULL ? (size_t)(end - why->s) : why->len, left - id_width - 1,
+		       false);
 	}
 	buf_putc(b, '\n');
 }
@@ -140,10 +146,12 @@ static void table_end(struct parse *p)
 
 	for (size_t i = 0; i < OUTCOME_COUNT; i++)
 		all += p->cases[i];
-	buf_printf(&p->out, "\n%llu test case%s in %u report%s: %llu passed, %llu failed, %llu error, %llu skipped",
+	buf_printf(&p->out,
+		   "\n%llu test case%s in %u report%s: %llu passed, %llu failed, %llu error, %llu skipped",
 		   (unsigned long long)all, all == 1 ? "" : "s", p->reports, p->reports == 1 ? "" : "s",
 		   (unsigned long long)p->cases[OUTCOME_PASSED], (unsigned long long)p->cases[OUTCOME_FAILED],
-		   (unsigned long long)p->cases[OUTCOME_ERROR], (unsigned long long)p->cases[OUTCOME_SKIPPED]);
+		   (unsigned long long)p->cases[OUTCOME_ERROR],
+		   (unsigned long long)p->cases[OUTCOME_SKIPPED]);
 	if (p->flaky > 0)
 		buf_printf(&p->out, ", %llu flaky", (unsigned long long)p->flaky);
 	buf_printf(&p->out, ", %.3f s\n", p->duration_ms / 1000);
@@ -233,14 +241,24 @@ static void on_restart(void *cookie)
 	p->skip = p->given;
 }
 
+/* One line for standard error.  Names and values come from reports: nothing that a terminal acts on. */
+static void say(const char *text)
+{
+	struct buf line = BUF_LIMIT(1 << 20);
+
+	column(&line, text, strlen(text), UINT_MAX, false);
+	fprintf(stderr, "%s\n", line.data != NULL ? line.data : "");
+	buf_done(&line);
+}
+
 static void tell(const struct report_summary *s)
 {
 	char text[2048];
 
 	for (size_t i = 0; i < s->warning_count; i++)
-		fprintf(stderr, "%s\n", s->warnings[i]);
+		say(s->warnings[i]);
 	if (s->verdict != REPORT_OK)
-		fprintf(stderr, "%s\n", err_string(&s->err, text, sizeof(text)));
+		say(err_string(&s->err, text, sizeof(text)));
 }
 
 static void read_report(struct parse *p, int fd, const char *name)
@@ -338,7 +356,7 @@ static void not_opened(struct parse *p, const char *name, const char *why)
 
 static void read_path(struct parse *p, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);	/* a FIFO must not hang us */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a FIFO must not hang us */
 
 	if (fd < 0) {
 		not_opened(p, path, strerror(errno));

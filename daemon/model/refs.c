@@ -8,8 +8,14 @@
 
 enum { DIGITS_MAX = 15, PROJECT_MAX = 20, KEY_MAX = 64 };
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+static bool is_upper(char c)
+{
+	return c >= 'A' && c <= 'Z';
+}
 static bool is_alnum(char c)
 {
 	return is_digit(c) || is_upper(c) || (c >= 'a' && c <= 'z') || (unsigned char)c >= 0x80;
@@ -57,7 +63,10 @@ static size_t case_length(const char *s, const char *end)
 	return n > 1 && n <= 1 + DIGITS_MAX ? n : 0;
 }
 
-static void add_case(struct refs *r, const char *s, size_t len) { add(r, "C", 1, s + 1, len - 1); }
+static void add_case(struct refs *r, const char *s, size_t len)
+{
+	add(r, "C", 1, s + 1, len - 1);
+}
 
 /* "C1, C2": nothing else may stand between the brackets. */
 static bool list_of_cases(const char *s, const char *end)
@@ -117,7 +126,7 @@ static void leading(struct refs *r, const char *s, const char *end)
 
 static void trailing(struct refs *r, const char *s, const char *end)
 {
-	const char *first = end;	/* where the references at the end begin */
+	const char *first = end; /* where the references at the end begin */
 
 	for (const char *stop = end;;) {
 		const char *p = stop;
@@ -140,7 +149,8 @@ static void aio(struct refs *r, const char *s, const char *end)
 {
 	for (const char *at = s; end - at >= 5; at++) {
 		char sep = *at;
-		if ((sep != '-' && sep != '_') || at[1] != 'T' || at[2] != 'C' || at[3] != sep || !is_digit(at[4]))
+		if ((sep != '-' && sep != '_') || at[1] != 'T' || at[2] != 'C' || at[3] != sep ||
+		    !is_digit(at[4]))
 			continue;
 		const char *key = at;
 		while (key > s && (is_upper(key[-1]) || is_digit(key[-1]) || (sep == '-' && key[-1] == '_')))
@@ -155,11 +165,12 @@ static void aio(struct refs *r, const char *s, const char *end)
 			stop++;
 		if (stop < end && is_alnum(*stop))
 			continue;
-		char prefix[PROJECT_MAX + 4];
+		static const char infix[4] = { '-', 'T', 'C', '-' };
+		char prefix[PROJECT_MAX + sizeof(infix)];
 		size_t n = (size_t)(at - key);
 		memcpy(prefix, key, n);
-		memcpy(prefix + n, "-TC-", 4);
-		add(r, prefix, n + 4, digits, (size_t)(stop - digits));
+		memcpy(prefix + n, infix, sizeof(infix));
+		add(r, prefix, n + sizeof(infix), digits, (size_t)(stop - digits));
 	}
 }
 
@@ -185,7 +196,9 @@ void refs_from_name(struct refs *r, const char *name)
 		while (end > name && end[-1] == ' ')
 			end--;
 		/* Parameters: name_C1(String s), name_C1[chromium]. */
-		const char open = end > name && end[-1] == ')' ? '(' : end > name && end[-1] == ']' ? '[' : '\0';
+		const char open = end > name && end[-1] == ')'   ? '('
+				  : end > name && end[-1] == ']' ? '['
+								 : '\0';
 		const char *p = open != '\0' ? memchr(name, open, (size_t)(end - name)) : NULL;
 		if (p == NULL || p == name)
 			break;
@@ -198,7 +211,7 @@ void refs_from_name(struct refs *r, const char *name)
 /* Property names, lower case, without anything but letters and digits. */
 static const struct known {
 	const char *key;
-	bool plain;		/* a plain number is a TestRail case too */
+	bool plain; /* a plain number is a TestRail case too */
 } known[] = {
 	{ "testid", true },
 	{ "testids", true },
@@ -253,7 +266,10 @@ static const struct known *find(const char *key)
 	return NULL;
 }
 
-bool refs_property(const char *key) { return find(key) != NULL; }
+bool refs_property(const char *key)
+{
+	return find(key) != NULL;
+}
 
 void refs_from_property(struct refs *r, const char *key, const char *value)
 {

@@ -13,10 +13,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define REFS_MAX 64		/* of one test; further ones are dropped */
+#define REFS_MAX 64 /* of one test; further ones are dropped */
 
 struct refs {
-	struct arena *arena;	/* where the strings go; set by the owner */
+	struct arena *arena; /* where the strings go; set by the owner */
 	const char **ref;
 	size_t count, room;
 };

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 8 };		/* our own lines nest five deep */
+enum { DEPTH_MAX = 8 }; /* our own lines nest five deep */
 
 /* ---- writing ---- */
 
@@ -68,21 +68,21 @@ static void put_string_n(struct buf *b, const char *key, size_t key_len, const c
 }
 
 /* The first key of an object is written by its opener, so every key here begins with a comma. */
-#define PUT_STRING(b, key, s)                                                              \
-	do {                                                                               \
-		const char *put_s = (s);                                                   \
-		if (put_s != NULL && put_s[0] != '\0')                                     \
+#define PUT_STRING(b, key, s)                                                                    \
+	do {                                                                                     \
+		const char *put_s = (s);                                                         \
+		if (put_s != NULL && put_s[0] != '\0')                                           \
 			put_string_n(b, ",\"" key "\":", sizeof(key) + 3, put_s, strlen(put_s)); \
 	} while (0)
 
-#define PUT_TEXT(b, key, t)                                                                \
-	do {                                                                               \
-		const struct text *put_t = (t);                                            \
-		if (put_t->s != NULL && put_t->len > 0) {                                  \
+#define PUT_TEXT(b, key, t)                                                                      \
+	do {                                                                                     \
+		const struct text *put_t = (t);                                                  \
+		if (put_t->s != NULL && put_t->len > 0) {                                        \
 			put_string_n(b, ",\"" key "\":", sizeof(key) + 3, put_t->s, put_t->len); \
-			if (put_t->whole > put_t->len)                                     \
-				json_field_int(b, key "_bytes", (int64_t)put_t->whole);    \
-		}                                                                          \
+			if (put_t->whole > put_t->len)                                           \
+				json_field_int(b, key "_bytes", (int64_t)put_t->whole);          \
+		}                                                                                \
 	} while (0)
 
 /* Cases of one suite share its stamp, so the last one is remembered. */
@@ -309,8 +309,8 @@ static int64_t get_time(const cJSON *o, const char *key, bool *ok)
 	if (v == NULL)
 		return TIME_UNKNOWN;
 	if (!cJSON_IsString(v) ||
-	    sscanf(v->valuestring, "%5d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &year, &month, &day, &hour, &minute, &second,
-		   &ms, &used) != 7 ||
+	    sscanf(v->valuestring, "%5d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &year, &month, &day, &hour, &minute,
+		   &second, &ms, &used) != 7 ||
 	    v->valuestring[used] != '\0' || month < 1 || month > 12) {
 		*ok = false;
 		return TIME_UNKNOWN;
@@ -475,7 +475,8 @@ int result_json_read(const char *line, size_t len, struct arena *arena, struct r
 	out->suite = get_strings(cJSON_GetObjectItemCaseSensitive(o, "suite"), arena, &out->suite_count, &ok);
 	out->class_name = get_string(o, "class", arena, &ok);
 	out->name = get_string(o, "name", arena, &ok);
-	out->params = get_strings(cJSON_GetObjectItemCaseSensitive(o, "params"), arena, &out->param_count, &ok);
+	out->params =
+		get_strings(cJSON_GetObjectItemCaseSensitive(o, "params"), arena, &out->param_count, &ok);
 	out->variant = get_string(o, "variant", arena, &ok);
 	out->id = get_string(o, "id", arena, &ok);
 	out->outcome = get_outcome(o, &ok);

@@ -20,7 +20,8 @@ int main(int argc, char **argv)
 	for (long i = 0; i < cases; i++) {
 		if (i % 100 == 0) {
 			long left = cases - i < 100 ? cases - i : 100;
-			printf("  <testsuite name=\"com.example.shop.module%ld.CheckoutServiceTest\" tests=\"%ld\" "
+			printf("  <testsuite name=\"com.example.shop.module%ld.CheckoutServiceTest\" "
+			       "tests=\"%ld\" "
 			       "timestamp=\"2026-03-01T08:%02ld:%02ld\" hostname=\"agent-7\">\n",
 			       i / 100, left, i / 100 / 60 % 60, i / 100 % 60);
 		}
@@ -28,10 +29,13 @@ int main(int argc, char **argv)
 		       "name=\"acceptsOrderNumber%ldWithDiscount\" time=\"%ld.%03ld\"",
 		       i / 100, i, i % 7 == 0 ? i % 3 : 0, i * 37 % 1000);
 		if (i % 50 == 49)
-			printf(">\n      <failure type=\"java.lang.AssertionError\" message=\"expected:&lt;%ld&gt; but "
-			       "was:&lt;%ld&gt;\"><![CDATA[java.lang.AssertionError: expected:<%ld> but was:<%ld>\n"
+			printf(">\n      <failure type=\"java.lang.AssertionError\" "
+			       "message=\"expected:&lt;%ld&gt; but "
+			       "was:&lt;%ld&gt;\"><![CDATA[java.lang.AssertionError: expected:<%ld> but "
+			       "was:<%ld>\n"
 			       "\tat org.junit.Assert.fail(Assert.java:89)\n"
-			       "\tat com.example.shop.CheckoutServiceTest.accepts(CheckoutServiceTest.java:%ld)\n"
+			       "\tat "
+			       "com.example.shop.CheckoutServiceTest.accepts(CheckoutServiceTest.java:%ld)\n"
 			       "]]></failure>\n    </testcase>\n",
 			       i, i + 1, i, i + 1, i % 500 + 1);
 		else if (i % 100 == 10)

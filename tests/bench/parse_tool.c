@@ -18,4 +18,7 @@ int cli_usage(const char *command, const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
-int main(int argc, char **argv) { return cmd_parse(argc, argv); }
+int main(int argc, char **argv)
+{
+	return cmd_parse(argc, argv);
+}

@@ -45,9 +45,11 @@ static int on_result(void *cookie, const struct result *r)
 	buf_reset(&s->line);
 	must(result_json_write(&s->line, r) == 0, "a result can be written");
 	must(utf8_valid(s->line.data, s->line.len), "what is written is UTF-8");
-	must(result_json_read(s->line.data, s->line.len, &s->arena, &again, NULL) == 0, "it can be read again");
+	must(result_json_read(s->line.data, s->line.len, &s->arena, &again, NULL) == 0,
+	     "it can be read again");
 	must(again.outcome == r->outcome && again.attempt_count == r->attempt_count &&
-	     again.property_count == r->property_count && again.evidence_count == r->evidence_count, "nothing is lost");
+		     again.property_count == r->property_count && again.evidence_count == r->evidence_count,
+	     "nothing is lost");
 	arena_reset(&s->arena);
 	return 0;
 }
@@ -96,7 +98,8 @@ static void on_property(void *cookie, const char *key, const char *value)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct parser_events events = { on_result, on_restart, on_begin, on_chunk, on_end, on_property };
+	static const struct parser_events events = { on_result, on_restart, on_begin,
+						     on_chunk,  on_end,     on_property };
 	static int fd = -1;
 	struct report_summary out;
 
@@ -105,19 +108,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (fd < 0)
 		fd = memfd_create("report", MFD_CLOEXEC);
 	uint8_t choice = data[0];
-	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0 || write(fd, data + 1, size - 1) != (ssize_t)(size - 1) ||
-	    lseek(fd, 0, SEEK_SET) < 0)
+	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0 ||
+	    write(fd, data + 1, size - 1) != (ssize_t)(size - 1) || lseek(fd, 0, SEEK_SET) < 0)
 		abort();
 	struct parser_options options = {
-		.now_ms = INT64_C(1790000000000), .mtime_ms = TIME_UNKNOWN, .redacted = parser_redacted_default,
+		.now_ms = INT64_C(1790000000000),
+		.mtime_ms = TIME_UNKNOWN,
+		.redacted = parser_redacted_default,
 		.counts_only = (choice & 1) != 0,
 	};
 	if ((choice & 2) != 0)
-		options.limits = (struct parser_limits){ .report = 1 << 20, .text = 40, .depth = 3, .attributes = 3,
-							 .attribute = 64, .cases = 20, .gzip_ratio = 10 };
+		options.limits = (struct parser_limits){ .report = 1 << 20,
+							 .text = 40,
+							 .depth = 3,
+							 .attributes = 3,
+							 .attribute = 64,
+							 .cases = 20,
+							 .gzip_ratio = 10 };
 	if ((choice & 4) != 0)
 		options.timezone = "+05:30";
-	struct seen seen = { .line = BUF_LIMIT((size_t)1 << 30), .arena = ARENA_LIMIT((size_t)1 << 30),
+	struct seen seen = { .line = BUF_LIMIT((size_t)1 << 30),
+			     .arena = ARENA_LIMIT((size_t)1 << 30),
 			     .counts_only = options.counts_only };
 	report_read(fd, "report.xml", &options, &events, &seen, &out);
 	must(out.cases == out.passed + out.failed + out.error + out.skipped, "every case has one outcome");

@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	int rc = result_json_read((const char *)data, size, &arena, &r, &err);
 	if (rc == 0) {
-		if (result_json_write(&first, &r) < 0 || result_json_read(first.data, first.len, &arena, &r, &err) < 0 ||
+		if (result_json_write(&first, &r) < 0 ||
+		    result_json_read(first.data, first.len, &arena, &r, &err) < 0 ||
 		    result_json_write(&second, &r) < 0 || first.len != second.len ||
 		    memcmp(first.data, second.data, first.len) != 0)
 			abort();

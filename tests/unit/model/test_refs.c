@@ -15,7 +15,9 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-struct row { const char *key, *text, *want; };
+struct row {
+	const char *key, *text, *want;
+};
 
 static void expect(const struct row *row, size_t count)
 {
@@ -88,7 +90,10 @@ static void what_only_looks_like_a_case(void **state)
 		{ 0, "C0 and nothing", "" },
 		{ 0, "C12345678901234567890 too long", "" },
 		{ 0, "c123 lower without brackets", "" },
-		{ 0, "\xc3\xa9" "C12", "" },
+		{ 0,
+		  "\xc3\xa9"
+		  "C12",
+		  "" },
 		{ 0, "UTC-12", "" },
 		{ 0, "(C12)", "" },
 	};
@@ -146,7 +151,8 @@ static void properties_by_their_names(void **state)
 		{ "case_id", "12", "" },
 		{ "case_id", "C12", "C12" },
 		{ "author", "C12", "" },
-		{ "a_very_long_name_that_goes_on_and_on_and_on_and_on_and_on_and_on_and_on_and_on", "C1", "" },
+		{ "a_very_long_name_that_goes_on_and_on_and_on_and_on_and_on_and_on_and_on_and_on", "C1",
+		  "" },
 	};
 
 	(void)state;

@@ -16,7 +16,10 @@
 #include <cmocka.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define TEXT_OF(literal) { literal, sizeof(literal) - 1, sizeof(literal) - 1 }
+#define TEXT_OF(literal)                                          \
+	{                                                         \
+		literal, sizeof(literal) - 1, sizeof(literal) - 1 \
+	}
 
 static const char *const suites[] = { "outer", "in \"ner\"" };
 static const char *const params[] = { "1", "" };
@@ -24,20 +27,45 @@ static const char *const refs[] = { "C12", "AT-TC-3" };
 static const struct property properties[] = { { "k", "v" }, { "k", "" } };
 static const struct evidence_hint hints[] = { { "a/b.png", NULL }, { "data:;base64,aGk=", "hi.txt" } };
 static const struct attempt attempts[] = {
-	{ OUTCOME_ERROR, 3, INT64_C(1704164645123), { "T", TEXT_OF("m"), { "cut", 3, 70000 } }, TEXT_OF("o"), TEXT_OF("e") },
+	{ OUTCOME_ERROR,
+	  3,
+	  INT64_C(1704164645123),
+	  { "T", TEXT_OF("m"), { "cut", 3, 70000 } },
+	  TEXT_OF("o"),
+	  TEXT_OF("e") },
 	{ OUTCOME_PASSED, -1, TIME_UNKNOWN, { 0 }, { 0 }, { 0 } },
 };
 
 static struct result full(void)
 {
 	return (struct result){
-		.report = "r.xml", .suite = suites, .suite_count = 2, .class_name = "c", .name = "n\tx",
-		.params = params, .param_count = 2, .variant = "linux", .id = "c.n", .outcome = OUTCOME_FAILED,
-		.flaky = true, .known_failure = true, .duration_ms = 12.5, .started_ms = INT64_C(1704164645678),
+		.report = "r.xml",
+		.suite = suites,
+		.suite_count = 2,
+		.class_name = "c",
+		.name = "n\tx",
+		.params = params,
+		.param_count = 2,
+		.variant = "linux",
+		.id = "c.n",
+		.outcome = OUTCOME_FAILED,
+		.flaky = true,
+		.known_failure = true,
+		.duration_ms = 12.5,
+		.started_ms = INT64_C(1704164645678),
 		.failure = { "java.lang.E", TEXT_OF("mess\\age"), { "de\ntail", 7, 99 } },
-		.out = TEXT_OF("out \xc3\xa9\xf0\x9f\x98\x80"), .err = TEXT_OF("err"), .attempts = attempts,
-		.attempt_count = 2, .properties = properties, .property_count = 2, .refs = refs, .ref_count = 2,
-		.evidence = hints, .evidence_count = 2, .file = "a.c", .line = 42,
+		.out = TEXT_OF("out \xc3\xa9\xf0\x9f\x98\x80"),
+		.err = TEXT_OF("err"),
+		.attempts = attempts,
+		.attempt_count = 2,
+		.properties = properties,
+		.property_count = 2,
+		.refs = refs,
+		.ref_count = 2,
+		.evidence = hints,
+		.evidence_count = 2,
+		.file = "a.c",
+		.line = 42,
 	};
 }
 
@@ -48,16 +76,22 @@ static void everything_in_the_order_of_the_contract(void **state)
 
 	(void)state;
 	assert_int_equal(result_json_write(&b, &r), 0);
-	assert_string_equal(b.data,
-		"{\"report\":\"r.xml\",\"suite\":[\"outer\",\"in \\\"ner\\\"\"],\"class\":\"c\",\"name\":\"n\\tx\","
-		"\"params\":[\"1\",\"\"],\"variant\":\"linux\",\"id\":\"c.n\",\"status\":\"failed\",\"flaky\":true,"
+	assert_string_equal(
+		b.data,
+		"{\"report\":\"r.xml\",\"suite\":[\"outer\",\"in "
+		"\\\"ner\\\"\"],\"class\":\"c\",\"name\":\"n\\tx\","
+		"\"params\":[\"1\",\"\"],\"variant\":\"linux\",\"id\":\"c.n\",\"status\":\"failed\","
+		"\"flaky\":true,"
 		"\"known_failure\":true,\"duration_ms\":12.5,\"started_at\":\"2024-01-02T03:04:05.678Z\","
 		"\"failure\":{\"type\":\"java.lang.E\",\"message\":\"mess\\\\age\",\"detail\":\"de\\ntail\","
 		"\"detail_bytes\":99},\"attempts\":[{\"status\":\"error\",\"duration_ms\":3,"
 		"\"started_at\":\"2024-01-02T03:04:05.123Z\",\"failure\":{\"type\":\"T\",\"message\":\"m\","
-		"\"detail\":\"cut\",\"detail_bytes\":70000},\"stdout\":\"o\",\"stderr\":\"e\"},{\"status\":\"passed\"}],"
-		"\"stdout\":\"out \xc3\xa9\xf0\x9f\x98\x80\",\"stderr\":\"err\",\"properties\":[[\"k\",\"v\"],[\"k\",\"\"]],"
-		"\"refs\":[\"C12\",\"AT-TC-3\"],\"evidence\":[{\"path\":\"a/b.png\"},{\"path\":\"data:;base64,aGk=\","
+		"\"detail\":\"cut\",\"detail_bytes\":70000},\"stdout\":\"o\",\"stderr\":\"e\"},{\"status\":"
+		"\"passed\"}],"
+		"\"stdout\":\"out "
+		"\xc3\xa9\xf0\x9f\x98\x80\",\"stderr\":\"err\",\"properties\":[[\"k\",\"v\"],[\"k\",\"\"]],"
+		"\"refs\":[\"C12\",\"AT-TC-3\"],\"evidence\":[{\"path\":\"a/"
+		"b.png\"},{\"path\":\"data:;base64,aGk=\","
 		"\"name\":\"hi.txt\"}],\"file\":\"a.c\",\"line\":42}\n");
 	buf_done(&b);
 }
@@ -69,7 +103,8 @@ static void what_is_unknown_is_absent(void **state)
 
 	(void)state;
 	assert_int_equal(result_json_write(&b, &r), 0);
-	assert_string_equal(b.data, "{\"suite\":[],\"status\":\"skipped\",\"flaky\":false,\"known_failure\":false}\n");
+	assert_string_equal(
+		b.data, "{\"suite\":[],\"status\":\"skipped\",\"flaky\":false,\"known_failure\":false}\n");
 	buf_done(&b);
 }
 
@@ -111,12 +146,15 @@ static void every_byte_at_every_place(void **state)
 				memset(name, 'a', len);
 				name[at] = (char)c;
 				name[len] = '\0';
-				struct result r = { .name = name, .duration_ms = -1, .started_ms = TIME_UNKNOWN };
+				struct result r = { .name = name,
+						    .duration_ms = -1,
+						    .started_ms = TIME_UNKNOWN };
 				buf_reset(&b);
 				arena_reset(&arena);
 				assert_int_equal(result_json_write(&b, &r), 0);
 				for (size_t i = 0; i + 1 < b.len; i++)
-					assert_true((unsigned char)b.data[i] >= 0x20 && (unsigned char)b.data[i] != 0x7f);
+					assert_true((unsigned char)b.data[i] >= 0x20 &&
+						    (unsigned char)b.data[i] != 0x7f);
 				assert_int_equal(result_json_read(b.data, b.len, &arena, &again, NULL), 0);
 				assert_string_equal(again.name, name);
 			}
@@ -128,7 +166,8 @@ static void every_byte_at_every_place(void **state)
 
 static void stamps_of_years_far_apart(void **state)
 {
-	static const int64_t row[] = { 0, INT64_C(951782400000), INT64_C(1709164799999), INT64_C(4102444800001) };
+	static const int64_t row[] = { 0, INT64_C(951782400000), INT64_C(1709164799999),
+				       INT64_C(4102444800001) };
 	struct arena arena = ARENA_LIMIT(1 << 20);
 	struct buf b = BUF_LIMIT(1 << 20);
 	struct result again;
@@ -148,12 +187,24 @@ static void stamps_of_years_far_apart(void **state)
 static void lines_that_we_did_not_write(void **state)
 {
 	static const char *const row[] = {
-		"", "null", "[]", "{", "{}", "\"x\"", "{\"status\":\"best\"}", "{\"status\":1}",
-		"{\"status\":\"passed\",\"suite\":{}}", "{\"status\":\"passed\",\"suite\":[1]}",
-		"{\"status\":\"passed\",\"duration_ms\":\"1\"}", "{\"status\":\"passed\",\"duration_ms\":1e999}",
-		"{\"status\":\"passed\",\"started_at\":\"yesterday\"}", "{\"status\":\"passed\",\"failure\":[]}",
-		"{\"status\":\"passed\",\"attempts\":[{}]}", "{\"status\":\"passed\",\"properties\":[[\"a\"]]}",
-		"{\"status\":\"passed\",\"evidence\":[{}]}", "{\"status\":\"passed\",\"refs\":\"C1\"}",
+		"",
+		"null",
+		"[]",
+		"{",
+		"{}",
+		"\"x\"",
+		"{\"status\":\"best\"}",
+		"{\"status\":1}",
+		"{\"status\":\"passed\",\"suite\":{}}",
+		"{\"status\":\"passed\",\"suite\":[1]}",
+		"{\"status\":\"passed\",\"duration_ms\":\"1\"}",
+		"{\"status\":\"passed\",\"duration_ms\":1e999}",
+		"{\"status\":\"passed\",\"started_at\":\"yesterday\"}",
+		"{\"status\":\"passed\",\"failure\":[]}",
+		"{\"status\":\"passed\",\"attempts\":[{}]}",
+		"{\"status\":\"passed\",\"properties\":[[\"a\"]]}",
+		"{\"status\":\"passed\",\"evidence\":[{}]}",
+		"{\"status\":\"passed\",\"refs\":\"C1\"}",
 		"{\"status\":\"passed\",\"x\":[[[[[[[[[[]]]]]]]]]]}",
 	};
 

@@ -27,16 +27,16 @@
 #define NOW INT64_C(1795262400000)
 
 struct reading {
-	struct buf lines;		/* one JSON object a result */
-	struct buf spilled;		/* "[kind:bytes]" for each long text */
-	struct buf properties;		/* "key=value;" of suites */
+	struct buf lines;      /* one JSON object a result */
+	struct buf spilled;    /* "[kind:bytes]" for each long text */
+	struct buf properties; /* "key=value;" of suites */
 	enum parser_outcome outcome;
 	struct parser_stats stats;
 	struct err err;
-	struct buf warnings;		/* "line:column: text (n x)\n" */
+	struct buf warnings; /* "line:column: text (n x)\n" */
 	uint64_t repaired;
 	bool restarted;
-	int refuse_after;		/* results after which the callback returns an error; 0: never */
+	int refuse_after; /* results after which the callback returns an error; 0: never */
 	int given;
 	enum text_kind kind;
 	size_t text_len;
@@ -85,11 +85,13 @@ static void reading_property(void *cookie, const char *key, const char *value)
 	buf_printf(&x->properties, "%s=%s;", key, value);
 }
 
-static void reading_pass(struct reading *x, const struct parser_options *options, const char *data, size_t len,
-			 size_t piece, bool repair)
+static void reading_pass(struct reading *x, const struct parser_options *options, const char *data,
+			 size_t len, size_t piece, bool repair)
 {
-	static const struct parser_events events = { .result = reading_result, .text_begin = reading_begin,
-						     .text_chunk = reading_chunk, .text_end = reading_end,
+	static const struct parser_events events = { .result = reading_result,
+						     .text_begin = reading_begin,
+						     .text_chunk = reading_chunk,
+						     .text_end = reading_end,
 						     .property = reading_property };
 	struct parser *p = NULL;
 	const char *encoding;
@@ -124,13 +126,17 @@ static void reading_done(struct reading *x)
 }
 
 /* piece: bytes given at once, 0: as many as there are. */
-static struct reading read_bytes(const struct parser_options *options, const char *data, size_t len, size_t piece,
-				 int refuse_after)
+static struct reading read_bytes(const struct parser_options *options, const char *data, size_t len,
+				 size_t piece, int refuse_after)
 {
-	struct reading x = { .lines = BUF_LIMIT(1 << 28), .spilled = BUF_LIMIT(1 << 20),
-			     .properties = BUF_LIMIT(1 << 20), .warnings = BUF_LIMIT(1 << 20),
+	struct reading x = { .lines = BUF_LIMIT(1 << 28),
+			     .spilled = BUF_LIMIT(1 << 20),
+			     .properties = BUF_LIMIT(1 << 20),
+			     .warnings = BUF_LIMIT(1 << 20),
 			     .refuse_after = refuse_after };
-	struct parser_options plain = { .now_ms = NOW, .mtime_ms = TIME_UNKNOWN, .redacted = parser_redacted_default };
+	struct parser_options plain = { .now_ms = NOW,
+					.mtime_ms = TIME_UNKNOWN,
+					.redacted = parser_redacted_default };
 
 	if (options == NULL)
 		options = &plain;
@@ -151,7 +157,10 @@ static struct reading read_bytes(const struct parser_options *options, const cha
 	return x;
 }
 
-static inline struct reading read_text(const char *text) { return read_bytes(NULL, text, strlen(text), 0, 0); }
+static inline struct reading read_text(const char *text)
+{
+	return read_bytes(NULL, text, strlen(text), 0, 0);
+}
 
 /* The index-th result, without its end of line; the caller frees. */
 static inline char *reading_line(const struct reading *x, size_t index)
@@ -171,7 +180,7 @@ static inline char *reading_line(const struct reading *x, size_t index)
 /* A row says what the lines of all results must hold: words that begin with '!' must not be there. */
 #define WANT_MAX 10
 struct dialect_row {
-	const char *name;		/* of the producer or the rule */
+	const char *name; /* of the producer or the rule */
 	const char *xml;
 	const char *want[WANT_MAX];
 };
@@ -194,7 +203,8 @@ static inline void expect_rows(const struct dialect_row *row, size_t count)
 		struct reading x = read_bytes(NULL, row[i].xml, len, 0, 0);
 		struct reading y = read_bytes(NULL, row[i].xml, len, 1, 0);
 		if (x.outcome != PARSER_GOOD)
-			fail_msg("%s: not read: %u:%u: %s", row[i].name, x.err.line, x.err.column, x.err.text);
+			fail_msg("%s: not read: %u:%u: %s", row[i].name, x.err.line, x.err.column,
+				 x.err.text);
 		buf_append(&x.lines, x.warnings.data, x.warnings.len);
 		buf_append(&y.lines, y.warnings.data, y.warnings.len);
 		expect_words(row[i].name, x.lines.data, row[i].want);

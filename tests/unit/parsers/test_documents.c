@@ -3,7 +3,7 @@
  * Documents as a whole: roots, several in one file, what broke off, what is refused, limits, long texts. */
 #include "tests/unit/parsers/reading.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define COUNT(a)       (sizeof(a) / sizeof((a)[0]))
 #define BYTES(literal) literal, sizeof(literal) - 1
 
 struct document {
@@ -11,8 +11,8 @@ struct document {
 	size_t len;
 	enum parser_outcome outcome;
 	uint64_t cases;
-	unsigned line, column;		/* 0: not looked at */
-	const char *says;		/* NULL: not looked at */
+	unsigned line, column; /* 0: not looked at */
+	const char *says;      /* NULL: not looked at */
 };
 
 static void expect(const struct document *row, size_t count)
@@ -23,12 +23,14 @@ static void expect(const struct document *row, size_t count)
 		for (size_t p = 0; p < COUNT(pieces); p++) {
 			struct reading x = read_bytes(NULL, row[i].data, row[i].len, pieces[p], 0);
 			bool fits = x.outcome == row[i].outcome && x.stats.cases == row[i].cases &&
-				    (row[i].line == 0 || (x.err.line == row[i].line && x.err.column == row[i].column)) &&
+				    (row[i].line == 0 ||
+				     (x.err.line == row[i].line && x.err.column == row[i].column)) &&
 				    (row[i].says == NULL || strstr(x.err.text, row[i].says) != NULL) &&
 				    (row[i].outcome == PARSER_GOOD || x.err.text[0] != '\0');
 			if (!fits)
-				fail_msg("%s, pieces of %zu: outcome %d, %llu cases, %u:%u: %s", row[i].name, pieces[p],
-					 (int)x.outcome, (unsigned long long)x.stats.cases, x.err.line, x.err.column, x.err.text);
+				fail_msg("%s, pieces of %zu: outcome %d, %llu cases, %u:%u: %s", row[i].name,
+					 pieces[p], (int)x.outcome, (unsigned long long)x.stats.cases,
+					 x.err.line, x.err.column, x.err.text);
 			reading_done(&x);
 		}
 	}
@@ -37,22 +39,32 @@ static void expect(const struct document *row, size_t count)
 static void roots(void **state)
 {
 	static const struct document row[] = {
-		{ "testsuites", BYTES("<testsuites><testsuite><testcase/></testsuite></testsuites>"), PARSER_GOOD, 1, 0, 0, NULL },
+		{ "testsuites", BYTES("<testsuites><testsuite><testcase/></testsuite></testsuites>"),
+		  PARSER_GOOD, 1, 0, 0, NULL },
 		{ "testsuite", BYTES("<testsuite><testcase/></testsuite>"), PARSER_GOOD, 1, 0, 0, NULL },
 		{ "testcase", BYTES("<testcase/>"), PARSER_GOOD, 1, 0, 0, NULL },
-		{ "testrun", BYTES("<testrun><testsuite><testcase/></testsuite></testrun>"), PARSER_GOOD, 1, 0, 0, NULL },
-		{ "default namespace", BYTES("<testsuite xmlns='u'><testcase/></testsuite>"), PARSER_GOOD, 1, 0, 0, NULL },
-		{ "prefix", BYTES("<j:testsuite xmlns:j='u'><j:testcase><j:failure/></j:testcase></j:testsuite>"), PARSER_GOOD, 1, 0, 0, NULL },
-		{ "prefix that is not declared", BYTES("<testsuite><j:testcase/></testsuite>"), PARSER_GOOD, 1, 0, 0, NULL },
+		{ "testrun", BYTES("<testrun><testsuite><testcase/></testsuite></testrun>"), PARSER_GOOD, 1,
+		  0, 0, NULL },
+		{ "default namespace", BYTES("<testsuite xmlns='u'><testcase/></testsuite>"), PARSER_GOOD, 1,
+		  0, 0, NULL },
+		{ "prefix",
+		  BYTES("<j:testsuite xmlns:j='u'><j:testcase><j:failure/></j:testcase></j:testsuite>"),
+		  PARSER_GOOD, 1, 0, 0, NULL },
+		{ "prefix that is not declared", BYTES("<testsuite><j:testcase/></testsuite>"), PARSER_GOOD,
+		  1, 0, 0, NULL },
 		{ "empty suites", BYTES("<testsuites/>"), PARSER_GOOD, 0, 0, 0, NULL },
 		{ "testng-results", BYTES("<testng-results/>"), PARSER_GOOD, 0, 0, 0, NULL },
-		{ "comments and instructions around", BYTES("<!-- a --><?b c?><testsuite/><!-- d --><?e?>\n"), PARSER_GOOD, 0, 0, 0, NULL },
-		{ "checkstyle", BYTES("<?xml version='1.0'?>\n<checkstyle version='8'><file/></checkstyle>"), PARSER_FOREIGN, 0, 2, 1, "<checkstyle>" },
+		{ "comments and instructions around", BYTES("<!-- a --><?b c?><testsuite/><!-- d --><?e?>\n"),
+		  PARSER_GOOD, 0, 0, 0, NULL },
+		{ "checkstyle", BYTES("<?xml version='1.0'?>\n<checkstyle version='8'><file/></checkstyle>"),
+		  PARSER_FOREIGN, 0, 2, 1, "<checkstyle>" },
 		{ "coverage", BYTES("<coverage line-rate='1'/>"), PARSER_FOREIGN, 0, 1, 1, "<coverage>" },
 		{ "TRX", BYTES("<TestRun/>"), PARSER_FOREIGN, 0, 1, 1, "<TestRun>" },
 		{ "another case of letters", BYTES("<TestSuite/>"), PARSER_FOREIGN, 0, 1, 1, NULL },
 		{ "a page", BYTES("<html><body>not closed"), PARSER_FOREIGN, 0, 1, 1, NULL },
-		{ "testng-failed.xml", BYTES("<!DOCTYPE suite SYSTEM \"https://testng.org/testng-1.0.dtd\"><suite/>"), PARSER_FOREIGN, 0, 0, 0, "\"suite\"" },
+		{ "testng-failed.xml",
+		  BYTES("<!DOCTYPE suite SYSTEM \"https://testng.org/testng-1.0.dtd\"><suite/>"),
+		  PARSER_FOREIGN, 0, 0, 0, "\"suite\"" },
 	};
 
 	(void)state;
@@ -62,14 +74,28 @@ static void roots(void **state)
 static void several_documents_in_one_file(void **state)
 {
 	static const struct document row[] = {
-		{ "two roots", BYTES("<testsuite><testcase/></testsuite>\n<testsuite><testcase/><testcase/></testsuite>\n"), PARSER_GOOD, 3, 0, 0, NULL },
-		{ "with declarations", BYTES("<?xml version='1.0'?><testsuite><testcase/></testsuite>\n<?xml version='1.0' encoding='UTF-8'?>\n<testcase/>"), PARSER_GOOD, 2, 0, 0, NULL },
-		{ "JUnit, then TestNG", BYTES("<testcase/><testng-results><suite><test><class><test-method status='PASS'/></class></test></suite></testng-results>"), PARSER_GOOD, 2, 0, 0, NULL },
-		{ "the second broke off", BYTES("<testsuite><testcase/></testsuite>\n<testsuite><testcase/>\n"), PARSER_EARLY, 2, 3, 1, NULL },
-		{ "the second is broken", BYTES("<testcase/>\n\n  <testsuite><x></testsuite>"), PARSER_BROKEN, 1, 3, 19, "mismatched tag" },
-		{ "the second is foreign", BYTES("<testcase/>\n <coverage/>"), PARSER_BROKEN, 1, 2, 2, "junk after" },
+		{ "two roots",
+		  BYTES("<testsuite><testcase/></testsuite>\n<testsuite><testcase/><testcase/></"
+			"testsuite>\n"),
+		  PARSER_GOOD, 3, 0, 0, NULL },
+		{ "with declarations",
+		  BYTES("<?xml version='1.0'?><testsuite><testcase/></testsuite>\n<?xml version='1.0' "
+			"encoding='UTF-8'?>\n<testcase/>"),
+		  PARSER_GOOD, 2, 0, 0, NULL },
+		{ "JUnit, then TestNG",
+		  BYTES("<testcase/><testng-results><suite><test><class><test-method "
+			"status='PASS'/></class></test></suite></testng-results>"),
+		  PARSER_GOOD, 2, 0, 0, NULL },
+		{ "the second broke off",
+		  BYTES("<testsuite><testcase/></testsuite>\n<testsuite><testcase/>\n"), PARSER_EARLY, 2, 3,
+		  1, NULL },
+		{ "the second is broken", BYTES("<testcase/>\n\n  <testsuite><x></testsuite>"), PARSER_BROKEN,
+		  1, 3, 19, "mismatched tag" },
+		{ "the second is foreign", BYTES("<testcase/>\n <coverage/>"), PARSER_BROKEN, 1, 2, 2,
+		  "junk after" },
 		{ "text behind the root", BYTES("<testcase/>\njunk"), PARSER_BROKEN, 1, 2, 1, "junk after" },
-		{ "an end tag behind the root", BYTES("<testcase/></testsuite>"), PARSER_BROKEN, 1, 0, 0, NULL },
+		{ "an end tag behind the root", BYTES("<testcase/></testsuite>"), PARSER_BROKEN, 1, 0, 0,
+		  NULL },
 	};
 
 	(void)state;
@@ -84,13 +110,19 @@ static void what_broke_off(void **state)
 		{ "a mark", BYTES("\xef\xbb\xbf"), PARSER_EMPTY, 0, 0, 0, "empty" },
 		{ "a mark of UTF-16", BYTES("\xff\xfe\n\0"), PARSER_EMPTY, 0, 0, 0, "empty" },
 		{ "a declaration", BYTES("<?xml version='1.0'?>\n"), PARSER_EARLY, 0, 2, 1, "no element" },
-		{ "before the end", BYTES("<testsuite>\n<testcase/>\n<testcase/>\n"), PARSER_EARLY, 2, 4, 1, NULL },
+		{ "before the end", BYTES("<testsuite>\n<testcase/>\n<testcase/>\n"), PARSER_EARLY, 2, 4, 1,
+		  NULL },
 		{ "in a tag", BYTES("<testsuite>\n<testcase/>\n<testcase na"), PARSER_EARLY, 1, 3, 1, NULL },
-		{ "in a text", BYTES("<testsuite><testcase/><testcase><failure>bla"), PARSER_EARLY, 1, 0, 0, NULL },
-		{ "in CDATA", BYTES("<testsuite><testcase/><testcase><failure><![CDATA[bla"), PARSER_EARLY, 1, 0, 0, NULL },
+		{ "in a text", BYTES("<testsuite><testcase/><testcase><failure>bla"), PARSER_EARLY, 1, 0, 0,
+		  NULL },
+		{ "in CDATA", BYTES("<testsuite><testcase/><testcase><failure><![CDATA[bla"), PARSER_EARLY, 1,
+		  0, 0, NULL },
 		{ "in a comment", BYTES("<testsuite><testcase/><!-- "), PARSER_EARLY, 1, 0, 0, NULL },
-		{ "in a character", BYTES("<testsuite><testcase/><testcase name='\xe2\x82"), PARSER_EARLY, 1, 0, 0, NULL },
-		{ "in TestNG", BYTES("<testng-results><suite><test><class><test-method status='PASS'/><test-method"), PARSER_EARLY, 1, 0, 0, NULL },
+		{ "in a character", BYTES("<testsuite><testcase/><testcase name='\xe2\x82"), PARSER_EARLY, 1,
+		  0, 0, NULL },
+		{ "in TestNG",
+		  BYTES("<testng-results><suite><test><class><test-method status='PASS'/><test-method"),
+		  PARSER_EARLY, 1, 0, 0, NULL },
 	};
 
 	(void)state;
@@ -100,15 +132,23 @@ static void what_broke_off(void **state)
 static void what_is_broken(void **state)
 {
 	static const struct document row[] = {
-		{ "another end", BYTES("<testsuite>\n<testcase/>\n<a></b></testsuite>"), PARSER_BROKEN, 1, 3, 6, "mismatched tag" },
-		{ "an ampersand", BYTES("<testsuite>\n<testcase/>\n<testcase name='a & b'/></testsuite>"), PARSER_BROKEN, 1, 3, 20, "not well-formed" },
-		{ "a less-than in an attribute", BYTES("<testsuite>\n<testcase name='<b>'/></testsuite>"), PARSER_BROKEN, 0, 2, 17, "not well-formed" },
-		{ "an attribute twice", BYTES("<testsuite>\n<testcase/><testcase a='1' a='2'/></testsuite>"), PARSER_BROKEN, 1, 2, 28, "duplicate attribute" },
-		{ "an entity that nobody defined", BYTES("<testsuite><testcase/><testcase>&nbsp;</testcase></testsuite>"), PARSER_BROKEN, 1, 1, 33, "undefined entity" },
+		{ "another end", BYTES("<testsuite>\n<testcase/>\n<a></b></testsuite>"), PARSER_BROKEN, 1, 3,
+		  6, "mismatched tag" },
+		{ "an ampersand", BYTES("<testsuite>\n<testcase/>\n<testcase name='a & b'/></testsuite>"),
+		  PARSER_BROKEN, 1, 3, 20, "not well-formed" },
+		{ "a less-than in an attribute", BYTES("<testsuite>\n<testcase name='<b>'/></testsuite>"),
+		  PARSER_BROKEN, 0, 2, 17, "not well-formed" },
+		{ "an attribute twice", BYTES("<testsuite>\n<testcase/><testcase a='1' a='2'/></testsuite>"),
+		  PARSER_BROKEN, 1, 2, 28, "duplicate attribute" },
+		{ "an entity that nobody defined",
+		  BYTES("<testsuite><testcase/><testcase>&nbsp;</testcase></testsuite>"), PARSER_BROKEN, 1, 1,
+		  33, "undefined entity" },
 		{ "text before the root", BYTES("hello <testsuite/>"), PARSER_BROKEN, 0, 1, 1, NULL },
 		{ "JSON", BYTES("{\"a\": 1}"), PARSER_BROKEN, 0, 1, 1, NULL },
 		{ "bytes", BYTES("\x89PNG\r\n\x1a\n\0\0\0\x0d"), PARSER_BROKEN, 0, 0, 0, NULL },
-		{ "an encoding that nobody knows", BYTES("<?xml version='1.0' encoding='X-NO-SUCH'?><testsuite/>"), PARSER_BROKEN, 0, 1, 1, "X-NO-SUCH" },
+		{ "an encoding that nobody knows",
+		  BYTES("<?xml version='1.0' encoding='X-NO-SUCH'?><testsuite/>"), PARSER_BROKEN, 0, 1, 1,
+		  "X-NO-SUCH" },
 	};
 
 	(void)state;
@@ -118,14 +158,32 @@ static void what_is_broken(void **state)
 static void document_types(void **state)
 {
 	static const struct document row[] = {
-		{ "only an external id", BYTES("<!DOCTYPE testsuite SYSTEM 'file:///etc/passwd'><testsuite><testcase/></testsuite>"), PARSER_GOOD, 1, 0, 0, NULL },
-		{ "a public one", BYTES("<!DOCTYPE testsuites PUBLIC 'p' 'http://127.0.0.1:1/x.dtd'><testsuites><testcase name='a&x;b'/></testsuites>"), PARSER_GOOD, 1, 0, 0, NULL },
-		{ "only a name", BYTES("<!DOCTYPE testsuite><testsuite><testcase/></testsuite>"), PARSER_GOOD, 1, 0, 0, NULL },
-		{ "an internal entity", BYTES("<!DOCTYPE testsuite [<!ENTITY a 'b'>]><testsuite><testcase name='&a;'/></testsuite>"), PARSER_BROKEN, 0, 1, 21, "DOCTYPE" },
-		{ "an external entity", BYTES("<!DOCTYPE testsuite [<!ENTITY a SYSTEM '/etc/passwd'>]><testsuite><testcase name='a'/></testsuite>"), PARSER_BROKEN, 0, 0, 0, "DOCTYPE" },
-		{ "a parameter entity", BYTES("<!DOCTYPE testsuite [<!ENTITY % a SYSTEM 'http://127.0.0.1/'> %a;]><testsuite/>"), PARSER_BROKEN, 0, 0, 0, "DOCTYPE" },
-		{ "laughs", BYTES("<!DOCTYPE t [<!ENTITY a 'ha'><!ENTITY b '&a;&a;&a;&a;'><!ENTITY c '&b;&b;&b;&b;'>]><testsuite><testcase name='&c;'/></testsuite>"), PARSER_BROKEN, 0, 0, 0, "DOCTYPE" },
-		{ "an empty subset", BYTES("<!DOCTYPE testsuite []><testsuite/>"), PARSER_BROKEN, 0, 0, 0, "DOCTYPE" },
+		{ "only an external id",
+		  BYTES("<!DOCTYPE testsuite SYSTEM 'file:///etc/passwd'><testsuite><testcase/></testsuite>"),
+		  PARSER_GOOD, 1, 0, 0, NULL },
+		{ "a public one",
+		  BYTES("<!DOCTYPE testsuites PUBLIC 'p' 'http://127.0.0.1:1/x.dtd'><testsuites><testcase "
+			"name='a&x;b'/></testsuites>"),
+		  PARSER_GOOD, 1, 0, 0, NULL },
+		{ "only a name", BYTES("<!DOCTYPE testsuite><testsuite><testcase/></testsuite>"), PARSER_GOOD,
+		  1, 0, 0, NULL },
+		{ "an internal entity",
+		  BYTES("<!DOCTYPE testsuite [<!ENTITY a 'b'>]><testsuite><testcase "
+			"name='&a;'/></testsuite>"),
+		  PARSER_BROKEN, 0, 1, 21, "DOCTYPE" },
+		{ "an external entity",
+		  BYTES("<!DOCTYPE testsuite [<!ENTITY a SYSTEM '/etc/passwd'>]><testsuite><testcase "
+			"name='a'/></testsuite>"),
+		  PARSER_BROKEN, 0, 0, 0, "DOCTYPE" },
+		{ "a parameter entity",
+		  BYTES("<!DOCTYPE testsuite [<!ENTITY % a SYSTEM 'http://127.0.0.1/'> %a;]><testsuite/>"),
+		  PARSER_BROKEN, 0, 0, 0, "DOCTYPE" },
+		{ "laughs",
+		  BYTES("<!DOCTYPE t [<!ENTITY a 'ha'><!ENTITY b '&a;&a;&a;&a;'><!ENTITY c "
+			"'&b;&b;&b;&b;'>]><testsuite><testcase name='&c;'/></testsuite>"),
+		  PARSER_BROKEN, 0, 0, 0, "DOCTYPE" },
+		{ "an empty subset", BYTES("<!DOCTYPE testsuite []><testsuite/>"), PARSER_BROKEN, 0, 0, 0,
+		  "DOCTYPE" },
 	};
 
 	(void)state;
@@ -136,32 +194,53 @@ static void document_types(void **state)
 static void characters_that_are_replaced(void **state)
 {
 	static const struct document row[] = {
-		{ "raw control", BYTES("<testsuite><testcase name='a\x01'/></testsuite>"), PARSER_GOOD, 1, 0, 0, NULL },
-		{ "raw NUL", BYTES("<testsuite><testcase name='a\0'/></testsuite>"), PARSER_GOOD, 1, 0, 0, NULL },
-		{ "reference", BYTES("<testsuite><testcase name='a&#27;[1m&#x0;'/></testsuite>"), PARSER_GOOD, 1, 0, 0, NULL },
-		{ "broken UTF-8", BYTES("<testsuite><testcase name='\xe9'/></testsuite>"), PARSER_GOOD, 1, 0, 0, NULL },
-		{ "blank line before the declaration", BYTES("\n<?xml version='1.0'?><testsuite><testcase/></testsuite>"), PARSER_GOOD, 1, 0, 0, NULL },
-		{ "utf8", BYTES("<?xml version='1.0' encoding='utf8'?><testsuite><testcase name='\xc3\xa9'/></testsuite>"), PARSER_GOOD, 1, 0, 0, NULL },
-		{ "windows-1252", BYTES("<?xml version='1.0' encoding='windows-1252'?><testsuite><testcase name='\x80'/></testsuite>"), PARSER_GOOD, 1, 0, 0, NULL },
-		{ "XML 1.1", BYTES("<?xml version='1.1'?><testsuite><testcase name='&#1;'/></testsuite>"), PARSER_GOOD, 1, 0, 0, NULL },
-		{ "in the second document", BYTES("<testcase/><testcase name='\x02'/>"), PARSER_GOOD, 2, 0, 0, NULL },
-		{ "and yet broken", BYTES("<testsuite>\n<testcase name='\x02'/>\n\n <a></b>"), PARSER_BROKEN, 1, 4, 7, "mismatched" },
+		{ "raw control", BYTES("<testsuite><testcase name='a\x01'/></testsuite>"), PARSER_GOOD, 1, 0,
+		  0, NULL },
+		{ "raw NUL", BYTES("<testsuite><testcase name='a\0'/></testsuite>"), PARSER_GOOD, 1, 0, 0,
+		  NULL },
+		{ "reference", BYTES("<testsuite><testcase name='a&#27;[1m&#x0;'/></testsuite>"), PARSER_GOOD,
+		  1, 0, 0, NULL },
+		{ "broken UTF-8", BYTES("<testsuite><testcase name='\xe9'/></testsuite>"), PARSER_GOOD, 1, 0,
+		  0, NULL },
+		{ "blank line before the declaration",
+		  BYTES("\n<?xml version='1.0'?><testsuite><testcase/></testsuite>"), PARSER_GOOD, 1, 0, 0,
+		  NULL },
+		{ "utf8",
+		  BYTES("<?xml version='1.0' encoding='utf8'?><testsuite><testcase "
+			"name='\xc3\xa9'/></testsuite>"),
+		  PARSER_GOOD, 1, 0, 0, NULL },
+		{ "windows-1252",
+		  BYTES("<?xml version='1.0' encoding='windows-1252'?><testsuite><testcase "
+			"name='\x80'/></testsuite>"),
+		  PARSER_GOOD, 1, 0, 0, NULL },
+		{ "XML 1.1", BYTES("<?xml version='1.1'?><testsuite><testcase name='&#1;'/></testsuite>"),
+		  PARSER_GOOD, 1, 0, 0, NULL },
+		{ "in the second document", BYTES("<testcase/><testcase name='\x02'/>"), PARSER_GOOD, 2, 0, 0,
+		  NULL },
+		{ "and yet broken", BYTES("<testsuite>\n<testcase name='\x02'/>\n\n <a></b>"), PARSER_BROKEN,
+		  1, 4, 7, "mismatched" },
 		{ "and yet foreign", BYTES("\x02<coverage/>"), PARSER_BROKEN, 0, 0, 0, NULL },
 	};
 
 	(void)state;
 	expect(row, COUNT(row));
-	struct reading x = read_bytes(NULL, BYTES("<testcase name='a\x01&#x1b;[31mb'><failure><![CDATA[&#27;\x1b[0m]]></failure></testcase>"), 0, 0);
+	struct reading x = read_bytes(
+		NULL,
+		BYTES("<testcase "
+		      "name='a\x01&#x1b;[31mb'><failure><![CDATA[&#27;\x1b[0m]]></failure></testcase>"),
+		0, 0);
 	assert_true(x.restarted);
 	assert_int_equal(x.repaired, 3);
-	assert_non_null(strstr(x.lines.data, "\"name\":\"a\xef\xbf\xbd" "b\""));
+	assert_non_null(strstr(x.lines.data, "\"name\":\"a\xef\xbf\xbd"
+					     "b\""));
 	assert_non_null(strstr(x.lines.data, "\"detail\":\"&#27;\""));
 	reading_done(&x);
 }
 
 static void the_clean_report_is_read_once(void **state)
 {
-	struct reading x = read_text("<?xml version='1.0' encoding='UTF-8'?><testsuite><testcase name='\xc3\xa9&#233;&#xFFFD;'/></testsuite>");
+	struct reading x = read_text("<?xml version='1.0' encoding='UTF-8'?><testsuite><testcase "
+				     "name='\xc3\xa9&#233;&#xFFFD;'/></testsuite>");
 
 	(void)state;
 	assert_false(x.restarted);
@@ -179,7 +258,9 @@ static void repeat(struct buf *b, const char *s, size_t times)
 
 static struct reading read_limited(const struct parser_limits *limits, const struct buf *b)
 {
-	struct parser_options options = { .limits = *limits, .now_ms = NOW, .redacted = parser_redacted_default };
+	struct parser_options options = { .limits = *limits,
+					  .now_ms = NOW,
+					  .redacted = parser_redacted_default };
 
 	return read_bytes(&options, b->data, b->len, 0, 0);
 }
@@ -197,7 +278,8 @@ static void depth(void **state)
 	struct reading x = read_limited(&limits, &b);
 	assert_int_equal(x.outcome, PARSER_GOOD);
 	assert_int_equal(x.stats.suites, 20);
-	assert_non_null(strstr(x.lines.data, "[\"s\",\"s\",\"s\",\"s\",\"s\",\"s\",\"s\",\"s\",\"s\",\"s\"]"));
+	assert_non_null(
+		strstr(x.lines.data, "[\"s\",\"s\",\"s\",\"s\",\"s\",\"s\",\"s\",\"s\",\"s\",\"s\"]"));
 	assert_non_null(strstr(x.warnings.data, "nested deeper than 10"));
 	reading_done(&x);
 	/* Far too deep: refused, whatever the elements are. */
@@ -256,6 +338,25 @@ static void attributes(void **state)
 	assert_int_equal(x.outcome, PARSER_BROKEN);
 	assert_int_equal(x.stats.cases, 1);
 	assert_non_null(strstr(x.err.text, "a tag, comment or instruction is longer than"));
+	reading_done(&x);
+	buf_done(&b);
+}
+
+/* expat remembers each name it has met. */
+static void names_without_end(void **state)
+{
+	struct parser_limits limits = { .attribute = 64 };
+	struct buf b = BUF_LIMIT(1 << 28);
+
+	(void)state;
+	buf_puts(&b, "<testsuite><testcase/>");
+	for (int i = 0; i < 150000; i++)
+		buf_printf(&b, "<element-of-a-long-name-%d attribute-of-a-long-name-%d='1'/>", i, i);
+	buf_puts(&b, "</testsuite>");
+	struct reading x = read_limited(&limits, &b);
+	assert_int_equal(x.outcome, PARSER_BROKEN);
+	assert_int_equal(x.stats.cases, 1);
+	assert_non_null(strstr(x.err.text, "bytes of memory"));
 	reading_done(&x);
 	buf_done(&b);
 }
@@ -362,7 +463,9 @@ static void texts_of_attempts_do_not_mix(void **state)
 	struct buf b = BUF_LIMIT(1 << 20);
 
 	(void)state;
-	buf_puts(&b, "<testcase name='a'><flakyFailure>0123456789abc<system-out>0123456789ABCDE</system-out>tail</flakyFailure></testcase>");
+	buf_puts(&b, "<testcase "
+		     "name='a'><flakyFailure>0123456789abc<system-out>0123456789ABCDE</system-out>tail</"
+		     "flakyFailure></testcase>");
 	struct reading x = read_limited(&limits, &b);
 	/* The outer text goes on after the inner one: it comes in two parts. */
 	assert_string_equal(x.spilled.data, "[detail:13][out:15][detail:4]");
@@ -415,8 +518,11 @@ static void a_bad_zone_is_said_at_once(void **state)
 
 static void counting_and_reading_agree(void **state)
 {
-	static const char xml[] = "<testsuites tests='9'><testsuite name='s' tests='4' failures='0' errors='0'><testcase name='a' time='0.1'/><testcase name='b' "
-				  "time='x'><failure/></testcase><testcase name='c' status='notrun'/><testcase name='d' time='1'><flakyError/></testcase></testsuite></testsuites>";
+	static const char xml[] =
+		"<testsuites tests='9'><testsuite name='s' tests='4' failures='0' errors='0'><testcase "
+		"name='a' time='0.1'/><testcase name='b' "
+		"time='x'><failure/></testcase><testcase name='c' status='notrun'/><testcase name='d' "
+		"time='1'><flakyError/></testcase></testsuite></testsuites>";
 	struct parser_options counts = { .now_ms = NOW, .counts_only = true };
 	struct reading x = read_text(xml), y = read_bytes(&counts, xml, sizeof(xml) - 1, 0, 0);
 
@@ -441,6 +547,7 @@ int main(void)
 		cmocka_unit_test(the_clean_report_is_read_once),
 		cmocka_unit_test(depth),
 		cmocka_unit_test(attributes),
+		cmocka_unit_test(names_without_end),
 		cmocka_unit_test(cases),
 		cmocka_unit_test(lists_have_ceilings),
 		cmocka_unit_test(a_case_has_a_ceiling),

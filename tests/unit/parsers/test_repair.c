@@ -16,19 +16,20 @@
 
 #include <cmocka.h>
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define COUNT(a)       (sizeof(a) / sizeof((a)[0]))
 #define BYTES(literal) literal, sizeof(literal) - 1
-#define R "\xef\xbf\xbd"
+#define R              "\xef\xbf\xbd"
 
 static int take(void *cookie, const char *data, size_t len, bool final)
 {
 	struct buf *b = cookie;
 
-	(void)final;
+	(void) final;
 	return buf_append(b, data, len);
 }
 
-static int repaired(const char *in, size_t len, size_t piece, struct buf *out, uint64_t *count, char *encoding)
+static int repaired(const char *in, size_t len, size_t piece, struct buf *out, uint64_t *count,
+		    char *encoding)
 {
 	struct repair *r = repair_new();
 	struct err err = ERR_NONE;
@@ -48,7 +49,12 @@ static int repaired(const char *in, size_t len, size_t piece, struct buf *out, u
 	return rc;
 }
 
-struct row { const char *name, *in; size_t in_len; const char *out; uint64_t count; };
+struct row {
+	const char *name, *in;
+	size_t in_len;
+	const char *out;
+	uint64_t count;
+};
 
 static void expect(const struct row *row, size_t count)
 {
@@ -59,7 +65,8 @@ static void expect(const struct row *row, size_t count)
 			struct buf out = BUF_LIMIT(1 << 24);
 			uint64_t n;
 			char encoding[64];
-			assert_int_equal(repaired(row[i].in, row[i].in_len, pieces[p], &out, &n, encoding), 0);
+			assert_int_equal(repaired(row[i].in, row[i].in_len, pieces[p], &out, &n, encoding),
+					 0);
 			if (strcmp(out.data, row[i].out) != 0 || n != row[i].count)
 				fail_msg("%s, pieces of %zu: %llu replaced:\n%s", row[i].name, pieces[p],
 					 (unsigned long long)n, out.data);
@@ -72,12 +79,16 @@ static void what_is_allowed_stays(void **state)
 {
 	static const struct row row[] = {
 		{ "plain", BYTES("<a b='c'>d</a>\r\n\t"), "<a b='c'>d</a>\r\n\t", 0 },
-		{ "references", BYTES("&lt;&#65;&#x41;&#10;&#xFFFD;&#x10FFFF;&amp;"), "&lt;&#65;&#x41;&#10;&#xFFFD;&#x10FFFF;&amp;", 0 },
-		{ "utf-8", BYTES("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"), "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 0 },
+		{ "references", BYTES("&lt;&#65;&#x41;&#10;&#xFFFD;&#x10FFFF;&amp;"),
+		  "&lt;&#65;&#x41;&#10;&#xFFFD;&#x10FFFF;&amp;", 0 },
+		{ "utf-8", BYTES("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"),
+		  "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 0 },
 		{ "CDATA", BYTES("<![CDATA[<x> & ]] ]>]]>"), "<![CDATA[<x> & ]] ]>]]>", 0 },
-		{ "comment, instruction", BYTES("<!-- -- - --><?php ? > ?>"), "<!-- -- - --><?php ? > ?>", 0 },
+		{ "comment, instruction", BYTES("<!-- -- - --><?php ? > ?>"), "<!-- -- - --><?php ? > ?>",
+		  0 },
 		{ "nothing", BYTES(""), "", 0 },
-		{ "what is not for us", BYTES("a & b &#; &#x; &#12a; &unknown; < ]]>"), "a & b &#; &#x; &#12a; &unknown; < ]]>", 0 },
+		{ "what is not for us", BYTES("a & b &#; &#x; &#12a; &unknown; < ]]>"),
+		  "a & b &#; &#x; &#12a; &unknown; < ]]>", 0 },
 	};
 
 	(void)state;
@@ -87,12 +98,17 @@ static void what_is_allowed_stays(void **state)
 static void control_characters(void **state)
 {
 	static const struct row row[] = {
-		{ "raw", BYTES("a\x01" "b\x0c" "c\0d"), "a" R "b" R "c" R "d", 3 },
+		{ "raw",
+		  BYTES("a\x01"
+			"b\x0c"
+			"c\0d"),
+		  "a" R "b" R "c" R "d", 3 },
 		{ "reference", BYTES("a&#1;b&#x0;c&#xB;"), "a" R "b" R "c" R, 3 },
 		{ "in an attribute", BYTES("<a b=\"&#7;\x07\">"), "<a b=\"" R R "\">", 2 },
 		{ "surrogate by reference", BYTES("&#xD800;&#57343;"), R R, 2 },
 		{ "too large", BYTES("&#x110000;&#99999999999999;"), R R, 2 },
-		{ "FFFE and FFFF", BYTES("\xef\xbf\xbe|\xef\xbf\xbf|&#xFFFE;|&#65535;"), R "|" R "|" R "|" R, 4 },
+		{ "FFFE and FFFF", BYTES("\xef\xbf\xbe|\xef\xbf\xbf|&#xFFFE;|&#65535;"), R "|" R "|" R "|" R,
+		  4 },
 		{ "in a comment", BYTES("<!-- \x02 -->"), "<!-- " R " -->", 1 },
 	};
 
@@ -107,7 +123,10 @@ static void colours_of_a_terminal_disappear(void **state)
 		{ "long", BYTES("\x1b[38;5;196;1mred\x1b[m"), "red", 2 },
 		{ "reference", BYTES("&#27;[1mbold&#x1b;[22m"), "bold", 2 },
 		{ "erase and move", BYTES("\x1b[2K\x1b[1Aline\x1b[?25l"), "line", 3 },
-		{ "escape alone", BYTES("a\x1b" "b&#27;c"), "a" R "b" R "c", 2 },
+		{ "escape alone",
+		  BYTES("a\x1b"
+			"b&#27;c"),
+		  "a" R "b" R "c", 2 },
 		{ "no sequence", BYTES("\x1b[x\x1b[12"), R "[x" R "[12", 2 },
 		{ "at the very end", BYTES("x\x1b"), "x" R, 1 },
 	};
@@ -121,7 +140,8 @@ static void in_cdata_a_reference_is_text(void **state)
 	static const struct row row[] = {
 		{ "kept", BYTES("<![CDATA[&#27;[31m]]>&#27;[31m"), "<![CDATA[&#27;[31m]]>", 1 },
 		{ "raw is replaced there too", BYTES("<![CDATA[\x1b[31m\x02]]>"), "<![CDATA[" R "]]>", 2 },
-		{ "two in a row", BYTES("<![CDATA[&#1;]]]]><![CDATA[>&#1;]]>"), "<![CDATA[&#1;]]]]><![CDATA[>&#1;]]>", 0 },
+		{ "two in a row", BYTES("<![CDATA[&#1;]]]]><![CDATA[>&#1;]]>"),
+		  "<![CDATA[&#1;]]]]><![CDATA[>&#1;]]>", 0 },
 		{ "comment holds CDATA", BYTES("<!--<![CDATA[-->&#1;"), "<!--<![CDATA[-->" R, 1 },
 		{ "CDATA holds comment", BYTES("<![CDATA[<!--]]>&#1;"), "<![CDATA[<!--]]>" R, 1 },
 		{ "instruction", BYTES("<?x &#1; ?>&#1;"), "<?x &#1; ?>" R, 1 },
@@ -134,7 +154,10 @@ static void in_cdata_a_reference_is_text(void **state)
 static void broken_sequences(void **state)
 {
 	static const struct row row[] = {
-		{ "lone continuation", BYTES("a\x80" "b"), "a" R "b", 1 },
+		{ "lone continuation",
+		  BYTES("a\x80"
+			"b"),
+		  "a" R "b", 1 },
 		{ "cut", BYTES("\xe2\x82<"), R R "<", 2 },
 		{ "cut at the end", BYTES("x\xf0\x9f"), "x" R R, 2 },
 		{ "overlong", BYTES("\xc0\xaf"), R R, 2 },
@@ -151,9 +174,12 @@ static void a_declaration_becomes_spaces(void **state)
 {
 	static const struct row row[] = {
 		{ "at the start", BYTES("<?xml version='1.1'?>\n<a/>"), "                     \n<a/>", 0 },
-		{ "after a blank line", BYTES("\n<?xml version='1.0'\n?><a/>"), "\n                   \n  <a/>", 0 },
-		{ "a second one", BYTES("<a/><?xml version=\"1.0\"?><b/>"), "<a/>                     <b/>", 0 },
-		{ "not the stylesheet", BYTES("<?xml-stylesheet href='x'?>"), "<?xml-stylesheet href='x'?>", 0 },
+		{ "after a blank line", BYTES("\n<?xml version='1.0'\n?><a/>"),
+		  "\n                   \n  <a/>", 0 },
+		{ "a second one", BYTES("<a/><?xml version=\"1.0\"?><b/>"), "<a/>                     <b/>",
+		  0 },
+		{ "not the stylesheet", BYTES("<?xml-stylesheet href='x'?>"), "<?xml-stylesheet href='x'?>",
+		  0 },
 	};
 
 	(void)state;
@@ -162,20 +188,29 @@ static void a_declaration_becomes_spaces(void **state)
 
 static void encodings(void **state)
 {
-	static const struct { const char *name, *in; size_t in_len; const char *out, *encoding; } row[] = {
-		{ "windows-1252", BYTES("<?xml version='1.0' encoding='windows-1252'?>\x80\xe9"), "\xe2\x82\xac\xc3\xa9", "windows-1252" },
-		{ "cp1251", BYTES("<?xml version=\"1.0\" encoding=\"cp1251\"?>\xef\xf0"), "\xd0\xbf\xd1\x80", "cp1251" },
+	static const struct {
+		const char *name, *in;
+		size_t in_len;
+		const char *out, *encoding;
+	} row[] = {
+		{ "windows-1252", BYTES("<?xml version='1.0' encoding='windows-1252'?>\x80\xe9"),
+		  "\xe2\x82\xac\xc3\xa9", "windows-1252" },
+		{ "cp1251", BYTES("<?xml version=\"1.0\" encoding=\"cp1251\"?>\xef\xf0"), "\xd0\xbf\xd1\x80",
+		  "cp1251" },
 		{ "GBK", BYTES("<?xml version='1.0' encoding='GBK'?>\xc4\xe3"), "\xe4\xbd\xa0", "GB18030" },
-		{ "Shift_JIS", BYTES("<?xml version='1.0' encoding='Shift_JIS'?>\x83\x65"), "\xe3\x83\x86", "SJIS" },
+		{ "Shift_JIS", BYTES("<?xml version='1.0' encoding='Shift_JIS'?>\x83\x65"), "\xe3\x83\x86",
+		  "SJIS" },
 		{ "utf8", BYTES("<?xml version='1.0' encoding='utf8'?>\xc3\xa9"), "\xc3\xa9", "" },
-		{ "declared UTF-16, is not", BYTES("<?xml version='1.0' encoding='UTF-16'?>\xc3\xa9"), "\xc3\xa9", "" },
+		{ "declared UTF-16, is not", BYTES("<?xml version='1.0' encoding='UTF-16'?>\xc3\xa9"),
+		  "\xc3\xa9", "" },
 		{ "UTF-16LE", BYTES("\xff\xfe<\0a\0/\0>\0\xac\x20"), "<a/>\xe2\x82\xac", "UTF-16LE" },
 		{ "UTF-16BE", BYTES("\xfe\xff\0<\0a\0/\0>\x20\xac"), "<a/>\xe2\x82\xac", "UTF-16BE" },
 		{ "UTF-16LE without mark", BYTES("<\0a\0/\0>\0"), "<a/>", "UTF-16LE" },
 		{ "UTF-16 with half a pair", BYTES("\xff\xfe<\0\x00\xd8>\0"), "<" R ">", "UTF-16LE" },
 		{ "UTF-16 cut", BYTES("\xff\xfe<\0>"), "<" R, "UTF-16LE" },
 		{ "UTF-32", BYTES("\xff\xfe\0\0<\0\0\0"), "<", "UTF-32LE" },
-		{ "mark over declaration", BYTES("\xef\xbb\xbf<?xml version='1.0' encoding='ISO-8859-1'?>\xc3\xa9"), "\xc3\xa9", "" },
+		{ "mark over declaration",
+		  BYTES("\xef\xbb\xbf<?xml version='1.0' encoding='ISO-8859-1'?>\xc3\xa9"), "\xc3\xa9", "" },
 	};
 
 	(void)state;
@@ -188,7 +223,8 @@ static void encodings(void **state)
 				fail_msg("%s is refused", row[i].name);
 			const char *text = out.data + strspn(out.data, " ");
 			if (strcmp(text, row[i].out) != 0 || strcmp(encoding, row[i].encoding) != 0)
-				fail_msg("%s, pieces of %zu: \"%s\", read as \"%s\"", row[i].name, piece, text, encoding);
+				fail_msg("%s, pieces of %zu: \"%s\", read as \"%s\"", row[i].name, piece,
+					 text, encoding);
 			buf_done(&out);
 		}
 	}
@@ -223,7 +259,7 @@ static void noise(void **state)
 			seed = seed * 1664525 + 1013904223;
 			in[i] = (char)(seed >> 24);
 		}
-		in[0] = 'x';		/* no byte order mark */
+		in[0] = 'x'; /* no byte order mark */
 		assert_int_equal(repaired(in, sizeof(in), (size_t)round, &out, &n, encoding), 0);
 		assert_true(utf8_valid(out.data, out.len));
 		for (size_t i = 0; i < out.len; i++) {

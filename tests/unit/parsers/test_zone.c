@@ -26,7 +26,10 @@ static int64_t at(int y, unsigned m, unsigned d, int h, int min)
 
 static void fixed_offsets(void **state)
 {
-	static const struct { const char *name; int minutes; } row[] = {
+	static const struct {
+		const char *name;
+		int minutes;
+	} row[] = {
 		{ NULL, 0 }, { "UTC", 0 }, { "+09:00", 540 }, { "-0330", -210 }, { "+02", 120 },
 	};
 
@@ -34,14 +37,16 @@ static void fixed_offsets(void **state)
 	for (size_t i = 0; i < COUNT(row); i++) {
 		struct zone *z = NULL;
 		assert_int_equal(zone_open(row[i].name, &z, NULL), 0);
-		assert_true(zone_to_utc(z, at(2024, 5, 1, 12, 0)) == at(2024, 5, 1, 12, 0) - row[i].minutes * 60000);
+		assert_true(zone_to_utc(z, at(2024, 5, 1, 12, 0)) ==
+			    at(2024, 5, 1, 12, 0) - row[i].minutes * 60000);
 		zone_free(z);
 	}
 }
 
 static void names_that_are_none(void **state)
 {
-	static const char *const row[] = { "", "+99:00", "../../etc/passwd", "/etc/localtime", "No/Such", "Europe/Berlin x" };
+	static const char *const row[] = { "",        "+99:00",         "../../etc/passwd", "/etc/localtime",
+					   "No/Such", "Europe/Berlin x" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(row); i++) {
@@ -69,16 +74,16 @@ static void write_zone(const char *dir, const char *name, const char *footer)
 
 	for (int version = 0; version < 2; version++) {
 		memcpy(file + n, "TZif2", 5);
-		big(file + n + 32, version, 4);		/* times */
-		big(file + n + 36, 1 + version, 4);	/* types */
-		big(file + n + 40, 4, 4);		/* characters */
+		big(file + n + 32, version, 4);     /* times */
+		big(file + n + 36, 1 + version, 4); /* types */
+		big(file + n + 40, 4, 4);           /* characters */
 		n += 44;
 		if (version == 1) {
 			big(file + n, scalar_days(1990, 1, 1) * 86400, 8);
 			n += 8;
 			file[n++] = 1;
 		}
-		big(file + n, 600, 4);			/* local mean time, say */
+		big(file + n, 600, 4); /* local mean time, say */
 		n += 6;
 		if (version == 1) {
 			big(file + n, 3600, 4);
