@@ -54,14 +54,15 @@ static const char *get_var(void *cookie, const char *name)
 
 void talk_go_on(struct conversation *c)
 {
-	talk_step_done(c);
+	talk_request_done(c);
 	talk_walk(c);
 }
 
 void talk_go_next(struct conversation *c)
 {
+	talk_step_done(c);
 	c->step++;
-	talk_go_on(c);
+	talk_walk(c);
 }
 
 void talk_restart(struct conversation *c)

@@ -65,7 +65,8 @@ void talk_park(struct conversation *c, const char *reason);
 /* The outcome of a write is not known: looked up later, before anything is sent again. */
 void talk_unknown(struct conversation *c, int64_t wait_ms, const char *reason);
 int64_t talk_backoff(const struct conversation *c);
-/* Frees what belongs to one step. */
+/* Frees what belongs to one request; and with the second what a sink kept for the step. */
+void talk_request_done(struct conversation *c);
 void talk_step_done(struct conversation *c);
 void talk_end(struct conversation *c);
 

@@ -21,18 +21,23 @@ static char *changed_json(const cJSON *json, char **saved)
 	return text;
 }
 
-void talk_step_done(struct conversation *c)
+void talk_request_done(struct conversation *c)
 {
 	request_done(&c->request);
 	rows_free(c->rows);
 	c->rows = NULL;
 	c->t.rows = NULL;
-	cJSON_Delete(c->t.scratch);
-	c->t.scratch = NULL;
 	learned_done(&c->t.learned);
 	arena_reset(&c->arena);
 	learned_init(&c->t.learned, &c->arena);
 	err_clear(&c->t.err);
+}
+
+void talk_step_done(struct conversation *c)
+{
+	talk_request_done(c);
+	cJSON_Delete(c->t.scratch);
+	c->t.scratch = NULL;
 }
 
 void talk_queue_failed(struct conversation *c, const struct err *err)

@@ -138,3 +138,9 @@ int cli_load(struct cli *cli)
 		  (enum log_format)cli->config->log.format);
 	return EXIT_OK;
 }
+
+void cli_quiet(const struct cli *cli)
+{
+	if (!cli->level_given && cli->config != NULL && cli->config->log.level < LOG_LEVEL_WARNING)
+		log_setup(LOG_LEVEL_WARNING, (enum log_format)cli->config->log.format);
+}

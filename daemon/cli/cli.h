@@ -33,6 +33,8 @@ extern const struct command commands[];		/* ended by a zero row */
 
 /* Reads the configuration; prints every fault to standard error.  Returns EXIT_OK or EXIT_USAGE. */
 int cli_load(struct cli *cli);
+/* One-shot commands print what they did themselves: of the log only warnings, unless --log-level asks. */
+void cli_quiet(const struct cli *cli);
 /* "resultd import: ..." and a pointer to --help; returns EXIT_USAGE. */
 int cli_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void cli_help(const struct command *c);

@@ -136,6 +136,7 @@ int cmd_deliver(struct cli *cli, int argc, char **argv)
 		rc = cli_load(cli);
 	if (rc != EXIT_OK)
 		return rc;
+	cli_quiet(cli);
 	if (d.sink != NULL && config_find_sink(cli->config, d.sink) == NULL)
 		return cli_usage("deliver", "--sink %s: no such sink is configured", d.sink);
 	wo.progress = progress == -1 ? isatty(STDERR_FILENO) != 0 : progress == 1;

@@ -489,6 +489,7 @@ int cmd_import(struct cli *cli, int argc, char **argv)
 
 	if (code == EXIT_OK)
 		code = cli_load(cli);
+	cli_quiet(cli);
 	if (code == EXIT_OK) {
 		im.watch = im.opt.watch != NULL ? config_find_watch(cli->config, im.opt.watch) : NULL;
 		code = check_names(&im);
