@@ -573,6 +573,11 @@ int watch_open(const struct watch_options *options, struct watch **out, struct e
 	return 0;
 }
 
+const char *watch_root(const struct watch *w)
+{
+	return rules_root(w->rules);
+}
+
 void watch_resume(struct watch *w)
 {
 	settle_resume(w->settle);

@@ -53,6 +53,8 @@ struct watch_options {
 
 /* The root need not exist.  Strings of options are copied. */
 int watch_open(const struct watch_options *options, struct watch **out, struct err *err);
+/* What `relative` is relative to: without a trailing slash, "" for "/". */
+const char *watch_root(const struct watch *w);
 void watch_resume(struct watch *w); /* after on_file said false: offer again what waits */
 void watch_rescan(struct watch *w);
 /* Polling because it must, or waiting for the root; *why in words. */

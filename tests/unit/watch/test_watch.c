@@ -330,6 +330,7 @@ static void captures_choose_the_directories(void **state)
 	put(f, "nightly/1/sources/pom.xml", "x");
 	put(f, "nightly/1/no.xml", "x");
 	open_watch(f);
+	assert_string_equal(watch_root(f->watch), f->root);
 	wait_count(f, 1);
 	make_dir(f, "nightly/2");
 	make_dir(f, "nightly/2/results");
