@@ -243,7 +243,7 @@ class Resultd:
         self._background.append(background)
         return background
 
-    def __call__(self, *args, stdin=None, timeout=120.0):
+    def __call__(self, *args, stdin=None, timeout=60.0):
         """Runs a command to its end."""
         process = subprocess.Popen(self._command(args), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, env=self._environment(), cwd=self.folder)

@@ -48,7 +48,8 @@ class TestExitCodes:
     def test_usage(self, resultd, args):
         resultd.write("a.xml", numbered(1))
         done = resultd(*args)
-        assert done.code == 2 and done.err.strip() and done.out == ""
+        assert done.code == 2 and (done.err + done.out).strip()
+        assert done.out == "" or not args, "without a command the help may be the answer"
 
     def test_not_delivered_in_time(self, resultd, testrail):
         testrail.always("*", 503)

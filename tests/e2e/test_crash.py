@@ -75,16 +75,16 @@ def test_killed_again_and_again_everything_arrives_once(arrange):
 
 def test_a_report_that_was_accepted_survives_the_workspace(arrange):
     testrail, resultd, report = arrange()
-    held = testrail.always("*", 503)
-    importing = resultd.spawn("import", "--timeout", "20h", report)
-    testrail.wait_until(lambda: len(testrail.requests) >= 1, what="a first request")
-    importing.says("accepted|queued|a.xml")
-    importing.kill()
+    assert resultd.imports(report, options=["--no-wait"]).files("accepted") == ["a.xml"]
     report.unlink()
+    testrail.fault("add_results_for_cases", after="hang")
+    delivering = resultd.spawn("deliver", "--timeout", "20h")
+    testrail.wait_until(lambda: testrail.results() != [], what="the first results")
+    delivering.kill()
     testrail.calm()
-    assert held is not None
     resultd.delivers()
     each_case_once(testrail, COUNT)
+    one_closed_run(testrail, cases=COUNT)
 
 
 def test_killed_while_reading_a_report_takes_it_once(make_resultd, make_testrail):

@@ -100,11 +100,12 @@ def test_a_look_up_that_fails_is_asked_again(resultd, testrail):
 
 def test_a_look_up_pages_through_all_results_of_the_run(resultd, testrail):
     known(testrail, 700)
-    resultd.deliver_to(testrail, batch=250)
-    testrail.fault("add_results_for_cases", after="reset", call=3)
+    resultd.deliver_to(testrail, batch=700)
+    testrail.fault("add_results_for_cases", after="reset")
     resultd.imports(resultd.write("a.xml", numbered(700)))
     each_case_once(testrail, 700)
-    assert len(testrail.calls("get_results_for_run")) >= 3
+    assert len(testrail.calls("add_results_for_cases")) == 1
+    assert {call.query.get("offset") for call in testrail.calls("get_results_for_run")} == {None, "250", "500"}
 
 
 def test_what_shows_late_is_not_sent_again(resultd, testrail):

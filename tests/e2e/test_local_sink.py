@@ -5,6 +5,7 @@ import json
 from html.parser import HTMLParser
 
 from reports import case, junit, numbered
+from resultd import wait_until
 
 
 class Page(HTMLParser):
@@ -19,10 +20,9 @@ class Page(HTMLParser):
         values = dict(attributes)
         if tag == "a":
             self.links.append(values.get("href"))
-        if tag in ("script", "img", "iframe") and values.get("src"):
-            self.fetched.append(values["src"])
-        if tag == "link" and values.get("href"):
-            self.fetched.append(values["href"])
+        source = values.get("href") if tag == "link" else values.get("src")
+        if source and not source.startswith("data:"):
+            self.fetched.append(source)
 
     def handle_data(self, data):
         self.text += data
@@ -34,7 +34,8 @@ def home_of(resultd):
 
 
 def lines_of(folder):
-    return [json.loads(line) for path in sorted(folder.rglob("*.jsonl")) for line in path.read_text().splitlines()]
+    return [json.loads(line) for path in sorted(folder.rglob("results.jsonl"))
+            for line in path.read_text().splitlines()]
 
 
 def test_without_a_configuration_runs_become_pages(resultd):
@@ -98,8 +99,8 @@ def test_killed_while_writing_the_lines_are_there_once(resultd):
     importing = resultd.spawn("import", report)
 
     def writing():
-        return not importing.running or any(path.stat().st_size for path in home_of(resultd).rglob("*.jsonl"))
-    from resultd import wait_until
+        return not importing.running or any(
+            path.stat().st_size for path in home_of(resultd).rglob("results.jsonl"))
     wait_until(writing, timeout=60, what="the first lines")
     importing.kill()
     resultd.imports(report)

@@ -28,6 +28,11 @@ def watching(resultd, testrail):
     return configure
 
 
+def pieces(text, count=4):
+    size = -(-len(text) // count)
+    return [text[start:start + size] for start in range(0, len(text), size)]
+
+
 def closed(testrail, count=1):
     testrail.wait_for("close_run", count=count, timeout=40, answered=True)
 
@@ -52,8 +57,7 @@ def test_what_was_there_before_may_be_ignored(resultd, testrail, watching):
     resultd.drop("nightly/16/TEST-a.xml", numbered(3))
     watching(existing="ignore")
     wait_until(lambda: resultd.state.exists(), what="the start")
-    testrail_quiet = lambda: testrail.calls("add_run") == []    # noqa: E731
-    stays(testrail_quiet, 2.0, "ignoring what was there")
+    stays(lambda: testrail.calls("add_run") == [], 2.0, "ignoring what was there")
     resultd.drop("nightly/17/TEST-b.xml", numbered(2))
     closed(testrail)
     assert testrail.only_run["name"] == "nightly #17"
@@ -64,11 +68,13 @@ def test_a_report_written_slowly_is_taken_once_and_whole(resultd, testrail, watc
     text = numbered(6)
     path = resultd.inbox / "nightly" / "17" / "slow.xml"
     path.parent.mkdir(parents=True)
+    *first, last = pieces(text)
     with path.open("w") as writer:
-        for start in range(0, len(text), len(text) // 4):
-            writer.write(text[start:start + len(text) // 4])
+        for piece in first:
+            writer.write(piece)
             writer.flush()
             stays(lambda: testrail.calls("add_results_for_cases") == [], 0.5, "waiting for the rest")
+        writer.write(last)
     closed(testrail)
     each_case_once(testrail, 6)
     one_closed_run(testrail, cases=6)
@@ -79,10 +85,13 @@ def test_a_report_appended_to_in_pieces_is_taken_once(resultd, testrail, watchin
     text = numbered(6)
     path = resultd.inbox / "nightly" / "17" / "pieces.xml"
     path.parent.mkdir(parents=True)
-    for start in range(0, len(text), len(text) // 4):
+    *first, last = pieces(text)
+    for piece in first:
         with path.open("a") as writer:
-            writer.write(text[start:start + len(text) // 4])
+            writer.write(piece)
         stays(lambda: testrail.calls("add_results_for_cases") == [], 0.5, "waiting for the rest")
+    with path.open("a") as writer:
+        writer.write(last)
     closed(testrail)
     each_case_once(testrail, 6)
 
