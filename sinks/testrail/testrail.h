@@ -11,6 +11,7 @@
  *   cases     {scope, since, at, full_at} and, while a list is being read, {offset, last, began, tries, delta}
  *   sections  {scope, at} and {offset, ...} likewise
  *   old       {login, add_cases}: calls that this server does not know
+ *   skew      ms by which the server's clock is behind ours, where that matters; negative
  *   required  {elapsed}: fields that an administrator made required
  * bookmark (one object a delivery):
  *   run       {id, url, own, all, plan}
@@ -19,6 +20,7 @@
  *   backs     how often something remembered was wrong, since the last progress
  *   tests     {at, offset, ids, complete}: of a run that is not ours, while it is being extended
  *   doubt     cases that a refusal named; heal, heal_at: how far we went to mend that
+ *   denied    words of a 403: sections or cases may not be made; denied_at
  *   relink    true where the run over there has to be given all its cases again */
 #ifndef RD_SINKS_TESTRAIL_TESTRAIL_H
 #define RD_SINKS_TESTRAIL_TESTRAIL_H

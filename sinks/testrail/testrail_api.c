@@ -258,7 +258,9 @@ void testrail_forget_run(struct talk *t)
 
 void testrail_arg_window(struct talk *t, struct request *r)
 {
-	int64_t after = (t->sent_ms - TESTRAIL_LOOK_MS) / 1000;
+	/* sent_ms may be of our own clock. */
+	int64_t skew = sink_int(t->facts, "skew", 0);
+	int64_t after = (t->sent_ms + (skew < 0 ? skew : 0) - TESTRAIL_LOOK_MS) / 1000;
 
 	testrail_arg_int(r, "created_after", after > 0 ? after : 0);
 	testrail_arg(r, "created_by", testrail_fact(t, "login", "id"));

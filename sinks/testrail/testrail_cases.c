@@ -19,7 +19,8 @@
 #define SECTIONS_FRESH_MS 10000
 #define SLID_MAX          3 /* then the list is taken as it is */
 #define OFFSET_MAX        INT64_C(20000000)
-#define MARGIN_S          5 /* clocks and seconds; our own clock is trusted less */
+#define SKEW_MS           30000 /* a clock that is so far behind ours is allowed for */
+#define MARGIN_S          5     /* clocks and seconds; our own clock is trusted less */
 #define OWN_MARGIN_S      300
 
 struct list_kind {
@@ -195,6 +196,9 @@ static enum got read_page(struct talk *t, const struct reply *r, const struct li
 	int64_t offset = sink_int(l, "offset", 0), tries = sink_int(l, "tries", 0);
 	if (offset == 0) {
 		bool known = r->server_ms != TIME_UNKNOWN;
+		int64_t skew = known ? r->server_ms - sink_int(l, "began", 0) : 0;
+		/* What waits make it look later than it is, the margin of look-ups covers. */
+		sink_set_int(t->facts, "skew", skew < -SKEW_MS ? skew : 0);
 		int64_t s = (known ? r->server_ms : sink_int(l, "began", 0)) / 1000;
 		sink_set_int(l, "began_s", s - (known ? MARGIN_S : OWN_MARGIN_S));
 		if (!sink_bool(l, "delta"))

@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define DENIED_MS 60000 /* then it is tried again: somebody may have given us the right */
+
 static bool equal(const char *a, const char *b)
 {
 	return a != NULL && b != NULL && strcmp(a, b) == 0;
@@ -49,20 +51,67 @@ static bool says_section(const struct talk *t, const struct reply *r)
 	return testrail_says(sink_words(t->arena, r), section);
 }
 
+/* What may not be made is parked with the reason, and with it the tests that wait for it; the rest of the
+ * run goes on. */
+static enum ask park_rows(struct talk *t, const char *why)
+{
+	for (size_t i = 0; i < t->rows->count; i++)
+		learned_parked(&t->learned, t->rows->row[i].id, why);
+	return ASK_LEARN;
+}
+
+/* 403: we may not make such things here.  That is asked once for all of them, and not for every place. */
+static enum got denied(struct talk *t)
+{
+	sink_set_string(t->bookmark, "denied", t->err.text);
+	sink_set_int(t->bookmark, "denied_at", sink_int(testrail_scratch(t), "asked", t->now_ms));
+	err_clear(&t->err);
+	return GOT_MORE;
+}
+
+static const char *still_denied(struct talk *t)
+{
+	const char *words = sink_string(t->bookmark, "denied");
+	int64_t age = t->now_ms - sink_int(t->bookmark, "denied_at", 0);
+
+	/* By our clock; in an answer the time is the server's. */
+	sink_set_int(testrail_scratch(t), "asked", t->now_ms);
+	if (words == NULL || (age >= 0 && age < DENIED_MS))
+		return words;
+	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "denied");
+	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "denied_at");
+	return NULL;
+}
+
 /* ---- sections ---- */
+
+static enum ask sections_not_wanted(struct talk *t)
+{
+	const struct testrail_conf *c = t->conf;
+
+	for (size_t i = 0; i < t->rows->count; i++) {
+		const struct row *row = &t->rows->row[i];
+		const char *why = arena_printf(
+			t->arena, "no section \"%.200s\", and create.sections is false", row->name);
+		if (c->unmatched == UNMATCHED_IGNORE)
+			learned_ignored(&t->learned, row->id, why);
+		else
+			learned_parked(&t->learned, row->id, why);
+	}
+	return ASK_LEARN;
+}
 
 enum ask testrail_add_section_ask(struct talk *t, struct request *r)
 {
 	const struct testrail_conf *c = t->conf;
 	const struct row *row = &t->rows->row[0];
 	const char *name = testrail_line(t->arena, row->name), *suite = testrail_fact(t, "suite", "id");
+	const char *why = still_denied(t);
 
-	if (!c->create.sections) {
-		err_set(&t->err, -ENOENT,
-			"the section \"%.200s\" does not exist and create.sections is false",
-			name != NULL ? name : "");
-		return ASK_PARK;
-	}
+	if (!c->create.sections)
+		return sections_not_wanted(t);
+	if (why != NULL)
+		return park_rows(t, why);
 	testrail_post(r, "add_section", testrail_fact(t, "project", "id"));
 	buf_putc(&r->body, '{');
 	json_field(&r->body, "name", name != NULL && *name != '\0' ? name : "(no name)");
@@ -79,11 +128,17 @@ enum got testrail_add_section_got(struct talk *t, const struct reply *r)
 	const struct row *row = &t->rows->row[0];
 
 	if (!testrail_ok(r)) {
-		enum got got =
-			testrail_refused(t, r, "add_section", r->status == 403 ? GOT_PARK : GOT_REFUSED);
-		if (got == GOT_REFUSED && says_section(t, r))
+		enum got got = testrail_refused(t, r, "add_section", GOT_REFUSED);
+		if (got != GOT_REFUSED)
+			return got;
+		if (r->status == 403)
+			return denied(t);
+		if (says_section(t, r))
 			return section_gone(t, row->remote_id);
-		return got;
+		/* One section a request: it is known who is meant. */
+		learned_parked(&t->learned, row->id, t->err.text);
+		err_clear(&t->err);
+		return GOT_MORE;
 	}
 	cJSON *root = sink_json(r);
 	const char *id = sink_id(t->arena, root, "id");
@@ -205,9 +260,11 @@ static void put_case(struct buf *b, const struct testrail_conf *c, const struct 
 enum ask testrail_add_cases_ask(struct talk *t, struct request *r)
 {
 	const struct testrail_conf *c = t->conf;
-	const char *place = t->rows->row[0].remote_id;
+	const char *place = t->rows->row[0].remote_id, *why = still_denied(t);
 	bool single = one_by_one(t);
 
+	if (why != NULL)
+		return park_rows(t, why);
 	if (place == NULL || *place == '\0') {
 		err_set(&t->err, -EINVAL, "add_cases: the cases have no section to stand in");
 		return ASK_PARK;
@@ -311,11 +368,12 @@ static enum got add_cases_refused(struct talk *t, const struct reply *r)
 {
 	cJSON *old = testrail_object(t->facts, "old");
 	bool single = sink_bool(old, "add_cases");
-	enum got got = testrail_refused(t, r, single ? "add_case" : "add_cases",
-					r->status == 403 ? GOT_PARK : GOT_REFUSED);
+	enum got got = testrail_refused(t, r, single ? "add_case" : "add_cases", GOT_REFUSED);
 
 	if (got != GOT_REFUSED)
 		return got;
+	if (r->status == 403)
+		return denied(t);
 	if (testrail_says_unknown_call(r, t->err.text)) {
 		/* Servers before 7.5 know add_case only.  Where they do not know that either, it was not the
 		 * call that is missing but the section. */

@@ -202,6 +202,26 @@ static void without_a_date_the_window_is_wider(void **state)
 	talking_end(&w);
 }
 
+/* A server whose clock is an hour behind: what it made just now is an hour old to us. */
+static void clocks_may_differ(void **state)
+{
+	struct talking w;
+	struct reply r;
+
+	(void)state;
+	start(&w, BASE CREATE, "{" KNOWN "}");
+	talking_ask(&w, "cases");
+	talking_reply(&r, 200, "[]");
+	r.server_ms = TALK_NOW - 3600000;
+	assert_int_equal(w.step->got(&w.t, &r), GOT_NEXT);
+	reply_done(&r);
+	talking_row(&w, "31", "a.B.one", OUTCOME_PASSED, 1, NULL);
+	talking_ask(&w, "add-cases");
+	talking_look(&w, true);
+	assert_path(&w, "get_cases/7&suite_id=2&section_id=31&created_after=1795251300&created_by=5");
+	talking_end(&w);
+}
+
 static void a_suite_that_went_away_is_looked_for_again(void **state)
 {
 	struct talking w;
@@ -278,8 +298,9 @@ static void sections_are_made(void **state)
 	talking_ask(&w, "add-sections");
 	assert_body(&w, "{\"name\":\"inner\",\"suite_id\":2,\"parent_id\":31}");
 	assert_int_equal(talking_got(&w, 200, "{}"), GOT_UNKNOWN);
-	assert_int_equal(talking_got(&w, 403, "{\"error\":\"not allowed\"}"), GOT_PARK);
-	assert_int_equal(talking_got(&w, 400, "{\"error\":\"Field :name is too long\"}"), GOT_REFUSED);
+	assert_int_equal(talking_got(&w, 400, "{\"error\":\"Field :name is too long\"}"), GOT_MORE);
+	assert_int_equal(talking_learned(&w, LEARNED_PARKED, 0)->row, 101);
+	assert_non_null(strstr(talking_learned(&w, LEARNED_PARKED, 0)->text, "too long"));
 	/* The parent was deleted: known sections are forgotten. */
 	sink_set_string(testrail_object(w.t.facts, "sections"), "scope", "p7/s2");
 	assert_int_equal(talking_got(&w, 400, "{\"error\":\"Field :parent_id is not a valid section.\"}"),
@@ -291,14 +312,52 @@ static void sections_are_made(void **state)
 
 static void sections_may_be_nobodys_to_make(void **state)
 {
-	struct talking w;
+	static const struct {
+		const char *more;
+		enum learned_kind what;
+	} row[] = {
+		{ "", LEARNED_PARKED },
+		{ "    unmatched: ignore\n", LEARNED_IGNORED },
+	};
 
 	(void)state;
-	start(&w, BASE "    create: {cases: true, sections: false}\n", "{" KNOWN "}");
-	place_row(&w, "outer", NULL);
-	assert_int_equal(talking_ask(&w, "add-sections"), ASK_PARK);
-	assert_non_null(strstr(w.t.err.text, "\"outer\""));
-	talking_end(&w);
+	for (size_t i = 0; i < COUNT(row); i++) {
+		struct talking w;
+		char more[500];
+		snprintf(more, sizeof(more), BASE "    create: {cases: true, sections: false}\n%s",
+			 row[i].more);
+		start(&w, more, "{" KNOWN "}");
+		place_row(&w, "outer", NULL);
+		place_row(&w, "other", NULL);
+		assert_int_equal(talking_ask(&w, "add-sections"), ASK_LEARN);
+		assert_int_equal(talking_count(&w, row[i].what), 2);
+		assert_non_null(strstr(talking_learned(&w, row[i].what, 1)->text, "\"other\""));
+		talking_end(&w);
+	}
+}
+
+/* 403: what needs it is parked without asking for each; later it is tried again. */
+static void what_we_may_not_make(void **state)
+{
+	static const char *const step[] = { "add-sections", "add-cases" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(step); i++) {
+		struct talking w;
+		start(&w, BASE CREATE, "{" KNOWN "}");
+		w.t.now_ms = TALK_NOW + 600000; /* our clock, not the server's */
+		place_row(&w, "x", "31");
+		place_row(&w, "y", "31");
+		assert_int_equal(talking_ask(&w, step[i]), ASK_SEND);
+		assert_int_equal(talking_got(&w, 403, "{\"error\":\"You are not allowed to do this.\"}"),
+				 GOT_MORE);
+		assert_int_equal(talking_ask(&w, step[i]), ASK_LEARN);
+		assert_int_equal(talking_count(&w, LEARNED_PARKED), 2);
+		assert_non_null(strstr(talking_learned(&w, LEARNED_PARKED, 0)->text, "not allowed"));
+		w.t.now_ms += 120000;
+		assert_int_equal(talking_ask(&w, step[i]), ASK_SEND);
+		talking_end(&w);
+	}
 }
 
 static void a_section_whose_answer_was_lost(void **state)
@@ -463,7 +522,6 @@ static void refused_cases(void **state)
 	} row[] = {
 		{ 400, "{\"error\":\"Field :section_id is not a valid section.\"}", GOT_BACK },
 		{ 400, "{\"error\":\"Field :custom_x is a required field.\"}", GOT_REFUSED },
-		{ 403, "{\"error\":\"You are not allowed to add cases.\"}", GOT_PARK },
 	};
 
 	(void)state;
@@ -593,10 +651,12 @@ int main(void)
 		cmocka_unit_test(a_half_read_list_goes_on_or_begins_anew),
 		cmocka_unit_test(another_suite_is_another_list),
 		cmocka_unit_test(without_a_date_the_window_is_wider),
+		cmocka_unit_test(clocks_may_differ),
 		cmocka_unit_test(a_suite_that_went_away_is_looked_for_again),
 		cmocka_unit_test(sections_are_a_tree),
 		cmocka_unit_test(sections_are_made),
 		cmocka_unit_test(sections_may_be_nobodys_to_make),
+		cmocka_unit_test(what_we_may_not_make),
 		cmocka_unit_test(a_section_whose_answer_was_lost),
 		cmocka_unit_test(cases_are_made_in_bulk),
 		cmocka_unit_test(answers_are_paired),
