@@ -89,26 +89,23 @@ static void settle_item(struct noting *n, const struct item *item, const struct 
 	}
 }
 
-/* All that is owed for the case of an item: a row that no intent has listed. */
+/* All that is owed for the case of an item: a row that no intent has listed.  Each call of settle_item()
+ * takes its item out of what is owed, so the first ones are always new. */
 static void settle_case(struct noting *n, const struct item *first, const struct learned_item *l)
 {
 	struct item item[256];
-	int64_t last = -1;
 	size_t count;
 
 	do {
 		count = 0;
 		struct db_stmt *s = db_query(n->q->db, "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_remote"
-						       " WHERE delivery = ?1 AND remote = ?2 AND state = 0"
-						       " AND id > ?3 ORDER BY id LIMIT 256",
-					     DB(db_i(n->d.id), db_i(first->remote), db_i(last)));
+						       " WHERE delivery = ?1 AND remote = ?2 AND state = 0 LIMIT 256",
+					     DB(db_i(n->d.id), db_i(first->remote)));
 		while (count < 256 && db_row(s))
 			items_read(s, n->d.id, &item[count++]);
 		db_end(s);
-		for (size_t i = 0; i < count; i++) {
+		for (size_t i = 0; i < count; i++)
 			settle_item(n, &item[i], l);
-			last = item[i].id;
-		}
 	} while (count == 256 && db_failed(n->q->db, NULL) == 0);
 }
 
@@ -127,8 +124,8 @@ static void settle_place(struct noting *n, int64_t place, const struct learned_i
 		   " UPDATE place SET parked = 1 WHERE id IN (SELECT id FROM below)", DB(db_i(place), db_i(n->d.id)));
 	do {
 		count = 0;
-		struct db_stmt *s = db_query(db, "SELECT " ITEM_COLUMNS " FROM item i INDEXED BY item_state"
-						 " WHERE delivery = ?1 AND state = 1 AND state < 4 AND id > ?2"
+		struct db_stmt *s = db_query(db, "SELECT " ITEM_COLUMNS " FROM item i INDEXED BY item_unbound"
+						 " WHERE delivery = ?1 AND state = 1 AND id > ?2"
 						 " AND (SELECT parked FROM place WHERE id = i.place) = 1"
 						 " ORDER BY id LIMIT 256", DB(db_i(n->d.id), db_i(last)));
 		while (count < 256 && db_row(s))
@@ -223,8 +220,8 @@ static void bind_same_key(struct noting *n, int64_t key, int64_t after, int64_t 
 
 	do {
 		count = 0;
-		struct db_stmt *s = db_query(n->q->db, "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_state"
-						       " WHERE delivery = ?1 AND state = 1 AND state < 4 AND id > ?2"
+		struct db_stmt *s = db_query(n->q->db, "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_unbound"
+						       " WHERE delivery = ?1 AND state = 1 AND id > ?2"
 						       " ORDER BY id LIMIT 256",
 					     DB(db_i(n->d.id), db_i(after)));
 		while (count < 256 && db_row(s))

@@ -448,9 +448,9 @@ static int walk_rematch(struct resolve_op *op, struct queue *q, struct brief *d,
 	struct { int64_t id, first; } *row = xcalloc(room, sizeof(*row));
 	struct slice s;
 
-	struct db_stmt *stmt = db_query(q->db, "SELECT i.id, t.first FROM item i INDEXED BY item_state"
+	struct db_stmt *stmt = db_query(q->db, "SELECT i.id, t.first FROM item i INDEXED BY item_new"
 					       " JOIN test t ON t.run = ?2 AND t.no = i.id >> 12"
-					       " WHERE i.delivery = ?1 AND i.state = 2 AND i.state < 4"
+					       " WHERE i.delivery = ?1 AND i.state = 2"
 					       " ORDER BY i.id LIMIT ?3",
 					DB(db_i(d->id), db_i(d->run), db_i((int64_t)room)));
 	for (; n < room && db_row(stmt); n++) {
@@ -484,10 +484,10 @@ static int fill_owed(struct queue *q, int64_t delivery, struct owed *out, struct
 			      .parked = (uint64_t)d.n[ITEM_PARKED], .ignored = (uint64_t)d.n[ITEM_IGNORED],
 			      .posted = (uint64_t)d.n[ITEM_POSTED], .oldest_ms = INT64_MAX };
 	/* Items stand in the order of arrival, so the first of each kind is its oldest. */
-	int64_t owed = db_get(q->db, "SELECT id FROM item INDEXED BY item_state WHERE delivery = ?1"
-				     " AND state = 0 AND state < 4 ORDER BY id LIMIT 1", DB(db_i(delivery)), -1);
-	int64_t unbound = db_get(q->db, "SELECT id FROM item INDEXED BY item_state WHERE delivery = ?1"
-					" AND state = 1 AND state < 4 ORDER BY id LIMIT 1",
+	int64_t owed = db_get(q->db, "SELECT id FROM item INDEXED BY item_owed WHERE delivery = ?1"
+				     " AND state = 0 ORDER BY id LIMIT 1", DB(db_i(delivery)), -1);
+	int64_t unbound = db_get(q->db, "SELECT id FROM item INDEXED BY item_unbound WHERE delivery = ?1"
+					" AND state = 1 ORDER BY id LIMIT 1",
 				 DB(db_i(delivery)), -1);
 	if (owed >= 0)
 		out->oldest_ms = arrival(q, &d, owed);

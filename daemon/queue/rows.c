@@ -263,8 +263,8 @@ static void fill_results(struct fill *f, bool by_case)
 	unsigned skipped = 0;
 	struct item item;
 
-	struct db_stmt *s = db_query(f->q->db, "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_state"
-					       " WHERE delivery = ?1 AND state = 0 AND state < 4 ORDER BY id",
+	struct db_stmt *s = db_query(f->q->db, "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_owed"
+					       " WHERE delivery = ?1 AND state = 0 ORDER BY id",
 				     DB(db_i(f->d.id)));
 	while (f->rc == 0 && db_row(s)) {
 		if (full(f) || skipped > SKIP_MAX) {

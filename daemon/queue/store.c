@@ -123,7 +123,7 @@ static int open_view(struct queue *q, int64_t chunk, struct chunk_view **out, st
 int store_result(struct queue *q, int64_t ref, struct arena *arena, struct result *out, size_t *bytes,
 		 struct err *err)
 {
-	struct chunk_view *v;
+	struct chunk_view *v = NULL;
 	unsigned place = ref_place(ref);
 	int rc = open_view(q, ref_chunk(ref), &v, err);
 

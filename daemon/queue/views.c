@@ -144,8 +144,8 @@ static void parked_of(struct queue *q, struct parked_op *o, int64_t delivery)
 
 	if (brief_get(q, delivery, &d, NULL) < 0)
 		return;
-	struct db_stmt *s = db_query(q->db, "SELECT id, reason FROM item INDEXED BY item_state"
-					    " WHERE delivery = ?1 AND state = 3 AND state < 4 ORDER BY id",
+	struct db_stmt *s = db_query(q->db, "SELECT id, reason FROM item INDEXED BY item_parked"
+					    " WHERE delivery = ?1 AND state = 3 ORDER BY id",
 				     DB(db_i(delivery)));
 	while (o->count < o->max && o->looked++ < o->max * PARKED_LOOK && db_row(s)) {
 		struct arena scratch = ARENA_LIMIT(VIEW_BYTES_MAX);
@@ -283,8 +283,8 @@ static bool retry_items(struct queue *q, const struct brief *d)
 	struct item *item = xcalloc(RETRY_SLICE, sizeof(*item));
 	size_t n = 0;
 
-	struct db_stmt *s = db_query(q->db, "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_state"
-					    " WHERE delivery = ?1 AND state = 3 AND state < 4 ORDER BY id LIMIT ?2",
+	struct db_stmt *s = db_query(q->db, "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_parked"
+					    " WHERE delivery = ?1 AND state = 3 ORDER BY id LIMIT ?2",
 				     DB(db_i(d->id), db_i(RETRY_SLICE)));
 	while (n < RETRY_SLICE && db_row(s))
 		items_read(s, d->id, &item[n++]);
