@@ -113,7 +113,7 @@ static int wait_for_directory(struct app *a, struct err *err)
 		if (rc != -EAGAIN || clock_mono_ms() >= until)
 			return rc;
 		if (!said)
-			log_info(NULL, "%s; waiting for it", err->text);
+			log_warning(NULL, "%s; waiting for it", err->text);
 		said = true;
 		/* flock() has no timeout, and a blocking one cannot be ended by ours. */
 		poll(NULL, 0, LOCK_POLL_MS);

@@ -24,6 +24,7 @@ enum {
 	INCOMPLETE_MS = 10 * 60 * 1000,	/* how long the end of a broken-off file is waited for (rule S2) */
 	RETRY_FIRST_MS = 2000,
 	RETRY_MAX_MS = 60000,
+	MARK_MS = 60000,
 };
 
 static const struct log_ctx log_ctx = { .who = "collect" };
@@ -35,8 +36,7 @@ struct gathering {
 	char *key;
 	const struct config_watch *watch;
 	int64_t opened_ms, last_ms;	/* mono; the wall clock may jump */
-	int64_t opened_wall_ms;
-	size_t busy;			/* its files in intake or waited for */
+	int64_t first_mtime_ms;		/* of its first report: an older marker is the last run's */
 	bool ending, marked;
 };
 
@@ -46,8 +46,16 @@ struct retry {
 	struct source *source;
 	char *relative;
 	int64_t at_ms, first_ms, wait_ms;	/* mono */
+	int64_t mtime_ms;
 	bool incomplete;
 	char *key;
+};
+
+/* A marker that was seen while the first report of its run was still in intake. */
+struct mark {
+	struct list link;
+	char *key;
+	int64_t mtime_ms, seen_ms;
 };
 
 struct source {
@@ -55,12 +63,12 @@ struct source {
 	struct collect *collect;
 	const struct config_watch *watch;
 	struct watch *w;
-	char *root;			/* what relative paths are relative to */
+	const char *root;		/* what relative paths are relative to; the watch's */
 };
 
 struct collect {
 	struct collect_options opt;
-	struct list sources, gatherings, retries;
+	struct list sources, gatherings, retries, marks;
 	uv_timer_t tick;
 	size_t busy, closing;
 	bool stopping, tick_closed;
@@ -72,8 +80,7 @@ struct collect {
 struct file_cookie {
 	struct source *source;
 	char *relative, *path, *key;
-	bool last_try;
-	int64_t first_ms, wait_ms;
+	int64_t first_ms, wait_ms, mtime_ms;
 };
 
 /* ---- runs ---- */
@@ -98,8 +105,23 @@ static struct gathering *find_key(struct collect *c, const char *key)
 	return NULL;
 }
 
+/* A marker as old as the run's first report ends it (stamps may be whole seconds). */
+static void mark_run(struct gathering *g, int64_t mtime_ms)
+{
+	if (mtime_ms / 1000 >= g->first_mtime_ms / 1000)
+		g->marked = true;
+}
+
+static void free_mark(struct mark *m)
+{
+	list_remove(&m->link);
+	free(m->key);
+	free(m);
+}
+
+/* mtime_ms: of the report that brought it. */
 static struct gathering *add_run(struct collect *c, int64_t run, const char *key,
-				 const struct config_watch *watch)
+				 const struct config_watch *watch, int64_t mtime_ms)
 {
 	struct gathering *g = xcalloc(1, sizeof(*g));
 
@@ -107,8 +129,15 @@ static struct gathering *add_run(struct collect *c, int64_t run, const char *key
 	g->key = xstrdup(key);
 	g->watch = watch;
 	g->opened_ms = g->last_ms = clock_mono_ms();
-	g->opened_wall_ms = clock_wall_ms();
+	g->first_mtime_ms = mtime_ms;
 	list_append(&c->gatherings, &g->link);
+	list_each_safe(link, &c->marks) {
+		struct mark *m = list_entry(link, struct mark, link);
+		if (strcmp(m->key, key) != 0)
+			continue;
+		mark_run(g, m->mtime_ms);
+		free_mark(m);
+	}
 	return g;
 }
 
@@ -157,7 +186,7 @@ static void check_runs(struct collect *c, int64_t now)
 {
 	list_each_safe(link, &c->gatherings) {
 		struct gathering *g = list_entry(link, struct gathering, link);
-		if (g->ending || (g->busy > 0 && now - g->opened_ms < g->watch->run.max_age_ms))
+		if (g->ending)
 			continue;
 		if (g->marked)
 			end_run(c, g, "its marker was seen");
@@ -170,7 +199,7 @@ static void check_runs(struct collect *c, int64_t now)
 
 /* ---- files ---- */
 
-static bool take(struct source *s, const char *relative, struct retry *again);
+static bool take(struct source *s, const char *relative, int64_t mtime_ms, struct retry *again);
 
 static void resume_all(struct collect *c)
 {
@@ -196,6 +225,7 @@ static void later(struct file_cookie *f, bool incomplete)
 	r->relative = xstrdup(f->relative);
 	r->key = xstrdup(f->key);
 	r->incomplete = incomplete;
+	r->mtime_ms = f->mtime_ms;
 	r->first_ms = f->first_ms != 0 ? f->first_ms : now;
 	r->wait_ms = f->wait_ms == 0 ? RETRY_FIRST_MS : f->wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : f->wait_ms * 2;
 	r->at_ms = now + r->wait_ms;
@@ -254,7 +284,9 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 	}
 	struct gathering *g = o->run != 0 ? find_run(c, o->run) : NULL;
 	if (g == NULL && o->run != 0 && !o->run_ended)
-		g = add_run(c, o->run, f->key, f->source->watch);
+		g = add_run(c, o->run, f->key, f->source->watch, f->mtime_ms);
+	if (g != NULL && f->mtime_ms < g->first_mtime_ms)
+		g->first_mtime_ms = f->mtime_ms;
 	if (g != NULL && !again)
 		g->last_ms = clock_mono_ms();
 	c->busy--;
@@ -284,7 +316,7 @@ static struct context *context_near(const char *path, bool *done)
 }
 
 /* again: the retry that asks, freed by the caller. */
-static bool take(struct source *s, const char *relative, struct retry *again)
+static bool take(struct source *s, const char *relative, int64_t mtime_ms, struct retry *again)
 {
 	struct collect *c = s->collect;
 	struct arena a = ARENA_LIMIT(1 << 20);
@@ -313,6 +345,7 @@ static bool take(struct source *s, const char *relative, struct retry *again)
 		f->key = xstrdup(spec.run.key);
 		f->first_ms = again != NULL ? again->first_ms : 0;
 		f->wait_ms = again != NULL ? again->wait_ms : 0;
+		f->mtime_ms = mtime_ms;
 		int root = open(s->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		const struct intake_job job = {
 			.path = path, .root_fd = root, .relative = relative, .run = &spec.run,
@@ -343,7 +376,7 @@ static bool on_settled(void *cookie, const struct watch_file *file)
 
 	if (file->existing && s->watch->existing == EXISTING_IGNORE)
 		return true;
-	return take(s, file->relative, NULL);
+	return take(s, file->relative, file->mtime_ms, NULL);
 }
 
 static void on_marker(void *cookie, const struct watch_file *file)
@@ -360,9 +393,15 @@ static void on_marker(void *cookie, const struct watch_file *file)
 	};
 	if (runspec_make(&source, s->collect->opt.config, &a, &spec, &err) == 0) {
 		struct gathering *g = find_key(s->collect, spec.run.key);
-		/* A marker that is older than the run is the last run's. */
-		if (g != NULL && file->mtime_ms >= g->opened_wall_ms - 1000)
-			g->marked = true;
+		if (g != NULL) {
+			mark_run(g, file->mtime_ms);
+		} else if (s->collect->busy > 0) {
+			struct mark *m = xcalloc(1, sizeof(*m));
+			m->key = xstrdup(spec.run.key);
+			m->mtime_ms = file->mtime_ms;
+			m->seen_ms = clock_mono_ms();
+			list_append(&s->collect->marks, &m->link);
+		}
 	}
 	arena_done(&a);
 	free(dir);
@@ -376,7 +415,7 @@ static void check_retries(struct collect *c, int64_t now)
 		/* The run stays open while the rest of one of its files may still come (rule S2). */
 		if (g != NULL && r->incomplete)
 			g->last_ms = now;
-		if (r->at_ms <= now && take(r->source, r->relative, r))
+		if (r->at_ms <= now && take(r->source, r->relative, r->mtime_ms, r))
 			free_retry(r);
 	}
 }
@@ -390,6 +429,12 @@ static void on_tick(uv_timer_t *timer)
 		return;
 	check_retries(c, now);
 	check_runs(c, now);
+	/* A marker whose reports all turned out to be none of ours. */
+	list_each_safe(link, &c->marks) {
+		struct mark *m = list_entry(link, struct mark, link);
+		if (c->busy == 0 && now - m->seen_ms > MARK_MS)
+			free_mark(m);
+	}
 }
 
 /* ---- life ---- */
@@ -407,23 +452,11 @@ static void on_open_runs(void *cookie, int rc, const struct open_run *run, size_
 			run[i].watch != NULL ? config_find_watch(c->opt.config, run[i].watch) : NULL;
 		if (w == NULL || find_run(c, run[i].id) != NULL)
 			continue;
-		struct gathering *g = add_run(c, run[i].id, run[i].key, w);
+		/* Its first report was quiet before it was taken. */
+		struct gathering *g = add_run(c, run[i].id, run[i].key, w, run[i].opened_ms - w->settle_ms);
 		int64_t age = clock_wall_ms() - run[i].opened_ms;
 		g->opened_ms -= age > 0 ? age : 0;
-		g->opened_wall_ms = run[i].opened_ms;
 	}
-}
-
-/* The part of a pattern before the first component with a capture or a wildcard. */
-static char *root_of(const char *pattern)
-{
-	size_t special = strcspn(pattern, "{*?[");
-
-	if (pattern[special] == '\0')
-		return xstrdup(pattern);
-	while (special > 1 && pattern[special - 1] != '/')
-		special--;
-	return xstrndup(pattern, special > 1 ? special - 1 : 1);
 }
 
 static int open_source(struct collect *c, const struct config_watch *w, struct err *err)
@@ -442,13 +475,12 @@ static int open_source(struct collect *c, const struct config_watch *w, struct e
 
 	s->collect = c;
 	s->watch = w;
-	s->root = root_of(w->path);
 	int rc = watch_open(&options, &s->w, err);
 	if (rc < 0) {
-		free(s->root);
 		free(s);
 		return rc;
 	}
+	s->root = watch_root(s->w);
 	list_append(&c->sources, &s->link);
 	return 0;
 }
@@ -461,6 +493,7 @@ int collect_open(const struct collect_options *options, struct collect **out, st
 	list_init(&c->sources);
 	list_init(&c->gatherings);
 	list_init(&c->retries);
+	list_init(&c->marks);
 	uv_timer_init(options->loop, &c->tick);
 	c->tick.data = c;
 	uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
@@ -483,10 +516,10 @@ static void closed(struct collect *c)
 	list_each_safe(link, &c->retries)
 		free_retry(list_entry(link, struct retry, link));
 	list_each_safe(link, &c->sources) {
-		struct source *s = list_entry(link, struct source, link);
-		free(s->root);
-		free(s);
+		free(list_entry(link, struct source, link));
 	}
+	list_each_safe(link, &c->marks)
+		free_mark(list_entry(link, struct mark, link));
 	void (*done)(void *) = c->done;
 	void *cookie = c->cookie;
 	free(c);

@@ -164,7 +164,7 @@ static void table_end(struct conversation *c)
 	/* Owed, but nothing in the table sends it now: company is awaited. */
 	const struct sink_common *common = talk_common(c);
 	int64_t due = common != NULL && o->oldest_ms != INT64_MAX
-			      ? o->oldest_ms + common->linger_ms - clock_wall_ms() : 1000;
+			      ? o->oldest_ms + lane_scaled(c->lane, common->linger_ms) - clock_wall_ms() : 1000;
 	talk_later(c, due > 0 ? due : 0, NULL);
 }
 
@@ -177,7 +177,7 @@ static bool gate_open(const struct conversation *c)
 		return false;
 	if (o->run_ended || common == NULL || o->owed >= batch_of(c))
 		return true;
-	return o->oldest_ms != INT64_MAX && clock_wall_ms() - o->oldest_ms >= common->linger_ms;
+	return o->oldest_ms != INT64_MAX && clock_wall_ms() - o->oldest_ms >= lane_scaled(c->lane, common->linger_ms);
 }
 
 static void on_owed(void *cookie, int rc, const struct owed *owed, const struct err *err)

@@ -13,6 +13,8 @@ struct list {
 	struct list *next, *prev;
 };
 
+/* The arguments are names of types and variables: parentheses would not compile. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define list_entry(link, type, member) ((type *)((char *)(link) - offsetof(type, member)))
 #define list_first(head, type, member) list_entry((head)->next, type, member)
 #define list_each(pos, head) for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
@@ -20,6 +22,8 @@ struct list {
 #define list_each_safe(pos, head)                                                          \
 	for (struct list *pos = (head)->next, *pos##_next = pos->next; pos != (head);      \
 	     pos = pos##_next, pos##_next = pos->next)
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static inline void list_init(struct list *head) { head->next = head->prev = head; }
 static inline bool list_empty(const struct list *head) { return head->next == head; }

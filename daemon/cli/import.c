@@ -83,6 +83,16 @@ static void add_file(struct import *im, const char *path, const char *state, boo
 	cJSON_AddItemToArray(im->files, f);
 }
 
+/* "PATH: why", as the walk says it. */
+static void add_unreadable(struct import *im, const char *text)
+{
+	const char *why = strstr(text, ": ");
+	char *path = xstrndup(text, why != NULL ? (size_t)(why - text) : strlen(text));
+
+	add_file(im, path, "unreadable", false, 0, text);
+	free(path);
+}
+
 static void say(const struct import *im, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void say(const struct import *im, const char *fmt, ...)
 {
@@ -503,6 +513,8 @@ int cmd_import(struct cli *cli, int argc, char **argv)
 		ci_detect(&im.ci, &im.arena, ci_getenv, NULL);
 		if (im.opt.json)
 			im.files = cJSON_CreateArray();
+		for (size_t i = 0; i < im.walk.unreadable_count; i++)
+			add_unreadable(&im, im.walk.unreadable[i]);
 		if (im.walk.count == 0)
 			fprintf(stderr, "resultd: no report found\n");
 		code = work(&im);

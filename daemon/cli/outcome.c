@@ -78,6 +78,10 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 			t->delivered++;
 		} else if (line[i].state == DELIVERY_PARKED) {
 			t->parked++;
+		} else if (!line[i].run_ended && line[i].state == DELIVERY_WAITING && line[i].due_ms == INT64_MAX) {
+			/* The run goes on, but all that came so far is where it belongs. */
+			t->up_to_date++;
+			t->parked += line[i].parked > 0;
 		} else {
 			t->waiting++;
 			o->locked += lane_locked(o->app, line[i].sink);

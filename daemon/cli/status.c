@@ -13,10 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SHOWN_MAX = 20 };
+
 struct status {
 	struct app app;
 	bool json;
 	struct queue_status s;
+	cJSON *waiting;			/* deliveries that are not settled, newest first */
 };
 
 static void print_json(const struct status *v)
@@ -38,6 +41,7 @@ static void print_json(const struct status *v)
 		cJSON_AddNumberToObject(d, delivery_state_name((enum delivery_state)i), (double)s->deliveries[i]);
 	if (s->oldest_ms != INT64_MAX)
 		cJSON_AddStringToObject(o, "oldest_waiting", clock_iso(s->oldest_ms, iso));
+	cJSON_AddItemReferenceToObject(o, "unsettled", v->waiting);
 	char *text = cJSON_PrintUnformatted(o);
 	puts(text != NULL ? text : "{}");
 	free(text);
@@ -62,6 +66,37 @@ static void print_text(const struct status *v)
 	printf("\n  parked:    %" PRIu64 "%s\n", s->deliveries[DELIVERY_PARKED],
 	       s->deliveries[DELIVERY_PARKED] > 0 ? "  (needs you: \"resultd queue list\")" : "");
 	printf("  malformed: %" PRIu64 " reports\n", s->parts_bad);
+	const cJSON *d;
+	cJSON_ArrayForEach(d, v->waiting) {
+		const cJSON *reason = cJSON_GetObjectItem(d, "reason");
+		printf("  %s: %s \"%s\"%s%s\n", cJSON_GetObjectItem(d, "sink")->valuestring,
+		       cJSON_GetObjectItem(d, "state")->valuestring, cJSON_GetObjectItem(d, "run")->valuestring,
+		       reason != NULL ? ": " : "", reason != NULL ? reason->valuestring : "");
+	}
+}
+
+static void on_lines(void *cookie, int rc, const struct delivery_line *line, size_t count, const struct err *err)
+{
+	struct status *v = cookie;
+
+	(void)err;
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		cJSON *d = cJSON_CreateObject();
+		cJSON_AddNumberToObject(d, "id", (double)line[i].id);
+		cJSON_AddStringToObject(d, "sink", line[i].sink);
+		cJSON_AddStringToObject(d, "state", delivery_state_name(line[i].state));
+		cJSON_AddStringToObject(d, "run", line[i].run_name);
+		if (line[i].reason != NULL)
+			cJSON_AddStringToObject(d, "reason", line[i].reason);
+		else if (!line[i].run_ended)
+			cJSON_AddStringToObject(d, "reason", "the run is still open");
+		cJSON_AddItemToArray(v->waiting, d);
+	}
+	if (v->json)
+		print_json(v);
+	else
+		print_text(v);
+	app_quit(&v->app, EXIT_OK);
 }
 
 static void on_status(void *cookie, int rc, const struct queue_status *s, const struct err *err)
@@ -74,11 +109,7 @@ static void on_status(void *cookie, int rc, const struct queue_status *s, const 
 		return;
 	}
 	v->s = *s;
-	if (v->json)
-		print_json(v);
-	else
-		print_text(v);
-	app_quit(&v->app, EXIT_OK);
+	queue_lines(v->app.queue, 0, true, SHOWN_MAX, on_lines, v);
 }
 
 int cmd_status(struct cli *cli, int argc, char **argv)
@@ -113,8 +144,10 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 		fprintf(stderr, "resultd: %s\n", err.text);
 		return rc == -EAGAIN ? EXIT_UNDELIVERED : EXIT_INTERNAL;
 	}
+	v.waiting = cJSON_CreateArray();
 	queue_status(v.app.queue, on_status, &v);
 	int code = app_loop(&v.app);
 	app_close(&v.app, 0);
+	cJSON_Delete(v.waiting);
 	return code;
 }
