@@ -25,10 +25,11 @@ enum {
 
 struct source {
 	int fd;
-	bool begun, gzip, file_end, member_end, ended;
+	bool begun, gzip, file_end, member_end;
 	z_stream z;
-	unsigned char in[PARSER_ROOM];
-	size_t in_len, in_at; /* plain: what was read to see the magic */
+	unsigned char *in; /* gzip only: PARSER_ROOM bytes */
+	size_t in_len, in_at;
+	uint64_t file_size; /* as it was when reading began; a hint only */
 	uint64_t packed, unpacked;
 	uint64_t limit;
 	unsigned ratio;
@@ -51,43 +52,61 @@ static void source_done(struct source *s)
 	if (s->gzip)
 		inflateEnd(&s->z);
 	s->gzip = false;
+	free(s->in);
+	s->in = NULL;
 }
 
-static enum source_state source_fill(struct source *s, struct err *err)
+/* How much to ask for.  Small files are many, and a buffer of full size costs more than reading them; one
+ * byte more than is left shows that nothing is. */
+static size_t source_size(const struct source *s)
 {
-	ssize_t n = read_fd(s->fd, s->in, sizeof(s->in));
+	enum { LEAST = 1024 };
 
+	if (s->gzip || s->file_size <= s->packed)
+		return s->gzip ? PARSER_ROOM : LEAST;
+	uint64_t left = s->file_size - s->packed + 1;
+	return left < LEAST ? LEAST : left < PARSER_ROOM ? (size_t)left : PARSER_ROOM;
+}
+
+/* Reads once, to out; *len is 0 at the end of the file. */
+static enum source_state source_get(struct source *s, void *out, size_t size, size_t *len, struct err *err)
+{
+	ssize_t n = read_fd(s->fd, out, size);
+
+	*len = 0;
 	if (n < 0) {
 		int code = -errno;
 		err_set(err, code, "cannot be read: %s", strerror(-code));
 		return SOURCE_ERROR;
 	}
-	s->in_len = (size_t)n;
-	s->in_at = 0;
+	*len = (size_t)n;
 	s->packed += (uint64_t)n;
 	s->file_end = n == 0;
 	return SOURCE_MORE;
 }
 
-static enum source_state source_begin(struct source *s, struct err *err)
+/* The first bytes, straight into out; where they are those of gzip, they are what is to be unpacked. */
+static enum source_state source_begin(struct source *s, unsigned char *out, size_t size, size_t *len,
+				      struct err *err)
 {
+	size_t n;
+
 	s->begun = true;
-	/* A pipe may give one byte; the magic has two. */
-	while (s->in_len < 2 && !s->file_end) {
-		ssize_t n = read_fd(s->fd, s->in + s->in_len, sizeof(s->in) - s->in_len);
-		if (n < 0) {
-			int code = -errno;
-			err_set(err, code, "cannot be read: %s", strerror(-code));
-			return SOURCE_ERROR;
-		}
-		s->in_len += (size_t)n;
-		s->packed += (uint64_t)n;
-		s->file_end = n == 0;
+	/* One read may give one byte; the magic has two. */
+	while (*len < 2 && !s->file_end) {
+		enum source_state state = source_get(s, out + *len, size - *len, &n, err);
+		if (state != SOURCE_MORE)
+			return state;
+		*len += n;
 	}
-	if (s->in_len >= 2 && s->in[0] == 0x1f && s->in[1] == 0x8b) {
+	if (*len >= 2 && out[0] == 0x1f && out[1] == 0x8b) {
 		if (inflateInit2(&s->z, GZIP_WINDOW) != Z_OK)
 			abort(); /* out of memory */
 		s->gzip = true;
+		s->in = xrealloc(NULL, PARSER_ROOM, 1);
+		s->in_len = *len;
+		memcpy(s->in, out, *len);
+		*len = 0;
 	}
 	return SOURCE_MORE;
 }
@@ -98,7 +117,8 @@ static enum source_state source_unpack(struct source *s, void *out, size_t size,
 	s->z.avail_out = (uInt)size;
 	while (s->z.avail_out > 0) {
 		if (s->in_at == s->in_len && !s->file_end) {
-			enum source_state state = source_fill(s, err);
+			enum source_state state = source_get(s, s->in, PARSER_ROOM, &s->in_len, err);
+			s->in_at = 0;
 			if (state != SOURCE_MORE)
 				return state;
 		}
@@ -144,26 +164,13 @@ static enum source_state source_read(struct source *s, void *out, size_t size, s
 
 	*len = 0;
 	if (!s->begun)
-		state = source_begin(s, err);
-	if (state != SOURCE_MORE)
-		return state;
-	if (s->gzip) {
+		state = source_begin(s, out, size, len, err);
+	else if (!s->gzip && !s->file_end)
+		state = source_get(s, out, size, len, err);
+	if (s->gzip)
 		state = source_unpack(s, out, size, len, err);
-	} else if (s->in_at < s->in_len) {
-		*len = s->in_len - s->in_at < size ? s->in_len - s->in_at : size;
-		memcpy(out, s->in + s->in_at, *len);
-		s->in_at += *len;
-	} else if (!s->file_end) {
-		ssize_t n = read_fd(s->fd, out, size);
-		if (n < 0) {
-			int code = -errno;
-			err_set(err, code, "cannot be read: %s", strerror(-code));
-			return SOURCE_ERROR;
-		}
-		*len = (size_t)n;
-		s->packed += (uint64_t)n;
-		s->file_end = n == 0;
-	}
+	if (state == SOURCE_ERROR)
+		return state;
 	s->unpacked += *len;
 	if (s->unpacked > s->limit) {
 		err_set(err, -EFBIG, "larger than %llu bytes", (unsigned long long)s->limit);
@@ -187,7 +194,6 @@ struct pass {
 	const char *name;
 	struct report_summary *out;
 	enum source_state state;
-	bool too_large;
 };
 
 static void add_warning(struct report_summary *out, const char *name, unsigned line, unsigned column,
@@ -260,9 +266,9 @@ static enum parser_outcome run(struct pass *pass, struct source *s, bool repair,
 	if (rc < 0)
 		return PARSER_STOPPED;
 	do {
-		size_t len;
-		void *room = parser_room(p);
-		pass->state = source_read(s, room, PARSER_ROOM, &len, &read_err);
+		size_t len, size = source_size(s);
+		void *room = parser_room(p, size);
+		pass->state = source_read(s, room, size, &len, &read_err);
 		bool final = pass->state != SOURCE_MORE;
 		outcome = parser_commit(p, len, final, err);
 	} while (outcome == PARSER_GOOD && pass->state == SOURCE_MORE);
@@ -334,9 +340,7 @@ enum report_verdict report_read(int fd, const char *name, const struct parser_op
 		return unreadable(out, name, -EISDIR, "is a directory");
 	if (!S_ISREG(st.st_mode))
 		return unreadable(out, name, -EINVAL, "is not a regular file");
-	off_t start = lseek(fd, 0, SEEK_CUR);
-	if (start < 0)
-		return unreadable(out, name, -errno, strerror(errno));
+	const uint64_t size = st.st_size > 0 ? (uint64_t)st.st_size : 0;
 	if ((uint64_t)st.st_size > limits.report) {
 		err_at(&out->err, -EFBIG, name, 0, 0, "larger than %llu bytes",
 		       (unsigned long long)limits.report);
@@ -344,24 +348,22 @@ enum report_verdict report_read(int fd, const char *name, const struct parser_op
 		return out->verdict;
 	}
 
-	struct source *s = xcalloc(1, sizeof(*s));
-	*s = (struct source){ .fd = fd, .limit = limits.report, .ratio = limits.gzip_ratio };
-	enum parser_outcome outcome = run(&pass, s, false, &first, &err);
-	source_done(s);
+	struct source s = { .fd = fd, .file_size = size, .limit = limits.report, .ratio = limits.gzip_ratio };
+	enum parser_outcome outcome = run(&pass, &s, false, &first, &err);
+	source_done(&s);
 	if (outcome == PARSER_REPAIR) {
 		first = err;
 		err_clear(&err);
 		if (events->restart != NULL)
 			events->restart(cookie);
-		if (lseek(fd, start, SEEK_SET) < 0) {
-			free(s);
+		if (lseek(fd, -(off_t)s.packed, SEEK_CUR) < 0)
 			return unreadable(out, name, -errno, strerror(errno));
-		}
-		*s = (struct source){ .fd = fd, .limit = limits.report, .ratio = limits.gzip_ratio };
-		outcome = run(&pass, s, true, &first, &err);
-		source_done(s);
+		s = (struct source){
+			.fd = fd, .file_size = size, .limit = limits.report, .ratio = limits.gzip_ratio
+		};
+		outcome = run(&pass, &s, true, &first, &err);
+		source_done(&s);
 	}
-	free(s);
 	out->verdict = verdict(&pass, outcome);
 	out->complete = out->verdict == REPORT_OK;
 	out->err = err;

@@ -184,9 +184,9 @@ bool parser_redacted_default(void *cookie, const char *name)
 
 /* ---- bytes ---- */
 
-void *parser_room(struct parser *p)
+void *parser_room(struct parser *p, size_t size)
 {
-	return p->repair != NULL ? p->raw : xml_room(p->xml, PARSER_ROOM);
+	return p->repair != NULL ? p->raw : xml_room(p->xml, smaller(size, PARSER_ROOM));
 }
 
 /* White space, NUL (UTF-16's half of it) and byte order marks do not make a document. */

@@ -81,9 +81,9 @@ struct parser;
  * options, events and what they point at must outlive the parser.  -EINVAL for a bad time zone. */
 int parser_new(const struct parser_options *options, const struct parser_events *events, void *cookie,
 	       bool repair, struct parser **out, struct err *err);
-/* Room for PARSER_ROOM bytes, then how many of them were filled.  final: nothing comes after them (0 bytes
+/* Room for size bytes (PARSER_ROOM at most; less where the report is known to be small), then how many of them were filled.  final: nothing comes after them (0 bytes
  * are fine).  After anything but PARSER_GOOD the parser takes no more; err says why and where. */
-void *parser_room(struct parser *p);
+void *parser_room(struct parser *p, size_t size);
 enum parser_outcome parser_commit(struct parser *p, size_t len, bool final, struct err *err);
 /* How many bytes were replaced by the repairing filter, and the encoding that was read (NULL: UTF-8). */
 uint64_t parser_repaired(const struct parser *p, const char **encoding);

@@ -279,7 +279,8 @@ static void read_report(struct parse *p, int fd, const char *name)
 	report_read(fd, name, &options, p->form == FORM_SUMMARY ? &counted : &shown, p, &s);
 	if (p->form == FORM_SUMMARY)
 		summary(p, &s);
-	flush(p);
+	if (s.warning_count > 0 || s.verdict != REPORT_OK || p->out.len >= OUT_FLUSH)
+		flush(p); /* what is said comes behind what was shown */
 	tell(&s);
 	switch (s.verdict) {
 	case REPORT_OK:

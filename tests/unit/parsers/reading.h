@@ -102,7 +102,7 @@ static void reading_pass(struct reading *x, const struct parser_options *options
 		piece = PARSER_ROOM;
 	do {
 		size_t n = len < piece ? len : piece;
-		memcpy(parser_room(p), data, n);
+		memcpy(parser_room(p, n > 0 ? n : 1), data, n);
 		data += n;
 		len -= n;
 		x->outcome = parser_commit(p, n, len == 0, &x->err);
