@@ -6,13 +6,17 @@
  *     bench_parse counts FILE     report_read() for a summary
  *     bench_parse results FILE    report_read() with whole results
  *     bench_parse json FILE       the same, each result written as a line of JSON (and thrown away)
- *     bench_parse ratios FILE     all four in turn, three rounds, the fastest of each as ratios */
+ *     bench_parse ratios FILE     all four in turn, three rounds, the fastest of each as ratios
+ *     bench_parse many DIR        whole results of every file in DIR, by one thread and by two, against the same
+ *                                 bytes in one file (`gen_report CASES DIR` makes such a folder) */
 #include "daemon/base/clock.h"
 #include "daemon/model/result_json.h"
 #include "daemon/report.h"
 
+#include <dirent.h>
 #include <expat.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +25,8 @@
 
 enum { ROUNDS = 3 };
 
-static unsigned long long elements, characters, lines;
+static unsigned long long elements, characters;
+static _Atomic unsigned long long lines;
 
 static void on_open(void *cookie, const char *name, const char **attrs)
 {
@@ -137,14 +142,124 @@ static int ratios(const char *file)
 	return 0;
 }
 
+/* ---- many files ---- */
+
+struct share {
+	char **path;
+	size_t count, first, step;
+	int rc;
+};
+
+static void *read_share(void *cookie)
+{
+	struct share *s = cookie;
+
+	for (size_t i = s->first; i < s->count && s->rc == 0; i += s->step)
+		s->rc = once(2, s->path[i]);
+	return NULL;
+}
+
+static double wall_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static double read_all(char **path, size_t count, size_t threads)
+{
+	pthread_t thread[2];
+	struct share share[2];
+	double start = wall_seconds();
+
+	for (size_t i = 0; i < threads; i++) {
+		share[i] = (struct share){ path, count, i, threads, 0 };
+		if (pthread_create(&thread[i], NULL, read_share, &share[i]) != 0)
+			abort();
+	}
+	for (size_t i = 0; i < threads; i++)
+		pthread_join(thread[i], NULL);
+	return wall_seconds() - start;
+}
+
+/* Several documents in one file are one report to us. */
+static char *joined(char **path, size_t count)
+{
+	static char name[] = "/tmp/bench-parse-XXXXXX";
+	char piece[65536];
+	int out = mkstemp(name);
+
+	if (out < 0)
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
+		int in = open(path[i], O_RDONLY | O_CLOEXEC);
+		ssize_t n;
+		while (in >= 0 && (n = read(in, piece, sizeof(piece))) > 0) {
+			if (write(out, piece, (size_t)n) != n)
+				abort();
+		}
+		if (in >= 0)
+			close(in);
+	}
+	close(out);
+	return name;
+}
+
+static int many(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	char **path = NULL;
+	size_t count = 0;
+
+	if (dir == NULL) {
+		perror(folder);
+		return 1;
+	}
+	for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+		char full[4096];
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(full, sizeof(full), "%s/%s", folder, e->d_name);
+		path = realloc(path, (count + 1) * sizeof(*path));
+		if (path == NULL || (path[count++] = strdup(full)) == NULL)
+			abort();
+	}
+	closedir(dir);
+	char *whole = joined(path, count);
+	if (whole == NULL || count == 0)
+		return 1;
+	double best[3] = { 0 };
+	for (int round = 0; round < ROUNDS; round++) {
+		double took[3] = { read_all(&whole, 1, 1), read_all(path, count, 1),
+				   read_all(path, count, 2) };
+		for (int i = 0; i < 3; i++) {
+			if (round == 0 || took[i] < best[i])
+				best[i] = took[i];
+		}
+	}
+	unlink(whole);
+	static const char *const names[] = { "one file", "files, one thread", "files, two threads" };
+	printf("%zu files\n", count);
+	for (int i = 0; i < 3; i++)
+		printf("%-20s %7.3f s  %5.2f x\n", names[i], best[i], best[i] / best[0]);
+	for (size_t i = 0; i < count; i++)
+		free(path[i]);
+	free(path);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 3 && strcmp(argv[1], "many") == 0)
+		return many(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "ratios") == 0)
 		return ratios(argv[2]);
 	for (size_t mode = 0; argc == 3 && mode < MODES; mode++) {
 		if (strcmp(argv[1], modes[mode]) == 0)
 			return once(mode, argv[2]) < 0;
 	}
-	fprintf(stderr, "usage: bench_parse bare|counts|results|json|ratios FILE\n");
+	fprintf(stderr,
+		"usage: bench_parse bare|counts|results|json|ratios FILE\n       bench_parse many DIR\n");
 	return 2;
 }
