@@ -120,6 +120,19 @@ static int wait_for_directory(struct app *a, struct err *err)
 	}
 }
 
+static void start_workers(struct app *a)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned workers = cpus < 2 ? 2 : cpus > WORKERS_MAX ? WORKERS_MAX : (unsigned)cpus;
+
+	uv_async_init(&a->loop, &a->reap, on_reap);
+	a->reap.data = a;
+	uv_timer_init(&a->loop, &a->turn);
+	a->turn.data = a;
+	a->executor = executor_new("worker", workers, wake, a);
+	listen_signals(a);
+}
+
 int app_open(struct app *a, const struct config *config, const struct app_options *options, struct err *err)
 {
 	*a = (struct app){ .opt = *options, .config = config, .turn_ms = INT64_MAX };
@@ -145,16 +158,20 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 	if (a->opened.unknown > 0)
 		log_info(NULL, "%llu deliveries were interrupted while sending; each is looked up first",
 			 (unsigned long long)a->opened.unknown);
-	uv_async_init(&a->loop, &a->reap, on_reap);
-	a->reap.data = a;
-	uv_timer_init(&a->loop, &a->turn);
-	a->turn.data = a;
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned workers = cpus < 2 ? 2 : cpus > WORKERS_MAX ? WORKERS_MAX : (unsigned)cpus;
-	a->executor = executor_new("worker", workers, wake, a);
+	start_workers(a);
 	a->intake = intake_new(a->queue, a->executor, config, &a->state);
-	listen_signals(a);
 	return 0;
+}
+
+int app_open_online(struct app *a, const struct config *config, const struct app_options *options,
+		    struct err *err)
+{
+	*a = (struct app){ .opt = *options, .config = config, .turn_ms = INT64_MAX, .queue_closed = true };
+	a->state.lock_fd = -1;
+	uv_loop_init(&a->loop);
+	a->loop_ready = true;
+	start_workers(a);
+	return app_deliver(a, NULL, err);
 }
 
 int app_deliver(struct app *a, const char *only, struct err *err)
@@ -244,7 +261,7 @@ void app_close(struct app *a, int64_t grace_ms)
 		return;
 	stop_dispatch(a, grace_ms);
 	/* Files that are being read end by themselves; their results are worth the moment. */
-	while (intake_busy(a->intake) > 0 || executor_pending(a->executor) > 0)
+	while ((a->intake != NULL && intake_busy(a->intake) > 0) || executor_pending(a->executor) > 0)
 		uv_run(&a->loop, UV_RUN_ONCE);
 	intake_free(a->intake);
 	dispatch_free(a->dispatch);
@@ -253,7 +270,8 @@ void app_close(struct app *a, int64_t grace_ms)
 	if (a->folder != NULL)
 		a->folder->ops->close(a->folder);
 	executor_free(a->executor);
-	queue_close(a->queue, on_queue_closed, a);
+	if (a->queue != NULL)
+		queue_close(a->queue, on_queue_closed, a);
 	while (!a->queue_closed)
 		uv_run(&a->loop, UV_RUN_ONCE);
 	uv_close((uv_handle_t *)&a->reap, NULL);

@@ -45,6 +45,9 @@ struct app {
 };
 
 int app_open(struct app *a, const struct config *config, const struct app_options *options, struct err *err);
+/* The loop, the workers and the network only: no state directory, no queue (`check --online`). */
+int app_open_online(struct app *a, const struct config *config, const struct app_options *options,
+		    struct err *err);
 /* Starts delivering, to one sink or (NULL) to all.  -EINVAL where the network cannot be had. */
 int app_deliver(struct app *a, const char *only, struct err *err);
 int app_loop(struct app *a);			/* returns app_quit()'s code */

@@ -75,6 +75,8 @@ void lane_block_scope(struct lane *l, int64_t wait_ms, const char *reason)
 		return;
 	if (now + wait_ms > l->scope->pace.blocked_until_ms)
 		l->scope->pace.blocked_until_ms = now + wait_ms;
+	if (l->dispatch->opt.queue == NULL)
+		return;
 	l->dispatch->notes++;
 	queue_block(l->dispatch->opt.queue, l->scope->name, clock_wall_ms() + wait_ms, reason, ignore_done,
 		    l->dispatch);
@@ -128,7 +130,7 @@ static void lane_turn(struct lane *l)
 
 	list_each_safe(link, &l->talks)
 		talk_wake(talk_of(link));
-	if (d->stopping || l->asking)
+	if (d->stopping || l->asking || d->opt.queue == NULL)
 		return;
 	size_t most = l->endpoint.parallel > 0 ? l->endpoint.parallel : 1;
 	if (most > PARALLEL_MAX)
@@ -220,6 +222,18 @@ void dispatch_unlock(struct dispatch *d)
 	dispatch_kick(d, false);
 }
 
+void dispatch_check(struct dispatch *d, dispatch_checked_fn *done, void *cookie)
+{
+	d->checked = done;
+	d->checked_cookie = cookie;
+	list_each(link, &d->lanes) {
+		struct lane *l = list_entry(link, struct lane, link);
+		list_append(&l->talks, talk_link(talk_check(l)));
+		l->talk_count++;
+	}
+	d->opt.arm(d->opt.cookie, 0);
+}
+
 void dispatch_stop(struct dispatch *d, bool now, void (*done)(void *cookie), void *cookie)
 {
 	d->stopping = true;
@@ -308,8 +322,10 @@ struct dispatch *dispatch_new(const struct dispatch_options *options)
 		list_init(&l->talks);
 		list_append(&d->lanes, &l->link);
 	}
-	d->notes++;
-	queue_blocks(options->queue, on_blocks, d);
+	if (options->queue != NULL) {
+		d->notes++;
+		queue_blocks(options->queue, on_blocks, d);
+	}
 	return d;
 }
 

@@ -16,7 +16,7 @@ struct dispatch;
 
 struct dispatch_options {
 	const struct config *config;
-	struct queue *queue;
+	struct queue *queue;		/* NULL: only dispatch_check() */
 	struct transport *http, *folder;
 	/* Call dispatch_turn() when clock_mono_ms() has reached this (soon, if it has already). */
 	void (*arm)(void *cookie, int64_t mono_ms);
@@ -37,6 +37,11 @@ void dispatch_unlock(struct dispatch *d);
 void dispatch_stop(struct dispatch *d, bool now, void (*done)(void *cookie), void *cookie);
 bool dispatch_busy(const struct dispatch *d);	/* a talk is under way */
 void dispatch_free(struct dispatch *d);		/* after dispatch_stop's done() */
+
+/* Walks the checking steps of every sink, sending no write.  done() for each, ok or with what is wrong.
+ * For a dispatch that was made without a queue. */
+typedef void dispatch_checked_fn(void *cookie, const char *sink, bool ok, const char *words);
+void dispatch_check(struct dispatch *d, dispatch_checked_fn *done, void *cookie);
 
 struct lane_view {
 	const char *sink, *type, *pause_reason;	/* NULL: not paused */

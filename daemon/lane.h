@@ -53,6 +53,8 @@ struct dispatch {
 	bool stopping;
 	void (*stopped)(void *cookie);
 	void *stopped_cookie;
+	dispatch_checked_fn *checked;
+	void *checked_cookie;
 	size_t notes;			/* queue calls under way that outlive their talk */
 };
 
@@ -70,6 +72,7 @@ void lane_ended(struct lane *l, struct conversation *c);
 
 struct conversation;
 struct conversation *talk_start(struct lane *lane, int64_t delivery);
+struct conversation *talk_check(struct lane *lane);
 void talk_wake(struct conversation *c);		/* pace or exclusivity may allow it to go on */
 void talk_cancel(struct conversation *c);	/* ends its exchange; it then records and ends */
 struct list *talk_link(struct conversation *c);

@@ -280,6 +280,16 @@ void talk_walk(struct conversation *c)
 		talk_later(c, 0, NULL);
 		return;
 	}
+	if (c->checking) {
+		while (c->step->name != NULL && !c->step->check)
+			c->step++;
+		c->check_ok = c->step->name == NULL;
+		if (c->check_ok)
+			talk_end(c);
+		else
+			load_rows(c);
+		return;
+	}
 	if (!may_enter(c))
 		return;
 	if (c->step->name == NULL || c->step->gate || c->step->final)
@@ -291,6 +301,19 @@ void talk_walk(struct conversation *c)
 }
 
 /* ---- life ---- */
+
+/* What a sink's functions are given, once bookmark, facts and run are there. */
+static void dress(struct conversation *c)
+{
+	c->t.conf = c->lane->config->conf;
+	c->t.run = &c->run;
+	c->t.facts = c->lane->facts;
+	c->t.bookmark = c->bookmark;
+	c->t.arena = &c->arena;
+	c->t.batch = c->lane->batch;
+	c->t.sent_ms = TIME_UNKNOWN;
+	c->step = c->lane->sink->steps;
+}
 
 static void on_loaded(void *cookie, int rc, struct delivery *d, const struct err *err)
 {
@@ -329,23 +352,16 @@ static void on_loaded(void *cookie, int rc, struct delivery *d, const struct err
 		.tests = d->tests, .passed = d->passed, .failed = d->failed, .error = d->error,
 		.skipped = d->skipped, .flaky = d->flaky, .duration_ms = d->duration_ms, .vars = &c->vars,
 	};
-	c->t.conf = l->config->conf;
-	c->t.run = &c->run;
-	c->t.facts = l->facts;
-	c->t.bookmark = c->bookmark;
-	c->t.arena = &c->arena;
-	c->t.batch = l->batch;
-	c->t.sent_ms = TIME_UNKNOWN;
+	dress(c);
 	if (d->state == DELIVERY_UNKNOWN || d->state == DELIVERY_SENDING) {
 		c->intended = true;
 		talk_look_up(c);
 		return;
 	}
-	c->step = l->sink->steps;
 	talk_walk(c);
 }
 
-struct conversation *talk_start(struct lane *lane, int64_t delivery)
+static struct conversation *new_talk(struct lane *lane, int64_t delivery)
 {
 	struct conversation *c = xcalloc(1, sizeof(*c));
 
@@ -356,6 +372,28 @@ struct conversation *talk_start(struct lane *lane, int64_t delivery)
 	c->arena = ARENA_LIMIT(STEP_ARENA);
 	request_init(&c->request);
 	learned_init(&c->t.learned, &c->arena);
+	return c;
+}
+
+struct conversation *talk_start(struct lane *lane, int64_t delivery)
+{
+	struct conversation *c = new_talk(lane, delivery);
+
 	queue_load(lane->dispatch->opt.queue, delivery, on_loaded, c);
+	return c;
+}
+
+struct conversation *talk_check(struct lane *lane)
+{
+	struct conversation *c = new_talk(lane, 0);
+
+	c->checking = true;
+	lane->facts = cJSON_CreateObject();
+	c->bookmark = cJSON_CreateObject();
+	c->vars = (struct vars){ .get = get_var, .cookie = c };
+	c->run = (struct sink_run){ .key = "check", .name = "check", .token = "", .vars = &c->vars };
+	dress(c);
+	/* Begun by the first turn, so that nothing is said before this call has returned. */
+	c->want_exclusive = true;
 	return c;
 }

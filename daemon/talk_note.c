@@ -5,6 +5,7 @@
 
 #include "daemon/base/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,12 @@ static void noted(void *cookie, int rc, const struct err *err)
 void talk_note(struct conversation *c, enum settle settle, int64_t wait_ms, const char *reason,
 	       talk_then_fn *then)
 {
+	if (c->checking) {
+		if (settle != SETTLE_GO_ON)
+			snprintf(c->check_words, sizeof(c->check_words), "%s", reason != NULL ? reason : "ended early");
+		then(c);
+		return;
+	}
 	int64_t now = clock_wall_ms();
 	struct note n = {
 		.step = c->step != NULL ? c->step->name : "",
@@ -105,7 +112,8 @@ void talk_later(struct conversation *c, int64_t wait_ms, const char *reason)
 
 void talk_park(struct conversation *c, const char *reason)
 {
-	log_warning(&c->log, "%s: parked: %s", c->step != NULL ? c->step->name : "start", reason);
+	if (!c->checking)
+		log_warning(&c->log, "%s: parked: %s", c->step != NULL ? c->step->name : "start", reason);
 	talk_note(c, SETTLE_PARK, 0, reason, talk_end);
 }
 
@@ -134,6 +142,8 @@ void talk_end(struct conversation *c)
 	cJSON_Delete(c->vars_json);
 	free(c->bookmark_saved);
 	delivery_free(c->d);
+	if (c->checking && l->dispatch->checked != NULL)
+		l->dispatch->checked(l->dispatch->checked_cookie, l->config->name, c->check_ok, c->check_words);
 	lane_ended(l, c);
 	free(c);
 }

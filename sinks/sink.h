@@ -89,6 +89,7 @@ struct step {
 	bool resolve;			/* no request: new results of the run are matched to cases here */
 	bool exclusive;			/* one delivery of the sink at a time (login, lists, creation) */
 	bool gate;			/* waits for a full batch, `linger`, or the end of the run */
+	bool check;			/* read-only, and proves the configuration: `check --online` walks these */
 	bool final;			/* only when the run has ended, all is settled and nothing is parked */
 	enum ask (*ask)(struct talk *t, struct request *r);
 	enum got (*got)(struct talk *t, const struct reply *r);

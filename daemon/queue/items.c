@@ -174,3 +174,11 @@ int brief_get(struct queue *q, int64_t delivery, struct brief *out, struct err *
 	db_end(s);
 	return 0;
 }
+
+bool items_unseen(struct queue *q, int64_t delivery)
+{
+	return db_get(q->db, "SELECT r.grouped < r.ready OR d.resolved < r.next_no - 1"
+			     " OR d.resolved_again < r.agains FROM delivery d JOIN run r ON r.id = d.run"
+			     " WHERE d.id = ?1",
+		      DB(db_i(delivery)), 0) != 0;
+}

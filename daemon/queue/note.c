@@ -377,14 +377,12 @@ static void end_intent(struct noting *n)
 static void settle_delivered(struct noting *n, const struct note *note)
 {
 	struct db *db = n->q->db;
-	int64_t unseen = db_get(db, "SELECT r.grouped < r.ready OR d.resolved < r.next_no - 1"
-				    " OR d.resolved_again < r.agains FROM delivery d JOIN run r ON r.id = d.run"
-				    " WHERE d.id = ?1", DB(db_i(n->d.id)), 0);
+	bool unseen = items_unseen(n->q, n->d.id);
 	struct brief now;
 
 	if (brief_get(n->q, n->d.id, &now, NULL) < 0)
 		return;
-	if (unseen != 0)
+	if (unseen)
 		db_run(db, "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = NULL WHERE id = ?1",
 		       DB(db_i(n->d.id), db_i(note->now_ms)));
 	else if (now.n[ITEM_OWED] + now.n[ITEM_UNBOUND] + now.n[ITEM_NEW] > 0)

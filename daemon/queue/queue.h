@@ -166,6 +166,7 @@ struct owed {
 	int64_t oldest_ms;		/* arrival of the oldest owed one; INT64_MAX: none */
 	bool run_ended;
 	uint64_t parts_loading;		/* of the run: begun, not finished */
+	bool unseen;			/* results came that queue_resolve() has not seen yet */
 };
 
 /* Functions of a sink, by value: the queue calls them on its own thread. */

@@ -12,12 +12,12 @@
 #include <strings.h>
 
 static const struct step steps[] = {
-	{ .name = "login", .exclusive = true, .ask = testrail_login_ask, .got = testrail_login_got },
-	{ .name = "project", .exclusive = true, .ask = testrail_project_ask, .got = testrail_project_got },
-	{ .name = "suite", .exclusive = true, .ask = testrail_suite_ask, .got = testrail_suite_got },
-	{ .name = "statuses", .exclusive = true, .ask = testrail_statuses_ask, .got = testrail_statuses_got },
-	{ .name = "field", .exclusive = true, .ask = testrail_field_ask, .got = testrail_field_got },
-	{ .name = "run", .exclusive = true, .ask = testrail_run_ask, .got = testrail_run_got },
+	{ .name = "login", .check = true, .exclusive = true, .ask = testrail_login_ask, .got = testrail_login_got },
+	{ .name = "project", .check = true, .exclusive = true, .ask = testrail_project_ask, .got = testrail_project_got },
+	{ .name = "suite", .check = true, .exclusive = true, .ask = testrail_suite_ask, .got = testrail_suite_got },
+	{ .name = "statuses", .check = true, .exclusive = true, .ask = testrail_statuses_ask, .got = testrail_statuses_got },
+	{ .name = "field", .check = true, .exclusive = true, .ask = testrail_field_ask, .got = testrail_field_got },
+	{ .name = "run", .check = true, .exclusive = true, .ask = testrail_run_ask, .got = testrail_run_got },
 	{ .name = "doubts", .exclusive = true, .ask = testrail_doubts_ask, .got = testrail_doubts_got },
 	{ .name = "cases", .exclusive = true, .ask = testrail_cases_ask, .got = testrail_cases_got },
 	/* Exclusive from here to the last case made: two runs with the same new tests make each case once. */
