@@ -148,6 +148,11 @@ static void table_end(struct conversation *c)
 {
 	const struct owed *o = &c->owed;
 
+	if (o->unseen) {
+		/* A part came since the match: it goes the same way. */
+		talk_restart(c);
+		return;
+	}
 	if (o->run_ended && o->owed == 0 && o->parts_loading == 0) {
 		if (o->parked > 0)
 			log_warning(&c->log, "delivered, but %" PRIu64 " tests are parked; the %s stays open",
@@ -201,7 +206,7 @@ static void on_owed(void *cookie, int rc, const struct owed *owed, const struct 
 		return;
 	}
 	if (c->step->final)
-		pass = o->run_ended && o->owed == 0 && o->parked == 0 && o->parts_loading == 0;
+		pass = o->run_ended && o->owed == 0 && o->parked == 0 && o->parts_loading == 0 && !o->unseen;
 	else if (c->step->gate)
 		pass = gate_open(c);
 	if (!pass) {

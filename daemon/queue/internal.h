@@ -168,6 +168,8 @@ void items_post(struct queue *q, struct tally *t, const struct item *item, int64
 void items_bind(struct queue *q, struct tally *t, const struct item *item, int64_t remote);
 /* Items of a delivery that are owed for a case which is gone: matched anew. */
 void items_release(struct queue *q, int64_t delivery, int64_t remote);
+/* Whether parts came whose results the delivery has no items for yet. */
+bool items_unseen(struct queue *q, int64_t delivery);
 /* The key by which a case is made for the item's test: automation id, or title. */
 int64_t items_key(struct queue *q, int64_t run, int64_t id, bool by_title, struct chunk_entry *entry);
 
