@@ -300,11 +300,12 @@ enum ask testrail_suite_ask(struct talk *t, struct request *r)
 	const struct testrail_conf *c = t->conf;
 	const char *project = testrail_fact(t, "project", "id"), *of = testrail_fact(t, "suite", "project");
 	bool known = sink_string(t->facts, "scope") != NULL && of != NULL && strcmp(of, project) == 0;
+	int64_t mode = sink_int(cJSON_GetObjectItemCaseSensitive(t->facts, "project"), "mode", 0);
 
 	if (known && testrail_wanted(t, "suite", c->suite))
 		return ASK_SKIP;
-	if (sink_int(cJSON_GetObjectItemCaseSensitive(t->facts, "project"), "mode", 0) == 1) {
-		/* A single suite needs no name anywhere. */
+	if (mode == 1 && (c->suite == NULL || *c->suite == '\0')) {
+		/* A single suite needs no name anywhere; one that is given is looked at all the same. */
 		suite_found(t, NULL);
 		return ASK_SKIP;
 	}
@@ -354,14 +355,14 @@ enum got testrail_suite_got(struct talk *t, const struct reply *r)
 		return testrail_refused(t, r, "list of suites", GOT_PARK);
 	if (!testrail_page(r, "suites", &page))
 		return GOT_UNKNOWN;
-	bool baselines = sink_int(cJSON_GetObjectItemCaseSensitive(t->facts, "project"), "mode", 0) == 2;
+	int64_t mode = sink_int(cJSON_GetObjectItemCaseSensitive(t->facts, "project"), "mode", 0);
 	const cJSON *item;
 	cJSON_ArrayForEach(item, page.items)
 	{
 		if (named)
 			consider(t, s, c->suite, item);
 		else
-			consider_unnamed(t, s, item, baselines);
+			consider_unnamed(t, s, item, mode == 2);
 	}
 	bool last = page.last;
 	int64_t offset = sink_int(s, "offset", 0) + page.count;
@@ -380,7 +381,7 @@ enum got testrail_suite_got(struct talk *t, const struct reply *r)
 			park(t, "this project has several suites, `suite` must name one: %s", names(t, s));
 	}
 	if (id != NULL)
-		return suite_found(t, id);
+		return suite_found(t, mode == 1 ? NULL : id);
 	begin(t, "suite", c->suite != NULL ? c->suite : "");
 	return GOT_PARK;
 }
@@ -501,13 +502,28 @@ static const char *field_wanted(struct talk *t)
 	return text != NULL ? text : "";
 }
 
-/* Only who creates cases must know: a case made without its id would be made again by every run. */
+/* Whether the field matters: a case made without its id would be made again by every run, and who names a
+ * field, or matches by nothing else, means it.  Else its default name stands for "if there is one". */
+static bool field_matters(const struct testrail_conf *c)
+{
+	bool named = strcmp(c->field, "custom_automation_id") != 0;
+
+	return testrail_matches(c, MATCH_AUTOMATION) && (named || c->create.cases || c->match.count == 1);
+}
+
+/* Whether we can do without it: new cases are found by their titles then. */
+static bool field_spared(const struct testrail_conf *c)
+{
+	return strcmp(c->field, "custom_automation_id") == 0 && testrail_matches(c, MATCH_TITLE);
+}
+
 enum ask testrail_field_ask(struct talk *t, struct request *r)
 {
 	const struct testrail_conf *c = t->conf;
+	bool missing = sink_bool(cJSON_GetObjectItemCaseSensitive(t->facts, "field"), "missing");
 
-	if (!c->create.cases || !testrail_matches(c, MATCH_AUTOMATION) ||
-	    testrail_wanted(t, "field", field_wanted(t)))
+	if (!field_matters(c) ||
+	    (testrail_wanted(t, "field", field_wanted(t)) && (!missing || field_spared(c))))
 		return ASK_SKIP;
 	testrail_get(r, "get_case_fields", NULL);
 	return ASK_SEND;
@@ -580,12 +596,12 @@ enum got testrail_field_got(struct talk *t, const struct reply *r)
 	} else {
 		err_clear(&t->err); /* not for our eyes: taken to be as configured */
 	}
-	if (trouble != NULL && !testrail_matches(c, MATCH_TITLE))
+	if (trouble != NULL && !field_spared(c))
 		return park(
 			t,
-			"the case field %s %s: cases made without it would be made again by every run; add "
-			"the field (a string, for this project), name another by automation_field, or add "
-			"title to match",
+			"the case field %s %s: no case could be found by it, and cases made without it would "
+			"be made again by every run; add the field (a string, for this project), or name "
+			"another by automation_field",
 			c->field, trouble);
 	cJSON *f = begin(t, "field", field_wanted(t));
 	sink_set_int(f, "missing", trouble != NULL);

@@ -383,7 +383,9 @@ static void suites_of_all_modes(void **state)
 		const char *suite, *list, *scope, *says;
 	} row[] = {
 		{ 1, NULL, NULL, "p7", NULL },
-		{ 1, "Whatever", NULL, "p7", NULL },
+		{ 1, "master", "[{\"id\":1,\"name\":\"Master\"}]", "p7", NULL },
+		{ 1, "Nothing", "[{\"id\":1,\"name\":\"Master\"}]", NULL,
+		  "no suite \"Nothing\"; there are: \"Master\" (1)" },
 		{ 2, NULL, two, "p7/s1", NULL },
 		{ 2, "Old", two, "p7/s2", NULL },
 		{ 3, "old", two, "p7/s2", NULL },
@@ -570,13 +572,50 @@ static void the_automation_field_must_be_there(void **state)
 	}
 }
 
-static void who_makes_no_cases_needs_no_field(void **state)
+/* The field is looked at where it matters: by default it stands for "if there is one". */
+static void when_the_field_matters(void **state)
+{
+	static const struct {
+		const char *more;
+		enum ask ask;
+		enum got without;
+	} row[] = {
+		{ "", ASK_SKIP, GOT_NEXT },
+		{ "    match: [ref, title]\n    create: {cases: true}\n", ASK_SKIP, GOT_NEXT },
+		{ "    create: {cases: true}\n", ASK_SEND, GOT_PARK },
+		{ "    create: {cases: true}\n    match: [automation, title]\n", ASK_SEND, GOT_NEXT },
+		{ "    automation_field: robot_id\n", ASK_SEND, GOT_PARK },
+		{ "    automation_field: robot_id\n    match: [automation, title]\n", ASK_SEND, GOT_PARK },
+		{ "    match: [automation]\n", ASK_SEND, GOT_PARK },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(row); i++) {
+		struct talking w;
+		char more[500];
+		snprintf(more, sizeof(more), BASE "%s", row[i].more);
+		talking_start(&w, &sink_testrail, more);
+		talking_facts(&w, "{\"project\":{\"wanted\":\"Datahub\",\"id\":\"7\",\"mode\":1}}");
+		assert_int_equal(talking_ask(&w, "field"), row[i].ask);
+		if (row[i].ask == ASK_SEND)
+			assert_int_equal(talking_got(&w, 200, "[]"), row[i].without);
+		talking_end(&w);
+	}
+}
+
+/* What was spared under another configuration is not spared under this one. */
+static void a_missing_field_is_looked_at_again(void **state)
 {
 	struct talking w;
 
 	(void)state;
-	talking_start(&w, &sink_testrail, BASE);
-	talking_facts(&w, "{\"project\":{\"wanted\":\"Datahub\",\"id\":\"7\",\"mode\":1}}");
+	talking_start(&w, &sink_testrail, BASE "    create: {cases: true}\n");
+	talking_facts(&w, "{\"project\":{\"wanted\":\"Datahub\",\"id\":\"7\",\"mode\":1},"
+			  "\"field\":{\"wanted\":\"custom_automation_id of 7\",\"missing\":1}}");
+	assert_int_equal(talking_ask(&w, "field"), ASK_SEND);
+	assert_int_equal(talking_got(&w, 200, "[]"), GOT_PARK);
+	assert_int_equal(talking_ask(&w, "field"), ASK_SEND);
+	assert_int_equal(talking_got(&w, 403, "{\"error\":\"no\"}"), GOT_NEXT);
 	assert_int_equal(talking_ask(&w, "field"), ASK_SKIP);
 	talking_end(&w);
 }
@@ -601,7 +640,8 @@ int main(void)
 		cmocka_unit_test(statuses_by_name_label_or_id),
 		cmocka_unit_test(a_status_that_means_untested),
 		cmocka_unit_test(the_automation_field_must_be_there),
-		cmocka_unit_test(who_makes_no_cases_needs_no_field),
+		cmocka_unit_test(when_the_field_matters),
+		cmocka_unit_test(a_missing_field_is_looked_at_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
