@@ -222,10 +222,11 @@ const char *html_word(enum verdict v)
 void html_bar(struct buf *b, const char *class_name, const uint64_t count[VERDICT_COUNT])
 {
 	static const enum verdict order[VERDICT_COUNT] = {
-		VERDICT_FAILED, VERDICT_ERROR, VERDICT_KNOWN_FAILURE, VERDICT_FLAKY, VERDICT_PASSED, VERDICT_SKIPPED,
+		VERDICT_FAILED, VERDICT_ERROR,  VERDICT_KNOWN_FAILURE,
+		VERDICT_FLAKY,  VERDICT_PASSED, VERDICT_SKIPPED,
 	};
 	enum { WIDTH = 1000 };
-	const double least = strcmp(class_name, "small") == 0 ? 24 : 8;	/* one in a million is still seen */
+	const double least = strcmp(class_name, "small") == 0 ? 24 : 8; /* one in a million is still seen */
 	double sum = 0, x = 0, room = WIDTH;
 	unsigned shares = 0;
 
@@ -233,12 +234,14 @@ void html_bar(struct buf *b, const char *class_name, const uint64_t count[VERDIC
 		sum += (double)count[v];
 		shares += count[v] > 0;
 	}
-	buf_printf(b, "<svg class=\"bar %s\" viewBox=\"0 0 %d 10\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"",
+	buf_printf(b,
+		   "<svg class=\"bar %s\" viewBox=\"0 0 %d 10\" preserveAspectRatio=\"none\" role=\"img\" "
+		   "aria-label=\"",
 		   class_name, WIDTH);
 	for (int i = 0, said = 0; i < VERDICT_COUNT; i++) {
 		if (count[order[i]] > 0)
-			buf_printf(b, "%s%llu %s", said++ > 0 ? ", " : "", (unsigned long long)count[order[i]],
-				   html_word(order[i]));
+			buf_printf(b, "%s%llu %s", said++ > 0 ? ", " : "",
+				   (unsigned long long)count[order[i]], html_word(order[i]));
 	}
 	buf_puts(b, "\">");
 	room -= (double)shares * least;
@@ -247,7 +250,8 @@ void html_bar(struct buf *b, const char *class_name, const uint64_t count[VERDIC
 		if (count[v] == 0)
 			continue;
 		double width = least + room * (double)count[v] / sum;
-		buf_printf(b, "<rect class=\"%s\" x=\"%.1f\" width=\"%.1f\" height=\"10\"/>", html_tone(v), x, width);
+		buf_printf(b, "<rect class=\"%s\" x=\"%.1f\" width=\"%.1f\" height=\"10\"/>", html_tone(v), x,
+			   width);
 		x += width;
 	}
 	buf_puts(b, "</svg>");
@@ -258,7 +262,7 @@ void html_bar(struct buf *b, const char *class_name, const uint64_t count[VERDIC
 static void policy(struct buf *b, const char *what, const unsigned char *bytes, size_t len)
 {
 	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	uint8_t sum[DIGEST_SIZE + 1] = { 0 };	/* and one byte of padding: eleven groups of three */
+	uint8_t sum[DIGEST_SIZE + 1] = { 0 }; /* and one byte of padding: eleven groups of three */
 	char text[45];
 	size_t n = 0;
 	struct digest *d = digest_new();
@@ -279,7 +283,10 @@ static void policy(struct buf *b, const char *what, const unsigned char *bytes, 
 static const char *icon_colour(const char *tone)
 {
 	static const char *const colours[][2] = {
-		{ "passed", "2f9e63" }, { "failed", "d64550" }, { "running", "3d7edb" }, { "none", "8a8f98" },
+		{ "passed", "2f9e63" },
+		{ "failed", "d64550" },
+		{ "running", "3d7edb" },
+		{ "none", "8a8f98" },
 	};
 
 	for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++) {
@@ -291,9 +298,10 @@ static const char *icon_colour(const char *tone)
 
 void html_begin(struct buf *b, const struct page_head *head)
 {
-	buf_puts(b, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-		    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
-		    "base-uri 'none'; form-action 'none'; ");
+	buf_puts(b,
+		 "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+		 "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+		 "base-uri 'none'; form-action 'none'; ");
 	policy(b, "style-src", style, sizeof(style) - 1);
 	buf_puts(b, "; ");
 	policy(b, "script-src", script, sizeof(script) - 1);
@@ -302,8 +310,11 @@ void html_begin(struct buf *b, const struct page_head *head)
 		    "<meta name=\"referrer\" content=\"no-referrer\">\n"
 		    "<meta name=\"generator\" content=\"resultd " RD_VERSION "\">\n<title>");
 	html_string(b, head->title);
-	buf_printf(b, "</title>\n<link rel=\"icon\" href=\"data:image/svg+xml,%%3Csvg xmlns='http://www.w3.org/2000/svg' "
-		      "viewBox='0 0 16 16'%%3E%%3Crect width='16' height='16' rx='5' fill='%%23%s'/%%3E%%3C/svg%%3E\">\n<style>",
+	buf_printf(b,
+		   "</title>\n<link rel=\"icon\" href=\"data:image/svg+xml,%%3Csvg "
+		   "xmlns='http://www.w3.org/2000/svg' "
+		   "viewBox='0 0 16 16'%%3E%%3Crect width='16' height='16' rx='5' "
+		   "fill='%%23%s'/%%3E%%3C/svg%%3E\">\n<style>",
 		   icon_colour(head->tone));
 	buf_append(b, style, sizeof(style) - 1);
 	buf_printf(b, "</style>\n</head>\n<body%s>\n", head->live ? " data-live=\"30\"" : "");

@@ -46,7 +46,8 @@ static void add_time(cJSON *o, const char *name, int64_t ms)
 		cJSON_AddStringToObject(o, name, iso);
 }
 
-cJSON *index_entry(const struct sink_run *run, const struct totals *totals, const char *folder, int64_t now_ms)
+cJSON *index_entry(const struct sink_run *run, const struct totals *totals, const char *folder,
+		   int64_t now_ms)
 {
 	cJSON *o = cJSON_CreateObject();
 	const char *url = vars_get(run->vars, "ci.url");
@@ -212,8 +213,10 @@ static void trend(struct buf *b, const cJSON *runs)
 	}
 	if (n < 3)
 		return;
-	buf_printf(b, "<svg class=\"trend\" viewBox=\"0 0 %d 64\" role=\"img\" aria-label=\"The newest %d runs\">", TREND * 12,
-		   n);
+	buf_printf(
+		b,
+		"<svg class=\"trend\" viewBox=\"0 0 %d 64\" role=\"img\" aria-label=\"The newest %d runs\">",
+		TREND * 12, n);
 	for (int i = 0; i < n; i++) {
 		const cJSON *e = column[n - 1 - i];
 		counts_of(e, count);
@@ -223,12 +226,16 @@ static void trend(struct buf *b, const cJSON *runs)
 			red = 4;
 		buf_printf(b, "<a href=\"%s/index.html\"><title>", sink_string(e, "folder"));
 		html_string(b, title(e));
-		buf_printf(b, "</title><rect class=\"hit\" x=\"%d\" width=\"12\" height=\"64\"/>", (TREND - n + i) * 12);
-		buf_printf(b, "<rect class=\"%s\" x=\"%d\" y=\"%.1f\" width=\"9\" height=\"%.1f\" rx=\"1.5\"/>",
+		buf_printf(b, "</title><rect class=\"hit\" x=\"%d\" width=\"12\" height=\"64\"/>",
+			   (TREND - n + i) * 12);
+		buf_printf(b,
+			   "<rect class=\"%s\" x=\"%d\" y=\"%.1f\" width=\"9\" height=\"%.1f\" rx=\"1.5\"/>",
 			   count[VERDICT_PASSED] + count[VERDICT_FLAKY] > 0 ? "passed" : "skipped",
 			   (TREND - n + i) * 12, 62 - all, all);
 		if (red > 0)
-			buf_printf(b, "<rect class=\"failed\" x=\"%d\" y=\"%.1f\" width=\"9\" height=\"%.1f\" rx=\"1.5\"/>",
+			buf_printf(b,
+				   "<rect class=\"failed\" x=\"%d\" y=\"%.1f\" width=\"9\" height=\"%.1f\" "
+				   "rx=\"1.5\"/>",
 				   (TREND - n + i) * 12, 62 - red, red);
 		buf_puts(b, "</a>");
 	}
@@ -266,8 +273,9 @@ static void line(struct buf *b, const cJSON *entry)
 		return;
 	counts_of(entry, count);
 	const char *how = tone(entry, count);
-	buf_printf(b, "<li data-s=\"%s\"><i class=\"%s\">%s</i><span class=\"what\"><a href=\"%s/index.html\">", how, how, how,
-		   folder);
+	buf_printf(b,
+		   "<li data-s=\"%s\"><i class=\"%s\">%s</i><span class=\"what\"><a href=\"%s/index.html\">",
+		   how, how, how, folder);
 	html_bdi(b, title(entry));
 	buf_puts(b, "</a> <small>");
 	html_iso(b, stamp);
@@ -295,8 +303,11 @@ void index_write(struct buf *b, const cJSON *runs, int64_t now_ms)
 	if (first != NULL)
 		counts_of(first, count);
 	cJSON_ArrayForEach(item, runs)
+	{
 		live = live || !sink_bool(item, "ended");
-	html_begin(b, &(struct page_head){ .title = "Test runs", .live = live,
+	}
+	html_begin(b, &(struct page_head){ .title = "Test runs",
+					   .live = live,
 					   .tone = first != NULL ? tone(first, count) : "none" });
 	buf_puts(b, "<header class=\"wide\">\n<div>\n<h1>Test runs</h1>\n<p class=\"lead\">");
 	html_number(b, (uint64_t)n);
@@ -307,8 +318,11 @@ void index_write(struct buf *b, const cJSON *runs, int64_t now_ms)
 	trend(b, runs);
 	buf_puts(b, "</header>\n<main>\n<section id=\"runs\">\n<ul class=\"runs\">\n");
 	cJSON_ArrayForEach(item, runs)
+	{
 		line(b, item);
-	buf_puts(b, "</ul>\n</section>\n</main>\n<footer>\n<p>The same for machines: <a href=\"runs.json\">runs.json</a>"
+	}
+	buf_puts(b, "</ul>\n</section>\n</main>\n<footer>\n<p>The same for machines: <a "
+		    "href=\"runs.json\">runs.json</a>"
 		    " \xc2\xb7 written by resultd " RD_VERSION ", ");
 	html_time(b, now_ms);
 	buf_puts(b, "</p>\n</footer>\n");

@@ -17,18 +17,18 @@
 #include <stdlib.h>
 
 enum {
-	BODY_BYTES = 4 << 20,		/* of one append, and one line more */
+	BODY_BYTES = 4 << 20, /* of one append, and one line more */
 	LINE_BYTES = 16 << 20,
 	BATCH = 2000,
 	SLUG_BYTES = 60,
-	FRESH_MS = 10000,		/* the page of an open run is at most that old while results come */
+	FRESH_MS = 10000, /* the page of an open run is at most that old while results come */
 	FRESH_LARGE_MS = 60000,
 	LARGE_BYTES = 512 << 10,
 };
 
 static const char page_file[] = "index.html";
 static const char results_file[] = "results.jsonl";
-static const char shown_file[] = ".page.jsonl";
+static const char shown_file[] = ".page-rows";
 static const char runs_file[] = "runs.json";
 static const char damaged_file[] = "runs.damaged.json";
 
@@ -194,7 +194,8 @@ static void line_write(struct buf *lines, const struct result *r, struct arena *
 
 	for (int level = 0; level <= 3; level++) {
 		buf_reset(&line);
-		if (reduce(r, level, a, &less) && result_json_write(&line, &less) == 0 && buf_error(&line) == 0)
+		if (reduce(r, level, a, &less) && result_json_write(&line, &less) == 0 &&
+		    buf_error(&line) == 0)
 			break;
 	}
 	buf_append(lines, line.data, line.len);
@@ -202,7 +203,7 @@ static void line_write(struct buf *lines, const struct result *r, struct arena *
 }
 
 /* As many of the rows as one append takes; y learns of them.  Fewer where many have texts for the page:
- * what waits for .page.jsonl waits in the bookmark, and that must stay small. */
+ * what waits for .page-rows waits in the bookmark, and that must stay small. */
 static size_t batch_make(const struct talk *t, struct tally *y, struct buf *lines)
 {
 	struct arena a = ARENA_LIMIT(SIZE_MAX / 4);
@@ -356,7 +357,7 @@ static bool page_due(struct talk *t, const struct tally *y)
 	return t->run->ended || t->now_ms < written_ms || t->now_ms - written_ms >= wait_ms;
 }
 
-/* The sheet of the page, from what was read back of .page.jsonl. */
+/* The sheet of the page, from what was read back of .page-rows. */
 static void sheet_of(struct talk *t, struct tally *y, struct sheet *s)
 {
 	const char *shown = sink_string(t->scratch, "shown");
@@ -428,7 +429,8 @@ static enum got page_got(struct talk *t, const struct reply *r)
 	}
 	if (reading) {
 		/* Not there any more: a page without its list is better than none. */
-		cJSON_AddStringToObject(t->scratch, "shown", fine(r) && r->body.data != NULL ? r->body.data : "");
+		cJSON_AddStringToObject(t->scratch, "shown",
+					fine(r) && r->body.data != NULL ? r->body.data : "");
 		tally_done(&y);
 		return GOT_MORE;
 	}
@@ -540,7 +542,7 @@ static enum got index_got(struct talk *t, const struct reply *r)
 
 /* The run may end while the pages of the open run are written, so a final look follows. */
 static const struct step local_steps[] = {
-	{ .name = "take", .resolve = true },	/* there are no cases to find: every test is owed as it is */
+	{ .name = "take", .resolve = true }, /* there are no cases to find: every test is owed as it is */
 	{ .name = "results", .rows = ROWS_ALL, .ask = results_ask, .got = results_got },
 	{ .name = "shown", .ask = shown_ask, .got = shown_got },
 	{ .name = "page", .ask = page_ask, .got = page_got },

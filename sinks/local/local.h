@@ -7,11 +7,11 @@
  *	DIR/RUN/index.html		one page a run, self-contained
  *	DIR/RUN/results.jsonl		one line a test, in the form that `parse` prints; where a test has
  *					several lines (an attempt came late) the last one counts
- *	DIR/RUN/.page.jsonl		what the page shows of the tests, bounded
+ *	DIR/RUN/.page-rows		what the page shows of the tests, bounded
  *
  * A run may hold millions of tests, a page may not.  So what the page needs is gathered while results are
  * appended: totals by suite and the slowest tests in the bookmark, the tests that are listed in
- * .page.jsonl, all of them capped below.  What is not on the page is in results.jsonl, and the page says
+ * .page-rows, all of them capped below.  What is not on the page is in results.jsonl, and the page says
  * so. */
 #ifndef RD_SINKS_LOCAL_LOCAL_H
 #define RD_SINKS_LOCAL_LOCAL_H
@@ -32,26 +32,26 @@ extern const struct sink sink_local;
 
 /* ---- what a page shows at most ---- */
 enum {
-	FULL_MAX = 500,			/* failures and flaky tests with their texts */
+	FULL_MAX = 500, /* failures and flaky tests with their texts */
 	FULL_BYTES = 2 << 20,
-	FAILED_MAX = 2000,		/* further failures, one line each */
-	OTHER_MAX = 5000,		/* passed and skipped tests, one line each */
-	LATE_MAX = 1000,		/* newer states of tests that are there already */
-	GROUP_MAX = 300,		/* suites with a line of their own */
+	FAILED_MAX = 2000, /* further failures, one line each */
+	OTHER_MAX = 5000,  /* passed and skipped tests, one line each */
+	LATE_MAX = 1000,   /* newer states of tests that are there already */
+	GROUP_MAX = 300,   /* suites with a line of their own */
 	SLOW_MAX = 15,
 	CAUSES_MAX = 5,
-	ENTRY_BYTES = 24 << 10,		/* of one test in .page.jsonl */
-	PENDING_BYTES = 64 << 10,	/* waiting in the bookmark for .page.jsonl */
+	ENTRY_BYTES = 24 << 10,   /* of one test in .page-rows */
+	PENDING_BYTES = 64 << 10, /* waiting in the bookmark for .page-rows */
 	/* FULL_BYTES, and for each line some 1.5 KiB at the very most */
 	SHOWN_BYTES = FULL_BYTES + (FAILED_MAX + OTHER_MAX + LATE_MAX) * 1536 + PENDING_BYTES + ENTRY_BYTES,
 	PAGE_BYTES = 64 << 20,
-	RUNS_MAX = 2000,		/* on the index */
-	RUNS_BYTES = 8 << 20,		/* of runs.json */
+	RUNS_MAX = 2000,      /* on the index */
+	RUNS_BYTES = 8 << 20, /* of runs.json */
 };
 
 /* ---- tally.c: what the bookmark holds of the results so far ---- */
 
-struct group {			/* the tests of one suite */
+struct group { /* the tests of one suite */
 	char *name;
 	uint32_t hash;
 	uint64_t count[VERDICT_COUNT];
@@ -64,22 +64,22 @@ struct slow {
 };
 
 struct tally {
-	uint64_t offset;		/* of results.jsonl */
-	uint64_t shown;			/* of .page.jsonl */
+	uint64_t offset; /* of results.jsonl */
+	uint64_t shown;  /* of .page-rows */
 	uint64_t lines, tests;
-	uint64_t full, full_bytes, failed, other, late;	/* of the caps above, used */
-	uint64_t dropped_failed, dropped_other;		/* past the caps: not on the page */
-	uint64_t lost;			/* 1: a file of the run was removed while it was written */
-	struct group *group, rest;	/* rest: tests of further suites */
+	uint64_t full, full_bytes, failed, other, late; /* of the caps above, used */
+	uint64_t dropped_failed, dropped_other;         /* past the caps: not on the page */
+	uint64_t lost;             /* 1: a file of the run was removed while it was written */
+	struct group *group, rest; /* rest: tests of further suites */
 	size_t group_count;
-	struct slow slow[SLOW_MAX];	/* slowest first */
+	struct slow slow[SLOW_MAX]; /* slowest first */
 	size_t slow_count;
-	struct buf pending;		/* lines for .page.jsonl that are not there yet */
-	bool exact;			/* counted from a full list; not saved */
+	struct buf pending; /* lines for .page-rows that are not there yet */
+	bool exact;         /* counted from a full list; not saved */
 };
 
 struct totals {
-	uint64_t count[VERDICT_COUNT];	/* flaky and known failures are not in passed and failed */
+	uint64_t count[VERDICT_COUNT]; /* flaky and known failures are not in passed and failed */
 	uint64_t tests;
 	double ms;
 };
@@ -100,59 +100,59 @@ void tally_merge(const struct row_test *test, struct arena *a, struct result *ou
 /* ---- html.c ---- */
 
 struct page_head {
-	const char *title;		/* plain text */
-	const char *tone;		/* of the icon: "passed", "failed", "running", "none" */
-	bool live;			/* the page is renewed while nobody reads it */
+	const char *title; /* plain text */
+	const char *tone;  /* of the icon: "passed", "failed", "running", "none" */
+	bool live;         /* the page is renewed while nobody reads it */
 };
 void html_begin(struct buf *b, const struct page_head *head);
 void html_end(struct buf *b);
 /* Foreign text: escaped; characters that turn the direction of the text around are spelt out. */
 void html_text(struct buf *b, const char *s, size_t len);
-void html_string(struct buf *b, const char *s);		/* NULL: nothing */
+void html_string(struct buf *b, const char *s); /* NULL: nothing */
 void html_bdi(struct buf *b, const char *s);
-void html_number(struct buf *b, uint64_t n);		/* 12,480 */
-void html_duration(struct buf *b, double ms);		/* "3 min 12 s"; nothing where unknown */
-void html_time(struct buf *b, int64_t wall_ms);		/* a <time> element; nothing where unknown */
-void html_iso(struct buf *b, const char *iso);		/* the same of "2026-11-21T10:00:00.000Z" */
+void html_number(struct buf *b, uint64_t n);    /* 12,480 */
+void html_duration(struct buf *b, double ms);   /* "3 min 12 s"; nothing where unknown */
+void html_time(struct buf *b, int64_t wall_ms); /* a <time> element; nothing where unknown */
+void html_iso(struct buf *b, const char *iso);  /* the same of "2026-11-21T10:00:00.000Z" */
 /* Bar of shares; count by enum verdict. */
 void html_bar(struct buf *b, const char *class_name, const uint64_t count[VERDICT_COUNT]);
-const char *html_tone(enum verdict v);			/* class of a verdict: "passed", "known", ... */
-const char *html_word(enum verdict v);			/* for people: "known failure" */
-bool html_link_safe(const char *url);			/* http or https, nothing else */
-void html_url_path(struct buf *b, const char *path);	/* percent-encoded, slashes kept */
+const char *html_tone(enum verdict v);               /* class of a verdict: "passed", "known", ... */
+const char *html_word(enum verdict v);               /* for people: "known failure" */
+bool html_link_safe(const char *url);                /* http or https, nothing else */
+void html_url_path(struct buf *b, const char *path); /* percent-encoded, slashes kept */
 
 /* ---- sheet.c: what a run's page is written from ---- */
 
-struct entry {			/* a test that the page lists */
+struct entry { /* a test that the page lists */
 	cJSON *json;
-	const char *id;		/* its identity, 32 hex digits */
-	size_t seq;		/* the line of .page.jsonl */
-	size_t group;		/* of sheet.group; group_count: of tally.rest */
+	const char *id; /* its identity, 32 hex digits */
+	size_t seq;     /* the line of .page-rows */
+	size_t group;   /* of sheet.group; group_count: of tally.rest */
 	enum verdict verdict;
-	bool texts;		/* a failure to show */
-	unsigned cause;		/* 1 + index of sheet.cause; 0: none */
+	bool texts;     /* a failure to show */
+	unsigned cause; /* 1 + index of sheet.cause; 0: none */
 };
 
 struct found;
-struct cause {			/* what several failures have in common */
+struct cause { /* what several failures have in common */
 	const struct entry *first;
-	const struct found *at;	/* only while they are found */
+	const struct found *at; /* only while they are found */
 	size_t count;
 };
 
 struct sheet {
 	const struct sink_run *run;
 	struct tally *tally;
-	struct entry *entry;	/* by suite, then as they came */
+	struct entry *entry; /* by suite, then as they came */
 	size_t entry_count;
-	const struct group **group;	/* those with failures first, then by name */
+	const struct group **group; /* those with failures first, then by name */
 	size_t group_count;
-	struct cause cause[CAUSES_MAX];	/* the most frequent first */
+	struct cause cause[CAUSES_MAX]; /* the most frequent first */
 	size_t cause_count;
 	struct totals totals;
 };
 
-/* shown: the lines of .page.jsonl, in their order.  run and y must outlive the sheet; the counts of y are
+/* shown: the lines of .page-rows, in their order.  run and y must outlive the sheet; the counts of y are
  * set right where the lines allow it. */
 void sheet_init(struct sheet *s, const struct sink_run *run, struct tally *y, const char *shown,
 		size_t shown_len);
@@ -167,7 +167,8 @@ void page_write(struct buf *b, const struct sheet *s, int64_t now_ms);
 /* ---- index.c ---- */
 
 /* This run's entry, and its place among the others: newest first, RUNS_MAX at most. */
-cJSON *index_entry(const struct sink_run *run, const struct totals *totals, const char *folder, int64_t now_ms);
+cJSON *index_entry(const struct sink_run *run, const struct totals *totals, const char *folder,
+		   int64_t now_ms);
 /* runs: the array of runs.json.  Takes ownership of both. */
 cJSON *index_merge(cJSON *runs, cJSON *entry);
 void index_json(struct buf *b, const cJSON *runs);

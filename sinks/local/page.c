@@ -2,16 +2,16 @@
  *
  * page.c - the page of one run: what failed first, then what is worth knowing, then everything by suite.
  *
- * It is made anew from the tally and the lines of .page.jsonl whenever one of them has changed, so a page
+ * It is made anew from the tally and the lines of .page-rows whenever one of them has changed, so a page
  * never needs to be mended.  It works without its script, which only adds filters. */
 #include "sinks/local/local.h"
 
 #include "daemon/base/utf8.h"
 
 enum {
-	OPEN_MAX = 25,		/* failures that stand open */
-	OPEN_ROWS = 60,		/* suites stand open where all their tests are not more than this */
-	OPEN_ALONE = 400,	/* and a single suite up to this */
+	OPEN_MAX = 25,    /* failures that stand open */
+	OPEN_ROWS = 60,   /* suites stand open where all their tests are not more than this */
+	OPEN_ALONE = 400, /* and a single suite up to this */
 };
 
 /* ---- pieces ---- */
@@ -80,7 +80,8 @@ static void attempts(struct buf *b, const cJSON *json)
 		return;
 	buf_puts(b, "<ol class=\"attempts\">\n");
 	if (i > 0)
-		buf_printf(b, "<li class=\"more\">%lld earlier attempts in results.jsonl</li>\n", (long long)i);
+		buf_printf(b, "<li class=\"more\">%lld earlier attempts in results.jsonl</li>\n",
+			   (long long)i);
 	cJSON_ArrayForEach(item, list)
 	{
 		enum verdict v = VERDICT_ERROR;
@@ -134,8 +135,8 @@ static void test_full(struct buf *b, const struct entry *e, bool open)
 	const cJSON *j = e->json;
 	const char *type = sink_string(j, "k"), *message = sink_string(j, "m"), *detail = sink_string(j, "x");
 	/* Some write the message again as the first line of the detail, or nothing but the type. */
-	bool said = message != NULL && detail != NULL && strstr(detail, message) != NULL && strlen(message) > 0 &&
-		    strchr(message, '\n') != NULL;
+	bool said = message != NULL && detail != NULL && strstr(detail, message) != NULL &&
+		    strlen(message) > 0 && strchr(message, '\n') != NULL;
 
 	buf_printf(b, "<details class=\"test\" data-s=\"%s\"", html_tone(e->verdict));
 	put_cause(b, e);
@@ -204,7 +205,7 @@ static void facts(struct buf *b, const struct sink_run *run)
 		const char *var, *label;
 		size_t max;
 	} rows[] = {
-		{ "ci.job", "Job", 100 }, { "ci.build", "Build", 40 }, { "ci.branch", "Branch", 100 },
+		{ "ci.job", "Job", 100 },      { "ci.build", "Build", 40 }, { "ci.branch", "Branch", 100 },
 		{ "ci.commit", "Commit", 12 }, { "ci.node", "Node", 60 },
 	};
 	const char *url = vars_get(run->vars, "ci.url");
@@ -224,8 +225,9 @@ static void facts(struct buf *b, const struct sink_run *run)
 		buf_puts(b, "</bdi></dd></div>\n");
 	}
 	if (html_link_safe(url) && strlen(url) < 2000) {
-		buf_puts(b, any ? "<div><dt>CI</dt><dd><a rel=\"noreferrer noopener\" href=\"" :
-			    "<dl class=\"facts\">\n<div><dt>CI</dt><dd><a rel=\"noreferrer noopener\" href=\"");
+		buf_puts(b, any ? "<div><dt>CI</dt><dd><a rel=\"noreferrer noopener\" href=\""
+				: "<dl class=\"facts\">\n<div><dt>CI</dt><dd><a rel=\"noreferrer noopener\" "
+				  "href=\"");
 		any = true;
 		html_string(b, url);
 		buf_puts(b, "\">open the build</a></dd></div>\n");
@@ -245,7 +247,8 @@ static void headline(struct buf *b, const struct sheet *s)
 	} else if (s->totals.tests == 0) {
 		buf_puts(b, s->run->ended ? "no tests" : "no tests yet");
 	} else if (s->totals.count[VERDICT_PASSED] + s->totals.count[VERDICT_FLAKY] == 0) {
-		buf_puts(b, s->totals.count[VERDICT_KNOWN_FAILURE] > 0 ? "only known failures" : "all skipped");
+		buf_puts(b,
+			 s->totals.count[VERDICT_KNOWN_FAILURE] > 0 ? "only known failures" : "all skipped");
 	} else {
 		buf_puts(b, s->run->ended ? "passed" : "good so far");
 	}
@@ -257,7 +260,9 @@ static const char *tone(const struct sheet *s)
 		return "failed";
 	if (!s->run->ended)
 		return "running";
-	return s->totals.tests > 0 && s->totals.count[VERDICT_PASSED] + s->totals.count[VERDICT_FLAKY] > 0 ? "passed" : "none";
+	return s->totals.tests > 0 && s->totals.count[VERDICT_PASSED] + s->totals.count[VERDICT_FLAKY] > 0
+		       ? "passed"
+		       : "none";
 }
 
 static void summary(struct buf *b, const struct sheet *s)
@@ -266,9 +271,12 @@ static void summary(struct buf *b, const struct sheet *s)
 		enum verdict v;
 		const char *label, *target;
 	} tile[] = {
-		{ VERDICT_FAILED, "failed", "failed" }, { VERDICT_ERROR, "errors", "failed" },
-		{ VERDICT_KNOWN_FAILURE, "known failures", "known" }, { VERDICT_FLAKY, "flaky", "flaky" },
-		{ VERDICT_PASSED, "passed", "suites" }, { VERDICT_SKIPPED, "skipped", "suites" },
+		{ VERDICT_FAILED, "failed", "failed" },
+		{ VERDICT_ERROR, "errors", "failed" },
+		{ VERDICT_KNOWN_FAILURE, "known failures", "known" },
+		{ VERDICT_FLAKY, "flaky", "flaky" },
+		{ VERDICT_PASSED, "passed", "suites" },
+		{ VERDICT_SKIPPED, "skipped", "suites" },
 	};
 
 	html_bar(b, "big", s->totals.count);
@@ -276,8 +284,8 @@ static void summary(struct buf *b, const struct sheet *s)
 	for (size_t i = 0; i < sizeof(tile) / sizeof(tile[0]); i++) {
 		if (s->totals.count[tile[i].v] == 0)
 			continue;
-		buf_printf(b, "<li><a class=\"%s\" href=\"#%s\" data-f=\"%s\"><b>", html_tone(tile[i].v), tile[i].target,
-			   html_tone(tile[i].v));
+		buf_printf(b, "<li><a class=\"%s\" href=\"#%s\" data-f=\"%s\"><b>", html_tone(tile[i].v),
+			   tile[i].target, html_tone(tile[i].v));
 		html_number(b, s->totals.count[tile[i].v]);
 		buf_printf(b, "</b> %s</a></li>\n", tile[i].label);
 	}
@@ -356,11 +364,13 @@ static void slowest(struct buf *b, const struct tally *y)
 	/* A list of the slowest of three says nothing, nor one of instants. */
 	if (y->tests < 10 || n == 0 || y->slow[0].ms < 50)
 		return;
-	buf_puts(b, "<details class=\"section\" id=\"slowest\"><summary><h2>Slowest</h2></summary>\n<ol class=\"slow\">\n");
+	buf_puts(b, "<details class=\"section\" id=\"slowest\"><summary><h2>Slowest</h2></summary>\n<ol "
+		    "class=\"slow\">\n");
 	for (size_t i = 0; i < n; i++) {
 		const struct slow *t = &y->slow[i];
-		buf_printf(b, "<li><svg viewBox=\"0 0 100 4\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
-			      "<rect width=\"%.2f\" height=\"4\"/></svg><span class=\"what\">",
+		buf_printf(b,
+			   "<li><svg viewBox=\"0 0 100 4\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
+			   "<rect width=\"%.2f\" height=\"4\"/></svg><span class=\"what\">",
 			   100 * t->ms / y->slow[0].ms);
 		html_bdi(b, t->name[0] != '\0' ? t->name : "(no name)");
 		buf_puts(b, " <small>");
@@ -392,8 +402,8 @@ static void suite(struct buf *b, const struct group *g, const char *title, const
 	buf_puts(b, " <small>");
 	for (int i = 0; i < VERDICT_COUNT; i++) {
 		static const enum verdict order[VERDICT_COUNT] = {
-			VERDICT_FAILED, VERDICT_ERROR, VERDICT_KNOWN_FAILURE, VERDICT_FLAKY, VERDICT_PASSED,
-			VERDICT_SKIPPED,
+			VERDICT_FAILED, VERDICT_ERROR,  VERDICT_KNOWN_FAILURE,
+			VERDICT_FLAKY,  VERDICT_PASSED, VERDICT_SKIPPED,
 		};
 		if (g->count[order[i]] == 0)
 			continue;
@@ -463,7 +473,8 @@ static void foot(struct buf *b, const struct sheet *s, int64_t now_ms)
 		buf_puts(b, " (where a test has several lines, the last one counts)");
 	buf_puts(b, ".");
 	if (y->lost > 0)
-		buf_puts(b, " A file of this run was removed while it was written; what was in it is not here.");
+		buf_puts(b,
+			 " A file of this run was removed while it was written; what was in it is not here.");
 	buf_puts(b, "</p>\n<p>Run key <code>");
 	html_bdi(b, s->run->key);
 	buf_puts(b, "</code> \xc2\xb7 written by resultd " RD_VERSION ", ");
@@ -478,7 +489,8 @@ void page_write(struct buf *b, const struct sheet *s, int64_t now_ms)
 
 	uint64_t failed = s->totals.count[VERDICT_FAILED] + s->totals.count[VERDICT_ERROR];
 	title_of(&title, s);
-	html_begin(b, &(struct page_head){ .title = title.len > 0 ? title.data : "", .tone = tone(s),
+	html_begin(b, &(struct page_head){ .title = title.len > 0 ? title.data : "",
+					   .tone = tone(s),
 					   .live = !run->ended });
 	buf_puts(b, "<header>\n<nav><a href=\"../index.html\">All runs</a></nav>\n<h1>");
 	html_bdi(b, run->name);
@@ -515,7 +527,8 @@ void page_write(struct buf *b, const struct sheet *s, int64_t now_ms)
 	}
 	if (s->totals.count[VERDICT_KNOWN_FAILURE] > 0) {
 		section(b, "known", "Known failures", s->totals.count[VERDICT_KNOWN_FAILURE]);
-		listed(b, s, VERDICT_KNOWN_FAILURE, VERDICT_KNOWN_FAILURE, 0, s->totals.count[VERDICT_KNOWN_FAILURE]);
+		listed(b, s, VERDICT_KNOWN_FAILURE, VERDICT_KNOWN_FAILURE, 0,
+		       s->totals.count[VERDICT_KNOWN_FAILURE]);
 	}
 	slowest(b, s->tally);
 	if (s->group_count > 0)

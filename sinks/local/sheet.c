@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sheet.c - what a run's page is written from: the lines of .page.jsonl read, folded and put in order.
+ * sheet.c - what a run's page is written from: the lines of .page-rows read, folded and put in order.
  *
  * The file lies in a folder that others may write to: a line that is not ours is passed over, and the
  * strings in it are as foreign as those of a report. */
@@ -41,7 +41,8 @@ static void entries_read(struct sheet *s, const char *text, size_t len)
 		const char *stop = memchr(text, '\n', (size_t)(end - text));
 		if (stop == NULL)
 			break;
-		struct entry e = { .json = cJSON_ParseWithLength(text, (size_t)(stop - text)), .seq = s->entry_count };
+		struct entry e = { .json = cJSON_ParseWithLength(text, (size_t)(stop - text)),
+				   .seq = s->entry_count };
 		text = stop + 1;
 		e.id = sink_string(e.json, "i");
 		/* The name becomes an anchor, so it is no more than what we write ourselves. */
@@ -129,14 +130,15 @@ static void groups_find(struct sheet *s)
 {
 	struct tally *y = s->tally;
 	size_t n = y->group_count;
-	const struct group **sorted = xcalloc(n + 1, sizeof(*sorted));
+	const struct group **sorted = xcalloc(n + 1, sizeof(const struct group *));
 
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = &y->group[i];
-	qsort(sorted, n, sizeof(*sorted), by_name);
+	qsort(sorted, n, sizeof(const struct group *), by_name);
 	for (size_t i = 0; i < s->entry_count; i++) {
 		const char *name = sink_string(s->entry[i].json, "g");
-		const struct group **found = name == NULL ? NULL : bsearch(name, sorted, n, sizeof(*sorted), name_is);
+		const struct group **found =
+			name == NULL ? NULL : bsearch(name, sorted, n, sizeof(const struct group *), name_is);
 		s->entry[i].group = found != NULL ? (size_t)(*found - y->group) : n;
 	}
 	free(sorted);
@@ -153,7 +155,8 @@ static void groups_count(struct sheet *s)
 	for (size_t i = 0; i < y->group_count; i++)
 		memset(y->group[i].count, 0, sizeof(y->group[i].count));
 	for (size_t i = 0; i < s->entry_count; i++) {
-		struct group *g = s->entry[i].group < y->group_count ? &y->group[s->entry[i].group] : &y->rest;
+		struct group *g =
+			s->entry[i].group < y->group_count ? &y->group[s->entry[i].group] : &y->rest;
 		g->count[s->entry[i].verdict]++;
 	}
 	y->exact = true;
@@ -165,11 +168,11 @@ static void groups_sort(struct sheet *s)
 	size_t n = y->group_count;
 	size_t *place = xcalloc(n + 1, sizeof(*place));
 
-	s->group = xcalloc(n + 1, sizeof(*s->group));
+	s->group = xcalloc(n + 1, sizeof(const struct group *));
 	s->group_count = n;
 	for (size_t i = 0; i < n; i++)
 		s->group[i] = &y->group[i];
-	qsort(s->group, n, sizeof(*s->group), by_need);
+	qsort(s->group, n, sizeof(const struct group *), by_need);
 	for (size_t i = 0; i < n; i++)
 		place[s->group[i] - y->group] = i;
 	place[n] = n;
@@ -200,7 +203,8 @@ static char *cause_key(const struct entry *e)
 	if (text == NULL)
 		return NULL;
 	text += strspn(text, " \t\r\n");
-	for (const char *end = text + utf8_cut(text, strlen(text), CAUSE_BYTES); text < end && *text != '\n'; text++) {
+	for (const char *end = text + utf8_cut(text, strlen(text), CAUSE_BYTES); text < end && *text != '\n';
+	     text++) {
 		bool digit = *text >= '0' && *text <= '9';
 		if (!digit)
 			buf_putc(&b, *text);

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 
 enum {
-	NAME_BYTES = 240,	/* of a name on the page */
+	NAME_BYTES = 240, /* of a name on the page */
 	GROUP_BYTES = 160,
 	MESSAGE_BYTES = 2048,
 	LINE_MESSAGE_BYTES = 200,
@@ -148,7 +148,7 @@ static void slow_add(struct tally *y, double ms, const char *name, const char *g
 	y->slow_count++;
 }
 
-/* ---- lines of .page.jsonl ---- */
+/* ---- lines of .page-rows ---- */
 
 static void field_cut(struct buf *b, const char *key, const char *s, size_t max)
 {
@@ -183,8 +183,8 @@ static void field_text(struct buf *b, const char *key, const struct text *t, siz
 		size_t last = utf8_start(t->s, t->len, t->len - tail);
 		uint64_t whole = t->whole > t->len ? t->whole : t->len;
 		buf_append(&cut, t->s, first);
-		buf_printf(&cut, "%s\xe2\x80\xa6 %llu bytes left out here \xe2\x80\xa6\n", first > 0 ? "\n" : "",
-			   (unsigned long long)(whole - first - (t->len - last)));
+		buf_printf(&cut, "%s\xe2\x80\xa6 %llu bytes left out here \xe2\x80\xa6\n",
+			   first > 0 ? "\n" : "", (unsigned long long)(whole - first - (t->len - last)));
 		buf_append(&cut, t->s + last, t->len - last);
 	}
 	json_field_n(b, key, cut.data, cut.len);
@@ -221,7 +221,8 @@ static void field_attempts(struct buf *b, const struct result *r)
 		buf_putc(b, '{');
 		json_field(b, "v", outcome_name(at->outcome));
 		json_field_ms(b, "d", at->duration_ms);
-		field_text(b, "m", at->failure.message.len > 0 ? &at->failure.message : &at->failure.detail, 500, 0);
+		field_text(b, "m", at->failure.message.len > 0 ? &at->failure.message : &at->failure.detail,
+			   500, 0);
 		buf_putc(b, '}');
 	}
 	buf_putc(b, ']');
@@ -300,7 +301,7 @@ static void show(struct tally *y, const struct result *r, enum verdict v, const 
 			buf_done(&line);
 			return;
 		}
-		buf_reset(&line);	/* escapes made it too long: without its texts, then */
+		buf_reset(&line); /* escapes made it too long: without its texts, then */
 	}
 	uint64_t *used = known ? &y->late : bad ? &y->failed : &y->other;
 	uint64_t max = known ? LATE_MAX : bad ? FAILED_MAX : OTHER_MAX;
@@ -328,7 +329,8 @@ static enum verdict earlier(const struct result *r)
 		return result_verdict(r);
 	bool bad = false;
 	for (size_t i = 0; i + 1 < r->attempt_count; i++)
-		bad = bad || r->attempts[i].outcome == OUTCOME_FAILED || r->attempts[i].outcome == OUTCOME_ERROR;
+		bad = bad || r->attempts[i].outcome == OUTCOME_FAILED ||
+		      r->attempts[i].outcome == OUTCOME_ERROR;
 	switch (r->attempts[r->attempt_count - 2].outcome) {
 	case OUTCOME_PASSED:
 		return bad ? VERDICT_FLAKY : VERDICT_PASSED;
@@ -422,7 +424,8 @@ static uint64_t count_of(const cJSON *o, const char *name)
 {
 	const cJSON *n = cJSON_GetObjectItemCaseSensitive(o, name);
 
-	return cJSON_IsNumber(n) && n->valuedouble >= 0 && n->valuedouble < 9e15 ? (uint64_t)n->valuedouble : 0;
+	return cJSON_IsNumber(n) && n->valuedouble >= 0 && n->valuedouble < 9e15 ? (uint64_t)n->valuedouble
+										 : 0;
 }
 
 static void group_load(struct group *g, const cJSON *array)

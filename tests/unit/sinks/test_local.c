@@ -1,345 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_local.c - the local sink, walked step by step against a folder in memory (and once a real one).
- *
- * The walk is what dispatch does, made small: rows that are owed are handed to the step, the bookmark goes
- * through text after every answer, and an answer can be lost before or after its request was applied. */
-#include "sinks/local/local.h"
-
-#include "daemon/base/clock.h"
-#include "daemon/base/executor.h"
-#include "daemon/base/file.h"
-#include "daemon/base/mem.h"
-#include "daemon/model/result_json.h"
-#include "daemon/net/folder.h"
+ * test_local.c - the local sink, walked step by step against a folder in memory (and once a real one). */
+#include "tests/unit/sinks/local_world.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#define NOW 1795255200000		/* 2026-11-21T10:00:00Z */
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-/* ---- a folder in memory ---- */
-
-struct file {
-	char path[256];
-	struct buf data;
-};
-
-enum fault { FAULT_NONE, FAULT_BEFORE, FAULT_AFTER, FAULT_TWICE };
-
-struct world {
-	struct file file[16];
-	size_t files;
-	/* the run's tests: how many executions each has, and how many of them were posted */
-	size_t tests;
-	uint8_t *execs, *posted;
-	void (*make)(size_t i, unsigned exec, struct arena *a, struct result *out);
-	struct sink_run run;
-	struct local_conf conf;
-	char *bookmark;
-	int64_t now_ms;
-	size_t rows_max;
-	unsigned requests;
-	unsigned fault_at;		/* of which request, from 1; 0: all of them */
-	enum fault fault;
-	size_t bookmark_most, body_most;
-	char url[512], remote_id[128];
-	enum got last;
-	char err[256];
-	struct transport *real;		/* instead of the folder in memory */
-	struct executor *executor;
-};
-
-static struct file *file_find(struct world *w, const char *path)
-{
-	for (size_t i = 0; i < w->files; i++) {
-		if (strcmp(w->file[i].path, path) == 0)
-			return &w->file[i];
-	}
-	return NULL;
-}
-
-static struct file *file_make(struct world *w, const char *path)
-{
-	struct file *f = file_find(w, path);
-
-	if (f != NULL)
-		return f;
-	assert_true(w->files < COUNT(w->file));
-	f = &w->file[w->files++];
-	snprintf(f->path, sizeof(f->path), "%s", path);
-	f->data = BUF_LIMIT(SIZE_MAX / 4);
-	return f;
-}
-
-static void file_remove(struct world *w, const char *path)
-{
-	struct file *f = file_find(w, path);
-
-	assert_non_null(f);
-	buf_done(&f->data);
-	*f = w->file[--w->files];
-}
-
-static struct file *file_ending(struct world *w, const char *end)
-{
-	for (size_t i = 0; i < w->files; i++) {
-		const char *at = strstr(w->file[i].path, end);
-		if (at != NULL && at[strlen(end)] == '\0' && (at == w->file[i].path || end[0] == '/'))
-			return &w->file[i];
-	}
-	fail_msg("no file %s", end);
-	return NULL;
-}
-
-static void real_done(void *cookie, const struct reply *reply)
-{
-	struct reply *out = cookie;
-
-	out->exchange = reply->exchange;
-	out->status = reply->status;
-	buf_append(&out->body, reply->body.data, reply->body.len);
-	snprintf(out->error, sizeof(out->error), "%s", reply->error);
-}
-
-static void play(struct world *w, const struct request *r, struct reply *reply)
-{
-	assert_int_equal(buf_error(&r->body), 0);
-	assert_null(strstr(r->path.data, ".."));
-	assert_int_not_equal(r->path.data[0], '/');
-	if (r->body.len > w->body_most)
-		w->body_most = r->body.len;
-	if (w->real != NULL) {
-		struct endpoint to;
-		sink_local.endpoint(&w->conf, &to);
-		transport_send(w->real, &to, r, real_done, reply);
-		executor_reap(w->executor);
-		assert_int_equal(reply->exchange, EXCHANGE_ANSWERED);
-		return;
-	}
-	reply->exchange = EXCHANGE_ANSWERED;
-	reply->status = 200;
-	struct file *f = file_find(w, r->path.data);
-	switch (r->method) {
-	case METHOD_GET:
-		if (f == NULL)
-			reply->status = 404;
-		else
-			buf_append(&reply->body, f->data.data, f->data.len);
-		assert_true(r->reply_max == 0 || reply->body.len <= r->reply_max);
-		break;
-	case METHOD_PUT:
-		f = file_make(w, r->path.data);
-		buf_reset(&f->data);
-		buf_append(&f->data, r->body.data, r->body.len);
-		break;
-	case METHOD_POST:
-		if (r->offset > (f != NULL ? f->data.len : 0)) {
-			reply->status = 416;
-			break;
-		}
-		f = file_make(w, r->path.data);
-		f->data.len = r->offset;
-		buf_append(&f->data, r->body.data, r->body.len);
-		break;
-	case METHOD_DELETE:
-		fail();
-	}
-}
-
-/* ---- the walk ---- */
-
-static struct rows *rows_owed(struct world *w)
-{
-	struct rows *rows = xcalloc(1, sizeof(*rows));
-	struct row *row;
-
-	rows->arena = ARENA_LIMIT(SIZE_MAX / 4);
-	rows->kind = ROWS_ALL;
-	rows->row = row = arena_calloc(&rows->arena, w->rows_max, sizeof(*row));
-	for (size_t i = 0; i < w->tests; i++) {
-		if (w->posted[i] >= w->execs[i])
-			continue;
-		if (rows->count == w->rows_max) {
-			rows->more = true;
-			break;
-		}
-		struct row_test *test = arena_calloc(&rows->arena, 1, sizeof(*test));
-		struct result *result = arena_calloc(&rows->arena, w->execs[i], sizeof(*result));
-		const struct result **list = arena_calloc(&rows->arena, w->execs[i], sizeof(*list));
-		for (unsigned e = 0; e < w->execs[i]; e++) {
-			w->make(i, e, &rows->arena, &result[e]);
-			list[e] = &result[e];
-		}
-		*test = (struct row_test){ .results = list, .result_count = w->execs[i],
-					   .posted_before = w->posted[i] > 0 };
-		row[rows->count++] = (struct row){ .id = (int64_t)i + 1000, .tests = test, .test_count = 1 };
-	}
-	return rows;
-}
-
-static void count_run(struct world *w)
-{
-	struct sink_run *run = &w->run;
-
-	run->tests = run->passed = run->failed = run->error = run->skipped = run->flaky = 0;
-	run->duration_ms = 0;
-	for (size_t i = 0; i < w->tests; i++) {
-		struct arena a = ARENA_LIMIT(SIZE_MAX / 4);
-		struct result r[8];
-		const struct result *list[8];
-		if (w->execs[i] == 0)
-			continue;
-		for (unsigned e = 0; e < w->execs[i]; e++) {
-			w->make(i, e, &a, &r[e]);
-			list[e] = &r[e];
-		}
-		struct row_test test = { .results = list, .result_count = w->execs[i] };
-		struct folded f = fold_test(&test, &a);
-		run->tests++;
-		run->passed += f.verdict == VERDICT_PASSED || f.verdict == VERDICT_FLAKY;
-		run->flaky += f.verdict == VERDICT_FLAKY;
-		run->failed += f.verdict == VERDICT_FAILED || f.verdict == VERDICT_KNOWN_FAILURE;
-		run->error += f.verdict == VERDICT_ERROR;
-		run->skipped += f.verdict == VERDICT_SKIPPED;
-		run->duration_ms += f.duration_ms > 0 ? f.duration_ms : 0;
-		arena_done(&a);
-	}
-}
-
-static void learn(struct world *w, const struct talk *t, const struct rows *rows)
-{
-	for (size_t i = 0; i < t->learned.count; i++) {
-		const struct learned_item *item = &t->learned.item[i];
-		assert_int_equal(item->what, LEARNED_POSTED);
-		assert_non_null(rows);
-		size_t test = (size_t)(item->row - 1000);
-		assert_true(test < w->tests && w->posted[test] < w->execs[test]);
-		w->posted[test] = w->execs[test];
-	}
-	if (t->learned.url != NULL)
-		snprintf(w->url, sizeof(w->url), "%s", t->learned.url);
-	if (t->learned.remote_id != NULL)
-		snprintf(w->remote_id, sizeof(w->remote_id), "%s", t->learned.remote_id);
-}
-
-/* One visit of the delivery.  False where an answer was lost on the way: come again. */
-static bool visit(struct world *w)
-{
-	struct talk t = { .conf = &w->conf, .run = &w->run, .now_ms = w->now_ms, .batch = w->rows_max };
-	bool alive = true;
-
-	t.facts = cJSON_CreateObject();
-	for (const struct step *s = sink_local.steps; alive && s->name != NULL; s++) {
-		struct arena arena = ARENA_LIMIT(SIZE_MAX / 4);
-		enum got got = s->resolve ? GOT_NEXT : GOT_MORE;
-		t.scratch = cJSON_CreateObject();
-		t.arena = &arena;
-		while (alive && got == GOT_MORE) {
-			struct request request;
-			struct reply reply;
-			struct rows *rows = s->rows == ROWS_ALL ? rows_owed(w) : NULL;
-			if (rows != NULL && rows->count == 0) {
-				rows_free(rows);
-				break;
-			}
-			t.bookmark = cJSON_Parse(w->bookmark);
-			assert_non_null(t.bookmark);
-			t.rows = rows;
-			t.err = ERR_NONE;
-			request_init(&request);
-			reply_init(&reply);
-			learned_init(&t.learned, &arena);
-			enum ask ask = s->ask(&t, &request);
-			if (ask == ASK_SEND) {
-				w->requests++;
-				bool now = w->fault_at == 0 || w->fault_at == w->requests;
-				if (!now || w->fault != FAULT_BEFORE)
-					play(w, &request, &reply);
-				if (now && w->fault == FAULT_TWICE) {
-					reply_done(&reply);
-					reply_init(&reply);
-					play(w, &request, &reply);
-				}
-				alive = !now || (w->fault != FAULT_BEFORE && w->fault != FAULT_AFTER);
-			} else {
-				assert_int_equal(ask, ASK_SKIP);
-			}
-			if (ask == ASK_SKIP) {
-				got = GOT_NEXT;
-			} else if (alive) {
-				got = s->got(&t, &reply);
-				learn(w, &t, rows);
-				free(w->bookmark);
-				w->bookmark = cJSON_PrintUnformatted(t.bookmark);
-				if (strlen(w->bookmark) > w->bookmark_most)
-					w->bookmark_most = strlen(w->bookmark);
-			}
-			learned_done(&t.learned);
-			cJSON_Delete(t.bookmark);
-			request_done(&request);
-			reply_done(&reply);
-			rows_free(rows);
-		}
-		cJSON_Delete(t.scratch);
-		arena_done(&arena);
-		w->last = got;
-		if (got == GOT_PARK) {
-			snprintf(w->err, sizeof(w->err), "%.200s", t.err.text);
-			break;
-		}
-	}
-	cJSON_Delete(t.facts);
-	return alive;
-}
-
-static const char *no_vars(void *cookie, const char *name)
-{
-	(void)cookie;
-	(void)name;
-	return NULL;
-}
-static const struct vars none = { .get = no_vars };
-
-static void world_init(struct world *w, size_t tests,
-		       void (*make)(size_t, unsigned, struct arena *, struct result *))
-{
-	*w = (struct world){ .tests = tests, .make = make, .rows_max = 2000, .now_ms = NOW };
-	w->execs = xcalloc(tests + 1, 1);
-	w->posted = xcalloc(tests + 1, 1);
-	memset(w->execs, 1, tests);
-	w->bookmark = xstrdup("{}");
-	w->conf.dir = xstrdup("/srv/test results");
-	w->conf.dir_mode = 0755;
-	w->run = (struct sink_run){
-		.id = 7, .key = "nightly/17", .name = "Nightly #17", .token = "rd-3fa2b1c04d5e6f708192",
-		.started_ms = NOW - 60000, .opened_ms = NOW - 1000, .vars = &none,
-	};
-}
-
-static void world_done(struct world *w)
-{
-	for (size_t i = 0; i < w->files; i++)
-		buf_done(&w->file[i].data);
-	free(w->execs);
-	free(w->posted);
-	free(w->bookmark);
-	free(w->conf.dir);
-}
-
-static void deliver(struct world *w)
-{
-	count_run(w);
-	assert_true(visit(w));
-	assert_int_not_equal(w->last, GOT_PARK);
-}
 
 /* ---- tests to deliver ---- */
 
@@ -369,8 +33,10 @@ static void make_mixed(size_t i, unsigned exec, struct arena *a, struct result *
 	switch (i % 8) {
 	case 1:
 		r->outcome = OUTCOME_FAILED;
-		r->failure = (struct failure){ "AssertionError", text_of("expected 3, got 4"),
-					       text_of("AssertionError: expected 3, got 4\n\tat Cart.total(Cart.java:17)") };
+		r->failure = (struct failure){
+			"AssertionError", text_of("expected 3, got 4"),
+			text_of("AssertionError: expected 3, got 4\n\tat Cart.total(Cart.java:17)")
+		};
 		r->out = text_of("adding apples\nadding pears\n");
 		r->file = "src/Cart.java";
 		r->line = 17;
@@ -385,9 +51,13 @@ static void make_mixed(size_t i, unsigned exec, struct arena *a, struct result *
 		break;
 	case 4: {
 		struct attempt *at = arena_calloc(a, 2, sizeof(*at));
-		at[0] = (struct attempt){ .outcome = OUTCOME_FAILED, .duration_ms = 5, .started_ms = TIME_UNKNOWN,
+		at[0] = (struct attempt){ .outcome = OUTCOME_FAILED,
+					  .duration_ms = 5,
+					  .started_ms = TIME_UNKNOWN,
 					  .failure = { "Timeout", text_of("took too long"), { 0 } } };
-		at[1] = (struct attempt){ .outcome = OUTCOME_PASSED, .duration_ms = 7, .started_ms = TIME_UNKNOWN };
+		at[1] = (struct attempt){ .outcome = OUTCOME_PASSED,
+					  .duration_ms = 7,
+					  .started_ms = TIME_UNKNOWN };
 		r->attempts = at;
 		r->attempt_count = 2;
 		r->flaky = true;
@@ -638,8 +308,8 @@ static void the_page_counts_what_it_lists(void **state)
 	world_init(&w, 16, make_mixed);
 	w.run.ended = true;
 	deliver(&w);
-	w.execs[2] = 4;		/* an error, then three passes in one visit */
-	w.execs[11] = 3;	/* a skip, then two */
+	w.execs[2] = 4;  /* an error, then three passes in one visit */
+	w.execs[11] = 3; /* a skip, then two */
 	assert_true(visit(&w));
 	const struct buf *runs = &file_find(&w, "runs.json")->data;
 	assert_non_null(strstr(runs->data, "\"tests\":16,\"passed\":7,\"flaky\":3,\"known_failure\":2,"
@@ -709,7 +379,7 @@ static void files_removed_under_our_hands(void **state)
 	memset(w.execs + 10, 0, 10);
 	deliver(&w);
 	file_remove(&w, "nightly-17-3fa2b1c0/results.jsonl");
-	file_remove(&w, "nightly-17-3fa2b1c0/.page.jsonl");
+	file_remove(&w, "nightly-17-3fa2b1c0/.page-rows");
 	file_remove(&w, "nightly-17-3fa2b1c0/index.html");
 	memset(w.execs + 10, 1, 10);
 	w.run.ended = true;
@@ -725,10 +395,21 @@ static void files_removed_under_our_hands(void **state)
 /* ---- hostile input ---- */
 
 static const char *const nasty[] = {
-	"<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' onmouseover='alert(1)",
-	"</title></style></script><svg/onload=alert(1)>", "\xe2\x80\xaetxt.exe", "a\xe2\x81\xa6\xe2\x80\x8f b",
-	"javascript:alert(1)", "]]>--><!--", "&lt;&amp;&#0;", "\xf0\x9f\x98\x80 \xe6\x97\xa5\xe6\x9c\xac",
-	"../../etc/passwd", "%00%0a", "", "\xc3\x28 \xff\xfe", "line\none\r\ntwo\ttab",
+	"<script>alert(1)</script>",
+	"\"><img src=x onerror=alert(1)>",
+	"' onmouseover='alert(1)",
+	"</title></style></script><svg/onload=alert(1)>",
+	"\xe2\x80\xaetxt.exe",
+	"a\xe2\x81\xa6\xe2\x80\x8f b",
+	"javascript:alert(1)",
+	"]]>--><!--",
+	"&lt;&amp;&#0;",
+	"\xf0\x9f\x98\x80 \xe6\x97\xa5\xe6\x9c\xac",
+	"../../etc/passwd",
+	"%00%0a",
+	"",
+	"\xc3\x28 \xff\xfe",
+	"line\none\r\ntwo\ttab",
 };
 
 static void make_nasty(size_t i, unsigned exec, struct arena *a, struct result *r)
@@ -739,13 +420,31 @@ static void make_nasty(size_t i, unsigned exec, struct arena *a, struct result *
 
 	(void)exec;
 	list[0] = list[1] = s;
-	at[0] = (struct attempt){ OUTCOME_FAILED, -1, TIME_UNKNOWN, { s, text_of(s), text_of(s) }, text_of(s), text_of(s) };
+	at[0] = (struct attempt){ OUTCOME_FAILED, -1,        TIME_UNKNOWN, { s, text_of(s), text_of(s) },
+				  text_of(s),     text_of(s) };
 	at[1] = at[0];
 	*r = (struct result){
-		.report = s, .suite = list, .suite_count = 2, .class_name = s, .name = s, .params = list,
-		.param_count = 2, .variant = s, .id = s, .outcome = (enum outcome)(i % OUTCOME_COUNT), .duration_ms = 1e300,
-		.started_ms = INT64_MAX, .failure = at[0].failure, .out = at[0].out, .err = at[0].err,
-		.attempts = at, .attempt_count = 2, .refs = list, .ref_count = 2, .file = s, .line = INT64_MAX,
+		.report = s,
+		.suite = list,
+		.suite_count = 2,
+		.class_name = s,
+		.name = s,
+		.params = list,
+		.param_count = 2,
+		.variant = s,
+		.id = s,
+		.outcome = (enum outcome)(i % OUTCOME_COUNT),
+		.duration_ms = 1e300,
+		.started_ms = INT64_MAX,
+		.failure = at[0].failure,
+		.out = at[0].out,
+		.err = at[0].err,
+		.attempts = at,
+		.attempt_count = 2,
+		.refs = list,
+		.ref_count = 2,
+		.file = s,
+		.line = INT64_MAX,
 	};
 }
 
@@ -788,10 +487,18 @@ static void hostile_names_stay_text(void **state)
 
 static void links_lead_to_the_web_only(void **state)
 {
-	static const struct { const char *url; bool safe; } row[] = {
-		{ "https://ci.example/1", true }, { "HTTP://ci", true }, { "javascript:alert(1)", false },
-		{ "data:text/html,x", false }, { " https://x", false }, { "file:///etc/passwd", false },
-		{ "", false }, { NULL, false },
+	static const struct {
+		const char *url;
+		bool safe;
+	} row[] = {
+		{ "https://ci.example/1", true },
+		{ "HTTP://ci", true },
+		{ "javascript:alert(1)", false },
+		{ "data:text/html,x", false },
+		{ " https://x", false },
+		{ "file:///etc/passwd", false },
+		{ "", false },
+		{ NULL, false },
 	};
 
 	(void)state;
@@ -801,7 +508,9 @@ static void links_lead_to_the_web_only(void **state)
 
 static void folders_have_safe_names(void **state)
 {
-	static const struct { const char *name, *token, *folder; } row[] = {
+	static const struct {
+		const char *name, *token, *folder;
+	} row[] = {
 		{ "Nightly #17", "rd-3fa2b1c04d5e6f708192", "nightly-17-3fa2b1c0" },
 		{ "../../etc/passwd", "rd-3fa2b1c04d5e6f708192", "etc-passwd-3fa2b1c0" },
 		{ "", "rd-3fa2b1c04d5e6f708192", "run-3fa2b1c0" },
@@ -836,24 +545,29 @@ static void make_many(size_t i, unsigned exec, struct arena *a, struct result *r
 	(void)exec;
 	suite[0] = arena_printf(a, "com.example.some.rather.deep.package.Suite%04zuTest", i / 50 % 1000);
 	*r = (struct result){
-		.suite = suite, .suite_count = 1, .class_name = suite[0],
-		.name = arena_printf(a, "does_what_it_says_on_the_tin_%zu", i), .duration_ms = (double)(i % 977),
+		.suite = suite,
+		.suite_count = 1,
+		.class_name = suite[0],
+		.name = arena_printf(a, "does_what_it_says_on_the_tin_%zu", i),
+		.duration_ms = (double)(i % 977),
 		.started_ms = NOW + (int64_t)i,
 	};
 	r->id = r->name;
 	if (i % 10 == 3) {
 		r->outcome = OUTCOME_FAILED;
-		r->failure = (struct failure){ "AssertionError", { long_text, 3000, 3000 }, { long_text, 9000, 90000 } };
+		r->failure = (struct failure){ "AssertionError",
+					       { long_text, 3000, 3000 },
+					       { long_text, 9000, 90000 } };
 	}
 }
 
 static void the_page_does_not_grow_with_the_run(void **state)
 {
-	const char *size = getenv("RD_LOCAL_TESTS");	/* measure with more */
+	const char *size = getenv("RD_LOCAL_TESTS"); /* measure with more */
 	struct world w;
 
 	(void)state;
-	memset(long_text, '"', sizeof(long_text) - 1);	/* the worst for JSON and for HTML */
+	memset(long_text, '"', sizeof(long_text) - 1); /* the worst for JSON and for HTML */
 	for (size_t i = 60; i < sizeof(long_text) - 1; i += 61)
 		long_text[i] = '\n';
 	world_init(&w, size != NULL ? strtoul(size, NULL, 10) : 20000, make_many);
@@ -862,13 +576,14 @@ static void the_page_does_not_grow_with_the_run(void **state)
 	const struct buf *page = &file_ending(&w, "/index.html")->data;
 	check_html(page);
 	if (size != NULL)
-		printf("%zu tests: %u requests, bookmark at most %zu bytes, body at most %zu, page %zu, .page.jsonl %zu\n",
+		printf("%zu tests: %u requests, bookmark at most %zu bytes, body at most %zu, page %zu, "
+		       ".page-rows %zu\n",
 		       w.tests, w.requests, w.bookmark_most, w.body_most, page->len,
-		       file_ending(&w, "/.page.jsonl")->data.len);
+		       file_ending(&w, "/.page-rows")->data.len);
 	assert_true(w.bookmark_most < 256 << 10);
 	assert_true(w.body_most <= 16 << 20);
 	assert_true(page->len < 16 << 20);
-	assert_true(file_ending(&w, "/.page.jsonl")->data.len <= SHOWN_BYTES);
+	assert_true(file_ending(&w, "/.page-rows")->data.len <= SHOWN_BYTES);
 	assert_int_equal(occurrences(&file_ending(&w, "/results.jsonl")->data, "\n"), w.tests);
 	assert_true(occurrences(page, "<li data-s=") <= FAILED_MAX * 2 + OTHER_MAX + FULL_MAX);
 	assert_non_null(strstr(page->data, "more are in <a href=\"results.jsonl\">"));
@@ -921,18 +636,24 @@ static void the_index_keeps_the_newest(void **state)
 	(void)state;
 	for (int i = 0; i < RUNS_MAX + 50; i++) {
 		char folder[32];
-		struct sink_run run = { .id = i, .name = "a", .key = "a", .started_ms = NOW + i * 1000, .ended = true,
+		struct sink_run run = { .id = i,
+					.name = "a",
+					.key = "a",
+					.started_ms = NOW + i * 1000,
+					.ended = true,
 					.vars = &none };
 		snprintf(folder, sizeof(folder), "a-%d", i);
 		runs = index_merge(runs, index_entry(&run, &totals, folder, NOW));
-		if (i % 7 == 0)	/* again: replaced, not doubled */
+		if (i % 7 == 0) /* again: replaced, not doubled */
 			runs = index_merge(runs, index_entry(&run, &totals, folder, NOW));
 	}
 	assert_int_equal(cJSON_GetArraySize(runs), RUNS_MAX);
 	assert_string_equal(sink_string(runs->child, "folder"), "a-2049");
 	assert_string_equal(sink_string(cJSON_GetArrayItem(runs, RUNS_MAX - 1), "folder"), "a-50");
 	/* A backfilled run takes its place by its own time. */
-	struct sink_run old = { .id = 1, .name = "old", .started_ms = NOW + 100500, .ended = true, .vars = &none };
+	struct sink_run old = {
+		.id = 1, .name = "old", .started_ms = NOW + 100500, .ended = true, .vars = &none
+	};
 	runs = index_merge(runs, index_entry(&old, &totals, "old-1", NOW));
 	assert_int_equal(cJSON_GetArraySize(runs), RUNS_MAX);
 	assert_string_equal(sink_string(cJSON_GetArrayItem(runs, 2049 - 101), "folder"), "a-101");
@@ -978,13 +699,20 @@ static void two_runs_share_the_index(void **state)
 
 static void a_foreign_list_is_put_aside(void **state)
 {
-	static const struct { const char *text; bool aside; size_t runs; } row[] = {
+	static const struct {
+		const char *text;
+		bool aside;
+		size_t runs;
+	} row[] = {
 		{ "not json at all", true, 1 },
 		{ "{\"runs\":7}", true, 1 },
 		{ "[]", true, 1 },
 		{ "", false, 1 },
-		{ "{\"runs\":[1,null,{\"folder\":\"../x\"},{\"folder\":\"\\\"><script>\"},{\"folder\":7}]}", false, 1 },
-		{ "{\"runs\":[{\"folder\":\"ok-1\",\"name\":\"<b>\",\"tests\":-5,\"failed\":1e300,\"started\":\"<i>\"}]}", false, 2 },
+		{ "{\"runs\":[1,null,{\"folder\":\"../x\"},{\"folder\":\"\\\"><script>\"},{\"folder\":7}]}",
+		  false, 1 },
+		{ "{\"runs\":[{\"folder\":\"ok-1\",\"name\":\"<b>\",\"tests\":-5,\"failed\":1e300,"
+		  "\"started\":\"<i>\"}]}",
+		  false, 2 },
 	};
 
 	(void)state;
@@ -1008,21 +736,49 @@ static void a_foreign_list_is_put_aside(void **state)
 
 static void figures_are_for_people(void **state)
 {
-	static const struct { double ms; const char *text; } duration[] = {
-		{ -1, "" }, { 0, "0 ms" }, { 0.4, "&lt;1 ms" }, { 12.3, "12 ms" }, { 999.4, "999 ms" },
-		{ 999.6, "1.00 s" }, { 1234, "1.23 s" }, { 12345, "12.3 s" }, { 59949, "59.9 s" }, { 59960, "1 min 0 s" },
-		{ 192000, "3 min 12 s" }, { 3600e3, "1 h 0 min" }, { 7500e3, "2 h 5 min" }, { 86400e3 * 3, "3 d 0 h" },
-		{ 1e300, "for ages" }, { (double)INFINITY, "" }, { (double)NAN, "" },
+	static const struct {
+		double ms;
+		const char *text;
+	} duration[] = {
+		{ -1, "" },
+		{ 0, "0 ms" },
+		{ 0.4, "&lt;1 ms" },
+		{ 12.3, "12 ms" },
+		{ 999.4, "999 ms" },
+		{ 999.6, "1.00 s" },
+		{ 1234, "1.23 s" },
+		{ 12345, "12.3 s" },
+		{ 59949, "59.9 s" },
+		{ 59960, "1 min 0 s" },
+		{ 192000, "3 min 12 s" },
+		{ 3600e3, "1 h 0 min" },
+		{ 7500e3, "2 h 5 min" },
+		{ 86400e3 * 3, "3 d 0 h" },
+		{ 1e300, "for ages" },
+		{ (double)INFINITY, "" },
+		{ (double)NAN, "" },
 	};
-	static const struct { uint64_t n; const char *text; } number[] = {
-		{ 0, "0" }, { 999, "999" }, { 1000, "1,000" }, { 1234567, "1,234,567" },
+	static const struct {
+		uint64_t n;
+		const char *text;
+	} number[] = {
+		{ 0, "0" },
+		{ 999, "999" },
+		{ 1000, "1,000" },
+		{ 1234567, "1,234,567" },
 		{ UINT64_MAX, "18,446,744,073,709,551,615" },
 	};
-	static const struct { const char *in, *out; } text[] = {
-		{ "a<b>&\"'", "a&lt;b&gt;&amp;&quot;&#39;" }, { "\x01\x1b", "\xef\xbf\xbd\xef\xbf\xbd" },
-		{ "\xef\xbf\xbd[31mred\xef\xbf\xbd[0m", "red" }, { "\xef\xbf\xbd[3", "\xef\xbf\xbd[3" },
-		{ "\xef\xbf\xbd[1;31;x", "\xef\xbf\xbd[1;31;x" }, { "\xe2\x80\x8b", "\xe2\x9f\xa8U+200B\xe2\x9f\xa9" },
-		{ "\xc3", "\xef\xbf\xbd" }, { "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },
+	static const struct {
+		const char *in, *out;
+	} text[] = {
+		{ "a<b>&\"'", "a&lt;b&gt;&amp;&quot;&#39;" },
+		{ "\x01\x1b", "\xef\xbf\xbd\xef\xbf\xbd" },
+		{ "\xef\xbf\xbd[31mred\xef\xbf\xbd[0m", "red" },
+		{ "\xef\xbf\xbd[3", "\xef\xbf\xbd[3" },
+		{ "\xef\xbf\xbd[1;31;x", "\xef\xbf\xbd[1;31;x" },
+		{ "\xe2\x80\x8b", "\xe2\x9f\xa8U+200B\xe2\x9f\xa9" },
+		{ "\xc3", "\xef\xbf\xbd" },
+		{ "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },
 	};
 	struct buf b = BUF_LIMIT(1024);
 
@@ -1054,9 +810,13 @@ static void a_bar_shows_one_in_a_million(void **state)
 	(void)state;
 	html_bar(&b, "big", count);
 	assert_non_null(strstr(b.data, "aria-label=\"1 error, 999999 passed\""));
-	assert_int_equal(sscanf(strstr(b.data, "class=\"error\""), "class=\"error\" x=\"%lf\" width=\"%lf\"", &x, &width), 2);
+	assert_int_equal(sscanf(strstr(b.data, "class=\"error\""), "class=\"error\" x=\"%lf\" width=\"%lf\"",
+				&x, &width),
+			 2);
 	assert_true(width >= 8);
-	assert_int_equal(sscanf(strstr(b.data, "class=\"passed\""), "class=\"passed\" x=\"%lf\" width=\"%lf\"", &x, &width), 2);
+	assert_int_equal(sscanf(strstr(b.data, "class=\"passed\""),
+				"class=\"passed\" x=\"%lf\" width=\"%lf\"", &x, &width),
+			 2);
 	assert_true(x + width > 999.8 && x + width < 1000.2);
 	buf_done(&b);
 }
@@ -1104,7 +864,10 @@ static void a_real_folder_gets_the_same_files(void **state)
 static void a_refused_file_parks_the_delivery(void **state)
 {
 	struct reply r;
-	static const struct { int status; enum answer_class want; } row[] = {
+	static const struct {
+		int status;
+		enum answer_class want;
+	} row[] = {
 		{ 400, ANSWER_ITEM }, { 404, ANSWER_ITEM }, { 416, ANSWER_ITEM }, { 403, ANSWER_LOCKED },
 		{ 500, ANSWER_WAIT }, { 503, ANSWER_WAIT }, { 507, ANSWER_WAIT }, { 200, ANSWER_DEFAULT },
 	};
@@ -1121,8 +884,12 @@ static void a_refused_file_parks_the_delivery(void **state)
 	struct world w;
 	world_init(&w, 1, make_mixed);
 	w.run.ended = true;
-	struct talk t = { .conf = &w.conf, .run = &w.run, .arena = &arena, .bookmark = cJSON_CreateObject(),
-			  .scratch = cJSON_CreateObject(), .now_ms = NOW };
+	struct talk t = { .conf = &w.conf,
+			  .run = &w.run,
+			  .arena = &arena,
+			  .bookmark = cJSON_CreateObject(),
+			  .scratch = cJSON_CreateObject(),
+			  .now_ms = NOW };
 	t.rows = rows_owed(&w);
 	learned_init(&t.learned, &arena);
 	for (const struct step *s = sink_local.steps; s->name != NULL; s++) {
