@@ -14,8 +14,10 @@
 
 enum {
 	ARENA_MAX = 8 * 1024 * 1024,
+	ARENA_LEAST = 16 * 1024,
 	PROBLEMS_MAX = 100,
 	LIST_MAX = 1000,
+	EVIDENCE_MAX = 200,
 	NAMES = 4, /* attributes of full length that a result may hold beside its texts */
 };
 
@@ -28,7 +30,12 @@ struct build *build_open(struct parser *p)
 	else
 		b = xcalloc(1, sizeof(*b));
 	struct arena arena = b->arena;
-	arena.max = ARENA_MAX + NAMES * p->limits.attribute;
+	/* Open cases share what one may hold: each inner one gets half of its outer one. */
+	size_t max = ARENA_MAX + NAMES * p->limits.attribute;
+	for (unsigned i = 0; i < p->builds_open && max > ARENA_LEAST; i++)
+		max /= 2;
+	p->builds_open++;
+	arena.max = max;
 	memset(b, 0, sizeof(*b));
 	b->arena = arena;
 	b->r.duration_ms = -1;
@@ -154,7 +161,8 @@ struct problem *build_told(struct parser *p, enum outcome outcome)
 static void *list_grow(struct parser *p, void *list, size_t count, size_t *room, size_t size)
 {
 	if (count >= LIST_MAX) {
-		warn(p, WARN_LIST, "a test case has more than %d properties, parameters or attachments",
+		warn(p, WARN_LIST,
+		     "a test case has more than %d properties or parameters; further ones are left out",
 		     LIST_MAX);
 		return NULL;
 	}
@@ -183,6 +191,11 @@ void build_evidence(struct parser *p, const char *path, const char *name)
 		len--;
 	if (len == 0 || len > p->limits.attribute * 2)
 		return;
+	if (b->r.evidence_count >= EVIDENCE_MAX) {
+		warn(p, WARN_LIST, "a test case has more than %d attachments; further ones are left out",
+		     EVIDENCE_MAX);
+		return;
+	}
 	for (size_t i = 0; i < b->r.evidence_count; i++) {
 		if (strlen(b->evidence[i].path) == len && memcmp(b->evidence[i].path, path, len) == 0)
 			return;
@@ -491,6 +504,7 @@ void build_drop(struct parser *p)
 {
 	struct build *b = p->build;
 
+	p->builds_open--;
 	p->build = b->outer;
 	b->outer = p->spare;
 	p->spare = b;

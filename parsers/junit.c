@@ -136,7 +136,7 @@ static void suite_open(void *cookie, const char *element, const char **attrs)
 		return;
 	if (hostname != NULL && *hostname != '\0' && strlen(hostname) <= 1024)
 		s->hostname = xstrdup(hostname);
-	if (file != NULL && *file != '\0' && strlen(file) <= 4096)
+	if (file != NULL && *file != '\0' && strlen(file) <= 4096 && p->suite_count <= p->limits.depth)
 		s->file = xstrdup(file);
 }
 

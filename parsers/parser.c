@@ -86,7 +86,8 @@ int parser_new(const struct parser_options *options, const struct parser_events 
 		return rc;
 	}
 	p->clock = (struct scalar_clock){ p->zone, options->now_ms != 0 ? options->now_ms : TIME_UNKNOWN };
-	p->marker.held = (struct buf)BUF_LIMIT(p->limits.text < 8192 ? 8192 : p->limits.text);
+	const size_t held = p->limits.text > p->limits.attribute ? p->limits.text : p->limits.attribute;
+	p->marker.held = (struct buf)BUF_LIMIT(held < 8192 ? 8192 : held);
 	p->suite_value = (struct buf)BUF_LIMIT(p->limits.text);
 	const struct xml_limits limits = {
 		.depth = p->limits.depth * DEPTH_HARD,

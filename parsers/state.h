@@ -36,8 +36,9 @@ enum warning {
 	WARN_MARKER,
 	WARN_ITEM,
 	WARN_CONFIG,
+	WARN_PATH,
 };
-#define WARN_COUNT 19
+#define WARN_COUNT 20
 
 /* A text that grows in an arena up to a limit. */
 struct slot {
@@ -126,6 +127,7 @@ struct parser {
 	int stopped; /* what a callback returned */
 	bool seen_byte, text_wanted;
 
+	unsigned builds_open;
 	struct build *build, *spare; /* innermost open one; ready for use */
 	struct slot *spilling;
 	struct marker marker;
@@ -133,7 +135,7 @@ struct parser {
 	struct suite *suite;
 	size_t suite_count, suite_room;
 	const char **path; /* names of the suites that have one */
-	size_t path_count, path_room;
+	size_t path_count, path_room, path_bytes;
 
 	/* JUnit */
 	bool root_id;    /* <testsuites id=..>: Playwright's */

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PATHS = 2 }; /* attributes of full length that a path may hold */
+
 struct suite *suite_top(struct parser *p)
 {
 	return p->suite_count > 0 ? &p->suite[p->suite_count - 1] : NULL;
@@ -40,6 +42,14 @@ struct suite *suite_push(struct parser *p, const char *name, size_t name_len)
 		     p->limits.depth);
 		return s;
 	}
+	if (p->path_bytes + name_len > PATHS * p->limits.attribute) {
+		warn(p, WARN_PATH,
+		     "the names of the suites that are open take more than %zu bytes; further ones are left "
+		     "out",
+		     PATHS * p->limits.attribute);
+		return s;
+	}
+	p->path_bytes += name_len;
 	s->name = xstrndup(name, name_len);
 	s->in_path = true;
 	if (p->path_count == p->path_room) {
@@ -56,8 +66,10 @@ void suite_pop(struct parser *p)
 
 	if (s == NULL)
 		return;
-	if (s->in_path)
+	if (s->in_path) {
 		p->path_count--;
+		p->path_bytes -= strlen(s->name);
+	}
 	free(s->name);
 	free(s->hostname);
 	free(s->file);

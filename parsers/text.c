@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MARKER_MAX = 4096 };
+enum { MARKER_MAX = 4096 }; /* but a data: URL may be as long as an attribute */
+static const char inlined[] = "[[ATTACHMENT|data:";
 static const char attachment[] = "[[ATTACHMENT|", property[] = "[[PROPERTY|",
 		  property_end[] = "[[/PROPERTY]]";
 
@@ -181,7 +182,11 @@ static bool marker_opening(struct parser *p, char c, struct slot *slot, enum tex
 {
 	struct marker *m = &p->marker;
 
-	if (c == '\n' || m->held.len >= MARKER_MAX)
+	size_t max =
+		m->held.len >= sizeof(inlined) - 1 && memcmp(m->held.data, inlined, sizeof(inlined) - 1) == 0
+			? p->limits.attribute
+			: MARKER_MAX;
+	if (c == '\n' || m->held.len >= max)
 		return false;
 	buf_putc(&m->held, c);
 	const char *s = m->held.data;

@@ -4,9 +4,10 @@
  * so each form asks for delimiters, and a plain number counts only under a name that means TestRail. */
 #include "daemon/model/refs.h"
 
+#include <assert.h>
 #include <string.h>
 
-enum { DIGITS_MAX = 15, PROJECT_MAX = 20, KEY_MAX = 64 };
+enum { DIGITS_MAX = 15, PROJECT_MAX = 20, KEY_MAX = 64, REF_MAX = PROJECT_MAX + DIGITS_MAX + 8 };
 
 static bool is_digit(char c)
 {
@@ -29,16 +30,18 @@ static void add(struct refs *r, const char *prefix, size_t prefix_len, const cha
 	}
 	if (len == 0 || len > DIGITS_MAX || *digits == '0' || r->count >= REFS_MAX)
 		return;
-	char *s = arena_alloc(r->arena, prefix_len + len + 1);
-	if (s == NULL)
-		return;
-	memcpy(s, prefix, prefix_len);
-	memcpy(s + prefix_len, digits, len);
-	s[prefix_len + len] = '\0';
+	char ref[REF_MAX];
+	assert(prefix_len + len < sizeof(ref));
+	memcpy(ref, prefix, prefix_len);
+	memcpy(ref + prefix_len, digits, len);
+	ref[prefix_len + len] = '\0';
 	for (size_t i = 0; i < r->count; i++) {
-		if (strcmp(r->ref[i], s) == 0)
+		if (strcmp(r->ref[i], ref) == 0)
 			return;
 	}
+	const char *s = arena_strdup(r->arena, ref);
+	if (s == NULL)
+		return;
 	if (r->count == r->room) {
 		size_t room = r->room == 0 ? 4 : r->room * 2;
 		const char **more = arena_alloc(r->arena, room * sizeof(*more));
@@ -89,20 +92,23 @@ static bool list_of_cases(const char *s, const char *end)
 
 static void bracketed(struct refs *r, const char *s, const char *end)
 {
-	while ((s = memchr(s, '[', (size_t)(end - s))) != NULL) {
-		const char *close = memchr(s, ']', (size_t)(end - s));
-		if (close == NULL)
-			return;
-		if (list_of_cases(s + 1, close)) {
-			for (s++; s < close; s++) {
-				size_t n = case_length(s, close);
+	const char *open = NULL; /* the innermost bracket that is open: one look at each character */
+
+	for (; s < end; s++) {
+		if (*s == '[')
+			open = s + 1;
+		if (*s != ']' || open == NULL)
+			continue;
+		if (list_of_cases(open, s)) {
+			for (const char *p = open; p < s; p++) {
+				size_t n = case_length(p, s);
 				if (n > 0) {
-					add_case(r, s, n);
-					s += n - 1;
+					add_case(r, p, n);
+					p += n - 1;
 				}
 			}
 		}
-		s++;
+		open = NULL;
 	}
 }
 
@@ -293,8 +299,8 @@ void refs_from_property(struct refs *r, const char *key, const char *value)
 		else
 			aio(r, s, end);
 		/* A link to the case, as people copy it from the browser. */
-		const char *link = strstr(s, view);
-		if (link != NULL && link < end) {
+		const char *link = memmem(s, len, view, sizeof(view) - 1);
+		if (link != NULL) {
 			link += sizeof(view) - 1;
 			add(r, "C", 1, link, strspn(link, "0123456789"));
 		}

@@ -421,6 +421,90 @@ static void a_case_has_a_ceiling(void **state)
 	buf_done(&b);
 }
 
+static void cases_in_cases_share_their_memory(void **state)
+{
+	struct buf b = BUF_LIMIT(1 << 26);
+
+	(void)state;
+	for (int i = 0; i < 2000; i++)
+		buf_printf(&b, "<testcase name='n%d'><failure>outer %d ", i, i);
+	for (int i = 0; i < 2000; i++)
+		buf_puts(&b, "</failure></testcase>");
+	struct reading x = read_bytes(NULL, b.data, b.len, 0, 0);
+	assert_int_equal(x.outcome, PARSER_GOOD);
+	assert_int_equal(x.stats.failed, 2000);
+	assert_non_null(strstr(x.lines.data, "\"name\":\"n1999\""));
+	assert_non_null(strstr(x.lines.data, "\"detail\":\"outer 0\""));
+	reading_done(&x);
+	buf_done(&b);
+}
+
+static void the_path_has_a_ceiling(void **state)
+{
+	struct parser_limits limits = { .attribute = 100 };
+	struct buf b = BUF_LIMIT(1 << 20);
+
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		buf_puts(&b, "<testsuite name='");
+		repeat(&b, "x", 60);
+		buf_printf(&b, "%d'>", i);
+	}
+	buf_puts(&b, "<testcase name='a'/>");
+	repeat(&b, "</testsuite>", 10);
+	buf_puts(&b, "<testsuite name='again'><testcase name='b'/></testsuite>");
+	struct reading x = read_limited(&limits, &b);
+	assert_int_equal(x.outcome, PARSER_GOOD);
+	assert_non_null(strstr(x.warnings.data, "further ones are left out"));
+	assert_non_null(strstr(x.lines.data, "x2\"],\"class\""));
+	assert_non_null(strstr(x.lines.data, "[\"again\"]"));
+	reading_done(&x);
+	buf_done(&b);
+}
+
+static void a_file_in_a_marker(void **state)
+{
+	struct buf b = BUF_LIMIT(1 << 22);
+
+	(void)state;
+	buf_puts(&b, "<testcase name='a'><system-out>[[ATTACHMENT|data:image/png;base64,");
+	repeat(&b, "QUJD", 50000);
+	buf_puts(&b, "]] [[ATTACHMENT|");
+	repeat(&b, "long", 5000);
+	buf_puts(&b, "]] [[ATTACHMENT|b]]</system-out></testcase>");
+	struct reading x = read_bytes(NULL, b.data, b.len, 0, 0);
+	assert_non_null(strstr(x.lines.data, "{\"path\":\"data:image/png;base64,QUJDQUJD"));
+	assert_non_null(strstr(x.lines.data, "QUJD\"},{\"path\":\"b\"}]"));
+	reading_done(&x);
+	buf_done(&b);
+}
+
+/* What would take time by the square of its length. */
+static void names_made_to_take_long(void **state)
+{
+	static const char *const row[] = { "[",      "]",   "[C1,",         "(",  "AT-TC-",
+					   "A_TC_1", "C1_", "/cases/view/", "1,", "[[ATTACHMENT|a" };
+	struct buf b = BUF_LIMIT(1 << 26);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(row); i++) {
+		buf_puts(&b, i == 0 ? "<testsuite>" : "");
+		buf_puts(&b, "<testcase name='");
+		repeat(&b, row[i], 300000 / strlen(row[i]));
+		buf_puts(&b, "]'><properties><property name='test_id' value='");
+		repeat(&b, row[i], 300000 / strlen(row[i]));
+		buf_puts(&b, "'/></properties><system-out>");
+		repeat(&b, row[i], 300000 / strlen(row[i]));
+		buf_puts(&b, "</system-out></testcase>");
+	}
+	buf_puts(&b, "</testsuite>");
+	struct reading x = read_bytes(NULL, b.data, b.len, 0, 0);
+	assert_int_equal(x.outcome, PARSER_GOOD);
+	assert_int_equal(x.stats.cases, COUNT(row));
+	reading_done(&x);
+	buf_done(&b);
+}
+
 /* ---- long texts ---- */
 
 static void a_long_text_is_cut_and_given_whole(void **state)
@@ -551,6 +635,10 @@ int main(void)
 		cmocka_unit_test(cases),
 		cmocka_unit_test(lists_have_ceilings),
 		cmocka_unit_test(a_case_has_a_ceiling),
+		cmocka_unit_test(cases_in_cases_share_their_memory),
+		cmocka_unit_test(the_path_has_a_ceiling),
+		cmocka_unit_test(a_file_in_a_marker),
+		cmocka_unit_test(names_made_to_take_long),
 		cmocka_unit_test(a_long_text_is_cut_and_given_whole),
 		cmocka_unit_test(texts_of_attempts_do_not_mix),
 		cmocka_unit_test(a_marker_behind_the_cut_is_still_found),
