@@ -392,9 +392,9 @@ static bool sent_read(struct talk *t, struct sent *s)
 	item = found != NULL ? found->child : NULL;
 	for (const cJSON *e = room > 0 ? all->child : NULL; e != NULL; e = e->next) {
 		s->entry[s->count] = e;
-		if (cJSON_IsString(item)) {
+		if (item != NULL && cJSON_IsString(item)) {
 			s->found[s->count] = arena_strdup(t->arena, item->valuestring);
-			s->hits++;
+			s->hits += s->found[s->count] != NULL;
 		}
 		item = item != NULL ? item->next : NULL;
 		s->count++;
