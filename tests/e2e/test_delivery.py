@@ -63,7 +63,7 @@ def test_results_of_many_small_reports_cost_batches_not_files(resultd, testrail)
 
 @pytest.mark.parametrize("time, elapsed", [
     ("0", None), ("0.004", 1), ("0.25", 1), ("1.0", 1), ("1.2", 2), ("65", 65), ("3723.4", 3724), ("90061", 90061),
-    ("1,234.5", 1235), ("NaN", None), ("-4", None), ("", None), ("1e-9", 1), ("1e300", "any")])
+    ("1,234.5", 1235), ("NaN", None), ("-4", None), ("", None), ("1e-9", None), ("1e300", "any")])
 def test_elapsed_is_a_time_span_or_absent(resultd, testrail, time, elapsed):
     known(testrail, 1)
     resultd.deliver_to(testrail)
