@@ -30,70 +30,70 @@
 struct sink_run {
 	int64_t id;
 	const char *key, *name;
-	const char *token;		/* "rd-" and 20 hex digits: for look-ups, out of people's sight */
-	int64_t started_ms;		/* earliest stamp of its results, else when it was opened */
+	const char *token;  /* "rd-" and 20 hex digits: for look-ups, out of people's sight */
+	int64_t started_ms; /* earliest stamp of its results, else when it was opened */
 	int64_t opened_ms;
-	bool ended;			/* nothing more will come */
-	bool backfill;			/* original times matter */
-	unsigned long long tests, passed, failed, error, skipped, flaky;	/* over tests so far */
+	bool ended;                                                      /* nothing more will come */
+	bool backfill;                                                   /* original times matter */
+	unsigned long long tests, passed, failed, error, skipped, flaky; /* over tests so far */
 	double duration_ms;
-	const struct vars *vars;	/* for templates */
+	const struct vars *vars; /* for templates */
 };
 
 struct talk {
-	const void *conf;		/* the sink's own struct */
+	const void *conf; /* the sink's own struct */
 	const struct sink_run *run;
 	cJSON *facts, *bookmark;
-	cJSON *scratch;			/* of this step only; not saved; for pages of a look-up */
-	const struct rows *rows;	/* what the step's .rows asked for; NULL otherwise */
-	const char *sent;		/* in look/looked: the frozen body, NUL-terminated */
-	int64_t sent_ms;		/* in look/looked: server time before it was sent, or ours */
-	int64_t now_ms;			/* wall time, given */
-	struct arena *arena;		/* until the step ends */
-	struct learned learned;		/* got and looked fill it */
-	struct err err;			/* why, for ASK_PARK, GOT_REFUSED, GOT_PARK, GOT_LOCKED */
-	size_t batch;			/* rows a request holds at most now (configured, or learned from 413) */
+	cJSON *scratch;          /* of this step only; not saved; for pages of a look-up */
+	const struct rows *rows; /* what the step's .rows asked for; NULL otherwise */
+	const char *sent;        /* in look/looked: the frozen body, NUL-terminated */
+	int64_t sent_ms;         /* in look/looked: server time before it was sent, or ours */
+	int64_t now_ms;          /* wall time, given */
+	struct arena *arena;     /* until the step ends */
+	struct learned learned;  /* got and looked fill it */
+	struct err err;          /* why, for ASK_PARK, GOT_REFUSED, GOT_PARK, GOT_LOCKED */
+	size_t batch;            /* rows a request holds at most now (configured, or learned from 413) */
 };
 
 enum ask {
 	ASK_SEND,
-	ASK_SKIP,	/* nothing to do here: on to the next step */
-	ASK_PARK,	/* cannot be asked, talk->err says why: the delivery is parked */
-	ASK_LEARN,	/* no request is needed: what ask() put into talk->learned (at least one row is
+	ASK_SKIP,  /* nothing to do here: on to the next step */
+	ASK_PARK,  /* cannot be asked, talk->err says why: the delivery is parked */
+	ASK_LEARN, /* no request is needed: what ask() put into talk->learned (at least one row is
 			 * settled by it) is noted, then this step is asked again with the rows left */
 };
 
 enum got {
-	GOT_NEXT,	/* this step is done */
-	GOT_MORE,	/* ask this step again (next page, next batch) */
-	GOT_BACK,	/* something remembered was wrong and is forgotten now: from the first step again */
-	GOT_UNKNOWN,	/* not the answer that is due (HTML, cut short): treat as a lost answer */
-	GOT_REFUSED,	/* the request is refused as a whole: rows are split until the culprit stands alone
+	GOT_NEXT,    /* this step is done */
+	GOT_MORE,    /* ask this step again (next page, next batch) */
+	GOT_BACK,    /* something remembered was wrong and is forgotten now: from the first step again */
+	GOT_UNKNOWN, /* not the answer that is due (HTML, cut short): treat as a lost answer */
+	GOT_REFUSED, /* the request is refused as a whole: rows are split until the culprit stands alone
 			 * and is parked; a step without rows parks the delivery */
-	GOT_PARK,	/* park the delivery: what is wrong here, a retry will not mend */
-	GOT_CLOSED,	/* the run over there takes nothing any more */
-	GOT_LOCKED,	/* an operator must act (login, permission on everything): the sink pauses */
+	GOT_PARK,    /* park the delivery: what is wrong here, a retry will not mend */
+	GOT_CLOSED,  /* the run over there takes nothing any more */
+	GOT_LOCKED,  /* an operator must act (login, permission on everything): the sink pauses */
 };
 
 enum looked {
-	LOOKED_ALL,	/* it had happened; learned is filled as got() would have */
-	LOOKED_SOME,	/* rows found are in learned; the rest is still owed */
-	LOOKED_NONE,	/* it had not happened */
-	LOOKED_MORE,	/* ask look() for the next page */
-	LOOKED_UNSURE,	/* the look-up itself went wrong: stays unknown */
+	LOOKED_ALL,    /* it had happened; learned is filled as got() would have */
+	LOOKED_SOME,   /* rows found are in learned; the rest is still owed */
+	LOOKED_NONE,   /* it had not happened */
+	LOOKED_MORE,   /* ask look() for the next page */
+	LOOKED_UNSURE, /* the look-up itself went wrong: stays unknown */
 };
 
 struct step {
-	const char *name;		/* stands in logs, `queue show` and the bookmark of an intent */
-	enum rows_kind rows;		/* loaded before ask(); where none are there the step is skipped */
-	bool resolve;			/* no request: new results of the run are matched to cases here */
-	bool exclusive;			/* one delivery of the sink at a time (login, lists, creation) */
-	bool gate;			/* waits for a full batch, `linger`, or the end of the run */
-	bool check;			/* read-only, and proves the configuration: `check --online` walks these */
-	bool final;			/* only when the run has ended, all is settled and nothing is parked */
+	const char *name;    /* stands in logs, `queue show` and the bookmark of an intent */
+	enum rows_kind rows; /* loaded before ask(); where none are there the step is skipped */
+	bool resolve;        /* no request: new results of the run are matched to cases here */
+	bool exclusive;      /* one delivery of the sink at a time (login, lists, creation) */
+	bool gate;           /* waits for a full batch, `linger`, or the end of the run */
+	bool check;          /* read-only, and proves the configuration: `check --online` walks these */
+	bool final;          /* only when the run has ended, all is settled and nothing is parked */
 	enum ask (*ask)(struct talk *t, struct request *r);
 	enum got (*got)(struct talk *t, const struct reply *r);
-	enum ask (*look)(struct talk *t, struct request *r);	/* NULL: repeat-safe */
+	enum ask (*look)(struct talk *t, struct request *r); /* NULL: repeat-safe */
 	enum looked (*looked)(struct talk *t, const struct reply *r);
 };
 
@@ -101,29 +101,35 @@ enum match_by { MATCH_NONE, MATCH_REF, MATCH_AUTOMATION, MATCH_TITLE };
 enum unmatched { UNMATCHED_PARK, UNMATCHED_IGNORE, UNMATCHED_CREATE };
 
 struct match_plan {
-	enum match_by order[3];		/* MATCH_NONE ends it */
+	enum match_by order[3]; /* MATCH_NONE ends it */
 	enum unmatched unmatched;
-	const char *scope;		/* of the remote cases and sections; borrowed from facts */
-	size_t place_max;		/* bytes of a place's name over there */
+	const char *scope; /* of the remote cases and sections; borrowed from facts */
+	size_t place_max;  /* bytes of a place's name over there */
 };
 
 /* How an answer with an error status is read; the table of faults.md by default. */
 enum answer_class {
-	ANSWER_DEFAULT,		/* by status */
-	ANSWER_OK, ANSWER_ITEM, ANSWER_LOCKED, ANSWER_WAIT, ANSWER_UNKNOWN, ANSWER_TOO_LARGE, ANSWER_MISSING,
-	ANSWER_FORBIDDEN,	/* 403 on one thing */
+	ANSWER_DEFAULT, /* by status */
+	ANSWER_OK,
+	ANSWER_ITEM,
+	ANSWER_LOCKED,
+	ANSWER_WAIT,
+	ANSWER_UNKNOWN,
+	ANSWER_TOO_LARGE,
+	ANSWER_MISSING,
+	ANSWER_FORBIDDEN, /* 403 on one thing */
 };
 
 struct sink {
-	const char *name;		/* `type:` in the configuration */
-	const char *run_word;		/* "run", "cycle": for messages */
+	const char *name;     /* `type:` in the configuration */
+	const char *run_word; /* "run", "cycle": for messages */
 	const struct config_key *keys;
 	size_t conf_size;
-	const struct step *steps;	/* ended by a zero row */
+	const struct step *steps; /* ended by a zero row */
 	/* After all keys are read: what no single key can check. */
 	int (*check)(void *conf, struct err *err);
 	void (*endpoint)(const void *conf, struct endpoint *out);
-	void (*plan)(const void *conf, const cJSON *facts, struct match_plan *out);	/* NULL: no matching */
+	void (*plan)(const void *conf, const cJSON *facts, struct match_plan *out); /* NULL: no matching */
 	/* The remote id that a reference names ("C12" -> "12"), or NULL where it is not for this sink. */
 	const char *(*ref)(const void *conf, const char *ref, struct arena *a);
 	/* Path of the section or folder that a created case goes to; 0 entries: the root. */
@@ -131,7 +137,7 @@ struct sink {
 		     const char *const **path, size_t *count, struct err *err);
 	/* A reading of error answers that differs from the table; NULL: none. */
 	enum answer_class (*classify)(const struct reply *r);
-	size_t (*batch)(const void *conf);		/* rows a request holds at most */
+	size_t (*batch)(const void *conf); /* rows a request holds at most */
 	const struct sink_common *(*common)(const void *conf);
 };
 
@@ -145,12 +151,12 @@ const struct sink *sink_find(const char *name);
 cJSON *sink_json(const struct reply *r);
 /* "error" of a JSON body, else the first line of text, cleaned and cut: the server's own words. */
 const char *sink_words(struct arena *a, const struct reply *r);
-const char *sink_string(const cJSON *object, const char *name);		/* NULL where not a string */
+const char *sink_string(const cJSON *object, const char *name); /* NULL where not a string */
 /* An id that may be a number or a string, as text; NULL where absent or null. */
 const char *sink_id(struct arena *a, const cJSON *object, const char *name);
-bool sink_bool(const cJSON *object, const char *name);			/* true, 1, "1" */
+bool sink_bool(const cJSON *object, const char *name); /* true, 1, "1" */
 int64_t sink_int(const cJSON *object, const char *name, int64_t otherwise);
-void sink_set_string(cJSON *object, const char *name, const char *value);	/* replaces */
+void sink_set_string(cJSON *object, const char *name, const char *value); /* replaces */
 void sink_set_int(cJSON *object, const char *name, int64_t value);
 /* Percent-encodes a value for a query. */
 void sink_escape(struct buf *b, const char *value);
@@ -158,10 +164,10 @@ void sink_escape(struct buf *b, const char *value);
 /* Several tests and attempts folded into what is posted for one case (`several`, design.md 3). */
 enum several { SEVERAL_WORST, SEVERAL_EACH, SEVERAL_LAST };
 struct folded {
-	const struct result *result;	/* the one that decides */
+	const struct result *result; /* the one that decides */
 	enum verdict verdict;
-	double duration_ms;		/* sum over tests of their last attempts; < 0 unknown */
-	const struct row_test *tests;	/* all that went in */
+	double duration_ms;           /* sum over tests of their last attempts; < 0 unknown */
+	const struct row_test *tests; /* all that went in */
 	size_t test_count;
 };
 struct folded fold_test(const struct row_test *test, struct arena *a);
