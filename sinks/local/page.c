@@ -287,7 +287,10 @@ static void summary(struct buf *b, const struct sheet *s)
 		buf_printf(b, "<li><a class=\"%s\" href=\"#%s\" data-f=\"%s\"><b>", html_tone(tile[i].v),
 			   tile[i].target, html_tone(tile[i].v));
 		html_number(b, s->totals.count[tile[i].v]);
-		buf_printf(b, "</b> %s</a></li>\n", tile[i].label);
+		size_t len = strlen(tile[i].label);
+		if (s->totals.count[tile[i].v] == 1 && tile[i].label[len - 1] == 's')
+			len--;
+		buf_printf(b, "</b> %.*s</a></li>\n", (int)len, tile[i].label);
 	}
 	buf_puts(b, "</ul>\n");
 }
