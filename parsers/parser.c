@@ -136,17 +136,20 @@ static void only_whole(char *s)
 	}
 }
 
+static void first(struct parser *p, struct parser_warning *slot, const char *fmt, va_list ap)
+{
+	vsnprintf(slot->text, sizeof(slot->text), fmt, ap);
+	only_whole(slot->text);
+	xml_place(p->xml, &slot->line, &slot->column);
+}
+
 void warn(struct parser *p, enum warning w, const char *fmt, ...)
 {
-	struct parser_warning *slot = &p->warning[w];
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (slot->count++ == 0) {
-		vsnprintf(slot->text, sizeof(slot->text), fmt, ap);
-		only_whole(slot->text);
-		xml_place(p->xml, &slot->line, &slot->column);
-	}
+	if (p->warning[w].count++ == 0)
+		first(p, &p->warning[w], fmt, ap);
 	va_end(ap);
 }
 

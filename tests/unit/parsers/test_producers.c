@@ -421,7 +421,7 @@ static void others(void **state)
 		  { "\"class\":\"t/a.t\",\"name\":\"#3 adds up\"", "\"status\":\"skipped\"" } },
 		{ ".NET: byte order mark, seven decimals, local stamp, suite for an assembly",
 		  "\xef\xbb\xbf" X "<testsuites><testsuite name=\"A.dll\" tests=\"1\" skipped=\"0\" "
-				   "failures=\"0\" errors=\"0\" time=\"0.0000001\" "
+		  "failures=\"0\" errors=\"0\" time=\"0.0000001\" "
 		  "timestamp=\"2024-01-02T03:04:05\" hostname=\"BOX\" id=\"0\" "
 		  "package=\"A.dll\"><properties/><testcase classname=\"A.T\" name=\"M(x: 1)\" "
 		  "time=\"0.0123456\"/><system-out>Test Framework Informational "
