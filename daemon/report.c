@@ -366,6 +366,7 @@ enum report_verdict report_read(int fd, const char *name, const struct parser_op
 	}
 	out->verdict = verdict(&pass, outcome);
 	out->complete = out->verdict == REPORT_OK;
+	out->early = outcome == PARSER_EARLY || outcome == PARSER_EMPTY;
 	out->err = err;
 	if (out->verdict != REPORT_OK)
 		err_place(&out->err, name, err.line, err.column);

@@ -24,6 +24,7 @@ struct report_summary {
 	enum report_verdict verdict;
 	const char *format;		/* "junit", "testng", "unknown" */
 	bool complete;
+	bool early;			/* the bytes ended before the document: its writer may not be done */
 	uint64_t suites, cases, passed, failed, error, skipped, flaky, known_failures;
 	uint64_t config_methods, config_failed;
 	double duration_ms;		/* sum over cases */

@@ -134,6 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(out.cases == out.passed + out.failed + out.error + out.skipped, "every case has one outcome");
 	must(out.cases == seen.results, "every case was given");
 	must(out.complete == (out.verdict == REPORT_OK), "complete is what was read to its end");
+	must(!out.early || !out.complete, "what ended early is not complete");
 	must(out.verdict == REPORT_OK || out.err.text[0] != '\0', "what is not read is explained");
 	report_summary_done(&out);
 	buf_done(&seen.line);
