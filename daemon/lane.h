@@ -43,6 +43,7 @@ struct lane {
 	int64_t paused_until_ms;	/* mono; 0: not paused */
 	int64_t next_ms;		/* mono; when the next delivery is due */
 	char pause_reason[600];
+	int64_t ahead_ms;		/* how far the server's clock is ahead of ours, as last seen */
 	uint64_t requests, failures;
 };
 

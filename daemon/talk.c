@@ -93,7 +93,7 @@ static void ask(struct conversation *c)
 	request_done(&c->request);
 	request_init(&c->request);
 	err_clear(&c->t.err);
-	c->t.now_ms = clock_wall_ms();
+	c->t.now_ms = clock_wall_ms() + c->lane->ahead_ms;
 	c->t.batch = batch_of(c);
 	if (c->t.scratch == NULL)
 		c->t.scratch = cJSON_CreateObject();
@@ -148,8 +148,9 @@ static void table_end(struct conversation *c)
 {
 	const struct owed *o = &c->owed;
 
-	if (o->unseen) {
-		/* A part came since the match: it goes the same way. */
+	if (o->unseen || (o->run_ended && !c->walk_ended)) {
+		/* A part came since the match, or the end since the last steps were asked: the same way again. */
+		c->walk_ended = o->run_ended;
 		talk_restart(c);
 		return;
 	}
@@ -358,6 +359,7 @@ static void on_loaded(void *cookie, int rc, struct delivery *d, const struct err
 		.skipped = d->skipped, .flaky = d->flaky, .duration_ms = d->duration_ms, .vars = &c->vars,
 	};
 	dress(c);
+	c->walk_ended = d->run_ended;
 	if (d->state == DELIVERY_UNKNOWN || d->state == DELIVERY_SENDING) {
 		c->intended = true;
 		talk_look_up(c);

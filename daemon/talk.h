@@ -42,6 +42,7 @@ struct conversation {
 	bool intended;			/* the queue holds an intent of this delivery */
 	bool looking;			/* the request under way is a look-up */
 	bool cancelled;
+	bool walk_ended;		/* the run had ended when this walk began */
 	bool checking;			/* no delivery: the sink's checking steps only, nothing is recorded */
 	bool check_ok;
 	char check_words[1200];

@@ -191,9 +191,9 @@ void talk_reply(void *cookie, const struct reply *reply)
 
 	c->op = NULL;			/* first in every completion: nothing is pending now */
 	c->status = reply->status;
-	c->t.now_ms = clock_wall_ms();
 	if (reply->server_ms != TIME_UNKNOWN)
-		c->t.now_ms = reply->server_ms;
+		l->ahead_ms = reply->server_ms - clock_wall_ms();
+	c->t.now_ms = clock_wall_ms() + l->ahead_ms;
 	describe(c, reply, reason, sizeof(reason));
 	switch (reply->exchange) {
 	case EXCHANGE_ANSWERED:

@@ -65,7 +65,7 @@ void talk_send(struct conversation *c)
 	c->want_pace = false;
 	if (c->request.write && c->step->look != NULL && !c->looking) {
 		queue_intend(l->dispatch->opt.queue, c->delivery, c->step->name, c->rows, c->request.body.data,
-			     c->request.body.len, clock_wall_ms(), on_intended, c);
+			     c->request.body.len, clock_wall_ms() + l->ahead_ms, on_intended, c);
 		return;
 	}
 	send_now(c);
@@ -96,7 +96,7 @@ static void look(struct conversation *c)
 	request_done(&c->request);
 	request_init(&c->request);
 	err_clear(&c->t.err);
-	c->t.now_ms = clock_wall_ms();
+	c->t.now_ms = clock_wall_ms() + c->lane->ahead_ms;
 	c->looking = true;
 	switch (c->step->look(&c->t, &c->request)) {
 	case ASK_SEND:

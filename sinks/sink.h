@@ -44,7 +44,7 @@ struct talk {
 	const void *conf; /* the sink's own struct */
 	const struct sink_run *run;
 	cJSON *facts, *bookmark;
-	cJSON *scratch;          /* of this step only; not saved; for pages of a look-up */
+	cJSON *scratch;          /* of this step, over GOT_MORE and LOOKED_MORE; not saved: for pages */
 	const struct rows *rows; /* what the step's .rows asked for; NULL otherwise */
 	const char *sent;        /* in look/looked: the frozen body, NUL-terminated */
 	int64_t sent_ms;         /* in look/looked: server time before it was sent, or ours */

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * glob.c - matching by recursion with one fallback per `*`, so the time is bounded by the product of the
- * lengths, but for `**`, of which a pattern may hold MAX_DEEP: beyond it nothing matches. */
+ * glob.c - matching with one fallback per kind of star, so the time is bounded by the product of the
+ * lengths, whatever the pattern. */
 #include "daemon/base/glob.h"
 
 #include <string.h>
 
-enum { MAX_DEEP = 8 };
-
 struct match {
 	struct glob_capture *out;
 	size_t max, count;
-	unsigned deep;
 };
 
 /* One component against one component, without captures. */
@@ -105,35 +102,39 @@ static bool capture_component(struct match *m, const char *p, const char *p_end,
 	return true;
 }
 
+/* Like component_match() one level up: `**` stands for any number of components, and only the last one met
+ * needs to be tried further, because what lies between two of them is best matched as early as it can be. */
 static bool path_match(struct match *m, const char *p, const char *s)
 {
+	const char *deep = NULL, *deep_s = NULL;	/* behind the last `**`; what it has not swallowed yet */
+	size_t deep_count = 0;
+
 	for (;;) {
 		const char *p_end = component_end(p), *s_end = component_end(s);
 		if (p_end - p == 2 && p[0] == '*' && p[1] == '*') {
 			if (*p_end == '\0')
 				return true;
-			if (m->deep >= MAX_DEEP)
-				return false;
-			m->deep++;
-			size_t count = m->count;
-			for (const char *at = s;;) {
-				if (path_match(m, p_end + 1, at))
-					return true;
-				m->count = count;
-				at = component_end(at);
-				if (*at == '\0')
-					break;
-				at++;
-			}
-			m->deep--;
-			return false;
+			deep = p = p_end + 1;
+			deep_s = s;
+			deep_count = m->count;
+			continue;
 		}
-		if (!capture_component(m, p, p_end, s, s_end))
+		bool ok = capture_component(m, p, p_end, s, s_end);
+		if (ok && *p_end == '\0' && *s_end == '\0')
+			return true;
+		if (ok && *p_end != '\0' && *s_end != '\0') {
+			p = p_end + 1;
+			s = s_end + 1;
+			continue;
+		}
+		if (deep == NULL)
 			return false;
-		if (*p_end == '\0' || *s_end == '\0')
-			return *p_end == '\0' && *s_end == '\0';
-		p = p_end + 1;
-		s = s_end + 1;
+		const char *next = component_end(deep_s);
+		if (*next == '\0')
+			return false;
+		deep_s = s = next + 1;
+		p = deep;
+		m->count = deep_count;
 	}
 }
 

@@ -67,7 +67,7 @@ size_t utf8_cut(const char *s, size_t len, size_t max)
 		if (((unsigned char)s[n] & 0xc0) != 0x80)
 			return n;
 	}
-	return max;
+	return n == 0 ? 0 : max;
 }
 
 const char *utf8_key(struct arena *a, const char *s, size_t len, size_t max)

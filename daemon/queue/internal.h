@@ -212,6 +212,10 @@ bool lots_row_open(struct queue *q, int64_t delivery, enum rows_kind kind, const
 void lots_trim(struct queue *q, int64_t delivery, enum rows_kind kind);
 /* The open rows among `rows` become two lots (one where only one is left: then its id is given). */
 void lots_split(struct queue *q, int64_t delivery, enum rows_kind kind, const struct packed_rows *rows);
+/* A single row was refused with these words: true where they refused the first row of its batch too, and
+ * with it the whole batch; group is then what was left of it, and no lot any more. */
+bool lots_probed(struct queue *q, int64_t delivery, enum rows_kind kind, const char *reason,
+		 struct arena *arena, struct packed_rows *group);
 
 /* What the opaque id of a row means: an item, or a place where it is negative. */
 static inline int64_t row_of_place(int64_t place) { return -place; }

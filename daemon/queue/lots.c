@@ -4,12 +4,16 @@
  *
  * Lots of one delivery are a stack: what was refused becomes two lots, the first half on top, and nothing
  * else is offered until they are settled.  So k culprits among n rows stand alone after O(k log n)
- * requests, and the rows around them are sent on the way.  A blob is a sequence of little-endian 64-bit
+ * requests, and the rows around them are sent on the way.  A batch is not halved at once: its first and its
+ * last row are tried alone, and where both are refused with the same words the rest is refused for that
+ * reason too (a field that became required), without a request a row.  A blob is a sequence of little-endian 64-bit
  * numbers: a count, then for each row its id, the number of its items, and these. */
 #include "daemon/queue/internal.h"
 
 #include <endian.h>
 #include <errno.h>
+
+enum { PROBE_MIN = 8 };		/* a smaller batch is halved in as few requests */
 
 static void put(struct buf *b, int64_t v)
 {
@@ -143,13 +147,13 @@ void lots_trim(struct queue *q, int64_t delivery, enum rows_kind kind)
 }
 
 static void push(struct queue *q, int64_t delivery, enum rows_kind kind, const struct packed_row *row,
-		 size_t count)
+		 size_t count, const char *probe)
 {
 	struct buf blob = BUF_LIMIT(SIZE_MAX / 2);
 
 	if (count > 0 && packed_write(row, count, &blob) == 0)
-		db_run(q->db, "INSERT INTO lot(delivery, kind, rows) VALUES(?1, ?2, ?3)",
-		       DB(db_i(delivery), db_i(kind), db_b(blob.data, blob.len)));
+		db_run(q->db, "INSERT INTO lot(delivery, kind, rows, probe) VALUES(?1, ?2, ?3, ?4)",
+		       DB(db_i(delivery), db_i(kind), db_b(blob.data, blob.len), db_s(probe)));
 	buf_done(&blob);
 }
 
@@ -166,10 +170,45 @@ void lots_split(struct queue *q, int64_t delivery, enum rows_kind kind, const st
 			if (packed_find(rows, top.row[i].row) == NULL)
 				top.row[n++] = top.row[i];
 		drop(q, lot);
-		push(q, delivery, kind, top.row, n);
+		push(q, delivery, kind, top.row, n, NULL);
 	}
-	size_t half = (rows->count + 1) / 2;
-	push(q, delivery, kind, rows->row + half, rows->count - half);
-	push(q, delivery, kind, rows->row, half);
+	if (lot == 0 && rows->count >= PROBE_MIN) {
+		push(q, delivery, kind, rows->row + 1, rows->count - 2, "");
+		push(q, delivery, kind, rows->row + rows->count - 1, 1, NULL);
+		push(q, delivery, kind, rows->row, 1, NULL);
+	} else {
+		size_t half = (rows->count + 1) / 2;
+		push(q, delivery, kind, rows->row + half, rows->count - half, NULL);
+		push(q, delivery, kind, rows->row, half, NULL);
+	}
 	arena_done(&arena);
+}
+
+bool lots_probed(struct queue *q, int64_t delivery, enum rows_kind kind, const char *reason,
+		 struct arena *arena, struct packed_rows *group)
+{
+	struct db_stmt *s = db_query(q->db, "SELECT id, rows, probe FROM lot WHERE delivery = ?1 AND kind = ?2"
+					    " AND probe IS NOT NULL ORDER BY id DESC LIMIT 1",
+				     DB(db_i(delivery), db_i(kind)));
+	int64_t lot = 0;
+	bool same = false, first = false;
+
+	*group = (struct packed_rows){ .arena = arena };
+	if (db_row(s)) {
+		const char *words = db_text(s, 2);
+		size_t len;
+		lot = db_int(s, 0);
+		first = words[0] == '\0';
+		same = !first && strcmp(words, reason) == 0;
+		if (same) {
+			const void *blob = db_blob(s, 1, &len);
+			same = packed_read(blob, len, arena, group) == 0;
+		}
+	}
+	db_end(s);
+	if (same)
+		drop(q, lot);
+	else if (lot != 0)
+		db_run(q->db, "UPDATE lot SET probe = ?2 WHERE id = ?1", DB(db_i(lot), db_s(first ? reason : NULL)));
+	return same;
 }

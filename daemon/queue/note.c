@@ -362,7 +362,16 @@ static void split(struct noting *n, const char *reason)
 	} else if (open.count == 1) {
 		struct learned_item culprit = { .what = LEARNED_PARKED, .row = open.row[0].row,
 						.text = reason };
+		struct packed_rows group;
 		settle_row(n, &culprit);
+		if (lots_probed(n->q, n->d.id, n->kind, reason != NULL ? reason : "", &n->arena, &group)) {
+			/* settle_row() reads rows of the intent: these take their place. */
+			n->rows = group;
+			for (size_t i = 0; i < group.count; i++) {
+				culprit.row = group.row[i].row;
+				settle_row(n, &culprit);
+			}
+		}
 		lots_trim(n->q, n->d.id, n->kind);
 	}
 }

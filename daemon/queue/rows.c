@@ -19,6 +19,7 @@ enum {
 	BIND_SLICE = 4096,		/* items looked up in one transaction */
 	TESTS_MAX = 4096,		/* of one case in one row; the others follow in a further row */
 	ATTEMPTS_MAX = 100,		/* of one test: the latest */
+	PACK_BLOCK = 32 << 10,
 };
 
 struct rows_op {
@@ -547,39 +548,47 @@ static int by_length(const void *a, const void *b)
 	return m != n ? (m < n ? -1 : 1) : strcmp(x, y);
 }
 
+/* Ids are short and may be a million: they are packed, not aligned one by one. */
+struct packer { char *at, *end; };
+
+static const char *pack(struct fill *f, struct packer *p, const char *s)
+{
+	size_t len = strlen(s) + 1;
+
+	if (p->at == NULL || len > (size_t)(p->end - p->at)) {
+		size_t room = len > PACK_BLOCK ? len : PACK_BLOCK;
+		p->at = alloc(f, room, 1);
+		if (p->at == NULL)
+			return NULL;
+		p->end = p->at + room;
+	}
+	char *copy = memcpy(p->at, s, len);
+	p->at += len;
+	return copy;
+}
+
 /* epoch: bindings that count (of the intent, or all). */
 static void fill_links(struct fill *f, int64_t epoch)
 {
-	size_t room = 0;
-	const char **ids = NULL;
+	struct packer packer = { NULL, NULL };
+	int64_t count = db_get(f->q->db, "SELECT count(DISTINCT remote) FROM item INDEXED BY item_remote"
+					 " WHERE delivery = ?1 AND remote IS NOT NULL", DB(db_i(f->d.id)), 0);
+	const char **ids = alloc(f, (size_t)count + 1, sizeof(*ids));
+
 	struct db_stmt *s = db_query(f->q->db,
 		"SELECT r.rid, min(i.epoch) FROM item i INDEXED BY item_remote JOIN remote r ON r.id = i.remote"
 		" WHERE i.delivery = ?1 AND i.remote IS NOT NULL AND i.epoch <= ?2 AND r.gone = 0"
 		" GROUP BY i.remote", DB(db_i(f->d.id), db_i(epoch)));
-	while (f->rc == 0 && db_row(s)) {
-		const char *rid = db_text(s, 0);
-		if (f->rows->id_count == room) {
-			room = room == 0 ? 256 : room * 2;
-			ids = xrealloc(ids, room, sizeof(*ids));
-		}
-		char *copy = rid == NULL ? NULL : arena_strdup(&f->rows->arena, rid);
-		if (copy == NULL) {
-			f->rc = err_set(f->err, -E2BIG, "the cases of one run do not fit into memory");
-			break;
-		}
-		ids[f->rows->id_count++] = copy;
+	while (f->rc == 0 && f->rows->id_count < (size_t)count && db_row(s)) {
+		ids[f->rows->id_count++] = pack(f, &packer, db_text(s, 0));
 		if (db_int(s, 1) > f->d.linked)
 			f->rows->new_ids++;
 	}
 	db_end(s);
-	if (f->rows->id_count > 0) {
-		qsort(ids, f->rows->id_count, sizeof(*ids), by_length);
-		const char **kept = alloc(f, f->rows->id_count, sizeof(*kept));
-		if (kept != NULL)
-			memcpy(kept, ids, f->rows->id_count * sizeof(*kept));
-		f->rows->ids = kept;
-	}
-	free(ids);
+	if (f->rc < 0)
+		return;
+	qsort(ids, f->rows->id_count, sizeof(*ids), by_length);
+	f->rows->ids = ids;
 }
 
 /* ---- the op ---- */

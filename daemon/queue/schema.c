@@ -98,9 +98,10 @@ static const char *const migrations[] = {
 	" step TEXT NOT NULL, kind INTEGER NOT NULL, rows BLOB, body BLOB, body_len INTEGER NOT NULL,"
 	" sent_ms INTEGER NOT NULL, looks INTEGER NOT NULL DEFAULT 0, epoch INTEGER NOT NULL,"
 	" again INTEGER NOT NULL);"
+	/* probe: a batch whose first and last row are tried alone; the words that refused the first. */
 	"CREATE TABLE lot(id INTEGER PRIMARY KEY,"
 	" delivery INTEGER NOT NULL REFERENCES delivery(id) ON DELETE CASCADE, kind INTEGER NOT NULL,"
-	" rows BLOB NOT NULL);"
+	" rows BLOB NOT NULL, probe TEXT);"
 	"CREATE INDEX lot_delivery ON lot(delivery, kind, id);"
 
 	/* id: test number and which of its cases (ITEM_CASE_BITS), so that items sort as their tests do.

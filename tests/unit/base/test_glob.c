@@ -19,7 +19,8 @@ static void patterns_match_paths(void **state)
 		{ "a/**/b", "a/x/y/b", true }, { "a/**", "a/x", true }, { "a/?", "a/x", true }, { "a/?", "a/xy", false },
 		{ "[a-c]x", "bx", true }, { "[!a-c]x", "bx", false }, { "[]]", "]", true }, { "[a", "a", false },
 		{ "\\*", "*", true }, { "\\*", "x", false }, { "*a*b*c", "xaxbxc", true }, { "*a*b*c", "xaxbx", false },
-		{ "**", "a/b/c", true }, { "*", "", true }, { "", "", true }, { "", "a", false },
+		{ "**", "a/b/c", true }, { "**/a/b/**/c", "a/x/a/b/y/c", true },
+		{ "**/a/**/b/*", "a/b/b", true }, { "**/a/**/b/*", "a/b", false }, { "**/a/**/b/*", "a/b/b/x", true }, { "**/**/x", "x", true }, { "*", "", true }, { "", "", true }, { "", "a", false },
 	};
 
 	(void)state;

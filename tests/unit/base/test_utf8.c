@@ -29,6 +29,8 @@ static void cuts_fall_on_characters(void **state)
 	(void)state;
 	for (size_t max = 0; max < sizeof(cut) / sizeof(cut[0]); max++)
 		assert_int_equal(utf8_cut(s, 5, max), cut[max]);
+	for (size_t max = 0; max < 3; max++)
+		assert_int_equal(utf8_cut(s + 1, 4, max), 0);
 }
 
 static void keys_are_stable_and_bounded(void **state)

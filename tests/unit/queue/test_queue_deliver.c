@@ -120,8 +120,8 @@ static void a_refused_batch_is_split_down_to_its_culprits(void **state)
 {
 	enum { COUNT = 250 };
 	static const struct { int culprit[5]; size_t culprits, requests; } row[] = {
-		{ { 0 }, 0, 1 }, { { 0 }, 1, 17 }, { { 249 }, 1, 17 }, { { 100 }, 1, 17 },
-		{ { 3, 4, 100, 101, 249 }, 5, 60 },
+		{ { 0 }, 0, 1 }, { { 0 }, 1, 4 }, { { 249 }, 1, 4 }, { { 100 }, 1, 19 },
+		{ { 3, 4, 100, 101, 249 }, 5, 62 },
 	};
 	struct fx *f = *state;
 
@@ -171,7 +171,7 @@ static void a_refused_batch_is_split_down_to_its_culprits(void **state)
 static void lots_survive_a_crash_and_a_wait(void **state)
 {
 	struct fx *f = *state;
-	int64_t d = many(f, "k", 8);
+	int64_t d = many(f, "k", 7);
 	struct arena arena = ARENA_LIMIT(1 << 20);
 	struct learned l;
 
@@ -191,10 +191,43 @@ static void lots_survive_a_crash_and_a_wait(void **state)
 	rows = fx_rows(f, d, ROWS_ALL, 10);
 	assert_int_equal(rows->count, 2);
 	assert_string_equal(rows->row[0].tests[0].results[0]->name, "t0");
-	assert_int_equal(fx_post_all(f, d, ROWS_ALL), 8);
-	assert_int_equal(fx_owed(f, d).posted, 8);
+	assert_int_equal(fx_post_all(f, d, ROWS_ALL), 7);
+	assert_int_equal(fx_owed(f, d).posted, 7);
 	learned_done(&l);
 	arena_done(&arena);
+}
+
+/* A field that became required refuses every row: that is not asked row by row. */
+static void a_batch_refused_for_one_reason_is_parked_as_one(void **state)
+{
+	struct fx *f = *state;
+	int64_t d = many(f, "k", 200);
+	size_t requests = 0;
+
+	assert_int_equal(fx_resolve(f, d, &fx_all), 0);
+	while (fx_rows(f, d, ROWS_ALL, 200)->count > 0) {
+		assert_int_equal(fx_intend(f, d, "post", f->rows, "b"), 0);
+		assert_int_equal(fx_note(f, d, SETTLE_SPLIT, NULL, "400 severity is required"), 0);
+		assert_true(++requests <= 3);
+	}
+	assert_int_equal(fx_owed(f, d).parked, 200);
+	assert_int_equal(f->owed.owed, 0);
+}
+
+/* The first and the last are refused, but not for one reason: what is between them is still tried. */
+static void two_reasons_are_no_group(void **state)
+{
+	struct fx *f = *state;
+	int64_t d = many(f, "k", 50);
+
+	assert_int_equal(fx_resolve(f, d, &fx_all), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_true(fx_rows(f, d, ROWS_ALL, 50)->count > 0);
+		assert_int_equal(fx_intend(f, d, "post", f->rows, "b"), 0);
+		assert_int_equal(fx_note(f, d, SETTLE_SPLIT, NULL, i == 2 ? "400 b" : "400 a"), 0);
+	}
+	assert_int_equal(fx_owed(f, d).parked, 2);
+	assert_int_equal(fx_rows(f, d, ROWS_ALL, 50)->count, 48);
 }
 
 static void a_row_may_be_parked_ignored_or_posted_by_name(void **state)
@@ -455,6 +488,8 @@ int main(void)
 		TEST(what_was_not_executed_is_owed_and_counted),
 		TEST(a_refused_batch_is_split_down_to_its_culprits),
 		TEST(lots_survive_a_crash_and_a_wait),
+		TEST(a_batch_refused_for_one_reason_is_parked_as_one),
+		TEST(two_reasons_are_no_group),
 		TEST(a_row_may_be_parked_ignored_or_posted_by_name),
 		TEST(cases_that_will_not_be_made_are_parked_with_their_key),
 		TEST(delivered_is_only_what_is),

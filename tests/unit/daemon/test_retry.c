@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/retry.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void waits_grow_and_stay_capped(void **state)
+{
+	static const struct { unsigned tries; int64_t low, high; } row[] = {
+		{ 0, 5000, 5000 }, { 1, 5000, 10000 }, { 4, 5000, 80000 }, { 8, 5000, 900000 }, { 1000, 5000, 900000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		int64_t most = 0;
+		for (uint64_t seed = 0; seed < 2000; seed++) {
+			int64_t wait = retry_wait_ms(row[i].tries, seed);
+			assert_in_range(wait, row[i].low, row[i].high);
+			assert_int_equal(wait, retry_wait_ms(row[i].tries, seed));
+			most = wait > most ? wait : most;
+		}
+		/* The jitter is full: the upper half of the range is used. */
+		assert_true(most >= (row[i].low + row[i].high) / 2);
+	}
+}
+
+static void a_429_is_clamped(void **state)
+{
+	static const struct { int64_t after, wait; } row[] = {
+		{ -1, 60000 }, { 0, 1000 }, { 7, 7000 }, { 3600, 3600000 }, { 86400, 3600000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		assert_int_equal(retry_limited_ms(row[i].after), row[i].wait);
+}
+
+/* Sends whenever it may for ten minutes; counts the worst minute. */
+static void pace_keeps_below_the_limit(void **state)
+{
+	struct pace p;
+	int64_t sent[5000];
+	size_t n = 0, worst = 0;
+
+	(void)state;
+	pace_init(&p, 180);
+	for (int64_t now = 1000000; now < 1600000; now += 10) {
+		while (pace_wait_ms(&p, now, false) == 0 && n < 5000) {
+			pace_take(&p, now);
+			sent[n++] = now;
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		size_t in = 0;
+		for (size_t k = i; k < n && sent[k] < sent[i] + 60000; k++)
+			in++;
+		worst = in > worst ? in : worst;
+	}
+	assert_in_range(n, 1400, 1480);
+	assert_in_range(worst, 100, 180);
+}
+
+static void look_ups_have_a_share_of_their_own(void **state)
+{
+	struct pace p;
+	int64_t now = 5000000;
+
+	(void)state;
+	pace_init(&p, 180);
+	while (pace_wait_ms(&p, now, false) == 0)
+		pace_take(&p, now);
+	assert_int_equal(pace_wait_ms(&p, now, true), 0);
+	int64_t wait = pace_wait_ms(&p, now, false);
+	assert_in_range(wait, 1, 1000);
+	assert_int_equal(pace_wait_ms(&p, now + wait, false), 0);
+	p.blocked_until_ms = now + 30000;
+	assert_int_equal(pace_wait_ms(&p, now, true), 30000);
+}
+
+static void no_rate_is_no_limit(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	pace_init(&p, 0);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(pace_wait_ms(&p, 1, false), 0);
+		pace_take(&p, 1);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(waits_grow_and_stay_capped),
+		cmocka_unit_test(a_429_is_clamped),
+		cmocka_unit_test(pace_keeps_below_the_limit),
+		cmocka_unit_test(look_ups_have_a_share_of_their_own),
+		cmocka_unit_test(no_rate_is_no_limit),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
