@@ -120,8 +120,8 @@ static void a_refused_batch_is_split_down_to_its_culprits(void **state)
 {
 	enum { COUNT = 250 };
 	static const struct { int culprit[5]; size_t culprits, requests; } row[] = {
-		{ { 0 }, 0, 1 }, { { 0 }, 1, 4 }, { { 249 }, 1, 4 }, { { 100 }, 1, 19 },
-		{ { 3, 4, 100, 101, 249 }, 5, 62 },
+		{ { 0 }, 0, 1 }, { { 0 }, 1, 4 }, { { 249 }, 1, 4 }, { { 100 }, 1, 20 },
+		{ { 3, 4, 100, 101, 249 }, 5, 64 },
 	};
 	struct fx *f = *state;
 
