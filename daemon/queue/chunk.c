@@ -64,12 +64,12 @@ int64_t match_key_in(struct digest *scratch, const char *parent, const char *nam
 	if (parent == NULL) {
 		key = digest_key64(scratch, name, len);
 	} else {
-		uint8_t both[8 + MATCH_KEY_MAX];
-		put64(both, digest_key64(scratch, parent, strlen(parent)));
-		if (len > MATCH_KEY_MAX)
-			len = MATCH_KEY_MAX;
-		memcpy(both + 8, name, len);
-		key = digest_key64(scratch, both, 8 + len);
+		uint8_t out[DIGEST_SIZE];
+		digest_reset(scratch);
+		digest_add_field(scratch, parent, strlen(parent));
+		digest_add_field(scratch, name, len);
+		digest_get(scratch, out);
+		key = get64(out);
 	}
 	arena_done(&arena);
 	return key == 0 ? 1 : key;

@@ -116,7 +116,7 @@ static bool fill_test(struct fill *f, const struct item *item, struct row_test *
 {
 	int64_t ref[ATTEMPTS_MAX];
 	size_t n = result_refs(f, item_test(item->id), ref);
-	const struct result **list = alloc(f, n == 0 ? 1 : n, sizeof(*list));
+	const struct result **list = alloc(f, n == 0 ? 1 : n, sizeof(const struct result *));
 
 	for (size_t i = 0; i < n && f->rc == 0; i++) {
 		struct result *r = alloc(f, 1, sizeof(*r));
@@ -219,7 +219,7 @@ static bool fill_row(struct fill *f, struct item *item, size_t count)
 		if (fill_test(f, &item[i], &test[row->test_count]))
 			row->test_count++;
 	}
-	if (row->test_count > 0)
+	if (test != NULL && row->test_count > 0)
 		qsort(test, row->test_count, sizeof(*test), by_arrival);
 	row->tests = test;
 	if (f->rc < 0 || row->test_count == 0)

@@ -21,6 +21,7 @@ enum {
 	SEEN_EVERY_MS = 3600 * 1000,	/* how exactly `seen` knows when a file was there last */
 	DELETE_SLICE = 64,
 	BAD_MAX = 10000,		/* unreadable reports remembered */
+	TOKEN_BYTES = 10,		/* of a run's token: 20 hex digits */
 };
 
 /* ---- loading parts ---- */
@@ -76,20 +77,20 @@ static void make_token(struct queue *q, int64_t run, char out[32])
 		digest_reset(q->digest);
 		digest_add(q->digest, both, sizeof(both));
 		digest_get(q->digest, bytes);
-	} else if (getrandom(bytes, 10, 0) != 10) {
+	} else if (getrandom(bytes, TOKEN_BYTES, 0) != TOKEN_BYTES) {
 		abort();	/* a kernel without randomness: two runs could not be told apart */
 	}
-	memcpy(out, "rd-", 3);
-	digest_hex(bytes, 10, out + 3);
+	char hex[2 * TOKEN_BYTES + 1];
+	digest_hex(bytes, TOKEN_BYTES, hex);
+	(void)snprintf(out, 32, "rd-%s", hex);
 }
 
 static void copy_name(char *to, size_t size, const char *from)
 {
-	size_t len = from == NULL ? 0 : strlen(from);
-
-	len = utf8_cut(from == NULL ? "" : from, len, size - 1);
-	if (len > 0)
-		memcpy(to, from, len);
+	if (from == NULL)
+		from = "";
+	size_t len = utf8_cut(from, strlen(from), size - 1);
+	memcpy(to, from, len);
 	to[len] = '\0';
 }
 
