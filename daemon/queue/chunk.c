@@ -95,7 +95,7 @@ void chunk_build_reset(struct chunk_build *b)
 	buf_reset(&b->raw);
 	buf_reset(&b->fixed);
 	buf_reset(&b->refs);
-	buf_putc(&b->refs, '\0');	/* so that offset 0 means none */
+	buf_putc(&b->refs, '\0'); /* so that offset 0 means none */
 	b->count = 0;
 }
 
@@ -166,7 +166,7 @@ static uint32_t add_refs(struct buf *refs, const struct result *r)
 			buf_append(refs, r->refs[i], strlen(r->refs[i]) + 1);
 	if (refs->len > mark)
 		buf_putc(refs, '\0');
-	if (buf_error(refs) < 0) {	/* megabytes of references: the text keeps them, matching does not */
+	if (buf_error(refs) < 0) { /* megabytes of references: the text keeps them, matching does not */
 		cut(refs, mark);
 		return 0;
 	}

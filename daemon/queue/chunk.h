@@ -18,36 +18,52 @@
 
 #define CHUNK_FORMAT 1
 enum {
-	CHUNK_RESULTS = 512,		/* at most; 9 bits of a reference */
-	CHUNK_RAW = 256 << 10,		/* a chunk is closed when its text passes this */
-	CHUNK_LINE = 8 << 20,		/* the longest line of one result */
-	CHUNK_SEQ_BITS = 23, CHUNK_PLACE_BITS = 9,
+	CHUNK_RESULTS = 512,   /* at most; 9 bits of a reference */
+	CHUNK_RAW = 256 << 10, /* a chunk is closed when its text passes this */
+	CHUNK_LINE = 8 << 20,  /* the longest line of one result */
+	CHUNK_SEQ_BITS = 23,
+	CHUNK_PLACE_BITS = 9,
 };
 #define CHUNK_PART_MAX ((INT64_C(1) << 31) - 1)
-#define CHUNK_SEQ_MAX ((INT64_C(1) << CHUNK_SEQ_BITS) - 1)
+#define CHUNK_SEQ_MAX  ((INT64_C(1) << CHUNK_SEQ_BITS) - 1)
 
-static inline int64_t chunk_id(int64_t part, int64_t seq) { return part << CHUNK_SEQ_BITS | seq; }
-static inline int64_t chunk_part(int64_t chunk) { return chunk >> CHUNK_SEQ_BITS; }
-static inline int64_t result_ref(int64_t chunk, unsigned place) { return chunk << CHUNK_PLACE_BITS | place; }
-static inline int64_t ref_chunk(int64_t ref) { return ref >> CHUNK_PLACE_BITS; }
-static inline unsigned ref_place(int64_t ref) { return (unsigned)(ref & (CHUNK_RESULTS - 1)); }
+static inline int64_t chunk_id(int64_t part, int64_t seq)
+{
+	return part << CHUNK_SEQ_BITS | seq;
+}
+static inline int64_t chunk_part(int64_t chunk)
+{
+	return chunk >> CHUNK_SEQ_BITS;
+}
+static inline int64_t result_ref(int64_t chunk, unsigned place)
+{
+	return chunk << CHUNK_PLACE_BITS | place;
+}
+static inline int64_t ref_chunk(int64_t ref)
+{
+	return ref >> CHUNK_PLACE_BITS;
+}
+static inline unsigned ref_place(int64_t ref)
+{
+	return (unsigned)(ref & (CHUNK_RESULTS - 1));
+}
 
 enum {
-	ENTRY_OUTCOME = 3,		/* enum outcome */
+	ENTRY_OUTCOME = 3, /* enum outcome */
 	ENTRY_FLAKY = 4,
 	ENTRY_KNOWN = 8,
-	ENTRY_BAD = 16,			/* of a test: some result did not pass */
-	ENTRY_MANY = 32,		/* of a test: has more than one result */
+	ENTRY_BAD = 16,  /* of a test: some result did not pass */
+	ENTRY_MANY = 32, /* of a test: has more than one result */
 	ENTRY_REFS = 64,
-	ENTRY_STORED = ENTRY_OUTCOME | ENTRY_FLAKY | ENTRY_KNOWN | ENTRY_REFS,	/* what an index holds */
+	ENTRY_STORED = ENTRY_OUTCOME | ENTRY_FLAKY | ENTRY_KNOWN | ENTRY_REFS, /* what an index holds */
 };
 
 struct chunk_entry {
 	uint8_t identity[IDENTITY_SIZE];
-	int64_t auto_key, title_key;	/* of id and name; see match_key() */
-	int64_t started_ms;		/* TIME_UNKNOWN */
+	int64_t auto_key, title_key; /* of id and name; see match_key() */
+	int64_t started_ms;          /* TIME_UNKNOWN */
 	uint32_t flags;
-	const char *refs;		/* each ended by NUL, the list by an empty one; NULL: none */
+	const char *refs; /* each ended by NUL, the list by an empty one; NULL: none */
 };
 
 /* Gathers a chunk. */

@@ -19,14 +19,14 @@
 enum {
 	PAGE_SIZE = 4096,
 	CACHE_BYTES = 8 << 20,
-	LOG_PAGES = 4096,		/* of the log before it is written back: 16 MiB */
-	LOG_BYTES = 32 << 20,		/* what a longer log is cut to afterwards */
-	SLOTS = 512,			/* of the table of statements; a power of two */
+	LOG_PAGES = 4096,     /* of the log before it is written back: 16 MiB */
+	LOG_BYTES = 32 << 20, /* what a longer log is cut to afterwards */
+	SLOTS = 512,          /* of the table of statements; a power of two */
 };
 
 struct db_stmt {
 	struct db *db;
-	const char *sql;		/* the literal: its address is the key */
+	const char *sql; /* the literal: its address is the key */
 	sqlite3_stmt *stmt;
 	bool active;
 };
@@ -36,7 +36,7 @@ struct db {
 	char *path, *log_path;
 	struct db_stmt *slot[SLOTS];
 	unsigned statements;
-	struct db_stmt nothing;		/* what a failed db_query() returns */
+	struct db_stmt nothing; /* what a failed db_query() returns */
 	int failed;
 	bool broken;
 	struct err err;
@@ -326,7 +326,7 @@ void db_script(struct db *db, const char *sql)
 			return;
 		}
 		if (stmt == NULL)
-			continue;	/* blanks or a comment */
+			continue; /* blanks or a comment */
 		while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
 			;
 		if (rc != SQLITE_DONE)
@@ -483,8 +483,8 @@ char *db_check(struct db *db, const char *table)
 {
 	sqlite3_stmt *stmt = NULL;
 	char *found = NULL;
-	char *pragma = table == NULL ? xstrdup("PRAGMA quick_check(1)") :
-				       xasprintf("PRAGMA quick_check('%s')", table);
+	char *pragma = table == NULL ? xstrdup("PRAGMA quick_check(1)")
+				     : xasprintf("PRAGMA quick_check('%s')", table);
 	int rc = sqlite3_prepare_v2(db->sqlite, pragma, -1, &stmt, NULL);
 
 	if (rc == SQLITE_OK)

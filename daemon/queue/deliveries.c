@@ -40,13 +40,17 @@ static bool is_busy(const struct due_op *o, int64_t delivery)
 /* One of the two ranges of the index: live, then backfill. */
 static void read_due(struct queue *q, struct due_op *o, bool backfill)
 {
-	struct db_stmt *s = db_query(q->db, "SELECT id, run, due_ms, state FROM delivery INDEXED BY delivery_due"
-					    " WHERE sink = ?1 AND backfill = ?2 AND state IN (0, 2)"
-					    " ORDER BY due_ms, id",
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT id, run, due_ms, state FROM delivery INDEXED BY delivery_due"
+				     " WHERE sink = ?1 AND backfill = ?2 AND state IN (0, 2)"
+				     " ORDER BY due_ms, id",
 				     DB(db_s(o->sink), db_i(backfill)));
 	while (db_row(s)) {
-		struct due d = { .delivery = db_int(s, 0), .run = db_int(s, 1), .sink = o->sink,
-				 .due_ms = db_int(s, 2), .state = (enum delivery_state)db_int(s, 3),
+		struct due d = { .delivery = db_int(s, 0),
+				 .run = db_int(s, 1),
+				 .sink = o->sink,
+				 .due_ms = db_int(s, 2),
+				 .state = (enum delivery_state)db_int(s, 3),
 				 .backfill = backfill };
 		if (d.due_ms > o->now_ms) {
 			if (d.due_ms < o->next_ms)
@@ -135,8 +139,10 @@ void delivery_free(struct delivery *d)
 
 static void load_intent(struct queue *q, struct delivery *d, struct err *err, int *rc)
 {
-	struct db_stmt *s = db_query(q->db, "SELECT step, body, body_len, sent_ms, looks FROM intent"
-					    " WHERE delivery = ?1", DB(db_i(d->id)));
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT step, body, body_len, sent_ms, looks FROM intent"
+				     " WHERE delivery = ?1",
+				     DB(db_i(d->id)));
 	if (db_row(s)) {
 		size_t len;
 		const void *body = db_blob(s, 1, &len);
@@ -146,7 +152,8 @@ static void load_intent(struct queue *q, struct delivery *d, struct err *err, in
 		if (body != NULL) {
 			*rc = chunk_unpack(q->packer, body, len, (size_t)db_int(s, 2), &d->frozen);
 			if (*rc < 0)
-				err_set(err, *rc, "the request that delivery %lld has sent is damaged on disk",
+				err_set(err, *rc,
+					"the request that delivery %lld has sent is damaged on disk",
 					(long long)d->id);
 		}
 	}
@@ -158,12 +165,16 @@ static int load_work(struct queue *q, struct op *op, struct err *err)
 	struct load_op *o = (struct load_op *)op;
 	int rc = 0;
 
-	struct db_stmt *s = db_query(q->db,
-		"SELECT d.run, d.sink, d.state, d.attempt, d.bookmark, d.backfill, d.since_ms, r.key, r.name, r.token,"
-		" r.vars, r.opened_ms, coalesce(r.started_ms, r.opened_ms), r.ended, r.tests, r.passed, r.failed,"
-		" r.error, r.skipped, r.flaky, r.duration_ms, f.json"
-		" FROM delivery d JOIN run r ON r.id = d.run LEFT JOIN facts f ON f.sink = d.sink"
-		" WHERE d.id = ?1", DB(db_i(o->delivery)));
+	struct db_stmt *s =
+		db_query(q->db,
+			 "SELECT d.run, d.sink, d.state, d.attempt, d.bookmark, d.backfill, d.since_ms, "
+			 "r.key, r.name, r.token,"
+			 " r.vars, r.opened_ms, coalesce(r.started_ms, r.opened_ms), r.ended, r.tests, "
+			 "r.passed, r.failed,"
+			 " r.error, r.skipped, r.flaky, r.duration_ms, f.json"
+			 " FROM delivery d JOIN run r ON r.id = d.run LEFT JOIN facts f ON f.sink = d.sink"
+			 " WHERE d.id = ?1",
+			 DB(db_i(o->delivery)));
 	if (!db_row(s))
 		return err_set(err, -ENOENT, "there is no delivery %lld", (long long)o->delivery);
 	struct delivery *d = o->d = xcalloc(1, sizeof(*d));
@@ -202,7 +213,7 @@ static void load_answer(struct queue *q, struct op *op, int rc, const struct err
 
 	(void)q;
 	if (rc >= 0)
-		o->d = NULL;	/* the callback's now */
+		o->d = NULL; /* the callback's now */
 	o->done(o->cookie, rc, d, err);
 }
 
@@ -251,17 +262,20 @@ static int intend_work(struct queue *q, struct op *op, struct err *err)
 			return err_set(err, rc, "the request cannot be packed");
 		}
 	}
-	db_run(q->db, "INSERT INTO intent(delivery, step, kind, rows, body, body_len, sent_ms, looks, epoch, again)"
-		      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9) ON CONFLICT(delivery) DO UPDATE SET"
-		      " step = excluded.step, kind = excluded.kind, rows = excluded.rows, body = excluded.body,"
-		      " body_len = excluded.body_len, sent_ms = excluded.sent_ms, looks = 0,"
-		      " epoch = excluded.epoch, again = excluded.again",
+	db_run(q->db,
+	       "INSERT INTO intent(delivery, step, kind, rows, body, body_len, sent_ms, looks, epoch, again)"
+	       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9) ON CONFLICT(delivery) DO UPDATE SET"
+	       " step = excluded.step, kind = excluded.kind, rows = excluded.rows, body = excluded.body,"
+	       " body_len = excluded.body_len, sent_ms = excluded.sent_ms, looks = 0,"
+	       " epoch = excluded.epoch, again = excluded.again",
 	       DB(db_i(d.id), db_s(o->step), db_i(o->kind), db_b(o->rows.data, o->rows.len),
 		  db_b(packed.data, packed.len), db_i((int64_t)o->body_len), db_i(o->sent_ms), db_i(d.epoch),
 		  db_i(d.resolved_again)));
 	/* What is bound from now on was not part of these links. */
-	db_run(q->db, "UPDATE delivery SET state = 1, step = ?2, attempt = attempt + 1, epoch = epoch + ?3"
-		      " WHERE id = ?1", DB(db_i(d.id), db_s(o->step), db_i(o->kind == ROWS_LINKS)));
+	db_run(q->db,
+	       "UPDATE delivery SET state = 1, step = ?2, attempt = attempt + 1, epoch = epoch + ?3"
+	       " WHERE id = ?1",
+	       DB(db_i(d.id), db_s(o->step), db_i(o->kind == ROWS_LINKS)));
 	buf_done(&packed);
 	return 0;
 }
@@ -333,8 +347,9 @@ static int block_work(struct queue *q, struct op *op, struct err *err)
 	if (o->until_ms == 0)
 		db_run(q->db, "DELETE FROM block WHERE scope = ?1", DB(db_s(o->scope)));
 	else
-		db_run(q->db, "INSERT INTO block(scope, until_ms, reason) VALUES(?1, ?2, ?3)"
-			      " ON CONFLICT(scope) DO UPDATE SET until_ms = ?2, reason = ?3",
+		db_run(q->db,
+		       "INSERT INTO block(scope, until_ms, reason) VALUES(?1, ?2, ?3)"
+		       " ON CONFLICT(scope) DO UPDATE SET until_ms = ?2, reason = ?3",
 		       DB(db_s(o->scope), db_i(o->until_ms), db_s(o->reason)));
 	return 0;
 }
@@ -374,7 +389,8 @@ static int blocks_work(struct queue *q, struct op *op, struct err *err)
 	struct blocks_op *o = (struct blocks_op *)op;
 
 	(void)err;
-	struct db_stmt *s = db_query(q->db, "SELECT scope, reason, until_ms FROM block ORDER BY scope", DB_NOTHING);
+	struct db_stmt *s =
+		db_query(q->db, "SELECT scope, reason, until_ms FROM block ORDER BY scope", DB_NOTHING);
 	while (db_row(s)) {
 		if (o->count == o->room) {
 			o->room = o->room == 0 ? 8 : o->room * 2;

@@ -17,13 +17,13 @@ enum { SLICE = 65536 };
 struct entry {
 	uint8_t identity[IDENTITY_SIZE];
 	int64_t ref, started_ms;
-	int64_t no;		/* of its test */
+	int64_t no; /* of its test */
 	uint32_t flags;
-	uint32_t at;		/* place in the slice */
-	bool first;		/* begins a new test */
+	uint32_t at; /* place in the slice */
+	bool first;  /* begins a new test */
 };
 
-struct counts {			/* changes of the run's counters */
+struct counts { /* changes of the run's counters */
 	int64_t tests, agains, outcome[OUTCOME_COUNT], flaky, known;
 };
 
@@ -91,7 +91,8 @@ static void add_again(struct queue *q, int64_t run, int64_t seq, const struct en
 	count(c, old, -1);
 	count(c, flags, 1);
 	if (later)
-		db_run(q->db, "UPDATE test SET last = ?3, started = ?4, flags = ?5 WHERE run = ?1 AND no = ?2",
+		db_run(q->db,
+		       "UPDATE test SET last = ?3, started = ?4, flags = ?5 WHERE run = ?1 AND no = ?2",
 		       DB(db_i(run), db_i(e->no), db_i(e->ref), time_value(e->started_ms), db_i(flags)));
 	else
 		db_run(q->db, "UPDATE test SET flags = ?3 WHERE run = ?1 AND no = ?2",
@@ -107,7 +108,8 @@ static void store(struct queue *q, int64_t run, int64_t next_no, int64_t agains,
 		for (end = i + 1; end < n && memcmp(entry[end].identity, e->identity, IDENTITY_SIZE) == 0;)
 			end++;
 		e->no = next_no + e->at;
-		db_run(q->db, "INSERT INTO identity(run, identity, no) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
+		db_run(q->db,
+		       "INSERT INTO identity(run, identity, no) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
 		       DB(db_i(run), db_b(e->identity, IDENTITY_SIZE), db_i(e->no)));
 		e->first = db_changes(q->db) == 1;
 		if (!e->first)
@@ -146,7 +148,8 @@ static size_t read_chunk(struct db_stmt *s, struct entry *out, size_t room, bool
 		struct chunk_entry e;
 		if (!chunk_entry_get(index, len, i, &e))
 			continue;
-		out[n] = (struct entry){ .ref = result_ref(chunk, i), .started_ms = e.started_ms,
+		out[n] = (struct entry){ .ref = result_ref(chunk, i),
+					 .started_ms = e.started_ms,
 					 .flags = e.flags & ENTRY_STORED };
 		memcpy(out[n].identity, e.identity, IDENTITY_SIZE);
 		n++;
@@ -160,9 +163,11 @@ static void say_lost(struct queue *q, int64_t part, int64_t lost)
 {
 	char *reason = xasprintf("%lld results are damaged on disk", (long long)lost);
 
-	db_run(q->db, "INSERT INTO bad(run_key, path, kept, reason, at_ms)"
-		      " SELECT r.key, p.path, p.kept, ?2, ?3 FROM part p JOIN run r ON r.id = p.run"
-		      " WHERE p.id = ?1", DB(db_i(part), db_s(reason), db_i(clock_wall_ms())));
+	db_run(q->db,
+	       "INSERT INTO bad(run_key, path, kept, reason, at_ms)"
+	       " SELECT r.key, p.path, p.kept, ?2, ?3 FROM part p JOIN run r ON r.id = p.run"
+	       " WHERE p.id = ?1",
+	       DB(db_i(part), db_s(reason), db_i(clock_wall_ms())));
 	free(reason);
 }
 
@@ -173,8 +178,10 @@ size_t group_slice(struct queue *q, int64_t run, bool *more)
 	size_t n = 0;
 	bool full = false;
 
-	struct db_stmt *s = db_query(q->db, "SELECT grouped, grouped_chunk, next_no, agains FROM run"
-					    " WHERE id = ?1 AND grouped < ready", DB(db_i(run)));
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT grouped, grouped_chunk, next_no, agains FROM run"
+				     " WHERE id = ?1 AND grouped < ready",
+				     DB(db_i(run)));
 	*more = false;
 	if (!db_row(s))
 		return 0;
@@ -186,8 +193,9 @@ size_t group_slice(struct queue *q, int64_t run, bool *more)
 
 	struct entry *entry = xcalloc(SLICE, sizeof(*entry));
 	while (!full) {
-		int64_t part = db_get(q->db, "SELECT id FROM part WHERE run = ?1 AND ready = ?2 AND state = 1",
-				      DB(db_i(run), db_i(grouped + 1)), 0);
+		int64_t part =
+			db_get(q->db, "SELECT id FROM part WHERE run = ?1 AND ready = ?2 AND state = 1",
+			       DB(db_i(run), db_i(grouped + 1)), 0);
 		if (part == 0)
 			break;
 		if (next < chunk_id(part, 0))
@@ -213,10 +221,11 @@ size_t group_slice(struct queue *q, int64_t run, bool *more)
 		entry[i].at = (uint32_t)i;
 	store(q, run, next_no, agains, entry, n, &c);
 	free(entry);
-	db_run(q->db, "UPDATE run SET grouped = ?2, grouped_chunk = ?3, next_no = next_no + ?4,"
-		      " agains = agains + ?5, tests = tests + ?6, passed = passed + ?7, skipped = skipped + ?8,"
-		      " failed = failed + ?9, error = error + ?10, flaky = flaky + ?11,"
-		      " known_failures = known_failures + ?12 WHERE id = ?1",
+	db_run(q->db,
+	       "UPDATE run SET grouped = ?2, grouped_chunk = ?3, next_no = next_no + ?4,"
+	       " agains = agains + ?5, tests = tests + ?6, passed = passed + ?7, skipped = skipped + ?8,"
+	       " failed = failed + ?9, error = error + ?10, flaky = flaky + ?11,"
+	       " known_failures = known_failures + ?12 WHERE id = ?1",
 	       DB(db_i(run), db_i(grouped), db_i(next), db_i((int64_t)n), db_i(c.agains), db_i(c.tests),
 		  db_i(c.outcome[OUTCOME_PASSED]), db_i(c.outcome[OUTCOME_SKIPPED]),
 		  db_i(c.outcome[OUTCOME_FAILED]), db_i(c.outcome[OUTCOME_ERROR]), db_i(c.flaky),

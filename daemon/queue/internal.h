@@ -18,13 +18,13 @@
 /* ---- ops (queue.c) ---- */
 
 enum {
-	OP_WRITE = 1,	/* runs in a transaction */
-	OP_LAZY = 2,	/* a write that may wait for the next one's commit: a part that is being loaded is
+	OP_WRITE = 1, /* runs in a transaction */
+	OP_LAZY = 2,  /* a write that may wait for the next one's commit: a part that is being loaded is
 			 * void after a crash anyway */
-	OP_ALONE = 4,	/* a large write: has its transaction to itself */
-	OP_HERE = 8,	/* answered on the queue's thread */
+	OP_ALONE = 4, /* a large write: has its transaction to itself */
+	OP_HERE = 8,  /* answered on the queue's thread */
 };
-enum { OP_AGAIN = 1 };	/* work() did a slice: commit it, let others pass, call it again */
+enum { OP_AGAIN = 1 }; /* work() did a slice: commit it, let others pass, call it again */
 
 struct op {
 	struct op *next;
@@ -32,13 +32,13 @@ struct op {
 	/* Queue thread.  0, OP_AGAIN or a negative errno with err filled; an error of the database need not
 	 * be returned. */
 	int (*work)(struct queue *q, struct op *op, struct err *err);
-	void (*answer)(struct queue *q, struct op *op, int rc, const struct err *err);	/* loop thread */
+	void (*answer)(struct queue *q, struct op *op, int rc, const struct err *err); /* loop thread */
 	/* Queue thread, once rc is final (committed, or not); NULL: nothing. */
 	void (*settled)(struct queue *q, struct op *op);
-	void (*drop)(struct op *op);	/* frees what the struct owns, not the struct; NULL: nothing */
+	void (*drop)(struct op *op); /* frees what the struct owns, not the struct; NULL: nothing */
 	int rc;
-	struct err *err;		/* heap, where rc < 0 */
-	size_t weight;			/* bytes of text it holds */
+	struct err *err; /* heap, where rc < 0 */
+	size_t weight;   /* bytes of text it holds */
 };
 
 /* Zeroed memory of a struct that begins with its op. */
@@ -58,8 +58,8 @@ void done_answer(struct queue *q, struct op *op, int rc, const struct err *err);
 
 enum { VIEWS = 4, INDEXES = 3 };
 
-struct chunk_view {		/* an unpacked chunk, and where its lines begin */
-	int64_t id;		/* 0: empty */
+struct chunk_view { /* an unpacked chunk, and where its lines begin */
+	int64_t id; /* 0: empty */
 	uint64_t used;
 	char *text;
 	size_t len;
@@ -73,25 +73,25 @@ struct chunk_index {
 	size_t len;
 };
 
-struct loading {		/* a part between queue_take() and its end; queue thread */
+struct loading { /* a part between queue_take() and its end; queue thread */
 	struct loading *next;
 	int64_t part;
-	uint64_t chunks, results;	/* that were stored for it */
+	uint64_t chunks, results; /* that were stored for it */
 };
 
 struct runner;
 struct queue {
-	struct db *db;			/* queue thread, as all that follows */
+	struct db *db; /* queue thread, as all that follows */
 	char *path;
 	struct digest *digest;
 	struct chunk_packer *packer;
 	struct chunk_view view[VIEWS];
 	struct chunk_index index[INDEXES];
-	uint64_t clock;			/* of the two caches */
-	int64_t next_run, next_part;	/* ids are not used twice while the process lives */
+	uint64_t clock;              /* of the two caches */
+	int64_t next_run, next_part; /* ids are not used twice while the process lives */
 	uint64_t seed;
 	struct loading *loading;
-	struct runner *runner;		/* queue.c: threads and lists */
+	struct runner *runner; /* queue.c: threads and lists */
 };
 
 /* Whether the file system under path is one that SQLite must not be put on; its name, else NULL. */
@@ -101,7 +101,7 @@ int open_database(struct queue *q, const struct queue_options *options, struct q
 void open_close_database(struct queue *q, bool damaged);
 
 /* Bytes of chunks that writers handed over and that are not stored yet. */
-void queue_hand_over(struct queue *q, struct op *op);	/* waits while there are too many */
+void queue_hand_over(struct queue *q, struct op *op); /* waits while there are too many */
 bool queue_inline(const struct queue *q);
 /* Without a thread: runs what waits, leaves the answers for queue_turn(). */
 void queue_run_inline(struct queue *q);
@@ -116,7 +116,7 @@ enum part_state { PART_LOADING, PART_READY };
 /* ---- chunks, read (store.c) ---- */
 
 /* False where it is gone or damaged (the database's failure says so). */
-bool store_entry(struct queue *q, int64_t ref, struct chunk_entry *out);	/* valid until the next call */
+bool store_entry(struct queue *q, int64_t ref, struct chunk_entry *out); /* valid until the next call */
 const struct chunk_index *store_index(struct queue *q, int64_t chunk, unsigned *count);
 /* Reads one result into arena; *bytes grows by the length of its text. */
 int store_result(struct queue *q, int64_t ref, struct arena *arena, struct result *out, size_t *bytes,
@@ -139,21 +139,30 @@ size_t group_slice(struct queue *q, int64_t run, bool *more);
 
 /* ---- items and counters (items.c) ---- */
 
-struct tally {			/* what one op changes in the delivery's counters */
+struct tally { /* what one op changes in the delivery's counters */
 	int64_t delivery;
 	int64_t n[ITEM_STATES];
 };
-static inline struct tally items_tally_of(int64_t delivery) { return (struct tally){ .delivery = delivery }; }
+static inline struct tally items_tally_of(int64_t delivery)
+{
+	return (struct tally){ .delivery = delivery };
+}
 void items_save_tally(struct queue *q, struct tally *t);
 /* An item is named within its delivery by its test and which of the test's cases it is. */
 enum { ITEM_CASE_BITS = 12, ITEM_CASES = 1 << ITEM_CASE_BITS };
-static inline int64_t item_test(int64_t id) { return id >> ITEM_CASE_BITS; }
-static inline int64_t item_first(int64_t test) { return test << ITEM_CASE_BITS; }
+static inline int64_t item_test(int64_t id)
+{
+	return id >> ITEM_CASE_BITS;
+}
+static inline int64_t item_first(int64_t test)
+{
+	return test << ITEM_CASE_BITS;
+}
 
 struct item {
-	int64_t delivery, id, remote, place;	/* remote, place: 0 none */
+	int64_t delivery, id, remote, place; /* remote, place: 0 none */
 	enum item_state state;
-	bool posted;				/* an earlier state of the test was posted for it */
+	bool posted; /* an earlier state of the test was posted for it */
 };
 /* Columns of every query that items_read() reads. */
 #define ITEM_COLUMNS "id, state, coalesce(remote, 0), coalesce(place, 0), coalesce(posted, 0)"
@@ -186,10 +195,13 @@ int brief_get(struct queue *q, int64_t delivery, struct brief *out, struct err *
 /* ---- remote.c ---- */
 
 int64_t remote_shelf(struct queue *q, const char *sink, const char *kind, const char *scope, bool create);
-struct remote_spec { const char *rid, *parent, *json; int64_t name_key, alias_key; };
+struct remote_spec {
+	const char *rid, *parent, *json;
+	int64_t name_key, alias_key;
+};
 /* keep: what spec does not know (NULL, 0) stays as it is. */
 int64_t remote_put(struct queue *q, int64_t shelf, const struct remote_spec *spec, bool keep);
-int64_t remote_find(struct queue *q, int64_t shelf, const char *rid);		/* 0: none */
+int64_t remote_find(struct queue *q, int64_t shelf, const char *rid); /* 0: none */
 int64_t remote_by_alias(struct queue *q, int64_t shelf, int64_t key);
 int64_t remote_by_name(struct queue *q, int64_t shelf, int64_t key);
 void remote_gone(struct queue *q, const char *sink, int64_t remote);
@@ -199,8 +211,16 @@ const char *remote_rid(struct queue *q, int64_t remote, struct arena *arena, con
 
 /* ---- rows as they are stored (lots.c) ---- */
 
-struct packed_row { int64_t row; const int64_t *item; size_t count; };
-struct packed_rows { struct packed_row *row; size_t count; struct arena *arena; };
+struct packed_row {
+	int64_t row;
+	const int64_t *item;
+	size_t count;
+};
+struct packed_rows {
+	struct packed_row *row;
+	size_t count;
+	struct arena *arena;
+};
 int packed_write(const struct packed_row *row, size_t count, struct buf *out);
 int packed_read(const void *blob, size_t len, struct arena *arena, struct packed_rows *out);
 const struct packed_row *packed_find(const struct packed_rows *rows, int64_t row);
@@ -218,6 +238,9 @@ bool lots_probed(struct queue *q, int64_t delivery, enum rows_kind kind, const c
 		 struct arena *arena, struct packed_rows *group);
 
 /* What the opaque id of a row means: an item, or a place where it is negative. */
-static inline int64_t row_of_place(int64_t place) { return -place; }
+static inline int64_t row_of_place(int64_t place)
+{
+	return -place;
+}
 
 #endif

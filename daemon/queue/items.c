@@ -18,9 +18,10 @@ void items_save_tally(struct queue *q, struct tally *t)
 	for (int i = 0; i < ITEM_STATES; i++)
 		any = any || t->n[i] != 0;
 	if (any)
-		db_run(q->db, "UPDATE delivery SET n_owed = n_owed + ?2, n_unbound = n_unbound + ?3,"
-			      " n_new = n_new + ?4, n_parked = n_parked + ?5, n_posted = n_posted + ?6,"
-			      " n_ignored = n_ignored + ?7 WHERE id = ?1",
+		db_run(q->db,
+		       "UPDATE delivery SET n_owed = n_owed + ?2, n_unbound = n_unbound + ?3,"
+		       " n_new = n_new + ?4, n_parked = n_parked + ?5, n_posted = n_posted + ?6,"
+		       " n_ignored = n_ignored + ?7 WHERE id = ?1",
 		       DB(db_i(t->delivery), db_i(t->n[ITEM_OWED]), db_i(t->n[ITEM_UNBOUND]),
 			  db_i(t->n[ITEM_NEW]), db_i(t->n[ITEM_PARKED]), db_i(t->n[ITEM_POSTED]),
 			  db_i(t->n[ITEM_IGNORED])));
@@ -29,15 +30,19 @@ void items_save_tally(struct queue *q, struct tally *t)
 
 void items_read(struct db_stmt *s, int64_t delivery, struct item *out)
 {
-	*out = (struct item){ .delivery = delivery, .id = db_int(s, 0),
-			      .state = (enum item_state)db_int(s, 1), .remote = db_int(s, 2),
-			      .place = db_int(s, 3), .posted = db_int(s, 4) != 0 };
+	*out = (struct item){ .delivery = delivery,
+			      .id = db_int(s, 0),
+			      .state = (enum item_state)db_int(s, 1),
+			      .remote = db_int(s, 2),
+			      .place = db_int(s, 3),
+			      .posted = db_int(s, 4) != 0 };
 }
 
 bool items_get(struct queue *q, int64_t delivery, int64_t id, struct item *out)
 {
-	struct db_stmt *s = db_query(q->db, "SELECT " ITEM_COLUMNS " FROM item WHERE delivery = ?1 AND id = ?2",
-				     DB(db_i(delivery), db_i(id)));
+	struct db_stmt *s =
+		db_query(q->db, "SELECT " ITEM_COLUMNS " FROM item WHERE delivery = ?1 AND id = ?2",
+			 DB(db_i(delivery), db_i(id)));
 	bool there = db_row(s);
 
 	if (there)
@@ -49,8 +54,10 @@ bool items_get(struct queue *q, int64_t delivery, int64_t id, struct item *out)
 /* Whether the delivery owes anything for the case now. */
 static bool owes(struct queue *q, const struct item *item, int64_t remote)
 {
-	return db_get(q->db, "SELECT 1 FROM item INDEXED BY item_remote WHERE delivery = ?1 AND remote = ?2"
-			     " AND state = 0 LIMIT 1", DB(db_i(item->delivery), db_i(remote)), 0) != 0;
+	return db_get(q->db,
+		      "SELECT 1 FROM item INDEXED BY item_remote WHERE delivery = ?1 AND remote = ?2"
+		      " AND state = 0 LIMIT 1",
+		      DB(db_i(item->delivery), db_i(remote)), 0) != 0;
 }
 
 static void leave(struct queue *q, struct tally *t, const struct item *item)
@@ -60,7 +67,8 @@ static void leave(struct queue *q, struct tally *t, const struct item *item)
 		t->n[item->state]--;
 }
 
-static void enter(struct queue *q, struct tally *t, const struct item *item, enum item_state to, int64_t remote)
+static void enter(struct queue *q, struct tally *t, const struct item *item, enum item_state to,
+		  int64_t remote)
 {
 	if (to != ITEM_OWED || remote == 0 || !owes(q, item, remote))
 		t->n[to]++;
@@ -74,7 +82,8 @@ static struct db_value number(int64_t v)
 void items_add(struct queue *q, struct tally *t, const struct item *item, int64_t epoch)
 {
 	enter(q, t, item, item->state, item->remote);
-	db_run(q->db, "INSERT INTO item(delivery, id, state, remote, place, epoch) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	db_run(q->db,
+	       "INSERT INTO item(delivery, id, state, remote, place, epoch) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 	       DB(db_i(item->delivery), db_i(item->id), db_i(item->state), number(item->remote),
 		  item->state == ITEM_UNBOUND ? db_i(item->place) : db_n(),
 		  item->remote == 0 ? db_n() : db_i(epoch)));
@@ -99,18 +108,20 @@ void items_post(struct queue *q, struct tally *t, const struct item *item, int64
 		const char *rid)
 {
 	enter(q, t, item, ITEM_POSTED, item->remote);
-	db_run(q->db, "UPDATE item SET state = 4, posted = 1, posted_started = ?3, rid = coalesce(?4, rid),"
-		      " reason = NULL WHERE delivery = ?1 AND id = ?2",
-	       DB(db_i(item->delivery), db_i(item->id), started_ms == TIME_UNKNOWN ? db_n() : db_i(started_ms),
-		  db_s(rid)));
+	db_run(q->db,
+	       "UPDATE item SET state = 4, posted = 1, posted_started = ?3, rid = coalesce(?4, rid),"
+	       " reason = NULL WHERE delivery = ?1 AND id = ?2",
+	       DB(db_i(item->delivery), db_i(item->id),
+		  started_ms == TIME_UNKNOWN ? db_n() : db_i(started_ms), db_s(rid)));
 	leave(q, t, item);
 }
 
 void items_bind(struct queue *q, struct tally *t, const struct item *item, int64_t remote)
 {
 	enter(q, t, item, ITEM_OWED, remote);
-	db_run(q->db, "UPDATE item SET state = 0, remote = ?3, place = NULL, reason = NULL,"
-		      " epoch = (SELECT epoch FROM delivery WHERE id = ?1) WHERE delivery = ?1 AND id = ?2",
+	db_run(q->db,
+	       "UPDATE item SET state = 0, remote = ?3, place = NULL, reason = NULL,"
+	       " epoch = (SELECT epoch FROM delivery WHERE id = ?1) WHERE delivery = ?1 AND id = ?2",
 	       DB(db_i(item->delivery), db_i(item->id), db_i(remote)));
 	leave(q, t, item);
 }
@@ -121,8 +132,9 @@ void items_release(struct queue *q, int64_t delivery, int64_t remote)
 	struct item item;
 
 	for (;;) {
-		struct db_stmt *s = db_query(q->db, "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_remote"
-						    " WHERE delivery = ?1 AND remote = ?2 AND state = 0 LIMIT 1",
+		struct db_stmt *s = db_query(q->db,
+					     "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_remote"
+					     " WHERE delivery = ?1 AND remote = ?2 AND state = 0 LIMIT 1",
 					     DB(db_i(delivery), db_i(remote)));
 		bool there = db_row(s);
 		if (there)
@@ -147,14 +159,17 @@ int64_t items_key(struct queue *q, int64_t run, int64_t id, bool by_title, struc
 
 int brief_get(struct queue *q, int64_t delivery, struct brief *out, struct err *err)
 {
-	struct db_stmt *s = db_query(q->db, "SELECT run, resolved, resolved_again, epoch, linked, n_owed,"
-					    " n_unbound, n_new, n_parked, n_posted, n_ignored, sink,"
-					    " coalesce(scope, ''), matching, by_title, state"
-					    " FROM delivery WHERE id = ?1", DB(db_i(delivery)));
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT run, resolved, resolved_again, epoch, linked, n_owed,"
+				     " n_unbound, n_new, n_parked, n_posted, n_ignored, sink,"
+				     " coalesce(scope, ''), matching, by_title, state"
+				     " FROM delivery WHERE id = ?1",
+				     DB(db_i(delivery)));
 	*out = (struct brief){ .id = delivery };
 	if (!db_row(s))
-		return db_failed(q->db, err) < 0 ? db_failed(q->db, NULL) :
-		       err_set(err, -ENOENT, "there is no delivery %lld", (long long)delivery);
+		return db_failed(q->db, err) < 0
+			       ? db_failed(q->db, NULL)
+			       : err_set(err, -ENOENT, "there is no delivery %lld", (long long)delivery);
 	out->run = db_int(s, 0);
 	out->resolved = db_int(s, 1);
 	out->resolved_again = db_int(s, 2);
@@ -177,8 +192,9 @@ int brief_get(struct queue *q, int64_t delivery, struct brief *out, struct err *
 
 bool items_unseen(struct queue *q, int64_t delivery)
 {
-	return db_get(q->db, "SELECT r.grouped < r.ready OR d.resolved < r.next_no - 1"
-			     " OR d.resolved_again < r.agains FROM delivery d JOIN run r ON r.id = d.run"
-			     " WHERE d.id = ?1",
+	return db_get(q->db,
+		      "SELECT r.grouped < r.ready OR d.resolved < r.next_no - 1"
+		      " OR d.resolved_again < r.agains FROM delivery d JOIN run r ON r.id = d.run"
+		      " WHERE d.id = ?1",
 		      DB(db_i(delivery)), 0) != 0;
 }

@@ -13,7 +13,7 @@
 #include <endian.h>
 #include <errno.h>
 
-enum { PROBE_MIN = 8 };		/* a smaller batch is halved in as few requests */
+enum { PROBE_MIN = 8 }; /* a smaller batch is halved in as few requests */
 
 static void put(struct buf *b, int64_t v)
 {
@@ -88,8 +88,10 @@ int64_t lots_top(struct queue *q, int64_t delivery, enum rows_kind kind, struct 
 		 struct packed_rows *out)
 {
 	int64_t id = 0;
-	struct db_stmt *s = db_query(q->db, "SELECT id, rows FROM lot WHERE delivery = ?1 AND kind = ?2"
-					    " ORDER BY id DESC LIMIT 1", DB(db_i(delivery), db_i(kind)));
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT id, rows FROM lot WHERE delivery = ?1 AND kind = ?2"
+				     " ORDER BY id DESC LIMIT 1",
+				     DB(db_i(delivery), db_i(kind)));
 	*out = (struct packed_rows){ .arena = arena };
 	if (db_row(s)) {
 		size_t len;
@@ -106,8 +108,9 @@ int64_t lots_top(struct queue *q, int64_t delivery, enum rows_kind kind, struct 
 bool lots_row_open(struct queue *q, int64_t delivery, enum rows_kind kind, const struct packed_row *row)
 {
 	if (kind == ROWS_PLACES)
-		return db_get(q->db, "SELECT 1 FROM place WHERE id = ?1 AND delivery = ?2"
-				     " AND remote_id IS NULL AND parked = 0",
+		return db_get(q->db,
+			      "SELECT 1 FROM place WHERE id = ?1 AND delivery = ?2"
+			      " AND remote_id IS NULL AND parked = 0",
 			      DB(db_i(row_of_place(row->row)), db_i(delivery)), 0) != 0;
 	enum item_state wanted = kind == ROWS_CASES ? ITEM_UNBOUND : ITEM_OWED;
 	for (size_t i = 0; i < row->count; i++) {
@@ -187,8 +190,9 @@ void lots_split(struct queue *q, int64_t delivery, enum rows_kind kind, const st
 bool lots_probed(struct queue *q, int64_t delivery, enum rows_kind kind, const char *reason,
 		 struct arena *arena, struct packed_rows *group)
 {
-	struct db_stmt *s = db_query(q->db, "SELECT id, rows, probe FROM lot WHERE delivery = ?1 AND kind = ?2"
-					    " AND probe IS NOT NULL ORDER BY id DESC LIMIT 1",
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT id, rows, probe FROM lot WHERE delivery = ?1 AND kind = ?2"
+				     " AND probe IS NOT NULL ORDER BY id DESC LIMIT 1",
 				     DB(db_i(delivery), db_i(kind)));
 	int64_t lot = 0;
 	bool same = false, first = false;
@@ -209,6 +213,7 @@ bool lots_probed(struct queue *q, int64_t delivery, enum rows_kind kind, const c
 	if (same)
 		drop(q, lot);
 	else if (lot != 0)
-		db_run(q->db, "UPDATE lot SET probe = ?2 WHERE id = ?1", DB(db_i(lot), db_s(first ? reason : NULL)));
+		db_run(q->db, "UPDATE lot SET probe = ?2 WHERE id = ?1",
+		       DB(db_i(lot), db_s(first ? reason : NULL)));
 	return same;
 }

@@ -13,9 +13,9 @@
 #include <stdlib.h>
 
 enum {
-	JOURNAL_MAX = 2000,		/* entries kept of one delivery */
-	OWED_STILL_MS = 60000,		/* a delivery said to be settled which owes something: looked at again */
-	BIND_NOW = 2048,		/* further items of a key that are bound at once; the others when offered */
+	JOURNAL_MAX = 2000,    /* entries kept of one delivery */
+	OWED_STILL_MS = 60000, /* a delivery said to be settled which owes something: looked at again */
+	BIND_NOW = 2048,       /* further items of a key that are bound at once; the others when offered */
 	ARGS_MAX = 512 << 20,
 };
 
@@ -34,7 +34,7 @@ struct noting {
 	struct tally tally;
 	bool intent;
 	enum rows_kind kind;
-	int64_t epoch, again;		/* of the intent */
+	int64_t epoch, again; /* of the intent */
 	struct packed_rows rows;
 	struct arena arena;
 };
@@ -53,8 +53,10 @@ static bool newer(struct noting *n, int64_t item)
 {
 	if (!n->intent || n->again >= n->d.resolved_again)
 		return false;
-	return db_get(n->q->db, "SELECT 1 FROM again WHERE run = ?1 AND no = ?2 AND seq > ?3 AND seq <= ?4 LIMIT 1",
-		      DB(db_i(n->d.run), db_i(item_test(item)), db_i(n->again), db_i(n->d.resolved_again)), 0) != 0;
+	return db_get(n->q->db,
+		      "SELECT 1 FROM again WHERE run = ?1 AND no = ?2 AND seq > ?3 AND seq <= ?4 LIMIT 1",
+		      DB(db_i(n->d.run), db_i(item_test(item)), db_i(n->again), db_i(n->d.resolved_again)),
+		      0) != 0;
 }
 
 static void settle_item(struct noting *n, const struct item *item, const struct learned_item *l)
@@ -98,8 +100,9 @@ static void settle_case(struct noting *n, const struct item *first, const struct
 
 	do {
 		count = 0;
-		struct db_stmt *s = db_query(n->q->db, "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_remote"
-						       " WHERE delivery = ?1 AND remote = ?2 AND state = 0 LIMIT 256",
+		struct db_stmt *s = db_query(n->q->db,
+					     "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_remote"
+					     " WHERE delivery = ?1 AND remote = ?2 AND state = 0 LIMIT 256",
 					     DB(db_i(n->d.id), db_i(first->remote)));
 		while (count < 256 && db_row(s))
 			items_read(s, n->d.id, &item[count++]);
@@ -119,15 +122,19 @@ static void settle_place(struct noting *n, int64_t place, const struct learned_i
 
 	if (l->what != LEARNED_PARKED && l->what != LEARNED_IGNORED)
 		return;
-	db_run(db, "WITH RECURSIVE below(id) AS (SELECT id FROM place WHERE id = ?1 AND delivery = ?2"
-		   " UNION SELECT p.id FROM place p JOIN below b ON p.parent = b.id WHERE p.delivery = ?2)"
-		   " UPDATE place SET parked = 1 WHERE id IN (SELECT id FROM below)", DB(db_i(place), db_i(n->d.id)));
+	db_run(db,
+	       "WITH RECURSIVE below(id) AS (SELECT id FROM place WHERE id = ?1 AND delivery = ?2"
+	       " UNION SELECT p.id FROM place p JOIN below b ON p.parent = b.id WHERE p.delivery = ?2)"
+	       " UPDATE place SET parked = 1 WHERE id IN (SELECT id FROM below)",
+	       DB(db_i(place), db_i(n->d.id)));
 	do {
 		count = 0;
-		struct db_stmt *s = db_query(db, "SELECT " ITEM_COLUMNS " FROM item i INDEXED BY item_unbound"
-						 " WHERE delivery = ?1 AND state = 1 AND id > ?2"
-						 " AND (SELECT parked FROM place WHERE id = i.place) = 1"
-						 " ORDER BY id LIMIT 256", DB(db_i(n->d.id), db_i(last)));
+		struct db_stmt *s = db_query(db,
+					     "SELECT " ITEM_COLUMNS " FROM item i INDEXED BY item_unbound"
+					     " WHERE delivery = ?1 AND state = 1 AND id > ?2"
+					     " AND (SELECT parked FROM place WHERE id = i.place) = 1"
+					     " ORDER BY id LIMIT 256",
+					     DB(db_i(n->d.id), db_i(last)));
 		while (count < 256 && db_row(s))
 			items_read(s, n->d.id, &item[count++]);
 		db_end(s);
@@ -145,10 +152,11 @@ static void refuse_key(struct noting *n, int64_t item, const struct learned_item
 	int64_t key = items_key(n->q, n->d.run, item, n->d.by_title, &e);
 
 	if (key != 0 && (l->what == LEARNED_PARKED || l->what == LEARNED_IGNORED))
-		db_run(n->q->db, "INSERT INTO refused(delivery, key, state, reason) VALUES(?1, ?2, ?3, ?4)"
-				 " ON CONFLICT(delivery, key) DO UPDATE SET state = ?3, reason = ?4",
-		       DB(db_i(n->d.id), db_i(key), db_i(l->what == LEARNED_PARKED ? ITEM_PARKED : ITEM_IGNORED),
-			  db_s(l->text)));
+		db_run(n->q->db,
+		       "INSERT INTO refused(delivery, key, state, reason) VALUES(?1, ?2, ?3, ?4)"
+		       " ON CONFLICT(delivery, key) DO UPDATE SET state = ?3, reason = ?4",
+		       DB(db_i(n->d.id), db_i(key),
+			  db_i(l->what == LEARNED_PARKED ? ITEM_PARKED : ITEM_IGNORED), db_s(l->text)));
 }
 
 static void settle_row(struct noting *n, const struct learned_item *l)
@@ -193,8 +201,9 @@ static void made_place(struct noting *n, const struct learned_item *l)
 
 	if (l->id == NULL || l->row >= 0)
 		return;
-	struct db_stmt *s = db_query(db, "SELECT p.name, parent.remote_id FROM place p LEFT JOIN place parent"
-					 " ON parent.id = p.parent WHERE p.id = ?1 AND p.delivery = ?2",
+	struct db_stmt *s = db_query(db,
+				     "SELECT p.name, parent.remote_id FROM place p LEFT JOIN place parent"
+				     " ON parent.id = p.parent WHERE p.id = ?1 AND p.delivery = ?2",
 				     DB(db_i(place), db_i(n->d.id)));
 	if (db_row(s)) {
 		name = xstrdup(db_text(s, 0));
@@ -203,7 +212,8 @@ static void made_place(struct noting *n, const struct learned_item *l)
 	db_end(s);
 	if (name != NULL) {
 		db_run(db, "UPDATE place SET remote_id = ?2 WHERE id = ?1", DB(db_i(place), db_s(l->id)));
-		struct remote_spec spec = { .rid = l->id, .parent = parent,
+		struct remote_spec spec = { .rid = l->id,
+					    .parent = parent,
 					    .name_key = match_key_in(n->q->digest, parent, name) };
 		remote_put(n->q, remote_shelf(n->q, n->d.sink, "section", n->d.scope, true), &spec, true);
 	}
@@ -220,9 +230,10 @@ static void bind_same_key(struct noting *n, int64_t key, int64_t after, int64_t 
 
 	do {
 		count = 0;
-		struct db_stmt *s = db_query(n->q->db, "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_unbound"
-						       " WHERE delivery = ?1 AND state = 1 AND id > ?2"
-						       " ORDER BY id LIMIT 256",
+		struct db_stmt *s = db_query(n->q->db,
+					     "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_unbound"
+					     " WHERE delivery = ?1 AND state = 1 AND id > ?2"
+					     " ORDER BY id LIMIT 256",
 					     DB(db_i(n->d.id), db_i(after)));
 		while (count < 256 && db_row(s))
 			items_read(s, n->d.id, &item[count++]);
@@ -237,7 +248,7 @@ static void bind_same_key(struct noting *n, int64_t key, int64_t after, int64_t 
 			any = true;
 		}
 		looked += (unsigned)count;
-		if (!any)	/* they stand together or far away */
+		if (!any) /* they stand together or far away */
 			return;
 	} while (count == 256 && looked < BIND_NOW && db_failed(n->q->db, NULL) == 0);
 }
@@ -250,14 +261,17 @@ static void made_case(struct noting *n, const struct learned_item *l)
 
 	if (l->id == NULL || !items_get(n->q, n->d.id, l->row, &item) || item.state != ITEM_UNBOUND)
 		return;
-	struct db_stmt *s = db_query(n->q->db, "SELECT remote_id FROM place WHERE id = ?1", DB(db_i(item.place)));
+	struct db_stmt *s =
+		db_query(n->q->db, "SELECT remote_id FROM place WHERE id = ?1", DB(db_i(item.place)));
 	if (db_row(s))
 		parent = xstrdup(db_text(s, 0));
 	db_end(s);
 	int64_t key = items_key(n->q, n->d.run, item.id, n->d.by_title, &e);
-	struct remote_spec spec = { .rid = l->id, .parent = parent, .name_key = e.title_key,
-				    .alias_key = e.auto_key };
-	int64_t remote = remote_put(n->q, remote_shelf(n->q, n->d.sink, "case", n->d.scope, true), &spec, true);
+	struct remote_spec spec = {
+		.rid = l->id, .parent = parent, .name_key = e.title_key, .alias_key = e.auto_key
+	};
+	int64_t remote =
+		remote_put(n->q, remote_shelf(n->q, n->d.sink, "case", n->d.scope, true), &spec, true);
 	free(parent);
 	if (remote == 0)
 		return;
@@ -273,9 +287,11 @@ static void learn_remote(struct noting *n, const struct learned_item *l)
 	const char *parent = l->parent == NULL ? "" : l->parent;
 	/* Cases are found by name wherever they lie, everything else by parent and name. */
 	struct remote_spec spec = {
-		.rid = l->id, .parent = l->parent, .json = l->json,
-		.name_key = strcmp(kind, "case") == 0 ? match_key(n->q->digest, l->name) :
-							match_key_in(n->q->digest, parent, l->name),
+		.rid = l->id,
+		.parent = l->parent,
+		.json = l->json,
+		.name_key = strcmp(kind, "case") == 0 ? match_key(n->q->digest, l->name)
+						      : match_key_in(n->q->digest, parent, l->name),
 		.alias_key = match_key(n->q->digest, l->alias),
 	};
 
@@ -333,8 +349,9 @@ static void learn(struct noting *n, const struct learned_item *l)
 
 static void read_intent(struct noting *n)
 {
-	struct db_stmt *s = db_query(n->q->db, "SELECT kind, rows, epoch, again FROM intent WHERE delivery = ?1",
-				     DB(db_i(n->d.id)));
+	struct db_stmt *s =
+		db_query(n->q->db, "SELECT kind, rows, epoch, again FROM intent WHERE delivery = ?1",
+			 DB(db_i(n->d.id)));
 
 	if (db_row(s)) {
 		size_t len;
@@ -360,7 +377,8 @@ static void split(struct noting *n, const char *reason)
 	if (open.count > 1) {
 		lots_split(n->q, n->d.id, n->kind, &open);
 	} else if (open.count == 1) {
-		struct learned_item culprit = { .what = LEARNED_PARKED, .row = open.row[0].row,
+		struct learned_item culprit = { .what = LEARNED_PARKED,
+						.row = open.row[0].row,
 						.text = reason };
 		struct packed_rows group;
 		settle_row(n, &culprit);
@@ -392,14 +410,17 @@ static void settle_delivered(struct noting *n, const struct note *note)
 	if (brief_get(n->q, n->d.id, &now, NULL) < 0)
 		return;
 	if (unseen)
-		db_run(db, "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = NULL WHERE id = ?1",
+		db_run(db,
+		       "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = NULL WHERE id = ?1",
 		       DB(db_i(n->d.id), db_i(note->now_ms)));
 	else if (now.n[ITEM_OWED] + now.n[ITEM_UNBOUND] + now.n[ITEM_NEW] > 0)
-		db_run(db, "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = ?3 WHERE id = ?1",
+		db_run(db,
+		       "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = ?3 WHERE id = ?1",
 		       DB(db_i(n->d.id), db_i(note->now_ms + OWED_STILL_MS), db_s("results are owed still")));
 	else
-		db_run(db, "UPDATE delivery SET state = ?2, settled_ms = ?3, attempt = 0, reason = ?4,"
-			   " due_ms = ?5 WHERE id = ?1",
+		db_run(db,
+		       "UPDATE delivery SET state = ?2, settled_ms = ?3, attempt = 0, reason = ?4,"
+		       " due_ms = ?5 WHERE id = ?1",
 		       DB(db_i(n->d.id), db_i(now.n[ITEM_PARKED] > 0 ? DELIVERY_PARKED : DELIVERY_DELIVERED),
 			  db_i(note->now_ms), db_s(note->reason), db_i(INT64_MAX)));
 }
@@ -411,13 +432,15 @@ static void settle(struct noting *n, const struct note *note)
 	switch (note->settle) {
 	case SETTLE_GO_ON:
 		end_intent(n);
-		db_run(db, "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = ?3 WHERE id = ?1",
+		db_run(db,
+		       "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = ?3 WHERE id = ?1",
 		       DB(db_i(n->d.id), db_i(note->now_ms), db_s(note->reason)));
 		break;
 	case SETTLE_SPLIT:
 		split(n, note->reason);
 		end_intent(n);
-		db_run(db, "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = ?3 WHERE id = ?1",
+		db_run(db,
+		       "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = ?3 WHERE id = ?1",
 		       DB(db_i(n->d.id), db_i(note->now_ms), db_s(note->reason)));
 		break;
 	case SETTLE_WAIT:
@@ -432,7 +455,9 @@ static void settle(struct noting *n, const struct note *note)
 		break;
 	case SETTLE_PARK:
 		end_intent(n);
-		db_run(db, "UPDATE delivery SET state = 3, settled_ms = ?2, reason = ?3, due_ms = ?4 WHERE id = ?1",
+		db_run(db,
+		       "UPDATE delivery SET state = 3, settled_ms = ?2, reason = ?3, due_ms = ?4 WHERE id = "
+		       "?1",
 		       DB(db_i(n->d.id), db_i(note->now_ms), db_s(note->reason), db_i(INT64_MAX)));
 		break;
 	case SETTLE_DELIVERED:
@@ -446,14 +471,16 @@ static void journal(struct noting *n, const struct note *note)
 {
 	struct db *db = n->q->db;
 
-	db_run(db, "INSERT INTO journal(delivery, at_ms, step, attempt, settle, status, requests, text)"
-		   " SELECT id, ?2, ?3, attempt, ?4, ?5, ?6, ?7 FROM delivery WHERE id = ?1",
+	db_run(db,
+	       "INSERT INTO journal(delivery, at_ms, step, attempt, settle, status, requests, text)"
+	       " SELECT id, ?2, ?3, attempt, ?4, ?5, ?6, ?7 FROM delivery WHERE id = ?1",
 	       DB(db_i(n->d.id), db_i(note->now_ms), db_s(note->step), db_i(note->settle), db_i(note->status),
 		  db_i(note->requests), db_s(note->reason)));
 	int64_t id = db_last_id(db);
 	if (id % 256 == 0)
-		db_run(db, "DELETE FROM journal WHERE delivery = ?1 AND id <= (SELECT id FROM journal"
-			   " WHERE delivery = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+		db_run(db,
+		       "DELETE FROM journal WHERE delivery = ?1 AND id <= (SELECT id FROM journal"
+		       " WHERE delivery = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
 		       DB(db_i(n->d.id), db_i(JOURNAL_MAX)));
 }
 
@@ -473,17 +500,20 @@ static int note_work(struct queue *q, struct op *op, struct err *err)
 	journal(&n, note);
 	for (size_t i = 0; i < o->learned.count && db_failed(q->db, NULL) == 0; i++)
 		learn(&n, &o->learned.item[i]);
-	db_run(q->db, "UPDATE delivery SET bookmark = coalesce(?2, bookmark), remote_id = coalesce(?3, remote_id),"
-		      " url = coalesce(?4, url), requests = requests + ?5, step = ?6 WHERE id = ?1",
+	db_run(q->db,
+	       "UPDATE delivery SET bookmark = coalesce(?2, bookmark), remote_id = coalesce(?3, remote_id),"
+	       " url = coalesce(?4, url), requests = requests + ?5, step = ?6 WHERE id = ?1",
 	       DB(db_i(n.d.id), db_s(note->bookmark), db_s(o->learned.remote_id), db_s(o->learned.url),
 		  db_i(note->requests), db_s(note->step)));
 	if (note->facts != NULL)
-		db_run(q->db, "INSERT INTO facts(sink, json) VALUES(?1, ?2) ON CONFLICT(sink) DO UPDATE SET json = ?2",
+		db_run(q->db,
+		       "INSERT INTO facts(sink, json) VALUES(?1, ?2) ON CONFLICT(sink) DO UPDATE SET json = "
+		       "?2",
 		       DB(db_s(n.d.sink), db_s(note->facts)));
 	if (n.intent && note->settle != SETTLE_SPLIT && note->settle != SETTLE_KEEP)
 		lots_trim(q, n.d.id, n.kind);
 	if (note->settle == SETTLE_DELIVERED)
-		items_save_tally(q, &n.tally);	/* the counters decide */
+		items_save_tally(q, &n.tally); /* the counters decide */
 	settle(&n, note);
 	items_save_tally(q, &n.tally);
 	arena_done(&n.arena);
@@ -515,9 +545,15 @@ static void copy_learned(struct note_op *o, const struct learned *l)
 	for (size_t i = 0; i < l->count; i++) {
 		const struct learned_item *from = &l->item[i];
 		item[i] = (struct learned_item){
-			.what = from->what, .row = from->row, .kind = copy(o, from->kind),
-			.scope = copy(o, from->scope), .id = copy(o, from->id), .parent = copy(o, from->parent),
-			.name = copy(o, from->name), .alias = copy(o, from->alias), .json = copy(o, from->json),
+			.what = from->what,
+			.row = from->row,
+			.kind = copy(o, from->kind),
+			.scope = copy(o, from->scope),
+			.id = copy(o, from->id),
+			.parent = copy(o, from->parent),
+			.name = copy(o, from->name),
+			.alias = copy(o, from->alias),
+			.json = copy(o, from->json),
 			.text = copy(o, from->text),
 		};
 	}
@@ -527,8 +563,7 @@ static void copy_learned(struct note_op *o, const struct learned *l)
 	o->learned.url = copy(o, l->url);
 }
 
-void queue_note(struct queue *q, int64_t delivery, const struct note *note, queue_done_fn *done,
-		void *cookie)
+void queue_note(struct queue *q, int64_t delivery, const struct note *note, queue_done_fn *done, void *cookie)
 {
 	struct note_op *o = op_new(sizeof(*o), OP_WRITE, note_work, done_answer, note_drop);
 

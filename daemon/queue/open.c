@@ -24,12 +24,15 @@
 
 const char *open_refused_file_system(unsigned long magic)
 {
-	static const struct { unsigned long magic; const char *name; } row[] = {
-		{ 0x6969, "NFS" },	 { 0x517b, "SMB" },	  { 0xff534d42, "CIFS" },
-		{ 0xfe534d42, "SMB2" },	 { 0x01021997, "9p" },	  { 0x5346414f, "AFS" },
-		{ 0x6b414653, "AFS" },	 { 0x00c36400, "Ceph" },  { 0x0bd00bd0, "Lustre" },
-		{ 0x47504653, "GPFS" },	 { 0x73757245, "Coda" },  { 0x7461636f, "OCFS2" },
-		{ 0x01161970, "GFS2" },	 { 0x19830326, "FhGFS" }, { 0xaad7aaea, "PanFS" },
+	static const struct {
+		unsigned long magic;
+		const char *name;
+	} row[] = {
+		{ 0x6969, "NFS" },      { 0x517b, "SMB" },       { 0xff534d42, "CIFS" },
+		{ 0xfe534d42, "SMB2" }, { 0x01021997, "9p" },    { 0x5346414f, "AFS" },
+		{ 0x6b414653, "AFS" },  { 0x00c36400, "Ceph" },  { 0x0bd00bd0, "Lustre" },
+		{ 0x47504653, "GPFS" }, { 0x73757245, "Coda" },  { 0x7461636f, "OCFS2" },
+		{ 0x01161970, "GFS2" }, { 0x19830326, "FhGFS" }, { 0xaad7aaea, "PanFS" },
 	};
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
@@ -41,9 +44,9 @@ const char *open_refused_file_system(unsigned long magic)
 static int check_file_system(const char *path, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
-	char *dir = slash == NULL ? xstrdup(".") :
-		    slash == path ? xstrdup("/") :
-				    xstrndup(path, (size_t)(slash - path));
+	char *dir = slash == NULL   ? xstrdup(".")
+		    : slash == path ? xstrdup("/")
+				    : xstrndup(path, (size_t)(slash - path));
 	struct statfs fs;
 	int rc = 0;
 
@@ -54,7 +57,8 @@ static int check_file_system(const char *path, struct err *err)
 		if (name != NULL)
 			rc = err_set(err, -ENOTSUP,
 				     "%s lies on a network file system (%s), where a commit can be lost: "
-				     "choose a local directory", dir, name);
+				     "choose a local directory",
+				     dir, name);
 	}
 	free(dir);
 	return rc;
@@ -134,8 +138,10 @@ static int64_t get_clean(struct db *db)
 static void set_clean(struct db *db, bool clean)
 {
 	db_begin(db);
-	db_run(db, "INSERT INTO meta(name, value) VALUES('clean', ?1)"
-		   " ON CONFLICT(name) DO UPDATE SET value = ?1", DB(db_i(clean)));
+	db_run(db,
+	       "INSERT INTO meta(name, value) VALUES('clean', ?1)"
+	       " ON CONFLICT(name) DO UPDATE SET value = ?1",
+	       DB(db_i(clean)));
 	if (db_failed(db, NULL) < 0)
 		db_rollback(db);
 	else
@@ -146,8 +152,8 @@ static void set_clean(struct db *db, bool clean)
  * structure, chunks by their checksum). */
 static char *check(struct db *db, bool whole)
 {
-	static const char *const small[] = { "meta", "run", "part", "bad", "shelf", "facts", "block",
-					     "delivery", "intent", "lot" };
+	static const char *const small[] = { "meta",  "run",   "part",     "bad",    "shelf",
+					     "facts", "block", "delivery", "intent", "lot" };
 
 	if (whole || db_bytes(db) <= CHECK_BYTES)
 		return db_check(db, NULL);
@@ -166,16 +172,19 @@ static void recover(struct queue *q, struct queue_opened *opened)
 
 	db_begin(q->db);
 	db_run(q->db, "UPDATE delivery SET state = 2, due_ms = ?1 WHERE state = 1", DB(db_i(now)));
-	opened->unknown = (uint64_t)db_get(q->db, "SELECT count(*) FROM delivery WHERE state = 2",
-					   DB_NOTHING, 0);
+	opened->unknown =
+		(uint64_t)db_get(q->db, "SELECT count(*) FROM delivery WHERE state = 2", DB_NOTHING, 0);
 	/* Parts that were being loaded never were, nor were runs that have no other. */
 	db_run(q->db, "DELETE FROM part WHERE state = 0", DB_NOTHING);
 	db_run(q->db, "DELETE FROM chunk WHERE id >> 23 NOT IN (SELECT id FROM part)", DB_NOTHING);
 	db_run(q->db, "DELETE FROM delivery WHERE run IN (SELECT id FROM run WHERE ready = 0)", DB_NOTHING);
 	db_run(q->db, "DELETE FROM run WHERE ready = 0", DB_NOTHING);
 	q->next_run = db_get(q->db, "SELECT max(id) FROM run", DB_NOTHING, 0) + 1;
-	q->next_part = db_get(q->db, "SELECT max(coalesce((SELECT max(id) FROM part), 0),"
-				     " coalesce((SELECT max(part) FROM seen), 0))", DB_NOTHING, 0) + 1;
+	q->next_part = db_get(q->db,
+			      "SELECT max(coalesce((SELECT max(id) FROM part), 0),"
+			      " coalesce((SELECT max(part) FROM seen), 0))",
+			      DB_NOTHING, 0) +
+		       1;
 	db_commit(q->db);
 }
 
@@ -190,8 +199,10 @@ static int open_once(struct queue *q, const struct queue_options *o, struct queu
 		*damaged = true;
 		return err_set(err, -EUCLEAN, "%s is empty, its log is not", q->path);
 	}
-	int rc = db_open(&(struct db_options){ .path = q->path, .cache_bytes = o->cache_bytes,
-					       .max_pages = o->max_pages }, &q->db, err);
+	int rc = db_open(&(struct db_options){ .path = q->path,
+					       .cache_bytes = o->cache_bytes,
+					       .max_pages = o->max_pages },
+			 &q->db, err);
 
 	if (rc == 0 && had_file) {
 		int64_t clean = get_clean(q->db);

@@ -23,20 +23,20 @@ struct part_writer {
 	struct chunk_packer *packer;
 	struct buf packed;
 	struct digest *digest;
-	int failed;			/* sticky; the worker's side */
+	int failed; /* sticky; the worker's side */
 	struct err err;
 
-	pthread_mutex_t lock;		/* of what follows */
+	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t settled;
-	unsigned out;			/* chunks handed over and not yet answered */
-	int stored;			/* 0 or the first error of the queue's side */
+	unsigned out; /* chunks handed over and not yet answered */
+	int stored;   /* 0 or the first error of the queue's side */
 	struct err stored_err;
 };
 
 struct chunk_op {
 	struct op op;
 	struct part_writer *writer;
-	int64_t part, id;		/* id 0: delete those before seq */
+	int64_t part, id; /* id 0: delete those before seq */
 	int64_t seq;
 	unsigned count;
 	size_t raw;
@@ -68,7 +68,7 @@ static int store_chunk(struct queue *q, struct op *op, struct err *err)
 
 	(void)err;
 	if (l == NULL)
-		return 0;	/* given up meanwhile; finishing it will say so */
+		return 0; /* given up meanwhile; finishing it will say so */
 	db_run(q->db, "INSERT INTO chunk(id, format, count, raw, idx, body) VALUES(?1, 1, ?2, ?3, ?4, ?5)",
 	       DB(db_i(c->id), db_i(c->count), db_i((int64_t)c->raw), db_b(c->index, c->index_len),
 		  db_b(c->body, c->body_len)));
@@ -89,9 +89,9 @@ static int delete_chunks(struct queue *q, struct op *op, struct err *err)
 	if (l == NULL)
 		return 0;
 	/* Counted before they go: newer chunks may already stand behind them. */
-	struct db_stmt *s = db_query(q->db, "SELECT count FROM chunk WHERE id >= ?1 AND id < ?2 LIMIT ?3",
-				     DB(db_i(chunk_id(c->part, 0)), db_i(chunk_id(c->part, c->seq)),
-					db_i(DELETE_SLICE)));
+	struct db_stmt *s =
+		db_query(q->db, "SELECT count FROM chunk WHERE id >= ?1 AND id < ?2 LIMIT ?3",
+			 DB(db_i(chunk_id(c->part, 0)), db_i(chunk_id(c->part, c->seq)), db_i(DELETE_SLICE)));
 	for (; db_row(s); chunks++)
 		results += db_int(s, 0);
 	store_delete_chunks(q, c->part, c->seq, DELETE_SLICE);

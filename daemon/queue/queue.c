@@ -18,10 +18,10 @@
 #include <uv.h>
 
 enum {
-	IN_HAND_MAX = 4 << 20,		/* bytes of chunks that wait; writers wait above it */
-	LAZY_MAX = 4 << 20,		/* lazy bytes before they are committed for themselves */
-	GROUP_MAX = 512,		/* ops in one commit */
-	IDLE_MS = 1000,			/* quiet time before the log is written back */
+	IN_HAND_MAX = 4 << 20, /* bytes of chunks that wait; writers wait above it */
+	LAZY_MAX = 4 << 20,    /* lazy bytes before they are committed for themselves */
+	GROUP_MAX = 512,       /* ops in one commit */
+	IDLE_MS = 1000,        /* quiet time before the log is written back */
 };
 
 struct op_list {
@@ -36,19 +36,19 @@ struct runner {
 	void *cookie;
 	void (*closed)(void *cookie);
 	void *closed_cookie;
-	bool fatal_said;		/* loop thread */
+	bool fatal_said; /* loop thread */
 
-	pthread_mutex_t lock;		/* of what follows */
+	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t wake, room;
 	struct op_list waiting, answers;
 	size_t in_hand;
 	bool stopping, ended, broken;
 	struct err fatal;
 
-	struct op_list group;		/* queue thread: run, not yet committed or answered */
-	unsigned in_group;		/* ops of the open transaction */
-	bool dirty;			/* the transaction holds what somebody waits for */
-	bool log_dirty;			/* committed since the log was written back */
+	struct op_list group; /* queue thread: run, not yet committed or answered */
+	unsigned in_group;    /* ops of the open transaction */
+	bool dirty;           /* the transaction holds what somebody waits for */
+	bool log_dirty;       /* committed since the log was written back */
 	size_t lazy_bytes;
 };
 
@@ -100,7 +100,7 @@ void op_start(struct queue *q, struct op *op)
 	struct runner *r = q->runner;
 
 	pthread_mutex_lock(&r->lock);
-	bool late = r->ended;	/* called after the end, from a last answer: nobody is there to run it */
+	bool late = r->ended; /* called after the end, from a last answer: nobody is there to run it */
 	if (!late) {
 		list_put(&r->waiting, op);
 		pthread_cond_signal(&r->wake);
@@ -267,7 +267,7 @@ static void undo(struct queue *q, bool saved, struct op *op, int rc, struct err 
 	struct runner *r = q->runner;
 
 	db_clear(q->db);
-	if (!db_in_transaction(q->db)) {	/* a full disk: SQLite has rolled back by itself */
+	if (!db_in_transaction(q->db)) { /* a full disk: SQLite has rolled back by itself */
 		lose_group(r, rc, err);
 	} else if (saved) {
 		db_rollback_to(q->db);
@@ -513,7 +513,7 @@ static void on_async(uv_async_t *async)
 size_t queue_turn(struct queue *q)
 {
 	struct runner *r = q->runner;
-	bool stopping = r->stopping;	/* what is called from now on waits for the next turn */
+	bool stopping = r->stopping; /* what is called from now on waits for the next turn */
 	size_t count = run_round(q);
 
 	if (stopping && r->waiting.first == NULL && !r->broken)
@@ -582,7 +582,7 @@ int queue_open(const struct queue_options *options, struct queue **out, struct q
 			open_close_database(q, false);
 			err_set(err, rc, "the queue's thread does not start: %s", uv_strerror(rc));
 			if (uv_is_closing((uv_handle_t *)&r->async))
-				return rc;	/* freed by the close callback */
+				return rc; /* freed by the close callback */
 			goto failed;
 		}
 	}

@@ -27,19 +27,19 @@ struct queue;
 /* ---- life ---- */
 
 struct queue_options {
-	const char *path;		/* the database file, in an existing directory */
-	struct uv_loop_s *loop;		/* NULL: no thread; calls run inside queue_turn() (simulation, tools) */
-	void (*on_fatal)(void *cookie, const struct err *err);	/* loop thread; the process must end */
+	const char *path;       /* the database file, in an existing directory */
+	struct uv_loop_s *loop; /* NULL: no thread; calls run inside queue_turn() (simulation, tools) */
+	void (*on_fatal)(void *cookie, const struct err *err); /* loop thread; the process must end */
 	void *cookie;
-	size_t cache_bytes;		/* page cache; 0: 8 MiB */
-	uint64_t seed;			/* not 0: the tokens of runs follow from it (simulation) */
-	uint32_t max_pages;		/* not 0: the file grows no further (tests of a full disk) */
+	size_t cache_bytes; /* page cache; 0: 8 MiB */
+	uint64_t seed;      /* not 0: the tokens of runs follow from it (simulation) */
+	uint32_t max_pages; /* not 0: the file grows no further (tests of a full disk) */
 };
 struct queue_opened {
-	bool fresh;			/* a new database */
-	bool replaced;			/* the old one was damaged and was moved aside (rule F4) */
+	bool fresh;    /* a new database */
+	bool replaced; /* the old one was damaged and was moved aside (rule F4) */
 	char moved_to[512];
-	uint64_t unknown;		/* deliveries found `sending`: now `unknown` */
+	uint64_t unknown; /* deliveries found `sending`: now `unknown` */
 };
 /* Blocks (before the loop runs).  Refuses a network file system, a newer schema, a damaged file that it
  * cannot move aside: one line in err. */
@@ -54,36 +54,36 @@ size_t queue_turn(struct queue *q);
 
 enum run_source { RUN_IMPORT, RUN_WATCH, RUN_SUBMIT };
 struct run_spec {
-	const char *key, *name;		/* name NULL: the key */
+	const char *key, *name; /* name NULL: the key */
 	const char *variant;
-	const char *vars_json;		/* object of strings: template variables of the run; NULL: {} */
+	const char *vars_json; /* object of strings: template variables of the run; NULL: {} */
 	enum run_source source;
-	const char *watch;		/* its name; NULL */
+	const char *watch; /* its name; NULL */
 	bool backfill;
-	const char *const *sinks;	/* names; where the run is delivered */
+	const char *const *sinks; /* names; where the run is delivered */
 	size_t sink_count;
 	int64_t now_ms;
 };
 
 struct part_spec {
-	const char *path;		/* as the user knows it */
-	const char *kept;		/* file name of the copy in the state directory; NULL: none */
+	const char *path; /* as the user knows it */
+	const char *kept; /* file name of the copy in the state directory; NULL: none */
 	uint8_t sha256[32];
 	uint64_t size;
-	bool again;			/* send even what was sent before */
-	bool late_append;		/* an ended run of this key takes the part (`late: append`) */
+	bool again;       /* send even what was sent before */
+	bool late_append; /* an ended run of this key takes the part (`late: append`) */
 };
 
 enum take {
-	TAKE_NEW,			/* a part was begun: write it, then finish or abandon it */
-	TAKE_DUPLICATE,			/* same content, same key, every sink has it already */
-	TAKE_RETARGET,			/* content is here; further sinks were added to its run */
+	TAKE_NEW,       /* a part was begun: write it, then finish or abandon it */
+	TAKE_DUPLICATE, /* same content, same key, every sink has it already */
+	TAKE_RETARGET,  /* content is here; further sinks were added to its run */
 };
 struct taken {
 	enum take what;
 	int64_t run, part;
-	char run_name[256];		/* with " (2)" where it is the next run of its key */
-	bool run_ended;			/* of the run that holds the duplicate */
+	char run_name[256]; /* with " (2)" where it is the next run of its key */
+	bool run_ended;     /* of the run that holds the duplicate */
 };
 typedef void queue_taken_fn(void *cookie, int rc, const struct taken *taken, const struct err *err);
 /* Finds the open run of the key or opens the next one, and begins a part in it, or says duplicate. */
@@ -98,7 +98,7 @@ typedef void queue_done_fn(void *cookie, int rc, const struct err *err);
 struct part_writer;
 struct part_writer *part_writer_new(struct queue *q, int64_t part);
 int part_writer_add(struct part_writer *w, const struct result *r, struct err *err);
-void part_writer_restart(struct part_writer *w);	/* what was added so far is void */
+void part_writer_restart(struct part_writer *w); /* what was added so far is void */
 /* Flushes the last chunk; the writer is freed.  Returns the sticky error, if any. */
 int part_writer_end(struct part_writer *w, struct err *err);
 
@@ -107,30 +107,45 @@ struct part_summary {
 	bool complete;
 	uint64_t suites, cases, passed, failed, error, skipped, flaky, known_failures;
 	double duration_ms;
-	int64_t started_ms;		/* earliest stamp, TIME_UNKNOWN */
-	const char *warnings;		/* one a line; NULL */
+	int64_t started_ms;   /* earliest stamp, TIME_UNKNOWN */
+	const char *warnings; /* one a line; NULL */
 	int64_t now_ms;
 };
 /* After part_writer_end(): makes the part visible, its deliveries due and its key known, all or none. */
-void queue_finish_part(struct queue *q, int64_t part, const struct part_summary *summary,
-		       queue_done_fn *done, void *cookie);
+void queue_finish_part(struct queue *q, int64_t part, const struct part_summary *summary, queue_done_fn *done,
+		       void *cookie);
 /* The part never was.  A reason (not NULL) is kept beside the path, for `status` (malformed reports). */
-void queue_abandon_part(struct queue *q, int64_t part, const char *reason, queue_done_fn *done,
-			void *cookie);
+void queue_abandon_part(struct queue *q, int64_t part, const char *reason, queue_done_fn *done, void *cookie);
 /* Nothing more will come for this run: its deliveries become due. */
 void queue_end_run(struct queue *q, int64_t run, int64_t now_ms, queue_done_fn *done, void *cookie);
 
-struct open_run { int64_t id; const char *key, *name, *watch; int64_t opened_ms, last_part_ms; };
+struct open_run {
+	int64_t id;
+	const char *key, *name, *watch;
+	int64_t opened_ms, last_part_ms;
+};
 typedef void queue_runs_fn(void *cookie, int rc, const struct open_run *run, size_t count,
 			   const struct err *err);
 void queue_open_runs(struct queue *q, queue_runs_fn *done, void *cookie);
 
 /* ---- dispatch ---- */
 
-enum delivery_state { DELIVERY_WAITING, DELIVERY_SENDING, DELIVERY_UNKNOWN, DELIVERY_PARKED, DELIVERY_DELIVERED };
+enum delivery_state {
+	DELIVERY_WAITING,
+	DELIVERY_SENDING,
+	DELIVERY_UNKNOWN,
+	DELIVERY_PARKED,
+	DELIVERY_DELIVERED
+};
 const char *delivery_state_name(enum delivery_state s);
 
-struct due { int64_t delivery, run; const char *sink; int64_t due_ms; enum delivery_state state; bool backfill; };
+struct due {
+	int64_t delivery, run;
+	const char *sink;
+	int64_t due_ms;
+	enum delivery_state state;
+	bool backfill;
+};
 typedef void queue_due_fn(void *cookie, int rc, const struct due *due, size_t count, int64_t next_ms,
 			  const struct err *err);
 /* Deliveries of one sink that are due (waiting or unknown, due_ms <= now), live before backfill, oldest
@@ -143,11 +158,11 @@ struct delivery {
 	int64_t id, run;
 	char *sink;
 	enum delivery_state state;
-	char *step;			/* of the intent, for sending/unknown; NULL */
-	char *frozen;			/* body of the intent; NULL */
-	int64_t sent_ms;		/* of the intent */
-	unsigned attempt, looks;	/* of the intent; look-ups made since it became unknown */
-	char *bookmark, *facts;		/* JSON; facts are the sink's */
+	char *step;              /* of the intent, for sending/unknown; NULL */
+	char *frozen;            /* body of the intent; NULL */
+	int64_t sent_ms;         /* of the intent */
+	unsigned attempt, looks; /* of the intent; look-ups made since it became unknown */
+	char *bookmark, *facts;  /* JSON; facts are the sink's */
 	char *run_key, *run_name, *run_token, *vars_json;
 	int64_t opened_ms, started_ms, since_ms;
 	bool run_ended, backfill;
@@ -161,26 +176,26 @@ void delivery_free(struct delivery *d);
 
 /* What dispatch needs to decide whether to send now (step.gate, step.final). */
 struct owed {
-	uint64_t owed;			/* cases with results to send */
-	uint64_t parked, ignored, posted;	/* tests */
-	int64_t oldest_ms;		/* arrival of the oldest owed one; INT64_MAX: none */
+	uint64_t owed;                    /* cases with results to send */
+	uint64_t parked, ignored, posted; /* tests */
+	int64_t oldest_ms;                /* arrival of the oldest owed one; INT64_MAX: none */
 	bool run_ended;
-	uint64_t parts_loading;		/* of the run: begun, not finished */
-	bool unseen;			/* results came that queue_resolve() has not seen yet */
+	uint64_t parts_loading; /* of the run: begun, not finished */
+	bool unseen;            /* results came that queue_resolve() has not seen yet */
 };
 
 /* Functions of a sink, by value: the queue calls them on its own thread. */
 enum resolve_by { RESOLVE_NONE, RESOLVE_REF, RESOLVE_AUTOMATION, RESOLVE_TITLE };
 struct resolver {
 	enum resolve_by order[3];
-	bool match;			/* false: the sink has no cases; every test is owed as it is */
-	bool create, park_unmatched;	/* else ignored */
-	char scope[128];		/* of kind "case" and "section" in the remote cache */
+	bool match;                  /* false: the sink has no cases; every test is owed as it is */
+	bool create, park_unmatched; /* else ignored */
+	char scope[128];             /* of kind "case" and "section" in the remote cache */
 	size_t place_max;
 	const char *(*ref)(const void *cookie, const char *ref, struct arena *a);
-	int (*place)(const void *cookie, const struct result *r, struct arena *a,
-		     const char *const **path, size_t *count, struct err *err);
-	const void *cookie;		/* must stay valid until done() */
+	int (*place)(const void *cookie, const struct result *r, struct arena *a, const char *const **path,
+		     size_t *count, struct err *err);
+	const void *cookie; /* must stay valid until done() */
 };
 typedef void queue_owed_fn(void *cookie, int rc, const struct owed *owed, const struct err *err);
 /* Matches results that came since the last time to remote cases, in the plan's order; finds places for
@@ -202,22 +217,22 @@ void queue_intend(struct queue *q, int64_t delivery, const char *step, const str
 		  const char *body, size_t body_len, int64_t sent_ms, queue_done_fn *done, void *cookie);
 
 enum settle {
-	SETTLE_GO_ON,		/* the intent is over, the delivery goes on now (rows not learned are owed) */
-	SETTLE_WAIT,		/* the intent is over, due again at due_ms */
-	SETTLE_KEEP,		/* the intent stays (unknown outcome): due again at due_ms, looks + 1 */
-	SETTLE_SPLIT,		/* refused as a whole: its rows are halved; a single one is parked */
-	SETTLE_PARK,		/* the delivery is parked with reason; rows are owed still */
-	SETTLE_DELIVERED,	/* all settled; where tests are parked the state is `parked` */
+	SETTLE_GO_ON,     /* the intent is over, the delivery goes on now (rows not learned are owed) */
+	SETTLE_WAIT,      /* the intent is over, due again at due_ms */
+	SETTLE_KEEP,      /* the intent stays (unknown outcome): due again at due_ms, looks + 1 */
+	SETTLE_SPLIT,     /* refused as a whole: its rows are halved; a single one is parked */
+	SETTLE_PARK,      /* the delivery is parked with reason; rows are owed still */
+	SETTLE_DELIVERED, /* all settled; where tests are parked the state is `parked` */
 };
 struct note {
 	const char *step;
 	enum settle settle;
-	const struct learned *learned;	/* NULL: nothing */
-	const char *bookmark, *facts;	/* JSON; NULL: unchanged */
+	const struct learned *learned; /* NULL: nothing */
+	const char *bookmark, *facts;  /* JSON; NULL: unchanged */
 	int64_t due_ms, now_ms;
-	const char *reason;		/* the server's words, or ours; NULL: cleared */
-	int status;			/* HTTP, for the journal; 0 */
-	unsigned requests;		/* made since the last note */
+	const char *reason; /* the server's words, or ours; NULL: cleared */
+	int status;         /* HTTP, for the journal; 0 */
+	unsigned requests;  /* made since the last note */
 };
 /* One transaction: learned, bookmark, facts, state, and a row in the delivery's journal. */
 void queue_note(struct queue *q, int64_t delivery, const struct note *note, queue_done_fn *done,
@@ -226,7 +241,10 @@ void queue_note(struct queue *q, int64_t delivery, const struct note *note, queu
 /* Per limit scope and per sink, across restarts: no request before this time; 0 clears. */
 void queue_block(struct queue *q, const char *scope, int64_t until_ms, const char *reason,
 		 queue_done_fn *done, void *cookie);
-struct block { const char *scope, *reason; int64_t until_ms; };
+struct block {
+	const char *scope, *reason;
+	int64_t until_ms;
+};
 typedef void queue_blocks_fn(void *cookie, int rc, const struct block *block, size_t count,
 			     const struct err *err);
 void queue_blocks(struct queue *q, queue_blocks_fn *done, void *cookie);
@@ -248,7 +266,11 @@ typedef void queue_lines_fn(void *cookie, int rc, const struct delivery_line *li
 void queue_lines(struct queue *q, int64_t run, bool unsettled, size_t max, queue_lines_fn *done,
 		 void *cookie);
 
-struct parked_line { const char *sink, *name, *reason; int64_t delivery; uint64_t count; };
+struct parked_line {
+	const char *sink, *name, *reason;
+	int64_t delivery;
+	uint64_t count;
+};
 typedef void queue_parked_fn(void *cookie, int rc, const struct parked_line *line, size_t count,
 			     const struct err *err);
 /* Parked tests by name and reason. delivery 0: all. */
@@ -256,9 +278,9 @@ void queue_parked(struct queue *q, int64_t delivery, size_t max, queue_parked_fn
 
 struct queue_status {
 	uint64_t runs, open_runs, parts, parts_bad, results, chunks;
-	uint64_t deliveries[5];		/* by state */
-	int64_t oldest_ms;		/* oldest unsettled delivery; INT64_MAX */
-	uint64_t bytes;			/* database and its WAL */
+	uint64_t deliveries[5]; /* by state */
+	int64_t oldest_ms;      /* oldest unsettled delivery; INT64_MAX */
+	uint64_t bytes;         /* database and its WAL */
 };
 typedef void queue_status_fn(void *cookie, int rc, const struct queue_status *s, const struct err *err);
 void queue_status(struct queue *q, queue_status_fn *done, void *cookie);

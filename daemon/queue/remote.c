@@ -31,18 +31,22 @@ int64_t remote_put(struct queue *q, int64_t shelf, const struct remote_spec *spe
 				      key(spec->alias_key), db_s(spec->json));
 
 	if (keep)
-		return db_get(q->db, "INSERT INTO remote(shelf, rid, parent, name_key, alias_key, json, mark, gone)"
-				     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, (SELECT mark FROM shelf WHERE id = ?1), 0)"
-				     " ON CONFLICT(shelf, rid) DO UPDATE SET gone = 0, mark = excluded.mark,"
-				     " parent = coalesce(excluded.parent, parent),"
-				     " name_key = coalesce(excluded.name_key, name_key),"
-				     " alias_key = coalesce(excluded.alias_key, alias_key),"
-				     " json = coalesce(excluded.json, json) RETURNING id", v, 0);
-	return db_get(q->db, "INSERT INTO remote(shelf, rid, parent, name_key, alias_key, json, mark, gone)"
-			     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, (SELECT mark FROM shelf WHERE id = ?1), 0)"
-			     " ON CONFLICT(shelf, rid) DO UPDATE SET gone = 0, mark = excluded.mark,"
-			     " parent = excluded.parent, name_key = excluded.name_key,"
-			     " alias_key = excluded.alias_key, json = excluded.json RETURNING id", v, 0);
+		return db_get(q->db,
+			      "INSERT INTO remote(shelf, rid, parent, name_key, alias_key, json, mark, gone)"
+			      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, (SELECT mark FROM shelf WHERE id = ?1), 0)"
+			      " ON CONFLICT(shelf, rid) DO UPDATE SET gone = 0, mark = excluded.mark,"
+			      " parent = coalesce(excluded.parent, parent),"
+			      " name_key = coalesce(excluded.name_key, name_key),"
+			      " alias_key = coalesce(excluded.alias_key, alias_key),"
+			      " json = coalesce(excluded.json, json) RETURNING id",
+			      v, 0);
+	return db_get(q->db,
+		      "INSERT INTO remote(shelf, rid, parent, name_key, alias_key, json, mark, gone)"
+		      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, (SELECT mark FROM shelf WHERE id = ?1), 0)"
+		      " ON CONFLICT(shelf, rid) DO UPDATE SET gone = 0, mark = excluded.mark,"
+		      " parent = excluded.parent, name_key = excluded.name_key,"
+		      " alias_key = excluded.alias_key, json = excluded.json RETURNING id",
+		      v, 0);
 }
 
 int64_t remote_find(struct queue *q, int64_t shelf, const char *rid)
@@ -56,38 +60,46 @@ int64_t remote_by_alias(struct queue *q, int64_t shelf, int64_t k)
 {
 	if (k == 0)
 		return 0;
-	return db_get(q->db, "SELECT min(id) FROM remote INDEXED BY remote_alias"
-			     " WHERE shelf = ?1 AND alias_key = ?2", DB(db_i(shelf), db_i(k)), 0);
+	return db_get(q->db,
+		      "SELECT min(id) FROM remote INDEXED BY remote_alias"
+		      " WHERE shelf = ?1 AND alias_key = ?2",
+		      DB(db_i(shelf), db_i(k)), 0);
 }
 
 int64_t remote_by_name(struct queue *q, int64_t shelf, int64_t k)
 {
 	if (k == 0)
 		return 0;
-	return db_get(q->db, "SELECT min(id) FROM remote INDEXED BY remote_name"
-			     " WHERE shelf = ?1 AND name_key = ?2", DB(db_i(shelf), db_i(k)), 0);
+	return db_get(q->db,
+		      "SELECT min(id) FROM remote INDEXED BY remote_name"
+		      " WHERE shelf = ?1 AND name_key = ?2",
+		      DB(db_i(shelf), db_i(k)), 0);
 }
 
 /* Deliveries that are not settled must not send to what is gone. */
 static void release(struct queue *q, const char *sink, int64_t remote)
 {
-	struct { int64_t id; } open[64];
+	struct {
+		int64_t id;
+	} open[64];
 	int64_t last = 0;
 	size_t n;
 
 	do {
 		n = 0;
-		struct db_stmt *s = db_query(q->db, "SELECT id FROM delivery WHERE sink = ?1 AND state <> 4"
-						    " AND id > ?2 ORDER BY id LIMIT 64",
+		struct db_stmt *s = db_query(q->db,
+					     "SELECT id FROM delivery WHERE sink = ?1 AND state <> 4"
+					     " AND id > ?2 ORDER BY id LIMIT 64",
 					     DB(db_s(sink), db_i(last)));
 		while (n < 64 && db_row(s))
 			open[n++].id = db_int(s, 0);
 		db_end(s);
 		for (size_t i = 0; i < n; i++) {
 			items_release(q, open[i].id, remote);
-			db_run(q->db, "UPDATE place SET remote_id = NULL WHERE delivery = ?1 AND remote_id ="
-				      " (SELECT r.rid FROM remote r JOIN shelf s ON s.id = r.shelf"
-				      " WHERE r.id = ?2 AND s.kind = 'section')",
+			db_run(q->db,
+			       "UPDATE place SET remote_id = NULL WHERE delivery = ?1 AND remote_id ="
+			       " (SELECT r.rid FROM remote r JOIN shelf s ON s.id = r.shelf"
+			       " WHERE r.id = ?2 AND s.kind = 'section')",
 			       DB(db_i(open[i].id), db_i(remote)));
 			last = open[i].id;
 		}
@@ -96,7 +108,8 @@ static void release(struct queue *q, const char *sink, int64_t remote)
 
 void remote_gone(struct queue *q, const char *sink, int64_t remote)
 {
-	db_run(q->db, "UPDATE remote SET gone = 1, name_key = NULL, alias_key = NULL WHERE id = ?1 AND gone = 0",
+	db_run(q->db,
+	       "UPDATE remote SET gone = 1, name_key = NULL, alias_key = NULL WHERE id = ?1 AND gone = 0",
 	       DB(db_i(remote)));
 	if (db_changes(q->db) > 0)
 		release(q, sink, remote);
@@ -111,8 +124,9 @@ void remote_list_end(struct queue *q, const char *sink, int64_t shelf)
 {
 	int64_t mark = db_get(q->db, "SELECT mark FROM shelf WHERE id = ?1", DB(db_i(shelf)), 0);
 	/* What the loop changes is in none of the columns that this walk goes by. */
-	struct db_stmt *s = db_query(q->db, "SELECT id FROM remote INDEXED BY sqlite_autoindex_remote_1"
-					    " WHERE shelf = ?1 AND gone = 0 AND mark < ?2",
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT id FROM remote INDEXED BY sqlite_autoindex_remote_1"
+				     " WHERE shelf = ?1 AND gone = 0 AND mark < ?2",
 				     DB(db_i(shelf), db_i(mark)));
 
 	while (db_row(s))

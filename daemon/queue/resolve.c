@@ -16,9 +16,9 @@
 #include <stdlib.h>
 
 enum {
-	SLICE = 8192,		/* tests in one transaction */
-	SLICE_PLACES = 2048,	/* of tests whose texts must be read for their places */
-	RESULTS_FREE = 8192,	/* results grouped before matching may follow in the same transaction */
+	SLICE = 8192,        /* tests in one transaction */
+	SLICE_PLACES = 2048, /* of tests whose texts must be read for their places */
+	RESULTS_FREE = 8192, /* results grouped before matching may follow in the same transaction */
 	SCRATCH_MAX = 64 << 20,
 };
 
@@ -28,16 +28,16 @@ struct resolve_op {
 	void *cookie;
 	int64_t delivery;
 	struct resolver resolver;
-	bool settled;			/* the plan stands in the delivery */
+	bool settled; /* the plan stands in the delivery */
 	struct owed owed;
 };
 
-struct cand {				/* a test that looks for its cases */
+struct cand { /* a test that looks for its cases */
 	int64_t no, first;
-	int64_t item;			/* the item that looks again; 0: the test is new */
+	int64_t item; /* the item that looks again; 0: the test is new */
 	int64_t auto_key, title_key;
-	uint32_t ref_from, ref_count;	/* in the references found */
-	int64_t found;			/* by key; 0 none */
+	uint32_t ref_from, ref_count; /* in the references found */
+	int64_t found;                /* by key; 0 none */
 	bool by_ref;
 };
 
@@ -54,9 +54,9 @@ struct slice {
 	struct cand *cand;
 	size_t count;
 	struct look *look;
-	int64_t *ref;			/* cases found by reference */
+	int64_t *ref; /* cases found by reference */
 	size_t ref_count, ref_room;
-	int64_t cases;			/* shelf; 0: nothing is known of any case */
+	int64_t cases; /* shelf; 0: nothing is known of any case */
 	struct arena scratch;
 	/* the last place, since neighbours lie together */
 	char **path;
@@ -99,7 +99,8 @@ static void find_refs(struct slice *s, struct cand *c, const char *refs)
 {
 	c->ref_from = (uint32_t)s->ref_count;
 	for (const char *ref = refs; *ref != '\0'; ref += strlen(ref) + 1) {
-		const char *rid = s->plan->ref == NULL ? NULL : s->plan->ref(s->plan->cookie, ref, &s->scratch);
+		const char *rid =
+			s->plan->ref == NULL ? NULL : s->plan->ref(s->plan->cookie, ref, &s->scratch);
 		int64_t remote = rid == NULL || s->cases == 0 ? 0 : remote_find(s->q, s->cases, rid);
 		bool known = remote == 0 || c->ref_count >= ITEM_CASES - 1;
 		for (uint32_t i = 0; i < c->ref_count && !known; i++)
@@ -157,8 +158,8 @@ static void match_keys(struct slice *s, bool title)
 	for (size_t i = 0; i < n; i++) {
 		if (s->look[i].key != last) {
 			last = s->look[i].key;
-			found = title ? remote_by_name(s->q, s->cases, last) :
-					remote_by_alias(s->q, s->cases, last);
+			found = title ? remote_by_name(s->q, s->cases, last)
+				      : remote_by_alias(s->q, s->cases, last);
 		}
 		s->cand[s->look[i].cand].found = found;
 	}
@@ -238,7 +239,7 @@ static int find_place(struct slice *s, const struct cand *c, int64_t *out, struc
 		for (size_t depth = 0; depth < count; depth++) {
 			const char *name = path[depth] == NULL ? "" : path[depth];
 			s->path[s->path_count++] = xstrdup(name);
-			if (name[0] != '\0')	/* a level without a name is no level */
+			if (name[0] != '\0') /* a level without a name is no level */
 				at = place_node(s, at, name, depth);
 		}
 		s->place = at;
@@ -252,23 +253,28 @@ static int find_place(struct slice *s, const struct cand *c, int64_t *out, struc
 /* The first free name of an item of the test. */
 static int64_t next_item(struct slice *s, int64_t no)
 {
-	int64_t last = db_get(s->q->db, "SELECT max(id) FROM item WHERE delivery = ?1 AND id >= ?2 AND id < ?3",
-			      DB(db_i(s->d->id), db_i(item_first(no)), db_i(item_first(no + 1))), -1);
+	int64_t last =
+		db_get(s->q->db, "SELECT max(id) FROM item WHERE delivery = ?1 AND id >= ?2 AND id < ?3",
+		       DB(db_i(s->d->id), db_i(item_first(no)), db_i(item_first(no + 1))), -1);
 
 	return last < 0 ? item_first(no) : last + 1;
 }
 
 static bool has_item(struct slice *s, int64_t no, int64_t remote)
 {
-	return db_get(s->q->db, "SELECT 1 FROM item WHERE delivery = ?1 AND id >= ?2 AND id < ?3 AND remote = ?4"
-				" LIMIT 1",
-		      DB(db_i(s->d->id), db_i(item_first(no)), db_i(item_first(no + 1)), db_i(remote)), 0) != 0;
+	return db_get(s->q->db,
+		      "SELECT 1 FROM item WHERE delivery = ?1 AND id >= ?2 AND id < ?3 AND remote = ?4"
+		      " LIMIT 1",
+		      DB(db_i(s->d->id), db_i(item_first(no)), db_i(item_first(no + 1)), db_i(remote)),
+		      0) != 0;
 }
 
 static enum item_state unmatched_state(const struct resolver *plan)
 {
-	return !plan->match ? ITEM_OWED : plan->create ? ITEM_UNBOUND : plan->park_unmatched ? ITEM_PARKED :
-	       ITEM_IGNORED;
+	return !plan->match           ? ITEM_OWED
+	       : plan->create         ? ITEM_UNBOUND
+	       : plan->park_unmatched ? ITEM_PARKED
+				      : ITEM_IGNORED;
 }
 
 static int store_new(struct slice *s, const struct cand *c, struct err *err)
@@ -312,14 +318,15 @@ static int store_again(struct slice *s, const struct cand *c, struct err *err)
 			taken = true;
 			continue;
 		}
-		struct item more = { .delivery = s->d->id, .id = next_item(s, c->no), .state = ITEM_OWED,
-				     .remote = remote };
+		struct item more = {
+			.delivery = s->d->id, .id = next_item(s, c->no), .state = ITEM_OWED, .remote = remote
+		};
 		if (item_test(more.id) == c->no)
 			items_add(s->q, &s->tally, &more, s->d->epoch);
 	}
 	if (taken)
 		return 0;
-	if (count > 0) {	/* each of its cases has an item already: this one stands for nothing */
+	if (count > 0) { /* each of its cases has an item already: this one stands for nothing */
 		db_run(s->q->db, "DELETE FROM item WHERE delivery = ?1 AND id = ?2",
 		       DB(db_i(s->d->id), db_i(item.id)));
 		s->tally.n[ITEM_NEW]--;
@@ -360,12 +367,15 @@ static size_t slice_room(const struct resolver *plan)
 static int walk_new(struct resolve_op *op, struct queue *q, struct brief *d, int64_t next_no, struct err *err)
 {
 	size_t room = slice_room(&op->resolver);
-	struct { int64_t no, first; } *row = xcalloc(room, sizeof(*row));
+	struct {
+		int64_t no, first;
+	} *row = xcalloc(room, sizeof(*row));
 	size_t n = 0;
 	struct slice s;
 
-	struct db_stmt *stmt = db_query(q->db, "SELECT no, first FROM test WHERE run = ?1 AND no > ?2"
-					       " ORDER BY no LIMIT ?3",
+	struct db_stmt *stmt = db_query(q->db,
+					"SELECT no, first FROM test WHERE run = ?1 AND no > ?2"
+					" ORDER BY no LIMIT ?3",
 					DB(db_i(d->run), db_i(d->resolved), db_i((int64_t)room)));
 	for (; n < room && db_row(stmt); n++) {
 		row[n].no = db_int(stmt, 0);
@@ -393,9 +403,10 @@ static void owe_again(struct queue *q, struct brief *d, struct tally *t, int64_t
 	for (int64_t id = item_first(no); id < item_first(no + 1); id++) {
 		struct item item;
 		int64_t posted_started;
-		struct db_stmt *s = db_query(q->db, "SELECT " ITEM_COLUMNS ", posted_started FROM item"
-						    " WHERE delivery = ?1 AND id >= ?2 AND id < ?3"
-						    " ORDER BY id LIMIT 1",
+		struct db_stmt *s = db_query(q->db,
+					     "SELECT " ITEM_COLUMNS ", posted_started FROM item"
+					     " WHERE delivery = ?1 AND id >= ?2 AND id < ?3"
+					     " ORDER BY id LIMIT 1",
 					     DB(db_i(d->id), db_i(id), db_i(item_first(no + 1))));
 		bool there = db_row(s);
 		if (there) {
@@ -406,8 +417,8 @@ static void owe_again(struct queue *q, struct brief *d, struct tally *t, int64_t
 		if (!there)
 			return;
 		id = item.id;
-		bool older = started != TIME_UNKNOWN && posted_started != TIME_UNKNOWN &&
-			     started < posted_started;
+		bool older =
+			started != TIME_UNKNOWN && posted_started != TIME_UNKNOWN && started < posted_started;
 		/* Ignored by its status, it may have another one now; ignored for want of a case, not. */
 		bool sent = item.state == ITEM_POSTED ||
 			    (item.state == ITEM_IGNORED && (item.remote != 0 || !d->matching));
@@ -418,12 +429,15 @@ static void owe_again(struct queue *q, struct brief *d, struct tally *t, int64_t
 
 static int walk_again(struct queue *q, struct brief *d)
 {
-	struct { int64_t seq, no, started; } row[256];
+	struct {
+		int64_t seq, no, started;
+	} row[256];
 	size_t room = sizeof(row) / sizeof(row[0]), n = 0;
 	struct tally t = items_tally_of(d->id);
 
-	struct db_stmt *s = db_query(q->db, "SELECT seq, no, started FROM again WHERE run = ?1 AND seq > ?2"
-					    " ORDER BY seq LIMIT ?3",
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT seq, no, started FROM again WHERE run = ?1 AND seq > ?2"
+				     " ORDER BY seq LIMIT ?3",
 				     DB(db_i(d->run), db_i(d->resolved_again), db_i((int64_t)room)));
 	for (; n < room && db_row(s); n++) {
 		row[n].seq = db_int(s, 0);
@@ -445,13 +459,16 @@ static int walk_again(struct queue *q, struct brief *d)
 static int walk_rematch(struct resolve_op *op, struct queue *q, struct brief *d, struct err *err)
 {
 	size_t room = slice_room(&op->resolver), n = 0;
-	struct { int64_t id, first; } *row = xcalloc(room, sizeof(*row));
+	struct {
+		int64_t id, first;
+	} *row = xcalloc(room, sizeof(*row));
 	struct slice s;
 
-	struct db_stmt *stmt = db_query(q->db, "SELECT i.id, t.first FROM item i INDEXED BY item_new"
-					       " JOIN test t ON t.run = ?2 AND t.no = i.id >> 12"
-					       " WHERE i.delivery = ?1 AND i.state = 2"
-					       " ORDER BY i.id LIMIT ?3",
+	struct db_stmt *stmt = db_query(q->db,
+					"SELECT i.id, t.first FROM item i INDEXED BY item_new"
+					" JOIN test t ON t.run = ?2 AND t.no = i.id >> 12"
+					" WHERE i.delivery = ?1 AND i.state = 2"
+					" ORDER BY i.id LIMIT ?3",
 					DB(db_i(d->id), db_i(d->run), db_i((int64_t)room)));
 	for (; n < room && db_row(stmt); n++) {
 		row[n].id = db_int(stmt, 0);
@@ -469,8 +486,10 @@ static int walk_rematch(struct resolve_op *op, struct queue *q, struct brief *d,
 
 static int64_t arrival(struct queue *q, const struct brief *d, int64_t item)
 {
-	return db_get(q->db, "SELECT p.finished_ms FROM test t JOIN part p ON p.id = coalesce(t.last, t.first) >> 32"
-			     " WHERE t.run = ?1 AND t.no = ?2", DB(db_i(d->run), db_i(item_test(item))), INT64_MAX);
+	return db_get(q->db,
+		      "SELECT p.finished_ms FROM test t JOIN part p ON p.id = coalesce(t.last, t.first) >> 32"
+		      " WHERE t.run = ?1 AND t.no = ?2",
+		      DB(db_i(d->run), db_i(item_test(item))), INT64_MAX);
 }
 
 static int fill_owed(struct queue *q, int64_t delivery, struct owed *out, struct err *err)
@@ -481,13 +500,18 @@ static int fill_owed(struct queue *q, int64_t delivery, struct owed *out, struct
 	if (rc < 0)
 		return rc;
 	*out = (struct owed){ .owed = (uint64_t)(d.n[ITEM_OWED] + d.n[ITEM_UNBOUND] + d.n[ITEM_NEW]),
-			      .parked = (uint64_t)d.n[ITEM_PARKED], .ignored = (uint64_t)d.n[ITEM_IGNORED],
-			      .posted = (uint64_t)d.n[ITEM_POSTED], .oldest_ms = INT64_MAX };
+			      .parked = (uint64_t)d.n[ITEM_PARKED],
+			      .ignored = (uint64_t)d.n[ITEM_IGNORED],
+			      .posted = (uint64_t)d.n[ITEM_POSTED],
+			      .oldest_ms = INT64_MAX };
 	/* Items stand in the order of arrival, so the first of each kind is its oldest. */
-	int64_t owed = db_get(q->db, "SELECT id FROM item INDEXED BY item_owed WHERE delivery = ?1"
-				     " AND state = 0 ORDER BY id LIMIT 1", DB(db_i(delivery)), -1);
-	int64_t unbound = db_get(q->db, "SELECT id FROM item INDEXED BY item_unbound WHERE delivery = ?1"
-					" AND state = 1 ORDER BY id LIMIT 1",
+	int64_t owed = db_get(q->db,
+			      "SELECT id FROM item INDEXED BY item_owed WHERE delivery = ?1"
+			      " AND state = 0 ORDER BY id LIMIT 1",
+			      DB(db_i(delivery)), -1);
+	int64_t unbound = db_get(q->db,
+				 "SELECT id FROM item INDEXED BY item_unbound WHERE delivery = ?1"
+				 " AND state = 1 ORDER BY id LIMIT 1",
 				 DB(db_i(delivery)), -1);
 	if (owed >= 0)
 		out->oldest_ms = arrival(q, &d, owed);

@@ -14,11 +14,11 @@
 #include <stdlib.h>
 
 enum {
-	ROWS_BYTES_MAX = 1 << 30,	/* of the arena; the limit of the step comes long before */
-	SKIP_MAX = 20000,		/* items passed over in one call */
-	BIND_SLICE = 4096,		/* items looked up in one transaction */
-	TESTS_MAX = 4096,		/* of one case in one row; the others follow in a further row */
-	ATTEMPTS_MAX = 100,		/* of one test: the latest */
+	ROWS_BYTES_MAX = 1 << 30, /* of the arena; the limit of the step comes long before */
+	SKIP_MAX = 20000,         /* items passed over in one call */
+	BIND_SLICE = 4096,        /* items looked up in one transaction */
+	TESTS_MAX = 4096,         /* of one case in one row; the others follow in a further row */
+	ATTEMPTS_MAX = 100,       /* of one test: the latest */
 	PACK_BLOCK = 32 << 10,
 };
 
@@ -38,11 +38,11 @@ struct fill {
 	struct brief d;
 	struct rows *rows;
 	struct rows_limit limit;
-	int64_t horizon;		/* further results that belong to these rows */
+	int64_t horizon; /* further results that belong to these rows */
 	size_t bytes, room;
 	struct err *err;
 	int rc;
-	struct item damaged[64];	/* items whose results cannot be read: parked at the end */
+	struct item damaged[64]; /* items whose results cannot be read: parked at the end */
 	size_t damaged_count;
 };
 
@@ -102,8 +102,9 @@ static size_t result_refs(struct fill *f, int64_t no, int64_t ref[ATTEMPTS_MAX])
 			      DB(db_i(f->d.run), db_i(no), db_i(f->horizon)), 0);
 	if (more >= ATTEMPTS_MAX)
 		n = 0;
-	s = db_query(db, "SELECT result FROM again WHERE run = ?1 AND no = ?2 AND seq <= ?3 ORDER BY seq"
-			 " LIMIT ?4 OFFSET ?5",
+	s = db_query(db,
+		     "SELECT result FROM again WHERE run = ?1 AND no = ?2 AND seq <= ?3 ORDER BY seq"
+		     " LIMIT ?4 OFFSET ?5",
 		     DB(db_i(f->d.run), db_i(no), db_i(f->horizon), db_i(ATTEMPTS_MAX),
 			db_i(more > ATTEMPTS_MAX ? more - ATTEMPTS_MAX : 0)));
 	while (n < ATTEMPTS_MAX && db_row(s))
@@ -142,8 +143,11 @@ static bool fill_test(struct fill *f, const struct item *item, struct row_test *
 		}
 		list[at] = r;
 	}
-	*out = (struct row_test){ .results = list, .result_count = n, .posted_before = item->posted,
-				  .id = item->id, .settled = item->state == ITEM_POSTED };
+	*out = (struct row_test){ .results = list,
+				  .result_count = n,
+				  .posted_before = item->posted,
+				  .id = item->id,
+				  .settled = item->state == ITEM_POSTED };
 	return f->rc == 0 && n > 0;
 }
 
@@ -172,11 +176,12 @@ static size_t items_of_case(struct fill *f, const struct item *first, struct ite
 	out[n++] = *first;
 	if (first->remote == 0)
 		return n;
-	struct db_stmt *s = db_query(f->q->db, "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_remote"
-					       " WHERE delivery = ?1 AND remote = ?2 AND state IN (0, 4)"
-					       " AND id <> ?3 ORDER BY state LIMIT ?4",
-				     DB(db_i(first->delivery), db_i(first->remote), db_i(first->id),
-					db_i((int64_t)max - 1)));
+	struct db_stmt *s = db_query(
+		f->q->db,
+		"SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_remote"
+		" WHERE delivery = ?1 AND remote = ?2 AND state IN (0, 4)"
+		" AND id <> ?3 ORDER BY state LIMIT ?4",
+		DB(db_i(first->delivery), db_i(first->remote), db_i(first->id), db_i((int64_t)max - 1)));
 	while (n < max && db_row(s))
 		items_read(s, first->delivery, &out[n++]);
 	db_end(s);
@@ -226,13 +231,13 @@ static bool fill_row(struct fill *f, struct item *item, size_t count)
 		return false;
 	if (f->rows->count > 0 && f->bytes > f->limit.bytes) {
 		f->rows->more = true;
-		return false;	/* it is the first of the next request */
+		return false; /* it is the first of the next request */
 	}
 	f->rows->count++;
 	return true;
 }
 
-struct seen {			/* cases (or keys) that have their row */
+struct seen { /* cases (or keys) that have their row */
 	int64_t *slot;
 	size_t size, count;
 };
@@ -264,8 +269,9 @@ static void fill_results(struct fill *f, bool by_case)
 	unsigned skipped = 0;
 	struct item item;
 
-	struct db_stmt *s = db_query(f->q->db, "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_owed"
-					       " WHERE delivery = ?1 AND state = 0 ORDER BY id",
+	struct db_stmt *s = db_query(f->q->db,
+				     "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_owed"
+				     " WHERE delivery = ?1 AND state = 0 ORDER BY id",
 				     DB(db_i(f->d.id)));
 	while (f->rc == 0 && db_row(s)) {
 		if (full(f) || skipped > SKIP_MAX) {
@@ -318,7 +324,10 @@ static void fill_packed(struct fill *f, const struct packed_rows *packed, bool o
 
 static bool bind_places(struct fill *f)
 {
-	struct { int64_t id; char *parent, *name; } row[64];
+	struct {
+		int64_t id;
+		char *parent, *name;
+	} row[64];
 	int64_t shelf = remote_shelf(f->q, f->d.sink, "section", f->d.scope, false);
 	int64_t last = 0;
 	bool any = false;
@@ -328,8 +337,10 @@ static bool bind_places(struct fill *f)
 		return false;
 	do {
 		n = 0;
-		struct db_stmt *s = db_query(f->q->db,
-			"SELECT p.id, parent.remote_id, p.name FROM place p LEFT JOIN place parent ON parent.id = p.parent"
+		struct db_stmt *s = db_query(
+			f->q->db,
+			"SELECT p.id, parent.remote_id, p.name FROM place p LEFT JOIN place parent ON "
+			"parent.id = p.parent"
 			" WHERE p.delivery = ?1 AND p.id > ?2 AND p.remote_id IS NULL AND p.parked = 0"
 			" AND (p.parent = 0 OR parent.remote_id IS NOT NULL) ORDER BY p.id LIMIT 64",
 			DB(db_i(f->d.id), db_i(last)));
@@ -343,8 +354,10 @@ static bool bind_places(struct fill *f)
 			int64_t key = match_key_in(f->q->digest, row[i].parent, row[i].name);
 			int64_t remote = remote_by_name(f->q, shelf, key);
 			if (remote != 0) {
-				db_run(f->q->db, "UPDATE place SET remote_id = (SELECT rid FROM remote WHERE id = ?2)"
-						 " WHERE id = ?1", DB(db_i(row[i].id), db_i(remote)));
+				db_run(f->q->db,
+				       "UPDATE place SET remote_id = (SELECT rid FROM remote WHERE id = ?2)"
+				       " WHERE id = ?1",
+				       DB(db_i(row[i].id), db_i(remote)));
 				any = true;
 			}
 			free(row[i].parent);
@@ -370,14 +383,15 @@ static bool place_row(struct fill *f, struct db_stmt *s)
 
 static void fill_places(struct fill *f)
 {
-	while (bind_places(f))	/* what is found may be the parent of what can be found next */
+	while (bind_places(f)) /* what is found may be the parent of what can be found next */
 		;
-	struct db_stmt *s = db_query(f->q->db,
-		"SELECT p.id, p.name, p.depth, parent.remote_id FROM place p INDEXED BY place_open"
-		" LEFT JOIN place parent ON parent.id = p.parent"
-		" WHERE p.delivery = ?1 AND p.remote_id IS NULL AND p.parked = 0"
-		" AND (p.parent = 0 OR parent.remote_id IS NOT NULL) ORDER BY p.depth, p.id",
-		DB(db_i(f->d.id)));
+	struct db_stmt *s =
+		db_query(f->q->db,
+			 "SELECT p.id, p.name, p.depth, parent.remote_id FROM place p INDEXED BY place_open"
+			 " LEFT JOIN place parent ON parent.id = p.parent"
+			 " WHERE p.delivery = ?1 AND p.remote_id IS NULL AND p.parked = 0"
+			 " AND (p.parent = 0 OR parent.remote_id IS NOT NULL) ORDER BY p.depth, p.id",
+			 DB(db_i(f->d.id)));
 	while (f->rc == 0 && db_row(s)) {
 		if (full(f)) {
 			f->rows->more = true;
@@ -397,7 +411,8 @@ static void fill_packed_places(struct fill *f, const struct packed_rows *packed,
 			f->rows->more = true;
 			break;
 		}
-		struct db_stmt *s = db_query(f->q->db,
+		struct db_stmt *s = db_query(
+			f->q->db,
 			"SELECT p.id, p.name, p.depth, parent.remote_id FROM place p"
 			" LEFT JOIN place parent ON parent.id = p.parent WHERE p.id = ?1 AND p.delivery = ?2",
 			DB(db_i(row_of_place(packed->row[i].row)), db_i(f->d.id)));
@@ -412,7 +427,7 @@ static void fill_packed_places(struct fill *f, const struct packed_rows *packed,
 struct maker {
 	struct fill *f;
 	struct tally tally;
-	struct seen seen;		/* keys that have their row */
+	struct seen seen; /* keys that have their row */
 	int64_t shelf;
 	unsigned looked, skipped;
 };
@@ -424,8 +439,9 @@ static void consider(struct maker *m, const struct item *item, const char *rid)
 	struct queue *q = f->q;
 	struct chunk_entry e = { 0 };
 	int64_t key = items_key(q, f->d.run, item->id, f->d.by_title, &e);
-	int64_t remote = m->shelf == 0 ? 0 : f->d.by_title ? remote_by_name(q, m->shelf, key) :
-							     remote_by_alias(q, m->shelf, key);
+	int64_t remote = m->shelf == 0   ? 0
+			 : f->d.by_title ? remote_by_name(q, m->shelf, key)
+					 : remote_by_alias(q, m->shelf, key);
 
 	m->looked++;
 	if (remote != 0) {
@@ -433,8 +449,10 @@ static void consider(struct maker *m, const struct item *item, const char *rid)
 		return;
 	}
 	if (key != 0) {
-		struct db_stmt *s = db_query(q->db, "SELECT state, reason FROM refused WHERE delivery = ?1"
-						    " AND key = ?2", DB(db_i(f->d.id), db_i(key)));
+		struct db_stmt *s = db_query(q->db,
+					     "SELECT state, reason FROM refused WHERE delivery = ?1"
+					     " AND key = ?2",
+					     DB(db_i(f->d.id), db_i(key)));
 		if (db_row(s)) {
 			enum item_state to = (enum item_state)db_int(s, 0);
 			char *reason = xstrdup(db_text(s, 1));
@@ -465,9 +483,10 @@ static void consider_place(struct maker *m, int64_t place, const char *rid)
 
 	do {
 		n = 0;
-		struct db_stmt *s = db_query(m->f->q->db, "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_place"
-							  " WHERE delivery = ?1 AND place = ?2 AND state = 1"
-							  " AND id > ?3 ORDER BY id LIMIT 256",
+		struct db_stmt *s = db_query(m->f->q->db,
+					     "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_place"
+					     " WHERE delivery = ?1 AND place = ?2 AND state = 1"
+					     " AND id > ?3 ORDER BY id LIMIT 256",
 					     DB(db_i(m->f->d.id), db_i(place), db_i(last)));
 		while (n < 256 && db_row(s))
 			items_read(s, m->f->d.id, &slice[n++]);
@@ -487,14 +506,16 @@ static void consider_place(struct maker *m, int64_t place, const char *rid)
 static int64_t next_place(struct fill *f, int64_t after, char **rid)
 {
 	for (;;) {
-		int64_t place = db_get(f->q->db, "SELECT place FROM item INDEXED BY item_place"
-						 " WHERE delivery = ?1 AND state = 1 AND place > ?2"
-						 " ORDER BY place LIMIT 1", DB(db_i(f->d.id), db_i(after)), -1);
+		int64_t place = db_get(f->q->db,
+				       "SELECT place FROM item INDEXED BY item_place"
+				       " WHERE delivery = ?1 AND state = 1 AND place > ?2"
+				       " ORDER BY place LIMIT 1",
+				       DB(db_i(f->d.id), db_i(after)), -1);
 		*rid = NULL;
 		if (place <= 0)
 			return place;
-		struct db_stmt *s = db_query(f->q->db, "SELECT remote_id FROM place WHERE id = ?1",
-					     DB(db_i(place)));
+		struct db_stmt *s =
+			db_query(f->q->db, "SELECT remote_id FROM place WHERE id = ?1", DB(db_i(place)));
 		if (db_row(s))
 			*rid = xstrdup(db_text(s, 0));
 		db_end(s);
@@ -517,7 +538,7 @@ static int fill_cases(struct fill *f)
 		consider_place(&m, place, rid);
 		free(rid);
 	}
-	if (f->rows->count > 0 && !f->rows->more)	/* the other places */
+	if (f->rows->count > 0 && !f->rows->more) /* the other places */
 		f->rows->more = f->d.n[ITEM_UNBOUND] + m.tally.n[ITEM_UNBOUND] > (int64_t)f->rows->count;
 	bool again = f->rows->count == 0 && m.looked >= BIND_SLICE;
 	items_save_tally(f->q, &m.tally);
@@ -529,8 +550,9 @@ static void fill_packed_cases(struct fill *f, const struct packed_rows *packed, 
 {
 	fill_packed(f, packed, open);
 	for (size_t i = 0; i < f->rows->count; i++) {
-		struct db_stmt *s = db_query(f->q->db, "SELECT p.remote_id FROM item i JOIN place p ON p.id = i.place"
-						       " WHERE i.delivery = ?1 AND i.id = ?2",
+		struct db_stmt *s = db_query(f->q->db,
+					     "SELECT p.remote_id FROM item i JOIN place p ON p.id = i.place"
+					     " WHERE i.delivery = ?1 AND i.id = ?2",
 					     DB(db_i(f->d.id), db_i(f->rows->row[i].id)));
 		if (db_row(s))
 			f->rows->row[i].remote_id = arena_strdup(&f->rows->arena, db_text(s, 0));
@@ -549,7 +571,9 @@ static int by_length(const void *a, const void *b)
 }
 
 /* Ids are short and may be a million: they are packed, not aligned one by one. */
-struct packer { char *at, *end; };
+struct packer {
+	char *at, *end;
+};
 
 static const char *pack(struct fill *f, struct packer *p, const char *s)
 {
@@ -571,14 +595,19 @@ static const char *pack(struct fill *f, struct packer *p, const char *s)
 static void fill_links(struct fill *f, int64_t epoch)
 {
 	struct packer packer = { NULL, NULL };
-	int64_t count = db_get(f->q->db, "SELECT count(DISTINCT remote) FROM item INDEXED BY item_remote"
-					 " WHERE delivery = ?1 AND remote IS NOT NULL", DB(db_i(f->d.id)), 0);
+	int64_t count = db_get(f->q->db,
+			       "SELECT count(DISTINCT remote) FROM item INDEXED BY item_remote"
+			       " WHERE delivery = ?1 AND remote IS NOT NULL",
+			       DB(db_i(f->d.id)), 0);
 	const char **ids = alloc(f, (size_t)count + 1, sizeof(*ids));
 
-	struct db_stmt *s = db_query(f->q->db,
-		"SELECT r.rid, min(i.epoch) FROM item i INDEXED BY item_remote JOIN remote r ON r.id = i.remote"
-		" WHERE i.delivery = ?1 AND i.remote IS NOT NULL AND i.epoch <= ?2 AND r.gone = 0"
-		" GROUP BY i.remote", DB(db_i(f->d.id), db_i(epoch)));
+	struct db_stmt *s =
+		db_query(f->q->db,
+			 "SELECT r.rid, min(i.epoch) FROM item i INDEXED BY item_remote JOIN remote r ON "
+			 "r.id = i.remote"
+			 " WHERE i.delivery = ?1 AND i.remote IS NOT NULL AND i.epoch <= ?2 AND r.gone = 0"
+			 " GROUP BY i.remote",
+			 DB(db_i(f->d.id), db_i(epoch)));
 	while (f->rc == 0 && f->rows->id_count < (size_t)count && db_row(s)) {
 		ids[f->rows->id_count++] = pack(f, &packer, db_text(s, 0));
 		if (db_int(s, 1) > f->d.linked)
@@ -600,8 +629,9 @@ static int fill_frozen(struct fill *f)
 	enum rows_kind kind = ROWS_NONE;
 	int64_t epoch = 0;
 
-	struct db_stmt *s = db_query(f->q->db, "SELECT kind, rows, epoch, again FROM intent WHERE delivery = ?1",
-				     DB(db_i(f->d.id)));
+	struct db_stmt *s =
+		db_query(f->q->db, "SELECT kind, rows, epoch, again FROM intent WHERE delivery = ?1",
+			 DB(db_i(f->d.id)));
 	if (db_row(s)) {
 		size_t len;
 		const void *blob = db_blob(s, 1, &len);
@@ -648,7 +678,7 @@ static bool fill_lot(struct fill *f)
 			fill_packed_cases(f, &packed, true);
 		else
 			fill_packed(f, &packed, true);
-		f->rows->more = true;	/* the other half, and all that is owed besides */
+		f->rows->more = true; /* the other half, and all that is owed besides */
 	}
 	arena_done(&arena);
 	return f->rows->count > 0;
@@ -715,7 +745,7 @@ static void rows_answer(struct queue *q, struct op *o, int rc, const struct err 
 
 	(void)q;
 	if (rc >= 0)
-		op->rows = NULL;	/* the callback's now */
+		op->rows = NULL; /* the callback's now */
 	op->done(op->cookie, rc, rows, err);
 }
 
@@ -724,12 +754,12 @@ static void rows_drop(struct op *o)
 	rows_free(((struct rows_op *)o)->rows);
 }
 
-static void start(struct queue *q, int64_t delivery, enum rows_kind kind, struct rows_limit limit, bool frozen,
-		  queue_rows_fn *done, void *cookie)
+static void start(struct queue *q, int64_t delivery, enum rows_kind kind, struct rows_limit limit,
+		  bool frozen, queue_rows_fn *done, void *cookie)
 {
 	bool writes = !frozen && (kind == ROWS_CASES || kind == ROWS_PLACES);
-	struct rows_op *op = op_new(sizeof(*op), writes ? OP_WRITE | OP_ALONE : OP_WRITE, rows_work, rows_answer,
-				    rows_drop);
+	struct rows_op *op = op_new(sizeof(*op), writes ? OP_WRITE | OP_ALONE : OP_WRITE, rows_work,
+				    rows_answer, rows_drop);
 
 	op->done = done;
 	op->cookie = cookie;

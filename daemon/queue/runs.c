@@ -18,10 +18,10 @@
 
 enum {
 	ARGS_MAX = 16 << 20,
-	SEEN_EVERY_MS = 3600 * 1000,	/* how exactly `seen` knows when a file was there last */
+	SEEN_EVERY_MS = 3600 * 1000, /* how exactly `seen` knows when a file was there last */
 	DELETE_SLICE = 64,
-	BAD_MAX = 10000,		/* unreadable reports remembered */
-	TOKEN_BYTES = 10,		/* of a run's token: 20 hex digits */
+	BAD_MAX = 10000,  /* unreadable reports remembered */
+	TOKEN_BYTES = 10, /* of a run's token: 20 hex digits */
 };
 
 /* ---- loading parts ---- */
@@ -65,7 +65,7 @@ struct take_op {
 	struct run_spec run;
 	struct part_spec part;
 	struct taken taken;
-	int64_t begun;			/* part whose loading is undone if the op fails */
+	int64_t begun; /* part whose loading is undone if the op fails */
 };
 
 static void make_token(struct queue *q, int64_t run, char out[32])
@@ -78,7 +78,7 @@ static void make_token(struct queue *q, int64_t run, char out[32])
 		digest_add(q->digest, both, sizeof(both));
 		digest_get(q->digest, bytes);
 	} else if (getrandom(bytes, TOKEN_BYTES, 0) != TOKEN_BYTES) {
-		abort();	/* a kernel without randomness: two runs could not be told apart */
+		abort(); /* a kernel without randomness: two runs could not be told apart */
 	}
 	char hex[2 * TOKEN_BYTES + 1];
 	digest_hex(bytes, TOKEN_BYTES, hex);
@@ -97,8 +97,9 @@ static void copy_name(char *to, size_t size, const char *from)
 int64_t runs_add_delivery(struct queue *q, int64_t run, const char *sink, bool backfill, int64_t now_ms,
 			  int64_t due_ms)
 {
-	db_run(q->db, "INSERT INTO delivery(run, sink, state, due_ms, backfill, since_ms)"
-		      " VALUES(?1, ?2, 0, ?3, ?4, ?5) ON CONFLICT(run, sink) DO NOTHING",
+	db_run(q->db,
+	       "INSERT INTO delivery(run, sink, state, due_ms, backfill, since_ms)"
+	       " VALUES(?1, ?2, 0, ?3, ?4, ?5) ON CONFLICT(run, sink) DO NOTHING",
 	       DB(db_i(run), db_s(sink), db_i(due_ms), db_i(backfill), db_i(now_ms)));
 	return db_changes(q->db);
 }
@@ -114,7 +115,8 @@ static int64_t add_sinks(struct queue *q, const struct run_spec *spec, int64_t r
 
 static void name_run(struct queue *q, struct taken *taken)
 {
-	struct db_stmt *s = db_query(q->db, "SELECT name, ended FROM run WHERE id = ?1", DB(db_i(taken->run)));
+	struct db_stmt *s =
+		db_query(q->db, "SELECT name, ended FROM run WHERE id = ?1", DB(db_i(taken->run)));
 
 	if (db_row(s)) {
 		copy_name(taken->run_name, sizeof(taken->run_name), db_text(s, 0));
@@ -131,8 +133,9 @@ static int64_t new_run(struct queue *q, const struct run_spec *spec, int64_t seq
 	int64_t id = q->next_run++;
 
 	make_token(q, id, token);
-	db_run(q->db, "INSERT INTO run(id, key, seq, name, token, variant, vars, source, watch, backfill,"
-		      " opened_ms, last_part_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)",
+	db_run(q->db,
+	       "INSERT INTO run(id, key, seq, name, token, variant, vars, source, watch, backfill,"
+	       " opened_ms, last_part_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)",
 	       DB(db_i(id), db_s(spec->key), db_i(seq), db_s(numbered != NULL ? numbered : name), db_s(token),
 		  db_s(spec->variant), db_s(spec->vars_json), db_i(spec->source), db_s(spec->watch),
 		  db_i(spec->backfill), db_i(spec->now_ms)));
@@ -143,9 +146,10 @@ static int64_t new_run(struct queue *q, const struct run_spec *spec, int64_t seq
 /* What is known of this content under this key: true where the answer is in `taken`. */
 static bool take_known(struct queue *q, struct take_op *t, int64_t *generation)
 {
-	struct db_stmt *s = db_query(q->db, "SELECT s.generation, s.run, s.part, s.last_ms, r.id FROM seen s"
-					    " LEFT JOIN run r ON r.id = s.run"
-					    " WHERE s.run_key = ?1 AND s.sha256 = ?2",
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT s.generation, s.run, s.part, s.last_ms, r.id FROM seen s"
+				     " LEFT JOIN run r ON r.id = s.run"
+				     " WHERE s.run_key = ?1 AND s.sha256 = ?2",
 				     DB(db_s(t->run.key), db_b(t->part.sha256, 32)));
 	if (!db_row(s))
 		return false;
@@ -162,7 +166,7 @@ static bool take_known(struct queue *q, struct take_op *t, int64_t *generation)
 		       DB(db_s(t->run.key), db_b(t->part.sha256, 32), db_i(t->run.now_ms)));
 	t->taken.what = TAKE_DUPLICATE;
 	t->taken.run_ended = true;
-	if (!there)		/* the run was cleaned away; its key still says that it was delivered */
+	if (!there) /* the run was cleaned away; its key still says that it was delivered */
 		return true;
 	name_run(q, &t->taken);
 	if (add_sinks(q, &t->run, t->taken.run, t->run.now_ms) > 0) {
@@ -182,8 +186,10 @@ static int take_work(struct queue *q, struct op *op, struct err *err)
 	t->taken = (struct taken){ 0 };
 	if (take_known(q, t, &generation))
 		return 0;
-	struct db_stmt *s = db_query(q->db, "SELECT id, seq, ended, ready FROM run WHERE key = ?1"
-					    " ORDER BY seq DESC LIMIT 1", DB(db_s(t->run.key)));
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT id, seq, ended, ready FROM run WHERE key = ?1"
+				     " ORDER BY seq DESC LIMIT 1",
+				     DB(db_s(t->run.key)));
 	if (db_row(s)) {
 		run = db_int(s, 0);
 		seq = db_int(s, 1);
@@ -199,8 +205,9 @@ static int take_work(struct queue *q, struct op *op, struct err *err)
 	int64_t part = q->next_part++;
 	if (part > CHUNK_PART_MAX)
 		return err_set(err, -EOVERFLOW, "no further part can be numbered");
-	db_run(q->db, "INSERT INTO part(id, run, state, generation, sha256, path, kept, size, begun_ms)"
-		      " VALUES(?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8)",
+	db_run(q->db,
+	       "INSERT INTO part(id, run, state, generation, sha256, path, kept, size, begun_ms)"
+	       " VALUES(?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8)",
 	       DB(db_i(part), db_i(run), db_i(generation), db_b(t->part.sha256, 32), db_s(t->part.path),
 		  db_s(t->part.kept), db_i((int64_t)t->part.size), db_i(t->run.now_ms)));
 	t->taken.what = TAKE_NEW;
@@ -268,7 +275,7 @@ struct part_op {
 	int64_t part, run, now_ms;
 	struct part_summary summary;
 	char *format, *warnings, *reason;
-	bool begun;			/* the first slice is done */
+	bool begun; /* the first slice is done */
 };
 
 static void part_drop(struct op *op)
@@ -288,14 +295,15 @@ static int check_chunks(struct queue *q, const struct part_op *p, struct err *er
 
 	if (l == NULL)
 		return err_set(err, -ESTALE, "part %lld is not being loaded", (long long)p->part);
-	struct db_stmt *s = db_query(q->db, "SELECT count(*), coalesce(sum(count), 0) FROM chunk"
-					    " WHERE id >= ?1 AND id < ?2",
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT count(*), coalesce(sum(count), 0) FROM chunk"
+				     " WHERE id >= ?1 AND id < ?2",
 				     DB(db_i(chunk_id(p->part, 0)), db_i(chunk_id(p->part + 1, 0))));
 	bool whole = db_row(s) && (uint64_t)db_int(s, 0) == l->chunks && (uint64_t)db_int(s, 1) == l->results;
 	db_end(s);
 	if (!whole)
-		return err_set(err, -ESTALE,
-			       "part %lld was lost to a full disk and must be taken again", (long long)p->part);
+		return err_set(err, -ESTALE, "part %lld was lost to a full disk and must be taken again",
+			       (long long)p->part);
 	return 0;
 }
 
@@ -325,36 +333,40 @@ static int finish_work(struct queue *q, struct op *op, struct err *err)
 		return rc;
 	const struct loading *l = runs_loading(q, p->part);
 	if (state < 0)
-		return err_set(err, -ESTALE,
-			       "part %lld was lost to a full disk and must be taken again", (long long)p->part);
+		return err_set(err, -ESTALE, "part %lld was lost to a full disk and must be taken again",
+			       (long long)p->part);
 	/* The same content may have been taken twice before either was finished. */
-	db_run(q->db, "INSERT INTO seen(run_key, sha256, generation, run, part, last_ms)"
-		      " SELECT key, ?2, ?3, id, ?4, ?5 FROM run WHERE id = ?1"
-		      " ON CONFLICT(run_key, sha256) DO UPDATE SET generation = excluded.generation,"
-		      " run = excluded.run, part = excluded.part, last_ms = excluded.last_ms"
-		      " WHERE generation < excluded.generation",
+	db_run(q->db,
+	       "INSERT INTO seen(run_key, sha256, generation, run, part, last_ms)"
+	       " SELECT key, ?2, ?3, id, ?4, ?5 FROM run WHERE id = ?1"
+	       " ON CONFLICT(run_key, sha256) DO UPDATE SET generation = excluded.generation,"
+	       " run = excluded.run, part = excluded.part, last_ms = excluded.last_ms"
+	       " WHERE generation < excluded.generation",
 	       DB(db_i(run), db_b(sha256, sizeof(sha256)), db_i(generation), db_i(p->part), db_i(p->now_ms)));
 	if (db_failed(q->db, NULL) == 0 && db_changes(q->db) == 0)
 		return err_set(err, -EEXIST, "the same content was taken meanwhile");
-	db_run(q->db, "UPDATE part SET state = 1, finished_ms = ?2, format = ?3, complete = ?4, suites = ?5,"
-		      " cases = ?6, passed = ?7, failed = ?8, error = ?9, skipped = ?10, flaky = ?11,"
-		      " known_failures = ?12, duration_ms = ?13, started_ms = ?14, warnings = ?15,"
-		      " chunks = ?16, results = ?17, ready = (SELECT ready + 1 FROM run WHERE id = ?18)"
-		      " WHERE id = ?1",
+	db_run(q->db,
+	       "UPDATE part SET state = 1, finished_ms = ?2, format = ?3, complete = ?4, suites = ?5,"
+	       " cases = ?6, passed = ?7, failed = ?8, error = ?9, skipped = ?10, flaky = ?11,"
+	       " known_failures = ?12, duration_ms = ?13, started_ms = ?14, warnings = ?15,"
+	       " chunks = ?16, results = ?17, ready = (SELECT ready + 1 FROM run WHERE id = ?18)"
+	       " WHERE id = ?1",
 	       DB(db_i(p->part), db_i(p->now_ms), db_s(p->format), db_i(f->complete),
 		  db_i((int64_t)f->suites), db_i((int64_t)f->cases), db_i((int64_t)f->passed),
 		  db_i((int64_t)f->failed), db_i((int64_t)f->error), db_i((int64_t)f->skipped),
 		  db_i((int64_t)f->flaky), db_i((int64_t)f->known_failures), db_d(f->duration_ms),
 		  f->started_ms == TIME_UNKNOWN ? db_n() : db_i(f->started_ms), db_s(p->warnings),
 		  db_i((int64_t)l->chunks), db_i((int64_t)l->results), db_i(run)));
-	db_run(q->db, "UPDATE run SET ready = ready + 1, last_part_ms = max(last_part_ms, ?2),"
-		      " duration_ms = duration_ms + ?3,"
-		      " started_ms = min(coalesce(started_ms, ?4), coalesce(?4, started_ms)) WHERE id = ?1",
+	db_run(q->db,
+	       "UPDATE run SET ready = ready + 1, last_part_ms = max(last_part_ms, ?2),"
+	       " duration_ms = duration_ms + ?3,"
+	       " started_ms = min(coalesce(started_ms, ?4), coalesce(?4, started_ms)) WHERE id = ?1",
 	       DB(db_i(run), db_i(p->now_ms), db_d(f->duration_ms > 0 ? f->duration_ms : 0),
 		  f->started_ms == TIME_UNKNOWN ? db_n() : db_i(f->started_ms)));
 	/* Waiting, parked and delivered alike have something to do now; since: where it was settled. */
-	db_run(q->db, "UPDATE delivery SET due_ms = ?2, since_ms = CASE WHEN state = 4 THEN ?2 ELSE since_ms END,"
-		      " settled_ms = NULL, state = 0 WHERE run = ?1 AND state IN (0, 3, 4)",
+	db_run(q->db,
+	       "UPDATE delivery SET due_ms = ?2, since_ms = CASE WHEN state = 4 THEN ?2 ELSE since_ms END,"
+	       " settled_ms = NULL, state = 0 WHERE run = ?1 AND state IN (0, 3, 4)",
 	       DB(db_i(run), db_i(p->now_ms)));
 	return 0;
 }
@@ -365,8 +377,8 @@ static void finish_settled(struct queue *q, struct op *op)
 		loading_remove(q, ((struct part_op *)op)->part);
 }
 
-void queue_finish_part(struct queue *q, int64_t part, const struct part_summary *summary,
-		       queue_done_fn *done, void *cookie)
+void queue_finish_part(struct queue *q, int64_t part, const struct part_summary *summary, queue_done_fn *done,
+		       void *cookie)
 {
 	struct part_op *p = op_new(sizeof(*p), OP_WRITE, finish_work, done_answer, part_drop);
 
@@ -387,8 +399,8 @@ static int abandon_work(struct queue *q, struct op *op, struct err *err)
 
 	if (!p->begun) {
 		int64_t state = -1;
-		struct db_stmt *s = db_query(q->db, "SELECT run, state FROM part WHERE id = ?1",
-					     DB(db_i(p->part)));
+		struct db_stmt *s =
+			db_query(q->db, "SELECT run, state FROM part WHERE id = ?1", DB(db_i(p->part)));
 		if (db_row(s)) {
 			p->run = db_int(s, 0);
 			state = db_int(s, 1);
@@ -397,11 +409,13 @@ static int abandon_work(struct queue *q, struct op *op, struct err *err)
 		if (state == PART_READY)
 			return err_set(err, -EALREADY, "part %lld is finished already", (long long)p->part);
 		if (p->reason != NULL)
-			db_run(q->db, "INSERT INTO bad(run_key, path, kept, reason, at_ms)"
-				      " SELECT r.key, p.path, p.kept, ?2, ?3 FROM part p JOIN run r"
-				      " ON r.id = p.run WHERE p.id = ?1",
+			db_run(q->db,
+			       "INSERT INTO bad(run_key, path, kept, reason, at_ms)"
+			       " SELECT r.key, p.path, p.kept, ?2, ?3 FROM part p JOIN run r"
+			       " ON r.id = p.run WHERE p.id = ?1",
 			       DB(db_i(p->part), db_s(p->reason), db_i(p->now_ms)));
-		db_run(q->db, "DELETE FROM bad WHERE id <= (SELECT max(id) FROM bad) - ?1", DB(db_i(BAD_MAX)));
+		db_run(q->db, "DELETE FROM bad WHERE id <= (SELECT max(id) FROM bad) - ?1",
+		       DB(db_i(BAD_MAX)));
 		db_run(q->db, "DELETE FROM part WHERE id = ?1", DB(db_i(p->part)));
 		if (p->run != 0)
 			runs_remove_if_empty(q, p->run);
@@ -414,8 +428,7 @@ static int abandon_work(struct queue *q, struct op *op, struct err *err)
 	return deleted == DELETE_SLICE ? OP_AGAIN : 0;
 }
 
-void queue_abandon_part(struct queue *q, int64_t part, const char *reason, queue_done_fn *done,
-			void *cookie)
+void queue_abandon_part(struct queue *q, int64_t part, const char *reason, queue_done_fn *done, void *cookie)
 {
 	struct part_op *p = op_new(sizeof(*p), OP_WRITE | OP_ALONE, abandon_work, done_answer, part_drop);
 
@@ -432,8 +445,9 @@ void queue_abandon_part(struct queue *q, int64_t part, const char *reason, queue
 /* A run that has ended without one readable report has nothing to tell anybody. */
 void runs_remove_if_empty(struct queue *q, int64_t run)
 {
-	int64_t empty = db_get(q->db, "SELECT 1 FROM run WHERE id = ?1 AND ended = 1 AND ready = 0"
-				      " AND NOT EXISTS (SELECT 1 FROM part WHERE run = ?1 AND state = 0)",
+	int64_t empty = db_get(q->db,
+			       "SELECT 1 FROM run WHERE id = ?1 AND ended = 1 AND ready = 0"
+			       " AND NOT EXISTS (SELECT 1 FROM part WHERE run = ?1 AND state = 0)",
 			       DB(db_i(run)), 0);
 
 	if (empty == 0)
@@ -457,8 +471,9 @@ static int end_work(struct queue *q, struct op *op, struct err *err)
 	if (db_changes(q->db) == 0)
 		return 0;
 	/* Even what is delivered has its last steps before it; what is parked waits for a person. */
-	db_run(q->db, "UPDATE delivery SET due_ms = ?2, since_ms = CASE WHEN state = 4 THEN ?2 ELSE since_ms END,"
-		      " settled_ms = NULL, state = 0 WHERE run = ?1 AND state IN (0, 4)",
+	db_run(q->db,
+	       "UPDATE delivery SET due_ms = ?2, since_ms = CASE WHEN state = 4 THEN ?2 ELSE since_ms END,"
+	       " settled_ms = NULL, state = 0 WHERE run = ?1 AND state IN (0, 4)",
 	       DB(db_i(e->run), db_i(e->now_ms)));
 	runs_remove_if_empty(q, e->run);
 	return 0;
@@ -489,18 +504,22 @@ static int open_runs_work(struct queue *q, struct op *op, struct err *err)
 	struct open_runs_op *o = (struct open_runs_op *)op;
 
 	(void)err;
-	struct db_stmt *s = db_query(q->db, "SELECT id, key, name, watch, opened_ms, last_part_ms FROM run"
-					    " WHERE ended = 0 ORDER BY id", DB_NOTHING);
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT id, key, name, watch, opened_ms, last_part_ms FROM run"
+				     " WHERE ended = 0 ORDER BY id",
+				     DB_NOTHING);
 	while (db_row(s)) {
 		if (o->count == o->room) {
 			o->room = o->room == 0 ? 16 : o->room * 2;
 			o->run = xrealloc(o->run, o->room, sizeof(*o->run));
 		}
 		o->run[o->count++] = (struct open_run){
-			.id = db_int(s, 0), .key = arena_strdup(&o->arena, db_text(s, 1)),
+			.id = db_int(s, 0),
+			.key = arena_strdup(&o->arena, db_text(s, 1)),
 			.name = arena_strdup(&o->arena, db_text(s, 2)),
 			.watch = arena_strdup(&o->arena, db_text(s, 3)),
-			.opened_ms = db_int(s, 4), .last_part_ms = db_int(s, 5),
+			.opened_ms = db_int(s, 4),
+			.last_part_ms = db_int(s, 5),
 		};
 	}
 	return 0;

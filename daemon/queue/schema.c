@@ -21,7 +21,8 @@ static const char *const migrations[] = {
 	/* ended: nothing more will come.  ready: parts made visible so far, which numbers them.  grouped,
 	 * grouped_chunk: how far results were gathered into tests (ready number, then chunk).  next_no,
 	 * agains: what numbers tests (with gaps) and their further results. */
-	"CREATE TABLE run(id INTEGER PRIMARY KEY, key TEXT NOT NULL, seq INTEGER NOT NULL, name TEXT NOT NULL,"
+	"CREATE TABLE run(id INTEGER PRIMARY KEY, key TEXT NOT NULL, seq INTEGER NOT NULL, name TEXT NOT "
+	"NULL,"
 	" token TEXT NOT NULL UNIQUE, variant TEXT, vars TEXT NOT NULL, source INTEGER NOT NULL, watch TEXT,"
 	" backfill INTEGER NOT NULL, ended INTEGER NOT NULL DEFAULT 0, opened_ms INTEGER NOT NULL,"
 	" last_part_ms INTEGER NOT NULL, ended_ms INTEGER, started_ms INTEGER,"
@@ -139,9 +140,10 @@ int schema_apply(struct db *db, bool *fresh, struct err *err)
 		return db_failed(db, NULL);
 	*fresh = version == 0;
 	if (version > VERSION)
-		return err_set(err, -ENOTSUP,
-			       "the state directory was written by a newer resultd (schema %lld, this one knows %d)",
-			       (long long)version, VERSION);
+		return err_set(
+			err, -ENOTSUP,
+			"the state directory was written by a newer resultd (schema %lld, this one knows %d)",
+			(long long)version, VERSION);
 	for (int next = (int)version; next < VERSION; next++) {
 		char stamp[64];
 		(void)snprintf(stamp, sizeof(stamp), "PRAGMA user_version=%d", next + 1);

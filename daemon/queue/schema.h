@@ -13,6 +13,6 @@ struct db;
 /* Brings the database to the newest schema, one transaction a step, so that a crash leaves one version
  * or the other.  -ENOTSUP where the file is newer than this program. */
 int schema_apply(struct db *db, bool *fresh, struct err *err);
-int schema_version(void);	/* of this program */
+int schema_version(void); /* of this program */
 
 #endif

@@ -35,8 +35,8 @@ const struct chunk_index *store_index(struct queue *q, int64_t chunk, unsigned *
 		if (q->index[i].used < at->used)
 			at = &q->index[i];
 	}
-	struct db_stmt *s = db_query(q->db, "SELECT idx FROM chunk WHERE id = ?1 AND format = 1",
-				     DB(db_i(chunk)));
+	struct db_stmt *s =
+		db_query(q->db, "SELECT idx FROM chunk WHERE id = ?1 AND format = 1", DB(db_i(chunk)));
 	if (!db_row(s))
 		return NULL;
 	size_t len;
@@ -96,14 +96,16 @@ static int open_view(struct queue *q, int64_t chunk, struct chunk_view **out, st
 	struct db_stmt *s = db_query(q->db, "SELECT body, raw, count FROM chunk WHERE id = ?1 AND format = 1",
 				     DB(db_i(chunk)));
 	if (!db_row(s))
-		return db_failed(q->db, err) < 0 ? db_failed(q->db, NULL) :
-		       err_set(err, -ENOENT, "results of part %lld are not in the database",
-			       (long long)chunk_part(chunk));
+		return db_failed(q->db, err) < 0
+			       ? db_failed(q->db, NULL)
+			       : err_set(err, -ENOENT, "results of part %lld are not in the database",
+					 (long long)chunk_part(chunk));
 	size_t packed_len;
 	const void *packed = db_blob(s, 0, &packed_len);
 	int64_t raw = db_int(s, 1), count = db_int(s, 2);
-	int rc = raw < 0 || count < 0 || count > CHUNK_RESULTS ? -EUCLEAN :
-		 chunk_unpack(q->packer, packed, packed_len, (size_t)raw, &v->text);
+	int rc = raw < 0 || count < 0 || count > CHUNK_RESULTS
+			 ? -EUCLEAN
+			 : chunk_unpack(q->packer, packed, packed_len, (size_t)raw, &v->text);
 	v->len = (size_t)raw;
 	db_end(s);
 	if (rc == 0 && !find_lines(v, (unsigned)count))
@@ -139,8 +141,8 @@ int store_result(struct queue *q, int64_t ref, struct arena *arena, struct resul
 	rc = result_json_read(v->text + v->line[place], len - 1, arena, out, err);
 	if (rc < 0 || out->report != NULL)
 		return rc;
-	struct db_stmt *s = db_query(q->db, "SELECT path FROM part WHERE id = ?1",
-				     DB(db_i(chunk_part(ref_chunk(ref)))));
+	struct db_stmt *s =
+		db_query(q->db, "SELECT path FROM part WHERE id = ?1", DB(db_i(chunk_part(ref_chunk(ref)))));
 	if (db_row(s))
 		out->report = arena_strdup(arena, db_text(s, 0));
 	db_end(s);
@@ -149,7 +151,8 @@ int store_result(struct queue *q, int64_t ref, struct arena *arena, struct resul
 
 int64_t store_delete_chunks(struct queue *q, int64_t part, int64_t before, int64_t max)
 {
-	db_run(q->db, "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk WHERE id >= ?1 AND id < ?2 LIMIT ?3)",
+	db_run(q->db,
+	       "DELETE FROM chunk WHERE id IN (SELECT id FROM chunk WHERE id >= ?1 AND id < ?2 LIMIT ?3)",
 	       DB(db_i(chunk_id(part, 0)), db_i(chunk_id(part, before)), db_i(max)));
 	return db_changes(q->db);
 }

@@ -11,7 +11,7 @@
 
 enum {
 	VIEW_BYTES_MAX = 256 << 20,
-	PARKED_LOOK = 16,		/* parked items read for each line that was asked for */
+	PARKED_LOOK = 16, /* parked items read for each line that was asked for */
 	RETRY_SLICE = 4096,
 };
 
@@ -33,8 +33,10 @@ static int lines_work(struct queue *q, struct op *op, struct err *err)
 	struct lines_op *o = (struct lines_op *)op;
 
 	(void)err;
-	struct db_stmt *s = db_query(q->db,
-		"SELECT d.id, d.run, d.sink, r.key, r.name, d.reason, coalesce(i.step, d.step), d.remote_id, d.url,"
+	struct db_stmt *s = db_query(
+		q->db,
+		"SELECT d.id, d.run, d.sink, r.key, r.name, d.reason, coalesce(i.step, d.step), d.remote_id, "
+		"d.url,"
 		" d.state, d.since_ms, d.due_ms, d.settled_ms, r.tests, d.n_posted, d.n_parked, d.n_ignored,"
 		" d.n_owed + d.n_unbound + d.n_new, d.requests, d.attempt, r.ended"
 		" FROM delivery d JOIN run r ON r.id = d.run LEFT JOIN intent i ON i.delivery = d.id"
@@ -46,7 +48,8 @@ static int lines_work(struct queue *q, struct op *op, struct err *err)
 			o->line = xrealloc(o->line, o->room, sizeof(*o->line));
 		}
 		o->line[o->count++] = (struct delivery_line){
-			.id = db_int(s, 0), .run = db_int(s, 1),
+			.id = db_int(s, 0),
+			.run = db_int(s, 1),
 			.sink = arena_strdup(&o->arena, db_text(s, 2)),
 			.run_key = arena_strdup(&o->arena, db_text(s, 3)),
 			.run_name = arena_strdup(&o->arena, db_text(s, 4)),
@@ -54,12 +57,18 @@ static int lines_work(struct queue *q, struct op *op, struct err *err)
 			.step = arena_strdup(&o->arena, db_text(s, 6)),
 			.remote_id = arena_strdup(&o->arena, db_text(s, 7)),
 			.url = arena_strdup(&o->arena, db_text(s, 8)),
-			.state = (enum delivery_state)db_int(s, 9), .since_ms = db_int(s, 10),
-			.due_ms = db_int(s, 11), .settled_ms = db_int_or(s, 12, TIME_UNKNOWN),
-			.tests = (uint64_t)db_int(s, 13), .posted = (uint64_t)db_int(s, 14),
-			.parked = (uint64_t)db_int(s, 15), .ignored = (uint64_t)db_int(s, 16),
-			.owed = (uint64_t)db_int(s, 17), .requests = (uint64_t)db_int(s, 18),
-			.attempt = (unsigned)db_int(s, 19), .run_ended = db_int(s, 20) != 0,
+			.state = (enum delivery_state)db_int(s, 9),
+			.since_ms = db_int(s, 10),
+			.due_ms = db_int(s, 11),
+			.settled_ms = db_int_or(s, 12, TIME_UNKNOWN),
+			.tests = (uint64_t)db_int(s, 13),
+			.posted = (uint64_t)db_int(s, 14),
+			.parked = (uint64_t)db_int(s, 15),
+			.ignored = (uint64_t)db_int(s, 16),
+			.owed = (uint64_t)db_int(s, 17),
+			.requests = (uint64_t)db_int(s, 18),
+			.attempt = (unsigned)db_int(s, 19),
+			.run_ended = db_int(s, 20) != 0,
 		};
 	}
 	return 0;
@@ -81,8 +90,7 @@ static void lines_drop(struct op *op)
 	free(o->line);
 }
 
-void queue_lines(struct queue *q, int64_t run, bool unsettled, size_t max, queue_lines_fn *done,
-		 void *cookie)
+void queue_lines(struct queue *q, int64_t run, bool unsettled, size_t max, queue_lines_fn *done, void *cookie)
 {
 	struct lines_op *o = op_new(sizeof(*o), 0, lines_work, lines_answer, lines_drop);
 
@@ -131,7 +139,9 @@ static void add_parked(struct parked_op *o, int64_t delivery, const char *sink, 
 	}
 	if (o->count == o->max)
 		return;
-	struct parked_line l = { .delivery = delivery, .count = 1, .sink = arena_strdup(&o->arena, sink),
+	struct parked_line l = { .delivery = delivery,
+				 .count = 1,
+				 .sink = arena_strdup(&o->arena, sink),
 				 .name = arena_strdup(&o->arena, name),
 				 .reason = arena_strdup(&o->arena, reason) };
 	if (l.sink != NULL && l.name != NULL && l.reason != NULL)
@@ -144,8 +154,9 @@ static void parked_of(struct queue *q, struct parked_op *o, int64_t delivery)
 
 	if (brief_get(q, delivery, &d, NULL) < 0)
 		return;
-	struct db_stmt *s = db_query(q->db, "SELECT id, reason FROM item INDEXED BY item_parked"
-					    " WHERE delivery = ?1 AND state = 3 ORDER BY id",
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT id, reason FROM item INDEXED BY item_parked"
+				     " WHERE delivery = ?1 AND state = 3 ORDER BY id",
 				     DB(db_i(delivery)));
 	while (o->count < o->max && o->looked++ < o->max * PARKED_LOOK && db_row(s)) {
 		struct arena scratch = ARENA_LIMIT(VIEW_BYTES_MAX);
@@ -171,8 +182,10 @@ static int parked_work(struct queue *q, struct op *op, struct err *err)
 		return 0;
 	}
 	while (o->count < o->max) {
-		int64_t delivery = db_get(q->db, "SELECT id FROM delivery WHERE id < ?1 AND n_parked > 0"
-						 " ORDER BY id DESC LIMIT 1", DB(db_i(last)), 0);
+		int64_t delivery = db_get(q->db,
+					  "SELECT id FROM delivery WHERE id < ?1 AND n_parked > 0"
+					  " ORDER BY id DESC LIMIT 1",
+					  DB(db_i(last)), 0);
 		if (delivery == 0)
 			break;
 		parked_of(q, o, delivery);
@@ -231,8 +244,10 @@ static int status_work(struct queue *q, struct op *op, struct err *err)
 	st->runs = number(q, "SELECT count(*) FROM run");
 	st->open_runs = number(q, "SELECT count(*) FROM run WHERE ended = 0");
 	st->parts_bad = number(q, "SELECT count(*) FROM bad");
-	struct db_stmt *s = db_query(q->db, "SELECT count(*), coalesce(sum(results), 0), coalesce(sum(chunks), 0)"
-					    " FROM part WHERE state = 1", DB_NOTHING);
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT count(*), coalesce(sum(results), 0), coalesce(sum(chunks), 0)"
+				     " FROM part WHERE state = 1",
+				     DB_NOTHING);
 	if (db_row(s)) {
 		st->parts = (uint64_t)db_int(s, 0);
 		st->results = (uint64_t)db_int(s, 1);
@@ -245,7 +260,8 @@ static int status_work(struct queue *q, struct op *op, struct err *err)
 		if (state >= 0 && state < 5)
 			st->deliveries[state] = (uint64_t)db_int(s, 1);
 	}
-	st->oldest_ms = db_get(q->db, "SELECT min(since_ms) FROM delivery WHERE state <> 4", DB_NOTHING, INT64_MAX);
+	st->oldest_ms =
+		db_get(q->db, "SELECT min(since_ms) FROM delivery WHERE state <> 4", DB_NOTHING, INT64_MAX);
 	st->bytes = (uint64_t)db_bytes(q->db);
 	return 0;
 }
@@ -273,7 +289,7 @@ struct retry_op {
 	struct done_op base;
 	int64_t *id;
 	size_t count, at;
-	int64_t now_ms, last;		/* last: of those walked where all are meant */
+	int64_t now_ms, last; /* last: of those walked where all are meant */
 };
 
 /* A slice of one delivery's parked items; true while there are more. */
@@ -283,8 +299,9 @@ static bool retry_items(struct queue *q, const struct brief *d)
 	struct item *item = xcalloc(RETRY_SLICE, sizeof(*item));
 	size_t n = 0;
 
-	struct db_stmt *s = db_query(q->db, "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_parked"
-					    " WHERE delivery = ?1 AND state = 3 ORDER BY id LIMIT ?2",
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_parked"
+				     " WHERE delivery = ?1 AND state = 3 ORDER BY id LIMIT ?2",
 				     DB(db_i(d->id), db_i(RETRY_SLICE)));
 	while (n < RETRY_SLICE && db_row(s))
 		items_read(s, d->id, &item[n++]);
@@ -305,8 +322,10 @@ static int retry_work(struct queue *q, struct op *op, struct err *err)
 	if (o->count > 0)
 		delivery = o->id[o->at];
 	else
-		delivery = db_get(q->db, "SELECT id FROM delivery WHERE id > ?1 AND (state = 3 OR n_parked > 0)"
-					 " ORDER BY id LIMIT 1", DB(db_i(o->last)), 0);
+		delivery = db_get(q->db,
+				  "SELECT id FROM delivery WHERE id > ?1 AND (state = 3 OR n_parked > 0)"
+				  " ORDER BY id LIMIT 1",
+				  DB(db_i(o->last)), 0);
 	if (delivery == 0)
 		return 0;
 	int rc = brief_get(q, delivery, &d, err);
@@ -315,11 +334,14 @@ static int retry_work(struct queue *q, struct op *op, struct err *err)
 	if (d.state == DELIVERY_PARKED || d.n[ITEM_PARKED] > 0) {
 		db_run(q->db, "DELETE FROM refused WHERE delivery = ?1", DB(db_i(delivery)));
 		db_run(q->db, "DELETE FROM lot WHERE delivery = ?1", DB(db_i(delivery)));
-		db_run(q->db, "UPDATE place SET parked = 0 WHERE delivery = ?1 AND parked = 1", DB(db_i(delivery)));
+		db_run(q->db, "UPDATE place SET parked = 0 WHERE delivery = ?1 AND parked = 1",
+		       DB(db_i(delivery)));
 		/* One that is on its way, or may have been, goes on as it is. */
-		db_run(q->db, "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = NULL,"
-			      " settled_ms = NULL, since_ms = CASE WHEN state = 4 THEN ?2 ELSE since_ms END"
-			      " WHERE id = ?1 AND state IN (0, 3, 4)", DB(db_i(delivery), db_i(o->now_ms)));
+		db_run(q->db,
+		       "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = NULL,"
+		       " settled_ms = NULL, since_ms = CASE WHEN state = 4 THEN ?2 ELSE since_ms END"
+		       " WHERE id = ?1 AND state IN (0, 3, 4)",
+		       DB(db_i(delivery), db_i(o->now_ms)));
 	}
 	if (d.n[ITEM_PARKED] > 0 && retry_items(q, &d))
 		return OP_AGAIN;
@@ -367,8 +389,10 @@ static int one_run_work(struct queue *q, struct op *op, struct err *err)
 	(void)group_slice(q, o->line.id, &more);
 	if (more)
 		return OP_AGAIN;
-	struct db_stmt *s = db_query(q->db, "SELECT key, name, ended, tests, passed, failed, error, skipped, flaky,"
-					    " known_failures FROM run WHERE id = ?1", DB(db_i(o->line.id)));
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT key, name, ended, tests, passed, failed, error, skipped, flaky,"
+				     " known_failures FROM run WHERE id = ?1",
+				     DB(db_i(o->line.id)));
 	if (!db_row(s))
 		return err_set(err, -ENOENT, "there is no run %lld", (long long)o->line.id);
 	o->line.key = arena_strdup(&o->arena, db_text(s, 0));
@@ -400,8 +424,8 @@ static void one_run_drop(struct op *op)
 
 void queue_run(struct queue *q, int64_t run, queue_run_fn *done, void *cookie)
 {
-	struct one_run_op *o = op_new(sizeof(*o), OP_WRITE | OP_ALONE, one_run_work, one_run_answer,
-				      one_run_drop);
+	struct one_run_op *o =
+		op_new(sizeof(*o), OP_WRITE | OP_ALONE, one_run_work, one_run_answer, one_run_drop);
 
 	o->done = done;
 	o->cookie = cookie;

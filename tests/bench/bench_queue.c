@@ -415,7 +415,7 @@ end:
 	if (phases >= 4) {
 		double base = bare(count);
 		(void)printf("bare SQLite, one row a result: %.2f s; the queue takes %.2f of that\n", base,
-		     put / base);
+			     put / base);
 	}
 	(void)snprintf(command, sizeof(command), "ls -l %s; rm -rf %s", dir, dir);
 	return system(command) == 0 ? 0 : 1;

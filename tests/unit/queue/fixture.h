@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #define UNUSED __attribute__((unused))
-#define NOW 1800000000000LL
+#define NOW    1800000000000LL
 
 struct fx {
 	char dir[64], path[96];
@@ -46,7 +46,7 @@ struct fx {
 	int64_t next_ms;
 	struct queue_status status;
 	struct run_line run;
-	char text[64][256];		/* names and reasons of lists */
+	char text[64][256]; /* names and reasons of lists */
 	struct delivery_line line[16];
 	uint64_t number[64];
 	size_t count;
@@ -61,8 +61,12 @@ static UNUSED void fx_fatal(void *cookie, const struct err *err)
 static UNUSED int fx_try_open(struct fx *f)
 {
 	f->err = ERR_NONE;
-	return queue_open(&(struct queue_options){ .path = f->path, .on_fatal = fx_fatal, .cookie = f, .seed = 7,
-						   .max_pages = f->max_pages }, &f->q, &f->opened, &f->err);
+	return queue_open(&(struct queue_options){ .path = f->path,
+						   .on_fatal = fx_fatal,
+						   .cookie = f,
+						   .seed = 7,
+						   .max_pages = f->max_pages },
+			  &f->q, &f->opened, &f->err);
 }
 
 static UNUSED void fx_open(struct fx *f)
@@ -140,7 +144,7 @@ static UNUSED void fx_begin(struct fx *f)
 
 static UNUSED int fx_wait(struct fx *f)
 {
-	assert_false(f->answered);	/* never before the call has returned */
+	assert_false(f->answered); /* never before the call has returned */
 	for (int i = 0; i < 100000 && !f->answered; i++)
 		queue_turn(f->q);
 	assert_true(f->answered);
@@ -173,19 +177,26 @@ static UNUSED void fx_on_taken(void *cookie, int rc, const struct taken *taken, 
 }
 
 struct fx_take {
-	const char *key, *content;	/* content: what is hashed */
+	const char *key, *content; /* content: what is hashed */
 	const char *name, *vars;
-	const char *sinks[4];		/* none: "rail" */
+	const char *sinks[4]; /* none: "rail" */
 	bool again, append, backfill;
 	int64_t now_ms;
 };
 
 static UNUSED int fx_take(struct fx *f, const struct fx_take *t)
 {
-	struct run_spec run = { .key = t->key, .name = t->name, .vars_json = t->vars, .source = RUN_IMPORT,
-				.watch = "nightly", .backfill = t->backfill,
+	struct run_spec run = { .key = t->key,
+				.name = t->name,
+				.vars_json = t->vars,
+				.source = RUN_IMPORT,
+				.watch = "nightly",
+				.backfill = t->backfill,
 				.now_ms = t->now_ms != 0 ? t->now_ms : NOW };
-	struct part_spec part = { .path = t->content, .kept = "kept.xml", .size = 10, .again = t->again,
+	struct part_spec part = { .path = t->content,
+				  .kept = "kept.xml",
+				  .size = 10,
+				  .again = t->again,
 				  .late_append = t->append };
 	const char *sinks[4] = { "rail" };
 	struct digest *d = digest_new();
@@ -195,12 +206,13 @@ static UNUSED int fx_take(struct fx *f, const struct fx_take *t)
 	digest_free(d);
 	run.sink_count = 1;
 	if (t->sinks[0] != NULL)
-		for (run.sink_count = 0; run.sink_count < 4 && t->sinks[run.sink_count] != NULL; run.sink_count++)
+		for (run.sink_count = 0; run.sink_count < 4 && t->sinks[run.sink_count] != NULL;
+		     run.sink_count++)
 			sinks[run.sink_count] = t->sinks[run.sink_count];
 	run.sinks = sinks;
 	fx_begin(f);
 	queue_take(f->q, &run, &part, fx_on_taken, f);
-	memset(&run, 0, sizeof(run));	/* everything was copied */
+	memset(&run, 0, sizeof(run)); /* everything was copied */
 	memset(sinks, 0, sizeof(sinks));
 	return fx_wait(f);
 }
@@ -211,14 +223,15 @@ struct fx_result {
 	const char *suite[3];
 	const char *refs[4];
 	const char *param;
-	int64_t started_ms;		/* 0: unknown */
+	int64_t started_ms; /* 0: unknown */
 	const char *message;
 };
 
-static UNUSED void fx_make(const struct fx_result *r, struct result *out, char id[1024],
-			   const char **params)
+static UNUSED void fx_make(const struct fx_result *r, struct result *out, char id[1024], const char **params)
 {
-	*out = (struct result){ .class_name = r->class_name, .name = r->name, .outcome = r->outcome,
+	*out = (struct result){ .class_name = r->class_name,
+				.name = r->name,
+				.outcome = r->outcome,
 				.duration_ms = 5,
 				.started_ms = r->started_ms == 0 ? TIME_UNKNOWN : r->started_ms };
 	if (r->class_name != NULL)
@@ -254,8 +267,11 @@ static UNUSED void fx_add(struct part_writer *w, const struct fx_result *r, size
 
 static UNUSED int fx_finish(struct fx *f, int64_t part, int64_t now_ms)
 {
-	struct part_summary s = { .format = "junit", .complete = true, .duration_ms = 5,
-				  .started_ms = TIME_UNKNOWN, .now_ms = now_ms };
+	struct part_summary s = { .format = "junit",
+				  .complete = true,
+				  .duration_ms = 5,
+				  .started_ms = TIME_UNKNOWN,
+				  .now_ms = now_ms };
 
 	fx_begin(f);
 	queue_finish_part(f->q, part, &s, fx_done, f);
@@ -338,12 +354,22 @@ static UNUSED int fx_place(const void *cookie, const struct result *r, struct ar
 }
 
 static UNUSED const struct resolver fx_matching = {
-	.order = { RESOLVE_REF, RESOLVE_AUTOMATION, RESOLVE_TITLE }, .match = true, .park_unmatched = true,
-	.scope = "p1", .ref = fx_ref, .place = fx_place, .place_max = 60,
+	.order = { RESOLVE_REF, RESOLVE_AUTOMATION, RESOLVE_TITLE },
+	.match = true,
+	.park_unmatched = true,
+	.scope = "p1",
+	.ref = fx_ref,
+	.place = fx_place,
+	.place_max = 60,
 };
 static UNUSED const struct resolver fx_creating = {
-	.order = { RESOLVE_REF, RESOLVE_AUTOMATION }, .match = true, .create = true, .scope = "p1",
-	.ref = fx_ref, .place = fx_place, .place_max = 60,
+	.order = { RESOLVE_REF, RESOLVE_AUTOMATION },
+	.match = true,
+	.create = true,
+	.scope = "p1",
+	.ref = fx_ref,
+	.place = fx_place,
+	.place_max = 60,
 };
 static UNUSED const struct resolver fx_all = { .match = false };
 
@@ -374,7 +400,8 @@ static UNUSED void fx_on_rows(void *cookie, int rc, struct rows *rows, const str
 static UNUSED struct rows *fx_rows(struct fx *f, int64_t delivery, enum rows_kind kind, size_t count)
 {
 	fx_begin(f);
-	queue_rows(f->q, delivery, kind, (struct rows_limit){ .count = count, .bytes = 1 << 20 }, fx_on_rows, f);
+	queue_rows(f->q, delivery, kind, (struct rows_limit){ .count = count, .bytes = 1 << 20 }, fx_on_rows,
+		   f);
 	assert_int_equal(fx_wait(f), 0);
 	assert_non_null(f->rows);
 	assert_int_equal(f->rows->kind, kind);
@@ -401,8 +428,13 @@ static UNUSED int fx_intend(struct fx *f, int64_t delivery, const char *step, co
 static UNUSED int fx_note(struct fx *f, int64_t delivery, enum settle settle, struct learned *learned,
 			  const char *reason)
 {
-	struct note n = { .step = "step", .settle = settle, .learned = learned, .due_ms = NOW + 100,
-			  .now_ms = NOW + 50, .reason = reason, .requests = 1 };
+	struct note n = { .step = "step",
+			  .settle = settle,
+			  .learned = learned,
+			  .due_ms = NOW + 100,
+			  .now_ms = NOW + 50,
+			  .reason = reason,
+			  .requests = 1 };
 
 	fx_begin(f);
 	queue_note(f->q, delivery, &n, fx_done, f);

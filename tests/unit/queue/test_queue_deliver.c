@@ -7,7 +7,7 @@
 static int64_t many(struct fx *f, const char *key, int count)
 {
 	struct fx_result *r = xcalloc((size_t)count, sizeof(*r));
-	char (*name)[16] = xcalloc((size_t)count, sizeof(*name));
+	char(*name)[16] = xcalloc((size_t)count, sizeof(*name));
 
 	for (int i = 0; i < count; i++) {
 		(void)snprintf(name[i], sizeof(name[i]), "t%d", i);
@@ -119,8 +119,14 @@ static bool refused(const char *name, const int *culprit, size_t culprits)
 static void a_refused_batch_is_split_down_to_its_culprits(void **state)
 {
 	enum { COUNT = 250 };
-	static const struct { int culprit[5]; size_t culprits, requests; } row[] = {
-		{ { 0 }, 0, 1 }, { { 0 }, 1, 4 }, { { 249 }, 1, 4 }, { { 100 }, 1, 20 },
+	static const struct {
+		int culprit[5];
+		size_t culprits, requests;
+	} row[] = {
+		{ { 0 }, 0, 1 },
+		{ { 0 }, 1, 4 },
+		{ { 249 }, 1, 4 },
+		{ { 100 }, 1, 20 },
 		{ { 3, 4, 100, 101, 249 }, 5, 64 },
 	};
 	struct fx *f = *state;
@@ -146,8 +152,9 @@ static void a_refused_batch_is_split_down_to_its_culprits(void **state)
 			assert_int_equal(fx_intend(f, d, "post", rows, "body"), 0);
 			for (size_t k = 0; k < rows->count && !bad; k++, applied++)
 				learned_posted(&l, rows->row[k].id, NULL);
-			assert_int_equal(fx_note(f, d, bad ? SETTLE_SPLIT : SETTLE_GO_ON, &l, bad ? "400 no" : NULL),
-					 0);
+			assert_int_equal(
+				fx_note(f, d, bad ? SETTLE_SPLIT : SETTLE_GO_ON, &l, bad ? "400 no" : NULL),
+				0);
 			assert_true(requests < 200);
 		}
 		assert_true(requests <= row[i].requests);
@@ -183,7 +190,7 @@ static void lots_survive_a_crash_and_a_wait(void **state)
 	assert_int_equal(fx_intend(f, d, "post", f->rows, "b"), 0);
 	fx_crash(f);
 	assert_int_equal(fx_note(f, d, SETTLE_WAIT, NULL, "503"), 0);
-	struct rows *rows = fx_rows(f, d, ROWS_ALL, 3);		/* of the lot, in part */
+	struct rows *rows = fx_rows(f, d, ROWS_ALL, 3); /* of the lot, in part */
 	assert_int_equal(rows->count, 3);
 	assert_true(rows->more);
 	assert_int_equal(fx_intend(f, d, "post", rows, "b"), 0);
@@ -240,7 +247,7 @@ static void a_row_may_be_parked_ignored_or_posted_by_name(void **state)
 	learned_init(&l, &arena);
 	assert_int_equal(fx_resolve(f, d, &fx_all), 0);
 	struct rows *rows = fx_rows(f, d, ROWS_ALL, 10);
-	learned_ignored(&l, rows->row[0].id, "its status is none");	/* without a request */
+	learned_ignored(&l, rows->row[0].id, "its status is none"); /* without a request */
 	assert_int_equal(fx_note(f, d, SETTLE_GO_ON, &l, NULL), 0);
 	rows = fx_rows(f, d, ROWS_ALL, 10);
 	assert_int_equal(rows->count, 3);
@@ -402,8 +409,10 @@ static void due_is_live_before_backfill_and_leaves_out_the_busy(void **state)
 	for (int i = 0; i < 4; i++) {
 		char key[32];
 		(void)snprintf(key, sizeof(key), "k%d", i);
-		fx_part(f, &(struct fx_take){ .key = key, .content = "x", .backfill = i < 2,
-					      .now_ms = NOW + 10 - i }, r, 1);
+		fx_part(f,
+			&(struct fx_take){
+				.key = key, .content = "x", .backfill = i < 2, .now_ms = NOW + 10 - i },
+			r, 1);
 	}
 	assert_int_equal(fx_due(f, "rail", NOW + 10), 4);
 	for (int i = 0; i < 4; i++)
@@ -429,17 +438,20 @@ static void facts_and_bookmarks_are_kept(void **state)
 {
 	struct fx *f = *state;
 	int64_t d = many(f, "k", 1), d2 = many(f, "k2", 1);
-	struct note n = { .step = "login", .settle = SETTLE_GO_ON, .bookmark = "{\"run\":1}",
-			  .facts = "{\"user\":2}", .now_ms = NOW };
+	struct note n = { .step = "login",
+			  .settle = SETTLE_GO_ON,
+			  .bookmark = "{\"run\":1}",
+			  .facts = "{\"user\":2}",
+			  .now_ms = NOW };
 
 	fx_begin(f);
 	queue_note(f->q, d, &n, fx_done, f);
 	assert_int_equal(fx_wait(f), 0);
-	assert_int_equal(fx_note(f, d, SETTLE_GO_ON, NULL, NULL), 0);	/* NULL: unchanged */
+	assert_int_equal(fx_note(f, d, SETTLE_GO_ON, NULL, NULL), 0); /* NULL: unchanged */
 	assert_string_equal(fx_load(f, d)->bookmark, "{\"run\":1}");
 	assert_string_equal(f->delivery->facts, "{\"user\":2}");
 	assert_null(fx_load(f, d2)->bookmark);
-	assert_string_equal(f->delivery->facts, "{\"user\":2}");	/* of the sink */
+	assert_string_equal(f->delivery->facts, "{\"user\":2}"); /* of the sink */
 	assert_int_equal(fx_note(f, 4711, SETTLE_GO_ON, NULL, NULL), -ENOENT);
 	assert_int_equal(fx_intend(f, 4711, "x", NULL, NULL), -ENOENT);
 }

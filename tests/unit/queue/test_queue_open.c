@@ -59,7 +59,7 @@ static void a_newer_schema_is_refused_in_one_line(void **state)
 	assert_int_equal(fx_try_open(f), -ENOTSUP);
 	assert_string_equal(f->err.text, "the state directory was written by a newer resultd (schema 99, "
 					 "this one knows 1)");
-	assert_true(exists(f, ""));	/* and left where it is */
+	assert_true(exists(f, "")); /* and left where it is */
 	assert_int_equal(schema_version(), 1);
 	sql(f, "PRAGMA user_version=1");
 	fx_open(f);
@@ -94,33 +94,34 @@ static void a_damaged_database_moves_aside_with_its_log(void **state)
 	(void)snprintf(wal, sizeof(wal), "%s-wal", f->path);
 	for (int how = 0; how < 5; how++) {
 		fx_part(f, &(struct fx_take){ .key = "k", .content = "x" }, two, 2);
-		fx_crash(f);		/* written back into the file at the start */
+		fx_crash(f); /* written back into the file at the start */
 		fx_part(f, &(struct fx_take){ .key = "k", .content = "y" }, two, 2);
 		char command[512], copy[128];
 		(void)snprintf(copy, sizeof(copy), "%s/copy", f->dir);
 		(void)snprintf(command, sizeof(command), "mkdir -p %s && cp %s* %s/", copy, f->path, copy);
 		assert_int_equal(system(command), 0);
 		fx_close(f);
-		(void)snprintf(command, sizeof(command), "rm -f %s* && mv %s/queue.db* %s/", f->path, copy, f->dir);
+		(void)snprintf(command, sizeof(command), "rm -f %s* && mv %s/queue.db* %s/", f->path, copy,
+			       f->dir);
 		assert_int_equal(system(command), 0);
 		switch (how) {
-		case 0:		/* no database at all */
+		case 0: /* no database at all */
 			damage(f->path, 0, garbage, 100);
 			(void)truncate(wal, 0);
 			break;
-		case 1:		/* a page of a table, found by the check after the crash */
+		case 1: /* a page of a table, found by the check after the crash */
 			for (int page = 2; page < 12; page++)
 				damage(f->path, (off_t)page * 4096, garbage, sizeof(garbage));
 			(void)truncate(wal, 0);
 			break;
-		case 2:		/* cut in the middle */
+		case 2: /* cut in the middle */
 			(void)truncate(f->path, 3 * 4096);
 			(void)truncate(wal, 0);
 			break;
-		case 3:		/* the log was deleted by a tidy person */
+		case 3: /* the log was deleted by a tidy person */
 			assert_int_equal(unlink(wal), 0);
 			break;
-		case 4:		/* the file was emptied, the log was not */
+		case 4: /* the file was emptied, the log was not */
 			(void)truncate(f->path, 0);
 			break;
 		}
@@ -149,9 +150,12 @@ static void sound_crashed_files_are_not_replaced(void **state)
 
 static void network_file_systems_are_known(void **state)
 {
-	static const struct { unsigned long magic; const char *name; } row[] = {
+	static const struct {
+		unsigned long magic;
+		const char *name;
+	} row[] = {
 		{ 0x6969, "NFS" }, { 0xff534d42, "CIFS" }, { 0x01021997, "9p" }, { 0xfe534d42, "SMB2" },
-		{ 0xef53, NULL }, { 0x01021994, NULL }, { 0x58465342, NULL }, { 0x9123683e, NULL },
+		{ 0xef53, NULL },  { 0x01021994, NULL },   { 0x58465342, NULL }, { 0x9123683e, NULL },
 	};
 
 	(void)state;
@@ -172,7 +176,8 @@ static void a_missing_directory_is_one_line(void **state)
 	struct err err = ERR_NONE;
 
 	(void)state;
-	assert_true(queue_open(&(struct queue_options){ .path = "/nonexistent/dir/queue.db" }, &q, NULL, &err) < 0);
+	assert_true(queue_open(&(struct queue_options){ .path = "/nonexistent/dir/queue.db" }, &q, NULL,
+			       &err) < 0);
 	assert_non_null(strstr(err.text, "/nonexistent/dir"));
 }
 
@@ -246,14 +251,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fx_setup, fx_teardown)
 	static const struct CMUnitTest tests[] = {
-		TEST(a_clean_end_leaves_one_file),
-		TEST(a_newer_schema_is_refused_in_one_line),
-		TEST(a_second_process_is_told_so),
-		TEST(a_damaged_database_moves_aside_with_its_log),
-		TEST(sound_crashed_files_are_not_replaced),
-		TEST(network_file_systems_are_known),
-		TEST(a_missing_directory_is_one_line),
-		TEST(a_full_disk_is_reported_and_heals),
+		TEST(a_clean_end_leaves_one_file),          TEST(a_newer_schema_is_refused_in_one_line),
+		TEST(a_second_process_is_told_so),          TEST(a_damaged_database_moves_aside_with_its_log),
+		TEST(sound_crashed_files_are_not_replaced), TEST(network_file_systems_are_known),
+		TEST(a_missing_directory_is_one_line),      TEST(a_full_disk_is_reported_and_heals),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,9 +3,10 @@
  * Matching tests to cases, and what a step of a sink gets to see of it. */
 #include "tests/unit/queue/fixture.h"
 
-static const char *const known[][3] = {		/* id, automation id, title */
+static const char *const known[][3] = {
+	/* id, automation id, title */
 	{ "1", "a.B.one", "First" }, { "2", "a.B.two", "Second" }, { "3", NULL, "three" },
-	{ "4", NULL, NULL }, { "12", NULL, "Twelve" }, { NULL, NULL, NULL },
+	{ "4", NULL, NULL },         { "12", NULL, "Twelve" },     { NULL, NULL, NULL },
 };
 
 static int64_t one_part(struct fx *f, const char *content, const struct fx_result *r, size_t count)
@@ -17,19 +18,19 @@ static int64_t one_part(struct fx *f, const char *content, const struct fx_resul
 static void tests_find_their_cases(void **state)
 {
 	static const struct fx_result r[] = {
-		{ "a.B", "one", OUTCOME_PASSED, .suite = { "s" } },			/* automation */
-		{ "a.B", "two", OUTCOME_FAILED, .refs = { "C4" } },			/* reference first */
-		{ "x", "three", OUTCOME_PASSED, .suite = { "s" } },			/* title */
-		{ "x", "four", OUTCOME_PASSED, .refs = { "AT-TC-9" } },			/* not ours */
-		{ "x", "five", OUTCOME_PASSED, .refs = { "C999" } },			/* no such case */
-		{ "x", "six", OUTCOME_SKIPPED, .refs = { "C12", "C1", "C12" } },	/* two cases */
+		{ "a.B", "one", OUTCOME_PASSED, .suite = { "s" } },              /* automation */
+		{ "a.B", "two", OUTCOME_FAILED, .refs = { "C4" } },              /* reference first */
+		{ "x", "three", OUTCOME_PASSED, .suite = { "s" } },              /* title */
+		{ "x", "four", OUTCOME_PASSED, .refs = { "AT-TC-9" } },          /* not ours */
+		{ "x", "five", OUTCOME_PASSED, .refs = { "C999" } },             /* no such case */
+		{ "x", "six", OUTCOME_SKIPPED, .refs = { "C12", "C1", "C12" } }, /* two cases */
 	};
 	struct fx *f = *state;
 	int64_t d = one_part(f, "x", r, 6);
 
 	fx_cases(f, d, known);
 	assert_int_equal(fx_resolve(f, d, &fx_matching), 0);
-	assert_int_equal(f->owed.owed, 4);		/* cases 1 (two tests), 3, 4, 12 */
+	assert_int_equal(f->owed.owed, 4); /* cases 1 (two tests), 3, 4, 12 */
 	assert_int_equal(f->owed.parked, 2);
 	assert_int_equal(f->owed.oldest_ms, NOW);
 	struct rows *rows = fx_rows(f, d, ROWS_RESULTS, 100);
@@ -53,7 +54,7 @@ static void tests_find_their_cases(void **state)
 	rows = fx_rows(f, d, ROWS_LINKS, 1);
 	assert_int_equal(rows->id_count, 4);
 	assert_string_equal(rows->ids[0], "1");
-	assert_string_equal(rows->ids[3], "12");	/* sorted as numbers are */
+	assert_string_equal(rows->ids[3], "12"); /* sorted as numbers are */
 	assert_int_equal(rows->new_ids, 4);
 }
 
@@ -61,7 +62,10 @@ static void the_order_of_the_ways_decides(void **state)
 {
 	static const struct fx_result r[] = { { "a.B", "one", OUTCOME_PASSED, .refs = { "C2" } } };
 	static const struct fx_result second[] = { { "q", "First", OUTCOME_PASSED, .refs = { "C2" } } };
-	static const struct { enum resolve_by order[3]; const char *a, *b; } row[] = {
+	static const struct {
+		enum resolve_by order[3];
+		const char *a, *b;
+	} row[] = {
 		{ { RESOLVE_REF, RESOLVE_AUTOMATION, RESOLVE_TITLE }, "2", "2" },
 		{ { RESOLVE_AUTOMATION, RESOLVE_REF, RESOLVE_TITLE }, "1", "2" },
 		{ { RESOLVE_TITLE, RESOLVE_AUTOMATION, RESOLVE_REF }, "1", "1" },
@@ -113,8 +117,10 @@ static void long_names_are_compared_cut(void **state)
 static void without_matching_every_test_is_owed_in_order(void **state)
 {
 	static const struct fx_result r[] = {
-		{ "c", "b", OUTCOME_PASSED, .suite = { "s" } }, { "c", "a", OUTCOME_PASSED, .suite = { "s" } },
-		{ "c", "z", OUTCOME_PASSED, .suite = { "s" } }, { "c", "b", OUTCOME_FAILED, .suite = { "s" } },
+		{ "c", "b", OUTCOME_PASSED, .suite = { "s" } },
+		{ "c", "a", OUTCOME_PASSED, .suite = { "s" } },
+		{ "c", "z", OUTCOME_PASSED, .suite = { "s" } },
+		{ "c", "b", OUTCOME_FAILED, .suite = { "s" } },
 	};
 	struct fx *f = *state;
 	int64_t d = one_part(f, "x", r, 4);
@@ -144,17 +150,24 @@ static void rows_are_bounded_by_bytes(void **state)
 	memset(big, 'x', sizeof(big) - 1);
 	for (int i = 0; i < 10; i++) {
 		(void)snprintf(name[i], sizeof(name[i]), "t%d", i);
-		r[i] = (struct fx_result){ .class_name = "c", .name = name[i], .outcome = OUTCOME_FAILED,
-					   .message = big };
+		r[i] = (struct fx_result){
+			.class_name = "c", .name = name[i], .outcome = OUTCOME_FAILED, .message = big
+		};
 	}
 	int64_t d = one_part(f, "x", r, 10);
 	assert_int_equal(fx_resolve(f, d, &fx_all), 0);
-	static const struct { size_t count, bytes, expected; } row[] = {
-		{ 100, 1, 1 }, { 100, 45000, 2 }, { 3, 1000000, 3 }, { 0, 0, 10 },
+	static const struct {
+		size_t count, bytes, expected;
+	} row[] = {
+		{ 100, 1, 1 },
+		{ 100, 45000, 2 },
+		{ 3, 1000000, 3 },
+		{ 0, 0, 10 },
 	};
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		fx_begin(f);
-		queue_rows(f->q, d, ROWS_ALL, (struct rows_limit){ row[i].count, row[i].bytes }, fx_on_rows, f);
+		queue_rows(f->q, d, ROWS_ALL, (struct rows_limit){ row[i].count, row[i].bytes }, fx_on_rows,
+			   f);
 		assert_int_equal(fx_wait(f), 0);
 		assert_int_equal(f->rows->count, row[i].expected);
 		assert_int_equal(f->rows->more, row[i].expected < 10);
@@ -197,7 +210,7 @@ static void a_late_attempt_makes_its_test_owed_again(void **state)
 	assert_int_equal(f->owed.posted, 3);
 	assert_int_equal(fx_load(f, d)->tests, 3);
 	assert_int_equal(f->delivery->passed, 2);
-	assert_int_equal(f->delivery->failed, 1);	/* the older pass does not override the failure */
+	assert_int_equal(f->delivery->failed, 1); /* the older pass does not override the failure */
 }
 
 static void attempts_stand_in_order_of_time_where_it_is_known(void **state)
@@ -221,8 +234,7 @@ static void attempts_stand_in_order_of_time_where_it_is_known(void **state)
 static void a_new_test_of_a_posted_case_brings_the_settled_ones_along(void **state)
 {
 	static const struct fx_result first[] = { { "a.B", "one", OUTCOME_FAILED, .suite = { NULL } } };
-	static const struct fx_result second[] = {
-		{ "z", "other", OUTCOME_PASSED, .refs = { "C1" } } };
+	static const struct fx_result second[] = { { "z", "other", OUTCOME_PASSED, .refs = { "C1" } } };
 	struct fx *f = *state;
 	int64_t d = one_part(f, "x", first, 1);
 
@@ -253,7 +265,7 @@ static void what_finds_no_case_can_be_ignored(void **state)
 	assert_int_equal(f->owed.ignored, 1);
 	assert_int_equal(f->owed.parked, 0);
 	assert_int_equal(f->owed.owed, 0);
-	one_part(f, "y", r, 1);		/* an attempt of it is ignored too */
+	one_part(f, "y", r, 1); /* an attempt of it is ignored too */
 	assert_int_equal(fx_resolve(f, d, &plan), 0);
 	assert_int_equal(f->owed.owed, 0);
 }
@@ -265,8 +277,8 @@ static void places_form_a_tree_and_are_found_level_by_level(void **state)
 		{ "c", "t2", OUTCOME_PASSED, .suite = { "api", "v2" } },
 		{ "c", "t3", OUTCOME_PASSED, .suite = { "api", "v1" } },
 		{ "c", "t4", OUTCOME_PASSED, .suite = { "web" } },
-		{ "c", "t5", OUTCOME_PASSED, .suite = { "", "v1" } },	/* a nameless level is none */
-		{ "c", "t6", OUTCOME_PASSED, .suite = { NULL } },		/* at the root */
+		{ "c", "t5", OUTCOME_PASSED, .suite = { "", "v1" } }, /* a nameless level is none */
+		{ "c", "t6", OUTCOME_PASSED, .suite = { NULL } },     /* at the root */
 	};
 	struct fx *f = *state;
 	int64_t d = one_part(f, "x", r, 6);
@@ -333,7 +345,7 @@ static void cases_are_made_once_a_key_and_one_place_at_a_time(void **state)
 	learned_remote(&l, "section", "p1", "51", "", "b", NULL, NULL);
 	assert_int_equal(fx_note(f, d, SETTLE_GO_ON, &l, NULL), 0);
 	assert_int_equal(fx_resolve(f, d, &fx_creating), 0);
-	assert_int_equal(fx_rows(f, d, ROWS_PLACES, 10)->count, 0);	/* found in the cache */
+	assert_int_equal(fx_rows(f, d, ROWS_PLACES, 10)->count, 0); /* found in the cache */
 	for (;;) {
 		struct rows *rows = fx_rows(f, d, ROWS_CASES, 10);
 		if (rows->count == 0)
@@ -346,7 +358,8 @@ static void cases_are_made_once_a_key_and_one_place_at_a_time(void **state)
 			if (result->suite_count == 0)
 				assert_null(row->remote_id);
 			else
-				assert_string_equal(row->remote_id, strcmp(result->suite[0], "a") == 0 ? "50" : "51");
+				assert_string_equal(row->remote_id,
+						    strcmp(result->suite[0], "a") == 0 ? "50" : "51");
 			assert_ptr_equal(i == 0 ? row->remote_id : rows->row[0].remote_id,
 					 rows->row[0].remote_id);
 			(void)snprintf(id, sizeof(id), "%zu", 100 + ++made);
@@ -361,7 +374,7 @@ static void cases_are_made_once_a_key_and_one_place_at_a_time(void **state)
 	assert_int_equal(fx_owed(f, d).owed, 4);
 	struct rows *rows = fx_rows(f, d, ROWS_RESULTS, 10);
 	assert_int_equal(rows->count, 4);
-	assert_int_equal(rows->row[0].test_count, 3);	/* t1 with three parameters */
+	assert_int_equal(rows->row[0].test_count, 3); /* t1 with three parameters */
 	/* A second run matches them: they entered the cache with alias and name. */
 	fx_part(f, &(struct fx_take){ .key = "k2", .content = "x" }, r, 6);
 	assert_int_equal(fx_due(f, "rail", NOW + 1000), 2);
@@ -384,9 +397,9 @@ static void a_place_that_lacks_a_variable_stops_the_resolving(void **state)
 
 	assert_int_equal(fx_resolve(f, d, &fx_creating), -EINVAL);
 	assert_string_equal(f->err.text, "the variable \"x\" is not set");
-	assert_int_equal(fx_owed(f, d).owed, 0);	/* all or none */
+	assert_int_equal(fx_owed(f, d).owed, 0); /* all or none */
 	struct resolver plan = fx_creating;
-	plan.place = NULL;				/* mended */
+	plan.place = NULL; /* mended */
 	assert_int_equal(fx_resolve(f, d, &plan), 0);
 	assert_int_equal(f->owed.owed, 2);
 }
@@ -407,10 +420,10 @@ static void cases_that_are_gone_are_looked_for_again(void **state)
 	assert_int_equal(fx_resolve(f, d, &fx_matching), 0);
 	assert_int_equal(f->owed.owed, 3);
 	learned_gone(&l, "case", "p1", "4");
-	learned_gone(&l, "case", "p1", "404");	/* never known */
+	learned_gone(&l, "case", "p1", "404"); /* never known */
 	assert_int_equal(fx_note(f, d, SETTLE_GO_ON, &l, NULL), 0);
 	assert_int_equal(fx_resolve(f, d, &fx_matching), 0);
-	assert_int_equal(f->owed.owed, 2);	/* its other reference stands for it */
+	assert_int_equal(f->owed.owed, 2); /* its other reference stands for it */
 	assert_int_equal(f->owed.parked, 0);
 	/* A full list without case 12 and 3: the test falls back to its automation id, three is parked. */
 	learned_list_begin(&l, "case", "p1");
@@ -482,12 +495,13 @@ static void many_results_are_resolved_in_slices(void **state)
 {
 	enum { COUNT = 20000 };
 	struct fx_result *r = xcalloc(COUNT, sizeof(*r));
-	char (*name)[16] = xcalloc(COUNT, sizeof(*name));
+	char(*name)[16] = xcalloc(COUNT, sizeof(*name));
 	struct fx *f = *state;
 
 	for (int i = 0; i < COUNT; i++) {
 		(void)snprintf(name[i], sizeof(name[i]), "t%d", i % 10 == 9 ? i - 9 : i);
-		r[i] = (struct fx_result){ .class_name = "c", .name = name[i],
+		r[i] = (struct fx_result){ .class_name = "c",
+					   .name = name[i],
 					   .outcome = i % 10 == 9 ? OUTCOME_FAILED : OUTCOME_PASSED };
 	}
 	int64_t d = one_part(f, "x", r, COUNT);

@@ -46,16 +46,21 @@ static void a_part_is_finished_once(void **state)
 
 static void runs_are_found_by_key(void **state)
 {
-	static const struct { const char *key, *content; bool again, append, end_first; enum take what;
-			      const char *name; int run; } row[] = {
+	static const struct {
+		const char *key, *content;
+		bool again, append, end_first;
+		enum take what;
+		const char *name;
+		int run;
+	} row[] = {
 		{ "k", "x", false, false, false, TAKE_NEW, "K", 1 },
 		{ "k", "x", false, false, false, TAKE_DUPLICATE, "K", 1 },
 		{ "k", "y", false, false, false, TAKE_NEW, "K", 1 },
-		{ "other", "x", false, false, false, TAKE_NEW, "K", 2 },	/* same content, other key */
-		{ "k", "x", true, false, false, TAKE_NEW, "K", 1 },		/* --again */
-		{ "k", "x", false, false, true, TAKE_DUPLICATE, "K", 1 },	/* of an ended run */
-		{ "k", "late", false, true, false, TAKE_NEW, "K", 1 },		/* late: append */
-		{ "k", "z", false, false, false, TAKE_NEW, "K (2)", 3 },	/* late: new */
+		{ "other", "x", false, false, false, TAKE_NEW, "K", 2 },  /* same content, other key */
+		{ "k", "x", true, false, false, TAKE_NEW, "K", 1 },       /* --again */
+		{ "k", "x", false, false, true, TAKE_DUPLICATE, "K", 1 }, /* of an ended run */
+		{ "k", "late", false, true, false, TAKE_NEW, "K", 1 },    /* late: append */
+		{ "k", "z", false, false, false, TAKE_NEW, "K (2)", 3 },  /* late: new */
 		{ "k", "zz", false, false, false, TAKE_NEW, "K (2)", 3 },
 		{ "k", "zzz", false, false, true, TAKE_NEW, "K (3)", 4 },
 	};
@@ -63,7 +68,10 @@ static void runs_are_found_by_key(void **state)
 	int64_t last = 0;
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-		struct fx_take t = { .key = row[i].key, .content = row[i].content, .name = "K", .again = row[i].again,
+		struct fx_take t = { .key = row[i].key,
+				     .content = row[i].content,
+				     .name = "K",
+				     .again = row[i].again,
 				     .append = row[i].append };
 		if (row[i].end_first)
 			assert_int_equal(fx_end_run(f, last), 0);
@@ -132,7 +140,7 @@ static void an_abandoned_part_leaves_its_reason_and_nothing_else(void **state)
 	assert_int_equal(f->status.chunks, 0);
 	assert_int_equal(f->status.runs, 1);
 	assert_int_equal(fx_end_run(f, run), 0);
-	assert_int_equal(fx_status(f)->runs, 0);	/* it had nothing to tell */
+	assert_int_equal(fx_status(f)->runs, 0); /* it had nothing to tell */
 	assert_int_equal(f->status.deliveries[DELIVERY_WAITING], 0);
 	assert_int_equal(fx_run(f, run), -ENOENT);
 	/* The same content may come again: it was never known. */
@@ -219,7 +227,7 @@ static void open_runs_are_listed(void **state)
 
 	fx_part(f, &(struct fx_take){ .key = "b", .content = "x", .now_ms = NOW + 7 }, two, 2);
 	assert_int_equal(fx_end_run(f, run), 0);
-	assert_int_equal(fx_end_run(f, run), 0);	/* again: nothing */
+	assert_int_equal(fx_end_run(f, run), 0); /* again: nothing */
 	fx_part(f, &(struct fx_take){ .key = "b", .content = "y", .now_ms = NOW + 9 }, two, 2);
 	fx_begin(f);
 	queue_open_runs(f->q, open_runs, f);

@@ -39,8 +39,10 @@ static void th_open(struct th *t)
 {
 	struct err err = ERR_NONE;
 
-	if (queue_open(&(struct queue_options){ .path = t->path, .loop = &t->loop, .on_fatal = on_fatal,
-						.cookie = t }, &t->q, NULL, &err) < 0)
+	if (queue_open(
+		    &(struct queue_options){
+			    .path = t->path, .loop = &t->loop, .on_fatal = on_fatal, .cookie = t },
+		    &t->q, NULL, &err) < 0)
 		fail_msg("%s", err.text);
 	t->closed = false;
 }
@@ -63,7 +65,7 @@ static void th_close(struct th *t)
 {
 	if (t->q != NULL) {
 		queue_close(t->q, on_closed, t);
-		uv_run(&t->loop, UV_RUN_DEFAULT);	/* ends by itself: nothing is left open */
+		uv_run(&t->loop, UV_RUN_DEFAULT); /* ends by itself: nothing is left open */
 		assert_true(t->closed);
 	}
 }
@@ -81,7 +83,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-struct report {			/* one worker's life */
+struct report { /* one worker's life */
 	struct th *t;
 	char key[16], content[32];
 	int64_t part, run;
@@ -110,8 +112,12 @@ static void *work(void *arg)
 	for (int i = 0; i < r->count; i++) {
 		char name[24];
 		(void)snprintf(name, sizeof(name), "t%d", i);
-		struct fx_result f = { .class_name = r->key, .name = name, .outcome = OUTCOME_PASSED,
-				       .message = "a message of some length, so that there is something to write" };
+		struct fx_result f = {
+			.class_name = r->key,
+			.name = name,
+			.outcome = OUTCOME_PASSED,
+			.message = "a message of some length, so that there is something to write"
+		};
 		fx_add(w, &f, 1);
 	}
 	r->rc = part_writer_end(w, NULL);
@@ -122,8 +128,9 @@ static void *work(void *arg)
 static void on_worked(uv_async_t *async)
 {
 	struct report *r = async->data;
-	struct part_summary s = { .format = "junit", .complete = true, .started_ms = TIME_UNKNOWN,
-				  .now_ms = NOW };
+	struct part_summary s = {
+		.format = "junit", .complete = true, .started_ms = TIME_UNKNOWN, .now_ms = NOW
+	};
 
 	if (!r->working)
 		return;
@@ -244,7 +251,7 @@ static void a_disk_error_ends_it(void **state)
 		if (strncmp(target, t->path, strlen(t->path)) == 0) {
 			int null = open("/dev/full", O_RDONLY | O_CLOEXEC);
 			assert_true(null >= 0);
-			assert_true(dup2(null, fd) >= 0);	/* writes: EBADF, which is an I/O error */
+			assert_true(dup2(null, fd) >= 0); /* writes: EBADF, which is an I/O error */
 			(void)close(null);
 		}
 	}
@@ -253,7 +260,7 @@ static void a_disk_error_ends_it(void **state)
 		uv_run(&t->loop, UV_RUN_ONCE);
 	assert_true(t->fatal.code == -EIO || t->fatal.code == -EUCLEAN);
 	queue_block(t->q, "c", NOW, "x", never, NULL);
-	struct part_writer *w = part_writer_new(t->q, 1);	/* a worker is not kept waiting */
+	struct part_writer *w = part_writer_new(t->q, 1); /* a worker is not kept waiting */
 	struct fx_result r = { .class_name = "c", .name = "t", .outcome = OUTCOME_PASSED };
 	fx_add(w, &r, 1);
 	assert_int_equal(part_writer_end(w, NULL), -EIO);
