@@ -295,6 +295,7 @@ struct run_line {
 	bool ended;
 	uint64_t tests, passed, failed, error, skipped, flaky, known_failures;
 };
+/* Counts are of tests; while very many results wait to be gathered into tests, of cases as reported. */
 typedef void queue_run_fn(void *cookie, int rc, const struct run_line *run, const struct err *err);
 void queue_run(struct queue *q, int64_t run, queue_run_fn *done, void *cookie);
 
