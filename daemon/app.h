@@ -17,10 +17,10 @@
 #include <uv.h>
 
 struct app_options {
-	const char *command;		/* for the lock's text and the log */
-	int64_t wait_ms;		/* how long to wait for the directory; 0: not at all */
-	void (*on_signal)(void *cookie, int signum);	/* SIGINT, SIGTERM, SIGHUP; NULL: quit */
-	void (*on_change)(void *cookie);		/* deliveries moved on */
+	const char *command;                         /* for the lock's text and the log */
+	int64_t wait_ms;                             /* how long to wait for the directory; 0: not at all */
+	void (*on_signal)(void *cookie, int signum); /* SIGINT, SIGTERM, SIGHUP; NULL: quit */
+	void (*on_change)(void *cookie);             /* deliveries moved on */
 	void *cookie;
 };
 
@@ -37,8 +37,8 @@ struct app {
 	struct transport *http, *folder;
 	struct dispatch *dispatch;
 	uv_async_t reap;
-	uv_timer_t turn;		/* dispatch asked to be turned */
-	int64_t turn_ms;		/* mono; INT64_MAX: not armed */
+	uv_timer_t turn; /* dispatch asked to be turned */
+	int64_t turn_ms; /* mono; INT64_MAX: not armed */
 	uv_signal_t signal[3];
 	bool stopped, queue_closed;
 	int code;
@@ -50,7 +50,7 @@ int app_open_online(struct app *a, const struct config *config, const struct app
 		    struct err *err);
 /* Starts delivering, to one sink or (NULL) to all.  -EINVAL where the network cannot be had. */
 int app_deliver(struct app *a, const char *only, struct err *err);
-int app_loop(struct app *a);			/* returns app_quit()'s code */
+int app_loop(struct app *a); /* returns app_quit()'s code */
 void app_quit(struct app *a, int code);
 /* Ends requests (grace_ms for those under way), closes the queue, gives the directory back. */
 void app_close(struct app *a, int64_t grace_ms);

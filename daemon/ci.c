@@ -79,7 +79,7 @@ static const struct ci_row rows[] = {
 /* clang-format on */
 
 static const char *const overrides[CI_FACT_COUNT] = {
-	"RESULTD_CI_SYSTEM", "RESULTD_CI_BUILD", "RESULTD_CI_URL", "RESULTD_CI_JOB",
+	"RESULTD_CI_SYSTEM", "RESULTD_CI_BUILD",  "RESULTD_CI_URL",  "RESULTD_CI_JOB",
 	"RESULTD_CI_BRANCH", "RESULTD_CI_COMMIT", "RESULTD_CI_NODE", "RESULTD_CI_ATTEMPT",
 };
 
@@ -126,7 +126,8 @@ static const char *alternatives(const struct env *e, const char *cell)
 
 static const char *strip_branch(const char *branch)
 {
-	static const char *const prefix[] = { "refs/heads/", "refs/tags/", "refs/remotes/", "remotes/", "origin/" };
+	static const char *const prefix[] = { "refs/heads/", "refs/tags/", "refs/remotes/", "remotes/",
+					      "origin/" };
 
 	for (size_t i = 0; branch != NULL && i < sizeof(prefix) / sizeof(prefix[0]); i++) {
 		size_t n = strlen(prefix[i]);
@@ -144,9 +145,11 @@ static void complete_url(struct ci *ci, const struct env *e)
 	if (strcmp(ci->fact[CI_SYSTEM], "github") == 0) {
 		const char *server = get(e, "GITHUB_SERVER_URL", 17), *repo = get(e, "GITHUB_REPOSITORY", 17);
 		if (server != NULL && repo != NULL && ci->fact[CI_BUILD] != NULL)
-			ci->fact[CI_URL] = arena_printf(e->a, "%s/%s/actions/runs/%s", server, repo, ci->fact[CI_BUILD]);
+			ci->fact[CI_URL] =
+				arena_printf(e->a, "%s/%s/actions/runs/%s", server, repo, ci->fact[CI_BUILD]);
 	} else if (strcmp(ci->fact[CI_SYSTEM], "azure") == 0) {
-		const char *base = get(e, "SYSTEM_COLLECTIONURI", 20), *project = get(e, "SYSTEM_TEAMPROJECT", 18);
+		const char *base = get(e, "SYSTEM_COLLECTIONURI", 20),
+			   *project = get(e, "SYSTEM_TEAMPROJECT", 18);
 		if (base != NULL && project != NULL && ci->fact[CI_BUILD] != NULL)
 			ci->fact[CI_URL] = arena_printf(e->a, "%s%s%s/_build/results?buildId=%s", base,
 							base[strlen(base) - 1] == '/' ? "" : "/", project,

@@ -11,15 +11,24 @@
 #include "daemon/base/arena.h"
 
 enum ci_fact {
-	CI_SYSTEM, CI_BUILD, CI_URL, CI_JOB, CI_BRANCH, CI_COMMIT, CI_NODE, CI_ATTEMPT, CI_FACT_COUNT
+	CI_SYSTEM,
+	CI_BUILD,
+	CI_URL,
+	CI_JOB,
+	CI_BRANCH,
+	CI_COMMIT,
+	CI_NODE,
+	CI_ATTEMPT,
+	CI_FACT_COUNT
 };
-extern const char *const ci_fact_names[CI_FACT_COUNT];	/* "system", "build", ...: {ci.system} */
+extern const char *const ci_fact_names[CI_FACT_COUNT]; /* "system", "build", ...: {ci.system} */
 
 struct ci {
-	const char *fact[CI_FACT_COUNT];	/* NULL: unknown */
+	const char *fact[CI_FACT_COUNT]; /* NULL: unknown */
 };
 /* get: the environment, or a job's variables as it sent them. */
-void ci_detect(struct ci *out, struct arena *a, const char *(*get)(void *cookie, const char *name), void *cookie);
+void ci_detect(struct ci *out, struct arena *a, const char *(*get)(void *cookie, const char *name),
+	       void *cookie);
 const char *ci_getenv(void *cookie, const char *name);
 
 /* "jenkins/nightly/17/1" from system, job, build and attempt; NULL where there is no build. */

@@ -28,7 +28,9 @@ int collect_open(const struct collect_options *options, struct collect **out, st
 /* No new files; done() when the watches are closed.  Files in intake end by themselves. */
 void collect_close(struct collect *c, void (*done)(void *cookie), void *cookie);
 
-struct collect_counts { uint64_t accepted, duplicates, malformed, skipped, unreadable, incomplete, runs_ended; };
+struct collect_counts {
+	uint64_t accepted, duplicates, malformed, skipped, unreadable, incomplete, runs_ended;
+};
 const struct collect_counts *collect_counts(const struct collect *c);
 
 #endif

@@ -155,8 +155,8 @@ static void lane_turn(struct lane *l)
 		busy[n++] = talk_delivery(talk_of(link));
 	l->asking = true;
 	l->again = false;
-	queue_due(d->opt.queue, l->config->name, clock_wall_ms(), busy, n, l->fails > 0 ? 1 : most - l->talk_count,
-		  on_due, l);
+	queue_due(d->opt.queue, l->config->name, clock_wall_ms(), busy, n,
+		  l->fails > 0 ? 1 : most - l->talk_count, on_due, l);
 }
 
 static bool idle(const struct dispatch *d)
@@ -361,11 +361,16 @@ size_t dispatch_view(const struct dispatch *d, struct lane_view *out, size_t max
 		if (n == max)
 			break;
 		out[n++] = (struct lane_view){
-			.sink = l->config->name, .type = l->sink->name,
-			.pause_reason = until > now ? (l->pause_reason[0] != '\0' ? l->pause_reason : "rate limit") : NULL,
+			.sink = l->config->name,
+			.type = l->sink->name,
+			.pause_reason =
+				until > now ? (l->pause_reason[0] != '\0' ? l->pause_reason : "rate limit")
+					    : NULL,
 			.locked = l->locked && until > now,
 			.paused_until_ms = until > now ? wall + (until - now) : 0,
-			.talks = (unsigned)l->talk_count, .requests = l->requests, .failures = l->failures,
+			.talks = (unsigned)l->talk_count,
+			.requests = l->requests,
+			.failures = l->failures,
 		};
 	}
 	return n;

@@ -16,15 +16,15 @@ struct dispatch;
 
 struct dispatch_options {
 	const struct config *config;
-	struct queue *queue;		/* NULL: only dispatch_check() */
+	struct queue *queue; /* NULL: only dispatch_check() */
 	struct transport *http, *folder;
 	/* Call dispatch_turn() when clock_mono_ms() has reached this (soon, if it has already). */
 	void (*arm)(void *cookie, int64_t mono_ms);
 	/* A delivery was settled, parked, or told to wait; a sink was paused or goes on. */
 	void (*changed)(void *cookie);
 	void *cookie;
-	const char *only;		/* one sink's name; NULL: all */
-	unsigned time_scale;		/* waits are divided by it, for tests; 0 or 1: as they are */
+	const char *only;    /* one sink's name; NULL: all */
+	unsigned time_scale; /* waits are divided by it, for tests; 0 or 1: as they are */
 };
 
 struct dispatch *dispatch_new(const struct dispatch_options *options);
@@ -35,8 +35,8 @@ void dispatch_kick(struct dispatch *d, bool soon);
 void dispatch_unlock(struct dispatch *d);
 /* No new requests; done() when those under way have ended and are recorded.  `now`: cancel them. */
 void dispatch_stop(struct dispatch *d, bool now, void (*done)(void *cookie), void *cookie);
-bool dispatch_busy(const struct dispatch *d);	/* a talk is under way */
-void dispatch_free(struct dispatch *d);		/* after dispatch_stop's done() */
+bool dispatch_busy(const struct dispatch *d); /* a talk is under way */
+void dispatch_free(struct dispatch *d);       /* after dispatch_stop's done() */
 
 /* Walks the checking steps of every sink, sending no write.  done() for each, ok or with what is wrong.
  * For a dispatch that was made without a queue. */
@@ -44,11 +44,11 @@ typedef void dispatch_checked_fn(void *cookie, const char *sink, bool ok, const 
 void dispatch_check(struct dispatch *d, dispatch_checked_fn *done, void *cookie);
 
 struct lane_view {
-	const char *sink, *type, *pause_reason;	/* NULL: not paused */
-	bool locked;				/* an operator must act */
-	int64_t paused_until_ms;		/* wall; 0 */
+	const char *sink, *type, *pause_reason; /* NULL: not paused */
+	bool locked;                            /* an operator must act */
+	int64_t paused_until_ms;                /* wall; 0 */
 	unsigned talks;
-	uint64_t requests, failures;		/* since the start */
+	uint64_t requests, failures; /* since the start */
 };
 size_t dispatch_view(const struct dispatch *d, struct lane_view *out, size_t max);
 

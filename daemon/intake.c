@@ -54,7 +54,7 @@ struct task {
 
 	int fd;
 	struct stat st;
-	char *tmp;			/* the copy, not yet in its place */
+	char *tmp; /* the copy, not yet in its place */
 	char *kept_name, *kept_path;
 	uint8_t sha256[DIGEST_SIZE];
 	const char *suffix;
@@ -191,11 +191,19 @@ static void on_abandoned(void *cookie, int rc, const struct err *err)
 static void finish(struct task *t)
 {
 	struct part_summary s = {
-		.format = t->summary.format, .complete = t->summary.complete, .suites = t->summary.suites,
-		.cases = t->summary.cases, .passed = t->summary.passed, .failed = t->summary.failed,
-		.error = t->summary.error, .skipped = t->summary.skipped, .flaky = t->summary.flaky,
-		.known_failures = t->summary.known_failures, .duration_ms = t->summary.duration_ms,
-		.started_ms = t->started_ms, .now_ms = clock_wall_ms(),
+		.format = t->summary.format,
+		.complete = t->summary.complete,
+		.suites = t->summary.suites,
+		.cases = t->summary.cases,
+		.passed = t->summary.passed,
+		.failed = t->summary.failed,
+		.error = t->summary.error,
+		.skipped = t->summary.skipped,
+		.flaky = t->summary.flaky,
+		.known_failures = t->summary.known_failures,
+		.duration_ms = t->summary.duration_ms,
+		.started_ms = t->started_ms,
+		.now_ms = clock_wall_ms(),
 	};
 	struct buf warnings = BUF_LIMIT(16384);
 
@@ -289,7 +297,8 @@ static void read_done(void *cookie)
 		t->err = t->summary.err;
 	err_string(&t->err, reason, sizeof(reason));
 	queue_abandon_part(t->in->queue, t->part,
-			   t->write_rc == 0 && (v == REPORT_MALFORMED || v == REPORT_UNREADABLE) ? reason : NULL,
+			   t->write_rc == 0 && (v == REPORT_MALFORMED || v == REPORT_UNREADABLE) ? reason
+												 : NULL,
 			   on_abandoned, t);
 }
 
@@ -359,7 +368,10 @@ static void keep_done(void *cookie)
 	}
 	state_report_path(t->in->state, t->sha256, t->suffix, &t->kept_name, &t->kept_path);
 	struct part_spec part = {
-		.path = t->path, .kept = t->kept_name, .size = (uint64_t)t->st.st_size, .again = t->again,
+		.path = t->path,
+		.kept = t->kept_name,
+		.size = (uint64_t)t->st.st_size,
+		.again = t->again,
 		.late_append = t->late_append,
 	};
 	memcpy(part.sha256, t->sha256, sizeof(part.sha256));

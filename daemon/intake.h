@@ -14,37 +14,41 @@
 #include "daemon/state.h"
 
 enum intake_state {
-	INTAKE_ACCEPTED, INTAKE_DUPLICATE, INTAKE_MALFORMED, INTAKE_SKIPPED, INTAKE_UNREADABLE,
-	INTAKE_INCOMPLETE,	/* broke off, and the caller wanted to wait for the rest */
-	INTAKE_RETRY,		/* changed while it was read, or the disk is full: try again later */
+	INTAKE_ACCEPTED,
+	INTAKE_DUPLICATE,
+	INTAKE_MALFORMED,
+	INTAKE_SKIPPED,
+	INTAKE_UNREADABLE,
+	INTAKE_INCOMPLETE, /* broke off, and the caller wanted to wait for the rest */
+	INTAKE_RETRY,      /* changed while it was read, or the disk is full: try again later */
 };
-const char *intake_state_name(enum intake_state s);	/* the receipt's words */
+const char *intake_state_name(enum intake_state s); /* the receipt's words */
 
 struct intake;
 struct intake *intake_new(struct queue *q, struct executor *executor, const struct config *config,
 			  const struct state *state);
-void intake_free(struct intake *in);			/* when nothing is under way */
+void intake_free(struct intake *in); /* when nothing is under way */
 size_t intake_busy(const struct intake *in);
 
 struct intake_job {
-	const char *path;		/* as the user named it */
-	int root_fd;			/* relative to this, links refused; -1: path as it stands */
-	const char *relative;		/* with root_fd */
+	const char *path;     /* as the user named it */
+	int root_fd;          /* relative to this, links refused; -1: path as it stands */
+	const char *relative; /* with root_fd */
 	const struct run_spec *run;
-	const char *timezone;		/* NULL: UTC */
-	const char *variant;		/* NULL */
+	const char *timezone; /* NULL: UTC */
+	const char *variant;  /* NULL */
 	bool again, late_append;
-	bool refuse_incomplete;		/* answer INTAKE_INCOMPLETE instead of taking a part of the file */
+	bool refuse_incomplete; /* answer INTAKE_INCOMPLETE instead of taking a part of the file */
 };
 struct intake_outcome {
 	const char *path;
 	enum intake_state state;
 	bool complete;
-	int64_t run;			/* 0: none */
+	int64_t run; /* 0: none */
 	char run_name[256];
-	bool run_ended;			/* a duplicate of a run that has ended */
-	uint64_t cases, failed;		/* failed: what --fail-on looks at (known failures do not count) */
-	const struct err *err;		/* why; code 0: nothing to say */
+	bool run_ended;         /* a duplicate of a run that has ended */
+	uint64_t cases, failed; /* failed: what --fail-on looks at (known failures do not count) */
+	const struct err *err;  /* why; code 0: nothing to say */
 	char *const *warnings;
 	size_t warning_count;
 };

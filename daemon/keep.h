@@ -17,8 +17,8 @@
 int keep_open(int root_fd, const char *path, struct stat *st, struct err *err);
 
 struct kept {
-	uint8_t sha256[DIGEST_SIZE];	/* of the file's bytes as they are */
-	const char *suffix;		/* ".xml.zst", or ".xml.gz" where it came compressed */
+	uint8_t sha256[DIGEST_SIZE]; /* of the file's bytes as they are */
+	const char *suffix;          /* ".xml.zst", or ".xml.gz" where it came compressed */
 };
 /* Copies from fd's current offset to its end into a new file at `to`, compressed, and syncs it. */
 int keep_copy(int fd, const char *to, struct kept *out, struct err *err);

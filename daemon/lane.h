@@ -28,40 +28,40 @@ struct lane {
 	struct log_ctx log;
 	char *who;
 
-	cJSON *facts;			/* NULL until the first delivery was loaded */
-	char *facts_saved;		/* as they stand in the queue */
+	cJSON *facts;      /* NULL until the first delivery was loaded */
+	char *facts_saved; /* as they stand in the queue */
 	struct list talks;
 	size_t talk_count;
-	struct conversation *exclusive;	/* who may be in an exclusive step */
-	size_t batch;			/* rows a request holds at most: configured, or learned from 413 */
+	struct conversation *exclusive; /* who may be in an exclusive step */
+	size_t batch;                   /* rows a request holds at most: configured, or learned from 413 */
 
-	bool asking;			/* a queue_due is under way */
-	bool again;			/* something changed meanwhile */
-	bool proved;			/* an answer of 2xx came: the login works */
+	bool asking; /* a queue_due is under way */
+	bool again;  /* something changed meanwhile */
+	bool proved; /* an answer of 2xx came: the login works */
 	bool locked;
-	unsigned fails;			/* in a row; for the back-off */
-	int64_t paused_until_ms;	/* mono; 0: not paused */
-	int64_t next_ms;		/* mono; when the next delivery is due */
+	unsigned fails;          /* in a row; for the back-off */
+	int64_t paused_until_ms; /* mono; 0: not paused */
+	int64_t next_ms;         /* mono; when the next delivery is due */
 	char pause_reason[600];
-	int64_t ahead_ms;		/* how far the server's clock is ahead of ours, as last seen */
+	int64_t ahead_ms; /* how far the server's clock is ahead of ours, as last seen */
 	uint64_t requests, failures;
 };
 
 struct dispatch {
 	struct dispatch_options opt;
 	struct list lanes, scopes;
-	int64_t kick_ms;		/* mono; 0: none */
+	int64_t kick_ms; /* mono; 0: none */
 	bool stopping;
 	void (*stopped)(void *cookie);
 	void *stopped_cookie;
 	dispatch_checked_fn *checked;
 	void *checked_cookie;
-	size_t notes;			/* queue calls under way that outlive their talk */
+	size_t notes; /* queue calls under way that outlive their talk */
 };
 
 /* A wait as the tests' clock has it. */
 int64_t lane_scaled(const struct lane *l, int64_t ms);
-int64_t lane_now(void);			/* mono */
+int64_t lane_now(void); /* mono */
 void lane_arm(struct lane *l, int64_t mono_ms);
 /* No talk of this lane sends before then. locked: an operator must act. */
 void lane_pause(struct lane *l, int64_t wait_ms, bool locked, const char *fmt, ...)
@@ -74,8 +74,8 @@ void lane_ended(struct lane *l, struct conversation *c);
 struct conversation;
 struct conversation *talk_start(struct lane *lane, int64_t delivery);
 struct conversation *talk_check(struct lane *lane);
-void talk_wake(struct conversation *c);		/* pace or exclusivity may allow it to go on */
-void talk_cancel(struct conversation *c);	/* ends its exchange; it then records and ends */
+void talk_wake(struct conversation *c);   /* pace or exclusivity may allow it to go on */
+void talk_cancel(struct conversation *c); /* ends its exchange; it then records and ends */
 struct list *talk_link(struct conversation *c);
 struct conversation *talk_of(struct list *link);
 int64_t talk_delivery(const struct conversation *c);

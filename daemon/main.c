@@ -48,7 +48,7 @@ int main(int argc, char **argv)
 	struct cli cli = { .level = LOG_LEVEL_INFO };
 	const char *level = NULL;
 
-#ifndef __SANITIZE_ADDRESS__		/* whose leak check traces this very process */
+#ifndef __SANITIZE_ADDRESS__ /* whose leak check traces this very process */
 	/* Keys are in this process: no core dump, no ptrace by others of the same user. */
 	prctl(PR_SET_DUMPABLE, 0);
 #endif
@@ -62,7 +62,8 @@ int main(int argc, char **argv)
 	}
 	cli.level_given = level != NULL;
 	log_setup(cli.level, LOG_FORMAT_AUTO);
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
 		help();
 		return argc < 2 ? EXIT_USAGE : EXIT_OK;
 	}

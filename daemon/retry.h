@@ -21,10 +21,10 @@ int64_t retry_limited_ms(int64_t retry_after_s);
 /* A token bucket that is kept as one number: the time at which it will be full again (GCRA).  Four fifths
  * of the server's limit are used; of the burst a fifth is kept for look-ups. */
 struct pace {
-	double interval_ms;		/* between two requests at the sustained rate; 0: no limit */
+	double interval_ms; /* between two requests at the sustained rate; 0: no limit */
 	double burst;
 	double full_at_ms;
-	int64_t blocked_until_ms;	/* told by the server; same clock as now_ms */
+	int64_t blocked_until_ms; /* told by the server; same clock as now_ms */
 };
 void pace_init(struct pace *p, double rate_per_minute);
 /* 0: a request may leave now; else the milliseconds to wait.  Takes nothing. */

@@ -87,7 +87,8 @@ struct view {
 static const char *ci_of(const struct view *v, const char *fact)
 {
 	if (v->source->context != NULL) {
-		const char *own = string_of(cJSON_GetObjectItemCaseSensitive(v->source->context->json, "ci"), fact);
+		const char *own =
+			string_of(cJSON_GetObjectItemCaseSensitive(v->source->context->json, "ci"), fact);
 		if (own != NULL)
 			return own;
 	}
@@ -120,7 +121,8 @@ static const char *vars_json(struct view *v)
 {
 	cJSON *o = cJSON_CreateObject();
 	const cJSON *set = v->source->context != NULL
-				   ? cJSON_GetObjectItemCaseSensitive(v->source->context->json, "set") : NULL;
+				   ? cJSON_GetObjectItemCaseSensitive(v->source->context->json, "set")
+				   : NULL;
 
 	for (size_t i = 0; i < v->capture_count; i++) {
 		const struct glob_capture *c = &v->capture[i];
@@ -175,7 +177,8 @@ static void merged_ci(const struct view *v, struct ci *out)
 static int pick_sinks(const struct runspec_source *s, const struct config *config, struct arena *a,
 		      struct runspec *out, struct err *err)
 {
-	const cJSON *own = s->context != NULL ? cJSON_GetObjectItemCaseSensitive(s->context->json, "sinks") : NULL;
+	const cJSON *own =
+		s->context != NULL ? cJSON_GetObjectItemCaseSensitive(s->context->json, "sinks") : NULL;
 	size_t count = 0;
 
 	if (s->sink_count > 0) {
@@ -186,11 +189,13 @@ static int pick_sinks(const struct runspec_source *s, const struct config *confi
 	size_t room = (size_t)(cJSON_IsArray(own) ? cJSON_GetArraySize(own) : 0) + config->sink_count;
 	const char **name = arena_calloc(a, room + 1, sizeof(*name));
 	const cJSON *item;
-	cJSON_ArrayForEach(item, own) {
+	cJSON_ArrayForEach(item, own)
+	{
 		if (!cJSON_IsString(item))
 			continue;
 		if (config_find_sink(config, item->valuestring) == NULL)
-			return err_set(err, -ENOENT, "resultd.json names the sink \"%s\", which is not configured",
+			return err_set(err, -ENOENT,
+				       "resultd.json names the sink \"%s\", which is not configured",
 				       item->valuestring);
 		name[count++] = item->valuestring;
 	}
@@ -260,9 +265,13 @@ int runspec_make(const struct runspec_source *s, const struct config *config, st
 	out->timezone = t;
 	out->variant = variant;
 	out->run = (struct run_spec){
-		.key = key != NULL ? key : "default", .name = name, .variant = variant,
-		.vars_json = vars_json(&v), .source = s->source,
-		.watch = s->watch != NULL ? s->watch->name : NULL, .backfill = s->backfill,
+		.key = key != NULL ? key : "default",
+		.name = name,
+		.variant = variant,
+		.vars_json = vars_json(&v),
+		.source = s->source,
+		.watch = s->watch != NULL ? s->watch->name : NULL,
+		.backfill = s->backfill,
 	};
 	return pick_sinks(s, config, a, out, err);
 }

@@ -79,8 +79,9 @@ static int take_lock(const char *dir, const char *command, int *out, struct err 
 	if (fd < 0)
 		rc = err_set(err, -errno, "cannot open \"%s\": %s", path, strerror(errno));
 	else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		rc = errno == EWOULDBLOCK ? say_who(fd, dir, err)
-					  : err_set(err, -errno, "cannot lock \"%s\": %s", path, strerror(errno));
+		rc = errno == EWOULDBLOCK
+			     ? say_who(fd, dir, err)
+			     : err_set(err, -errno, "cannot lock \"%s\": %s", path, strerror(errno));
 	free(path);
 	if (rc < 0) {
 		if (fd >= 0)

@@ -25,7 +25,7 @@ struct state {
 int state_open(const char *dir, const char *command, struct state *out, struct err *err);
 void state_close(struct state *s);
 
-char *state_path(const struct state *s, const char *name);	/* DIR/name; the caller frees */
+char *state_path(const struct state *s, const char *name); /* DIR/name; the caller frees */
 /* Where a report of this content is kept; name is what the queue stores.  Both are the caller's. */
 void state_report_path(const struct state *s, const uint8_t sha256[32], const char *suffix, char **name,
 		       char **path);

@@ -140,7 +140,8 @@ static void load_rows(struct conversation *c)
 		ask(c);
 		return;
 	}
-	queue_rows(c->lane->dispatch->opt.queue, c->delivery, c->step->rows, limit_of(c, c->step->rows), on_rows, c);
+	queue_rows(c->lane->dispatch->opt.queue, c->delivery, c->step->rows, limit_of(c, c->step->rows),
+		   on_rows, c);
 }
 
 /* The end of the table: all is settled, or more will come. */
@@ -170,7 +171,8 @@ static void table_end(struct conversation *c)
 	/* Owed, but nothing in the table sends it now: company is awaited. */
 	const struct sink_common *common = talk_common(c);
 	int64_t due = common != NULL && o->oldest_ms != INT64_MAX
-			      ? o->oldest_ms + lane_scaled(c->lane, common->linger_ms) - clock_wall_ms() : 1000;
+			      ? o->oldest_ms + lane_scaled(c->lane, common->linger_ms) - clock_wall_ms()
+			      : 1000;
 	talk_later(c, due > 0 ? due : 0, NULL);
 }
 
@@ -183,7 +185,8 @@ static bool gate_open(const struct conversation *c)
 		return false;
 	if (o->run_ended || common == NULL || o->owed >= batch_of(c))
 		return true;
-	return o->oldest_ms != INT64_MAX && clock_wall_ms() - o->oldest_ms >= lane_scaled(c->lane, common->linger_ms);
+	return o->oldest_ms != INT64_MAX &&
+	       clock_wall_ms() - o->oldest_ms >= lane_scaled(c->lane, common->linger_ms);
 }
 
 static void on_owed(void *cookie, int rc, const struct owed *owed, const struct err *err)
@@ -239,8 +242,10 @@ static int resolve_place(const void *cookie, const struct result *r, struct aren
 static void resolve(struct conversation *c)
 {
 	static const enum resolve_by by[] = {
-		[MATCH_NONE] = RESOLVE_NONE, [MATCH_REF] = RESOLVE_REF,
-		[MATCH_AUTOMATION] = RESOLVE_AUTOMATION, [MATCH_TITLE] = RESOLVE_TITLE,
+		[MATCH_NONE] = RESOLVE_NONE,
+		[MATCH_REF] = RESOLVE_REF,
+		[MATCH_AUTOMATION] = RESOLVE_AUTOMATION,
+		[MATCH_TITLE] = RESOLVE_TITLE,
 	};
 	struct resolver r = { .ref = resolve_ref, .place = resolve_place, .cookie = c };
 	struct match_plan plan = { 0 };
@@ -328,7 +333,8 @@ static void on_loaded(void *cookie, int rc, struct delivery *d, const struct err
 
 	if (rc < 0) {
 		log_error(&c->log, "cannot load the delivery: %s", err->text);
-		lane_pause(l, retry_wait_ms(2, (uint64_t)c->delivery), false, "the queue cannot be read: %s", err->text);
+		lane_pause(l, retry_wait_ms(2, (uint64_t)c->delivery), false, "the queue cannot be read: %s",
+			   err->text);
 		talk_end(c);
 		return;
 	}
@@ -351,12 +357,22 @@ static void on_loaded(void *cookie, int rc, struct delivery *d, const struct err
 	c->vars_json = cJSON_Parse(d->vars_json != NULL ? d->vars_json : "{}");
 	c->vars = (struct vars){ .get = get_var, .cookie = c };
 	c->run = (struct sink_run){
-		.id = d->run, .key = d->run_key, .name = d->run_name, .token = d->run_token,
+		.id = d->run,
+		.key = d->run_key,
+		.name = d->run_name,
+		.token = d->run_token,
 		.opened_ms = d->opened_ms,
 		.started_ms = d->started_ms != TIME_UNKNOWN ? d->started_ms : d->opened_ms,
-		.ended = d->run_ended, .backfill = d->backfill,
-		.tests = d->tests, .passed = d->passed, .failed = d->failed, .error = d->error,
-		.skipped = d->skipped, .flaky = d->flaky, .duration_ms = d->duration_ms, .vars = &c->vars,
+		.ended = d->run_ended,
+		.backfill = d->backfill,
+		.tests = d->tests,
+		.passed = d->passed,
+		.failed = d->failed,
+		.error = d->error,
+		.skipped = d->skipped,
+		.flaky = d->flaky,
+		.duration_ms = d->duration_ms,
+		.vars = &c->vars,
 	};
 	dress(c);
 	c->walk_ended = d->run_ended;

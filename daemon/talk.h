@@ -39,19 +39,19 @@ struct conversation {
 	struct rows *rows;
 	struct request request;
 	struct exchange_op *op;
-	bool intended;			/* the queue holds an intent of this delivery */
-	bool looking;			/* the request under way is a look-up */
+	bool intended; /* the queue holds an intent of this delivery */
+	bool looking;  /* the request under way is a look-up */
 	bool cancelled;
-	bool walk_ended;		/* the run had ended when this walk began */
-	bool checking;			/* no delivery: the sink's checking steps only, nothing is recorded */
+	bool walk_ended; /* the run had ended when this walk began */
+	bool checking;   /* no delivery: the sink's checking steps only, nothing is recorded */
 	bool check_ok;
 	char check_words[1200];
 	bool want_exclusive;
 	bool want_pace;
 	unsigned backs;
-	unsigned requests;		/* since the last note */
-	int status;			/* of the last answer */
-	void (*then)(struct conversation *c);	/* after the note under way */
+	unsigned requests;                    /* since the last note */
+	int status;                           /* of the last answer */
+	void (*then)(struct conversation *c); /* after the note under way */
 };
 
 typedef void talk_then_fn(struct conversation *c);
@@ -76,19 +76,19 @@ void talk_end(struct conversation *c);
 
 /* ---- sending (talk_send.c) ---- */
 
-void talk_send(struct conversation *c);		/* c->request, when intent and pace allow it */
-void talk_look_up(struct conversation *c);	/* a delivery whose last write may or may not have happened */
+void talk_send(struct conversation *c);    /* c->request, when intent and pace allow it */
+void talk_look_up(struct conversation *c); /* a delivery whose last write may or may not have happened */
 void talk_looked(struct conversation *c, const struct reply *reply);
 
 /* ---- answers (talk_answer.c) ---- */
 
-void talk_reply(void *cookie, const struct reply *reply);	/* a transport_done_fn */
+void talk_reply(void *cookie, const struct reply *reply); /* a transport_done_fn */
 
 /* ---- the walk (talk.c) ---- */
 
 void talk_walk(struct conversation *c);
 talk_then_fn talk_go_on, talk_go_next, talk_restart;
 
-const struct sink_common *talk_common(const struct conversation *c);	/* NULL: the sink has none */
+const struct sink_common *talk_common(const struct conversation *c); /* NULL: the sink has none */
 
 #endif

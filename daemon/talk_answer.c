@@ -127,7 +127,8 @@ static void too_large(struct conversation *c, const char *reason)
 	if (c->rows->count > 1) {
 		size_t half = c->rows->count / 2;
 		l->batch = half < l->batch ? half : l->batch;
-		log_warning(&c->log, "%s: refused as too large: batches of %zu from now on", c->step->name, l->batch);
+		log_warning(&c->log, "%s: refused as too large: batches of %zu from now on", c->step->name,
+			    l->batch);
 		talk_note(c, SETTLE_GO_ON, 0, NULL, talk_go_on);
 		return;
 	}
@@ -189,7 +190,7 @@ void talk_reply(void *cookie, const struct reply *reply)
 	char reason[1200];
 	int64_t wait;
 
-	c->op = NULL;			/* first in every completion: nothing is pending now */
+	c->op = NULL; /* first in every completion: nothing is pending now */
 	c->status = reply->status;
 	if (reply->server_ms != TIME_UNKNOWN)
 		l->ahead_ms = reply->server_ms - clock_wall_ms();

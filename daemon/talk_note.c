@@ -47,7 +47,7 @@ void talk_queue_failed(struct conversation *c, const struct err *err)
 	log_error(&c->log, "the queue does not answer: %s", err->text);
 	lane_pause(c->lane, lane_scaled(c->lane, retry_wait_ms(2, (uint64_t)c->delivery)), false,
 		   "the queue does not answer: %s", err->text);
-	free(c->lane->facts_saved);	/* it is not known what stands there now */
+	free(c->lane->facts_saved); /* it is not known what stands there now */
 	c->lane->facts_saved = NULL;
 	talk_end(c);
 }
@@ -70,7 +70,8 @@ void talk_note(struct conversation *c, enum settle settle, int64_t wait_ms, cons
 {
 	if (c->checking) {
 		if (settle != SETTLE_GO_ON)
-			snprintf(c->check_words, sizeof(c->check_words), "%s", reason != NULL ? reason : "ended early");
+			snprintf(c->check_words, sizeof(c->check_words), "%s",
+				 reason != NULL ? reason : "ended early");
 		then(c);
 		return;
 	}
@@ -106,7 +107,8 @@ void talk_note(struct conversation *c, enum settle settle, int64_t wait_ms, cons
 /* Ends the talk for now; the intent is over. */
 void talk_later(struct conversation *c, int64_t wait_ms, const char *reason)
 {
-	log_debug(&c->log, "%s: later: %s", c->step != NULL ? c->step->name : "start", reason != NULL ? reason : "");
+	log_debug(&c->log, "%s: later: %s", c->step != NULL ? c->step->name : "start",
+		  reason != NULL ? reason : "");
 	talk_note(c, SETTLE_WAIT, wait_ms, reason, talk_end);
 }
 
@@ -143,7 +145,8 @@ void talk_end(struct conversation *c)
 	free(c->bookmark_saved);
 	delivery_free(c->d);
 	if (c->checking && l->dispatch->checked != NULL)
-		l->dispatch->checked(l->dispatch->checked_cookie, l->config->name, c->check_ok, c->check_words);
+		l->dispatch->checked(l->dispatch->checked_cookie, l->config->name, c->check_ok,
+				     c->check_words);
 	lane_ended(l, c);
 	free(c);
 }

@@ -64,8 +64,9 @@ void talk_send(struct conversation *c)
 	}
 	c->want_pace = false;
 	if (c->request.write && c->step->look != NULL && !c->looking) {
-		queue_intend(l->dispatch->opt.queue, c->delivery, c->step->name, c->rows, c->request.body.data,
-			     c->request.body.len, clock_wall_ms() + l->ahead_ms, on_intended, c);
+		queue_intend(l->dispatch->opt.queue, c->delivery, c->step->name, c->rows,
+			     c->request.body.data, c->request.body.len, clock_wall_ms() + l->ahead_ms,
+			     on_intended, c);
 		return;
 	}
 	send_now(c);
@@ -163,18 +164,21 @@ void talk_looked(struct conversation *c, const struct reply *reply)
 		log_info(&c->log, "%s: looked up: it had happened", c->step->name);
 		break;
 	case LOOKED_SOME:
-		log_info(&c->log, "%s: looked up: a part of it had happened; the rest is sent", c->step->name);
+		log_info(&c->log, "%s: looked up: a part of it had happened; the rest is sent",
+			 c->step->name);
 		break;
 	case LOOKED_UNSURE:
 		c->looking = false;
-		talk_unknown(c, talk_backoff(c), c->t.err.code != 0 ? c->t.err.text : "the look-up gave no usable answer");
+		talk_unknown(c, talk_backoff(c),
+			     c->t.err.code != 0 ? c->t.err.text : "the look-up gave no usable answer");
 		return;
 	case LOOKED_NONE: {
 		int64_t empty = sink_int(c->bookmark, TALK_EMPTY_LOOKS, 0) + 1;
 		c->looking = false;
 		if (empty < LOOKS_MAX) {
 			sink_set_int(c->bookmark, TALK_EMPTY_LOOKS, empty);
-			snprintf(reason, sizeof(reason), "look-up %" PRId64 " of %d found nothing", empty, LOOKS_MAX);
+			snprintf(reason, sizeof(reason), "look-up %" PRId64 " of %d found nothing", empty,
+				 LOOKS_MAX);
 			talk_unknown(c, lane_scaled(c->lane, retry_look_ms((unsigned)empty)), reason);
 			return;
 		}

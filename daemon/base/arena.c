@@ -33,7 +33,9 @@ void *arena_alloc(struct arena *a, size_t size)
 	if (need == 0)
 		need = ALIGN;
 	if (a->head == NULL || need > (size_t)(a->end - a->at)) {
-		size_t room = a->head == NULL ? BLOCK : a->head->size < BLOCK_KEEP ? a->head->size * 2 : BLOCK_KEEP;
+		size_t room = a->head == NULL              ? BLOCK
+			      : a->head->size < BLOCK_KEEP ? a->head->size * 2
+							   : BLOCK_KEEP;
 		if (room < need)
 			room = need;
 		struct arena_block *b = xrealloc(NULL, HEAD + room, 1);

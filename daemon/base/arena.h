@@ -15,14 +15,14 @@
 struct arena_block;
 struct arena {
 	struct arena_block *head;
-	char *at, *end;		/* free room of the current block */
-	size_t used, max;	/* bytes handed out since the last reset; ceiling */
+	char *at, *end;   /* free room of the current block */
+	size_t used, max; /* bytes handed out since the last reset; ceiling */
 };
 
 #define ARENA_LIMIT(limit) ((struct arena){ .max = (limit) })
 
-void *arena_alloc(struct arena *a, size_t size);		/* 16-byte aligned, not cleared */
-void *arena_calloc(struct arena *a, size_t count, size_t size);	/* cleared; overflow gives NULL */
+void *arena_alloc(struct arena *a, size_t size);                /* 16-byte aligned, not cleared */
+void *arena_calloc(struct arena *a, size_t count, size_t size); /* cleared; overflow gives NULL */
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t len);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -16,21 +16,24 @@
 struct buf {
 	char *data;
 	size_t len, cap, max;
-	int failed;		/* 0 or the sticky negative errno */
+	int failed; /* 0 or the sticky negative errno */
 };
 
 #define BUF_LIMIT(limit) ((struct buf){ .max = (limit) })
 
-int buf_reserve(struct buf *b, size_t more);	/* room for more bytes after len */
+int buf_reserve(struct buf *b, size_t more); /* room for more bytes after len */
 int buf_append(struct buf *b, const void *data, size_t len);
 int buf_puts(struct buf *b, const char *s);
 int buf_putc(struct buf *b, char c);
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int buf_vprintf(struct buf *b, const char *fmt, va_list ap);
-static inline int buf_error(const struct buf *b) { return b->failed; }
+static inline int buf_error(const struct buf *b)
+{
+	return b->failed;
+}
 
-void buf_reset(struct buf *b);			/* empty, failure forgotten, memory kept */
-char *buf_steal(struct buf *b);			/* the bytes, now the caller's to free(); b is empty */
-void buf_done(struct buf *b);			/* frees; b may be used again */
+void buf_reset(struct buf *b);  /* empty, failure forgotten, memory kept */
+char *buf_steal(struct buf *b); /* the bytes, now the caller's to free(); b is empty */
+void buf_done(struct buf *b);   /* frees; b may be used again */
 
 #endif

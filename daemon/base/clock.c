@@ -65,7 +65,8 @@ const char *clock_iso(int64_t wall_ms, char buf[CLOCK_ISO_SIZE])
 	unsigned mp = (5 * doy + 2) / 153;
 	unsigned d = doy - (153 * mp + 2) / 5 + 1, m = mp < 10 ? mp + 3 : mp - 9;
 	unsigned y = (unsigned)((int64_t)yoe + era * 400 + (m <= 2)) % 10000;
-	unsigned s = (unsigned)(ms / 1000), field[] = { y / 100, y % 100, m, d, s / 3600, s / 60 % 60, s % 60 };
+	unsigned s = (unsigned)(ms / 1000),
+		 field[] = { y / 100, y % 100, m, d, s / 3600, s / 60 % 60, s % 60 };
 	static const unsigned char at[] = { 0, 2, 5, 8, 11, 14, 17 };
 	memcpy(buf, "0000-00-00T00:00:00.000Z", 25);
 	for (unsigned i = 0; i < sizeof(at); i++) {

@@ -21,7 +21,7 @@ struct clock_source {
 
 int64_t clock_wall_ms(void);
 int64_t clock_mono_ms(void);
-void clock_replace(const struct clock_source *source);	/* NULL: the machine's own again */
+void clock_replace(const struct clock_source *source); /* NULL: the machine's own again */
 
 /* "2026-11-21T10:00:00.000Z" (24 characters).  Returns buf; "" for TIME_UNKNOWN. */
 #define CLOCK_ISO_SIZE 32

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DIGEST_SIZE 32
+#define DIGEST_SIZE     32
 #define DIGEST_HEX_SIZE 65
 
 struct digest;
@@ -19,10 +19,10 @@ void digest_reset(struct digest *d);
 void digest_add(struct digest *d, const void *data, size_t len);
 /* Adds the length and then the bytes, so that ("ab","c") and ("a","bc") differ. */
 void digest_add_field(struct digest *d, const char *s, size_t len);
-void digest_get(struct digest *d, uint8_t out[DIGEST_SIZE]);	/* ends this hash; reset before reuse */
+void digest_get(struct digest *d, uint8_t out[DIGEST_SIZE]); /* ends this hash; reset before reuse */
 void digest_free(struct digest *d);
 
-void digest_hex(const uint8_t *bytes, size_t len, char *out);	/* 2 * len + 1 characters */
+void digest_hex(const uint8_t *bytes, size_t len, char *out); /* 2 * len + 1 characters */
 
 /* First 8 bytes of SHA-256 as a signed integer, as the queue's index stores it. */
 int64_t digest_key64(struct digest *d, const void *data, size_t len);

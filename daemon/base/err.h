@@ -13,19 +13,18 @@
 #include <stddef.h>
 
 struct err {
-	int code;		/* negative errno; 0: nothing happened */
-	unsigned line, column;	/* 0: unknown */
-	char file[512];		/* "" : none */
-	char text[1024];	/* one line, no trailing dot or newline */
+	int code;              /* negative errno; 0: nothing happened */
+	unsigned line, column; /* 0: unknown */
+	char file[512];        /* "" : none */
+	char text[1024];       /* one line, no trailing dot or newline */
 };
 
 #define ERR_NONE ((struct err){ 0 })
 
 /* Fill err and return code (a negative errno).  Only the first call on a cleared err takes effect. */
-int err_set(struct err *err, int code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-int err_at(struct err *err, int code, const char *file, unsigned line, unsigned column,
-	   const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+int err_set(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int err_at(struct err *err, int code, const char *file, unsigned line, unsigned column, const char *fmt, ...)
+	__attribute__((format(printf, 6, 7)));
 int err_vset(struct err *err, int code, const char *fmt, va_list ap);
 
 /* Sets the place of an error that has none yet. */

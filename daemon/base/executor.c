@@ -26,7 +26,7 @@ struct executor {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct fifo todo, finished;
-	size_t pending;			/* loop thread only */
+	size_t pending; /* loop thread only */
 	bool stopping;
 	executor_wake_fn *wake;
 	void *wake_cookie;

@@ -16,12 +16,10 @@ typedef void executor_work_fn(void *cookie);
 typedef void executor_done_fn(void *cookie);
 typedef void executor_wake_fn(void *cookie);
 
-struct executor *executor_new(const char *name, unsigned threads, executor_wake_fn *wake,
-			      void *wake_cookie);
-void executor_submit(struct executor *ex, executor_work_fn *work, executor_done_fn *done,
-		     void *cookie);
-size_t executor_reap(struct executor *ex);	/* runs waiting done()s; returns how many */
-size_t executor_pending(const struct executor *ex);	/* submitted, done() not yet run */
+struct executor *executor_new(const char *name, unsigned threads, executor_wake_fn *wake, void *wake_cookie);
+void executor_submit(struct executor *ex, executor_work_fn *work, executor_done_fn *done, void *cookie);
+size_t executor_reap(struct executor *ex);          /* runs waiting done()s; returns how many */
+size_t executor_pending(const struct executor *ex); /* submitted, done() not yet run */
 /* Waits for running work, runs no further work; each task's done() is still run, once. */
 void executor_free(struct executor *ex);
 

@@ -38,7 +38,8 @@ int file_read(const char *path, struct buf *out, struct err *err)
 			ssize_t n = read(fd, &extra, 1);
 			if (n != 0)
 				rc = n < 0 ? fail(err, path, "read")
-					   : err_set(err, -E2BIG, "\"%s\" is larger than %zu bytes", path, out->max);
+					   : err_set(err, -E2BIG, "\"%s\" is larger than %zu bytes", path,
+						     out->max);
 			break;
 		}
 		if ((rc = buf_reserve(out, room)) < 0)
@@ -193,8 +194,9 @@ int file_open_beneath(int root_fd, const char *relative, int *out, struct err *e
 		fd = -errno;
 	if (fd < 0)
 		return err_set(err, (int)fd, "cannot open \"%s\": %s", relative,
-			       fd == -ELOOP ? "a symbolic link is not followed"
-			       : fd == -EXDEV ? "it lies outside its folder" : strerror((int)-fd));
+			       fd == -ELOOP   ? "a symbolic link is not followed"
+			       : fd == -EXDEV ? "it lies outside its folder"
+					      : strerror((int)-fd));
 	int rc = 0;
 	if (fstat((int)fd, &st) < 0)
 		rc = fail(err, relative, "examine");

@@ -13,9 +13,9 @@
 int file_read(const char *path, struct buf *out, struct err *err);
 /* Write beside, fsync, rename, fsync the directory.  Readers see the old or the new file. */
 int file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err);
-int file_mkdirs(const char *path, mode_t mode, struct err *err);	/* like mkdir -p */
-int file_sync_dir(const char *path, struct err *err);			/* fsync of a directory */
-int file_write_all(int fd, const void *data, size_t len);		/* 0 or negative errno */
+int file_mkdirs(const char *path, mode_t mode, struct err *err); /* like mkdir -p */
+int file_sync_dir(const char *path, struct err *err);            /* fsync of a directory */
+int file_write_all(int fd, const void *data, size_t len);        /* 0 or negative errno */
 /* A regular file for reading, beneath root (a directory descriptor, or AT_FDCWD with an absolute root
  * handled by the caller), never through a symbolic link, never blocking on a FIFO; -ELOOP, -EXDEV,
  * -ENOENT..., -EINVAL for anything that is not a regular file.  openat2 where the kernel has it, else

@@ -31,7 +31,7 @@ static bool set_match(const char **pattern, const char *end, char c)
 		p++;
 	}
 	if (p >= end)
-		return false;		/* no closing bracket: matches nothing */
+		return false; /* no closing bracket: matches nothing */
 	*pattern = p + 1;
 	return hit != negate;
 }
@@ -94,8 +94,10 @@ static bool capture_component(struct match *m, const char *p, const char *p_end,
 		return false;
 	if (m->count < m->max) {
 		m->out[m->count] = (struct glob_capture){
-			.name = open + 1, .name_len = (size_t)(close - open - 1),
-			.value = s + head, .value_len = len - head - tail,
+			.name = open + 1,
+			.name_len = (size_t)(close - open - 1),
+			.value = s + head,
+			.value_len = len - head - tail,
 		};
 	}
 	m->count++;
@@ -106,7 +108,7 @@ static bool capture_component(struct match *m, const char *p, const char *p_end,
  * needs to be tried further, because what lies between two of them is best matched as early as it can be. */
 static bool path_match(struct match *m, const char *p, const char *s)
 {
-	const char *deep = NULL, *deep_s = NULL;	/* behind the last `**`; what it has not swallowed yet */
+	const char *deep = NULL, *deep_s = NULL; /* behind the last `**`; what it has not swallowed yet */
 	size_t deep_count = 0;
 
 	for (;;) {

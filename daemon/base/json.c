@@ -138,7 +138,8 @@ void json_field_ms(struct buf *b, const char *key, double ms)
 	json_field_int(b, key, (int64_t)(thousandths / 1000));
 	unsigned rest = (unsigned)(thousandths % 1000);
 	if (rest != 0) {
-		char frac[5] = { '.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10), (char)('0' + rest % 10), 0 };
+		char frac[5] = { '.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10),
+				 (char)('0' + rest % 10), 0 };
 		size_t n = 4;
 		while (frac[n - 1] == '0')
 			n--;

@@ -14,9 +14,9 @@
 #include <stdint.h>
 
 void json_sep(struct buf *b);
-void json_string(struct buf *b, const char *s, size_t len);	/* "..." with no separator */
-void json_key(struct buf *b, const char *key);			/* separator, "key": ; key is plain ASCII */
-void json_field(struct buf *b, const char *key, const char *s);	/* left out where s is NULL */
+void json_string(struct buf *b, const char *s, size_t len);     /* "..." with no separator */
+void json_key(struct buf *b, const char *key);                  /* separator, "key": ; key is plain ASCII */
+void json_field(struct buf *b, const char *key, const char *s); /* left out where s is NULL */
 void json_field_n(struct buf *b, const char *key, const char *s, size_t len);
 void json_field_int(struct buf *b, const char *key, int64_t value);
 void json_field_bool(struct buf *b, const char *key, bool value);

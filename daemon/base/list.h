@@ -15,19 +15,28 @@ struct list {
 
 /* The arguments are names of types and variables: parentheses would not compile. */
 /* NOLINTBEGIN(bugprone-macro-parentheses) */
-#define list_entry(link, type, member) ((type *)((char *)(link) - offsetof(type, member)))
+#define list_entry(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
 #define list_first(head, type, member) list_entry((head)->next, type, member)
-#define list_each(pos, head) for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
+#define list_each(pos, head)           for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
 /* The body may remove pos. */
-#define list_each_safe(pos, head)                                                          \
-	for (struct list *pos = (head)->next, *pos##_next = pos->next; pos != (head);      \
+#define list_each_safe(pos, head)                                                     \
+	for (struct list *pos = (head)->next, *pos##_next = pos->next; pos != (head); \
 	     pos = pos##_next, pos##_next = pos->next)
 
 /* NOLINTEND(bugprone-macro-parentheses) */
 
-static inline void list_init(struct list *head) { head->next = head->prev = head; }
-static inline bool list_empty(const struct list *head) { return head->next == head; }
-static inline bool list_linked(const struct list *l) { return l->next != NULL && l->next != l; }
+static inline void list_init(struct list *head)
+{
+	head->next = head->prev = head;
+}
+static inline bool list_empty(const struct list *head)
+{
+	return head->next == head;
+}
+static inline bool list_linked(const struct list *l)
+{
+	return l->next != NULL && l->next != l;
+}
 
 static inline void list_append(struct list *head, struct list *l)
 {

@@ -134,8 +134,8 @@ void log_write(const struct log_ctx *ctx, enum log_level level, const char *fmt,
 	unsigned long long lost = atomic_load(&dropped), said = atomic_load(&dropped_said);
 	if (lost > said && atomic_compare_exchange_strong(&dropped_said, &said, lost)) {
 		char note[96];
-		snprintf(note, sizeof(note), "%llu log lines were dropped, since standard error did not take them",
-			 lost - said);
+		snprintf(note, sizeof(note),
+			 "%llu log lines were dropped, since standard error did not take them", lost - said);
 		line(NULL, LOG_LEVEL_WARNING, note);
 	}
 	line(ctx, level, text);

@@ -18,8 +18,8 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_E
 enum log_format { LOG_FORMAT_AUTO, LOG_FORMAT_TEXT, LOG_FORMAT_JOURNAL, LOG_FORMAT_JSON };
 
 struct log_ctx {
-	const char *who;	/* "testrail/rail", "intake"; borrowed */
-	int64_t run, delivery;	/* 0: none */
+	const char *who;       /* "testrail/rail", "intake"; borrowed */
+	int64_t run, delivery; /* 0: none */
 };
 
 void log_setup(enum log_level level, enum log_format format);
@@ -29,14 +29,14 @@ bool log_wants(enum log_level level);
 void log_write(const struct log_ctx *ctx, enum log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-#define log_debug(ctx, ...)                                                                \
-	do {                                                                               \
-		if (log_wants(LOG_LEVEL_DEBUG))                                            \
-			log_write(ctx, LOG_LEVEL_DEBUG, __VA_ARGS__);                      \
+#define log_debug(ctx, ...)                                           \
+	do {                                                          \
+		if (log_wants(LOG_LEVEL_DEBUG))                       \
+			log_write(ctx, LOG_LEVEL_DEBUG, __VA_ARGS__); \
 	} while (0)
-#define log_info(ctx, ...) log_write(ctx, LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_info(ctx, ...)    log_write(ctx, LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_warning(ctx, ...) log_write(ctx, LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_error(ctx, ...) log_write(ctx, LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_error(ctx, ...)   log_write(ctx, LOG_LEVEL_ERROR, __VA_ARGS__)
 
 /* Lines that standard error did not take so far. */
 uint64_t log_dropped(void);

@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 void *xcalloc(size_t count, size_t size);
-void *xrealloc(void *p, size_t count, size_t size);	/* -> count * size bytes; overflow aborts */
-char *xstrdup(const char *s);				/* NULL gives NULL */
+void *xrealloc(void *p, size_t count, size_t size); /* -> count * size bytes; overflow aborts */
+char *xstrdup(const char *s);                       /* NULL gives NULL */
 char *xstrndup(const char *s, size_t len);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

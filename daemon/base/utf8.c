@@ -72,7 +72,7 @@ size_t utf8_cut(const char *s, size_t len, size_t max)
 
 const char *utf8_key(struct arena *a, const char *s, size_t len, size_t max)
 {
-	enum { TAIL = 13 };		/* "~" and 12 hex digits */
+	enum { TAIL = 13 }; /* "~" and 12 hex digits */
 
 	if (len <= max)
 		return arena_strndup(a, s, len);

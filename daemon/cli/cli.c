@@ -26,7 +26,8 @@ const struct command commands[] = {
 	{ "run", cmd_run, "the daemon, in the foreground", "" },
 	{ "import", cmd_import, "read reports, queue them, deliver them, wait, print a summary",
 	  "PATH...\n"
-	  "  PATH is a report, a directory (walked for *.xml and *.xml.gz), or - (names on standard input)\n\n"
+	  "  PATH is a report, a directory (walked for *.xml and *.xml.gz), or - (names on standard "
+	  "input)\n\n"
 	  "  --sink NAME           deliver to this sink only (repeatable; default: every sink)\n"
 	  "  --run-key KEY         files with the same key form one run\n"
 	  "  --run-name NAME       what the run is called\n"
@@ -49,7 +50,8 @@ const struct command commands[] = {
 	{ "parse", run_parse, "print what is in reports; touches nothing",
 	  "FILE...\n  --format FORMAT       jsonl (default), table, summary\n" },
 	{ "check", cmd_check, "validate the configuration and print it, secrets masked",
-	  "[--online]\n  --online              also log in to every sink, and look for what the configuration names\n" },
+	  "[--online]\n  --online              also log in to every sink, and look for what the "
+	  "configuration names\n" },
 	{ "queue", cmd_queue, "what is waiting, why, and what to do about it",
 	  "list [--all] [--json] | retry [ID...]\n" },
 	{ "status", cmd_status, "one screen: is it working, what waits, what needs me", "[--json]\n" },
@@ -106,8 +108,8 @@ static size_t sink_types(struct config_sink_type *out, size_t max)
 	size_t n = 0;
 
 	for (; sink_list[n] != NULL && n < max; n++)
-		out[n] = (struct config_sink_type){ sink_list[n]->name, sink_list[n]->keys, sink_list[n]->conf_size,
-						    sink_list[n]->check };
+		out[n] = (struct config_sink_type){ sink_list[n]->name, sink_list[n]->keys,
+						    sink_list[n]->conf_size, sink_list[n]->check };
 	return n;
 }
 

@@ -9,27 +9,27 @@
 
 enum exit_code {
 	EXIT_OK = 0,
-	EXIT_FAIL_ON = 1,	/* --fail-on matched */
-	EXIT_USAGE = 2,		/* usage or configuration */
-	EXIT_UNDELIVERED = 3,	/* accepted and durable, not delivered within the timeout */
+	EXIT_FAIL_ON = 1,     /* --fail-on matched */
+	EXIT_USAGE = 2,       /* usage or configuration */
+	EXIT_UNDELIVERED = 3, /* accepted and durable, not delivered within the timeout */
 	EXIT_PARKED = 4,
-	EXIT_INPUT = 5,		/* some input unreadable, incomplete, or no report found */
+	EXIT_INPUT = 5, /* some input unreadable, incomplete, or no report found */
 	EXIT_INTERNAL = 70,
 };
 
 struct cli {
-	const char *config_file, *state_dir;	/* as given; NULL */
+	const char *config_file, *state_dir; /* as given; NULL */
 	enum log_level level;
 	bool level_given;
-	struct config *config;			/* after cli_load() */
+	struct config *config; /* after cli_load() */
 };
 
 struct command {
 	const char *name;
-	int (*run)(struct cli *cli, int argc, char **argv);	/* argv[0] is the command's name */
+	int (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is the command's name */
 	const char *summary, *usage;
 };
-extern const struct command commands[];		/* ended by a zero row */
+extern const struct command commands[]; /* ended by a zero row */
 
 /* Reads the configuration; prints every fault to standard error.  Returns EXIT_OK or EXIT_USAGE. */
 int cli_load(struct cli *cli);
@@ -47,10 +47,10 @@ int cli_progress(const char *command, const char *text, int *out);
 /* ---- names of reports (walk.c) ---- */
 
 struct walk {
-	char **path;			/* files; sorted within each directory */
+	char **path; /* files; sorted within each directory */
 	size_t count, room;
-	bool *named;			/* given by name, not found by walking */
-	char **unreadable;		/* "PATH: why" */
+	bool *named;       /* given by name, not found by walking */
+	char **unreadable; /* "PATH: why" */
 	size_t unreadable_count;
 };
 /* Adds a file, or every *.xml and *.xml.gz beneath a directory; "-" reads names from standard input. */

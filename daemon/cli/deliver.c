@@ -16,7 +16,7 @@
 
 struct deliver {
 	struct app app;
-	struct run_ids runs;		/* with unsettled deliveries at the start */
+	struct run_ids runs; /* with unsettled deliveries at the start */
 	struct await *await;
 	struct outcome_totals totals;
 	bool timed_out;
@@ -66,7 +66,8 @@ static void on_signal(void *cookie, int signum)
 	app_quit(&d->app, 0);
 }
 
-static void on_waiting(void *cookie, int rc, const struct delivery_line *line, size_t count, const struct err *err)
+static void on_waiting(void *cookie, int rc, const struct delivery_line *line, size_t count,
+		       const struct err *err)
 {
 	struct deliver *d = cookie;
 
@@ -81,7 +82,10 @@ static void on_waiting(void *cookie, int rc, const struct delivery_line *line, s
 static int work(struct deliver *d, struct cli *cli, const struct await_options *wo)
 {
 	const struct app_options ao = {
-		.command = "deliver", .wait_ms = wo->timeout_ms, .on_signal = on_signal, .on_change = on_change,
+		.command = "deliver",
+		.wait_ms = wo->timeout_ms,
+		.on_signal = on_signal,
+		.on_change = on_change,
 		.cookie = d,
 	};
 	struct err err = ERR_NONE;
@@ -111,8 +115,10 @@ static int work(struct deliver *d, struct cli *cli, const struct await_options *
 int cmd_deliver(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longopts[] = {
-		{ "sink", required_argument, NULL, 's' }, { "timeout", required_argument, NULL, 't' },
-		{ "progress", required_argument, NULL, 'p' }, { 0 },
+		{ "sink", required_argument, NULL, 's' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ "progress", required_argument, NULL, 'p' },
+		{ 0 },
 	};
 	struct deliver d = { 0 };
 	struct await_options wo = { .timeout_ms = 15 * 60 * 1000, .done = on_settled, .cookie = &d };
@@ -128,7 +134,8 @@ int cmd_deliver(struct cli *cli, int argc, char **argv)
 		else if (c == 'p')
 			rc = cli_progress("deliver", optarg, &progress);
 		else
-			rc = cli_usage("deliver", "unknown option, or one without its value: \"%s\"", argv[optind - 1]);
+			rc = cli_usage("deliver", "unknown option, or one without its value: \"%s\"",
+				       argv[optind - 1]);
 	}
 	if (rc == EXIT_OK && optind < argc)
 		rc = cli_usage("deliver", "takes no \"%s\"", argv[optind]);

@@ -38,7 +38,7 @@ void run_ids_done(struct run_ids *ids)
 
 struct outcome_look {
 	struct app *app;
-	struct run_ids ids;		/* a copy */
+	struct run_ids ids; /* a copy */
 	size_t at;
 	bool all;
 	struct outcome_totals totals;
@@ -62,7 +62,8 @@ static bool lane_locked(const struct app *a, const char *sink)
 	return false;
 }
 
-static void on_lines(void *cookie, int rc, const struct delivery_line *line, size_t count, const struct err *err)
+static void on_lines(void *cookie, int rc, const struct delivery_line *line, size_t count,
+		     const struct err *err)
 {
 	struct outcome_look *o = cookie;
 
@@ -78,7 +79,8 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 			t->delivered++;
 		} else if (line[i].state == DELIVERY_PARKED) {
 			t->parked++;
-		} else if (!line[i].run_ended && line[i].state == DELIVERY_WAITING && line[i].due_ms == INT64_MAX) {
+		} else if (!line[i].run_ended && line[i].state == DELIVERY_WAITING &&
+			   line[i].due_ms == INT64_MAX) {
 			/* The run goes on, but all that came so far is where it belongs. */
 			t->up_to_date++;
 			t->parked += line[i].parked > 0;
@@ -132,7 +134,7 @@ void outcome_look(struct app *a, const struct run_ids *ids, outcome_fn *done, vo
 	for (size_t i = 0; ids != NULL && i < ids->count; i++)
 		run_ids_add(&o->ids, ids->id[i]);
 	if (ids != NULL && ids->count == 0)
-		queue_lines(a->queue, INT64_MAX, false, 1, on_nothing, o);	/* a turn of the loop later */
+		queue_lines(a->queue, INT64_MAX, false, 1, on_nothing, o); /* a turn of the loop later */
 	else
 		look_next(o);
 }
@@ -152,7 +154,8 @@ struct gather {
 static void gather_next(struct gather *g);
 static void gather_parked(struct gather *g);
 
-static void on_parked(void *cookie, int rc, const struct parked_line *line, size_t count, const struct err *err)
+static void on_parked(void *cookie, int rc, const struct parked_line *line, size_t count,
+		      const struct err *err)
 {
 	struct gather *g = cookie;
 	cJSON *d = cJSON_GetArrayItem(g->deliveries, (int)g->delivery_at++);
@@ -176,7 +179,8 @@ static void gather_parked(struct gather *g)
 
 	while ((d = cJSON_GetArrayItem(g->deliveries, (int)g->delivery_at)) != NULL) {
 		if (cJSON_GetNumberValue(cJSON_GetObjectItem(d, "parked")) > 0) {
-			queue_parked(g->app->queue, (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(d, "id")),
+			queue_parked(g->app->queue,
+				     (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(d, "id")),
 				     PARKED_SHOWN, on_parked, g);
 			return;
 		}
@@ -238,9 +242,16 @@ static void on_run(void *cookie, int rc, const struct run_line *run, const struc
 	cJSON_AddStringToObject(g->run, "key", run->key);
 	cJSON_AddStringToObject(g->run, "name", run->name);
 	cJSON *counts = cJSON_AddObjectToObject(g->run, "counts");
-	const struct { const char *name; uint64_t n; } row[] = {
-		{ "tests", run->tests }, { "passed", run->passed }, { "failed", run->failed },
-		{ "error", run->error }, { "skipped", run->skipped }, { "flaky", run->flaky },
+	const struct {
+		const char *name;
+		uint64_t n;
+	} row[] = {
+		{ "tests", run->tests },
+		{ "passed", run->passed },
+		{ "failed", run->failed },
+		{ "error", run->error },
+		{ "skipped", run->skipped },
+		{ "flaky", run->flaky },
 		{ "known_failures", run->known_failures },
 	};
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
@@ -260,7 +271,8 @@ static void gather_next(struct gather *g)
 	free(g);
 }
 
-static void on_turn(void *cookie, int rc, const struct delivery_line *line, size_t count, const struct err *err)
+static void on_turn(void *cookie, int rc, const struct delivery_line *line, size_t count,
+		    const struct err *err)
 {
 	(void)rc;
 	(void)line;
@@ -313,7 +325,8 @@ static void print_parked(FILE *out, const cJSON *d)
 	const cJSON *list = cJSON_GetObjectItem(d, "parked_tests"), *p;
 	double shown = 0;
 
-	cJSON_ArrayForEach(p, list) {
+	cJSON_ArrayForEach(p, list)
+	{
 		if (shown++ == 10)
 			break;
 		fputs("      ", out);
@@ -323,23 +336,28 @@ static void print_parked(FILE *out, const cJSON *d)
 		fputc('\n', out);
 	}
 	if (number(d, "parked") > 10)
-		fprintf(out, "      ... %.0f parked in all; \"resultd queue list\" tells more\n", number(d, "parked"));
+		fprintf(out, "      ... %.0f parked in all; \"resultd queue list\" tells more\n",
+			number(d, "parked"));
 }
 
 void outcome_print(FILE *out, const cJSON *runs)
 {
 	const cJSON *run, *d;
 
-	cJSON_ArrayForEach(run, runs) {
+	cJSON_ArrayForEach(run, runs)
+	{
 		const cJSON *c = cJSON_GetObjectItem(run, "counts");
 		put_clean(out, text(run, "name"), 200);
-		fprintf(out, "\n  %.0f tests: %.0f passed, %.0f failed, %.0f error, %.0f skipped", number(c, "tests"),
-			number(c, "passed"), number(c, "failed"), number(c, "error"), number(c, "skipped"));
+		fprintf(out, "\n  %.0f tests: %.0f passed, %.0f failed, %.0f error, %.0f skipped",
+			number(c, "tests"), number(c, "passed"), number(c, "failed"), number(c, "error"),
+			number(c, "skipped"));
 		if (number(c, "flaky") > 0)
 			fprintf(out, ", %.0f flaky", number(c, "flaky"));
 		fputc('\n', out);
-		cJSON_ArrayForEach(d, cJSON_GetObjectItem(run, "deliveries")) {
-			fprintf(out, "  %-12s %-10s %.0f posted", text(d, "sink"), text(d, "state"), number(d, "posted"));
+		cJSON_ArrayForEach(d, cJSON_GetObjectItem(run, "deliveries"))
+		{
+			fprintf(out, "  %-12s %-10s %.0f posted", text(d, "sink"), text(d, "state"),
+				number(d, "posted"));
 			if (number(d, "parked") > 0)
 				fprintf(out, ", %.0f parked", number(d, "parked"));
 			if (number(d, "ignored") > 0)

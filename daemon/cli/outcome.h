@@ -12,15 +12,15 @@ struct run_ids {
 	int64_t *id;
 	size_t count, room;
 };
-void run_ids_add(struct run_ids *ids, int64_t id);	/* no repeats; 0 is left out */
+void run_ids_add(struct run_ids *ids, int64_t id); /* no repeats; 0 is left out */
 void run_ids_done(struct run_ids *ids);
 
 struct outcome_totals {
 	size_t runs, deliveries, delivered, waiting, parked;
-	size_t up_to_date;		/* of runs that go on: nothing is owed at the moment */
+	size_t up_to_date; /* of runs that go on: nothing is owed at the moment */
 	uint64_t owed, posted, parked_tests, requests;
-	bool locked;			/* all that waits does so for an operator */
-	const char *wait_reason;	/* of one that waits; borrowed until the next look */
+	bool locked;             /* all that waits does so for an operator */
+	const char *wait_reason; /* of one that waits; borrowed until the next look */
 };
 
 /* Looks at the deliveries of these runs (count 0: at every unsettled one).  done() on a later turn. */
@@ -29,7 +29,7 @@ typedef void outcome_fn(void *cookie, const struct outcome_totals *totals);
 void outcome_look(struct app *a, const struct run_ids *ids, outcome_fn *done, void *cookie);
 
 /* The receipt's `runs` array, and with it the table for people. */
-typedef void outcome_runs_fn(void *cookie, cJSON *runs);	/* takes ownership */
+typedef void outcome_runs_fn(void *cookie, cJSON *runs); /* takes ownership */
 void outcome_runs(struct app *a, const struct run_ids *ids, outcome_runs_fn *done, void *cookie);
 void outcome_print(FILE *out, const cJSON *runs);
 
@@ -46,8 +46,8 @@ struct await_options {
 };
 struct await;
 struct await *await_start(struct app *a, const struct run_ids *ids, const struct await_options *options);
-void await_armed(struct await *w, bool armed);	/* not before this may done() be called */
-void await_changed(struct await *w);		/* something moved: look again */
+void await_armed(struct await *w, bool armed); /* not before this may done() be called */
+void await_changed(struct await *w);           /* something moved: look again */
 void await_free(struct await *w);
 
 #endif

@@ -89,15 +89,19 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 		return rc == -EAGAIN ? EXIT_UNDELIVERED : EXIT_INTERNAL;
 	}
 	const struct collect_options co = {
-		.loop = &d.app.loop, .config = cli->config, .queue = d.app.queue, .intake = d.app.intake,
-		.on_part = on_part, .cookie = &d,
+		.loop = &d.app.loop,
+		.config = cli->config,
+		.queue = d.app.queue,
+		.intake = d.app.intake,
+		.on_part = on_part,
+		.cookie = &d,
 	};
 	rc = app_deliver(&d.app, NULL, &err);
 	if (rc == 0)
 		rc = collect_open(&co, &d.collect, &err);
 	if (rc == 0) {
-		log_info(NULL, "watching %zu directories for %zu sinks; state in %s", cli->config->watch_count,
-			 cli->config->sink_count, cli->config->state_dir);
+		log_info(NULL, "watching %zu directories for %zu sinks; state in %s",
+			 cli->config->watch_count, cli->config->sink_count, cli->config->state_dir);
 		sd_notify(0, "READY=1");
 	} else {
 		log_error(NULL, "%s", err.text);

@@ -19,7 +19,7 @@ struct status {
 	struct app app;
 	bool json;
 	struct queue_status s;
-	cJSON *waiting;			/* deliveries that are not settled, newest first */
+	cJSON *waiting; /* deliveries that are not settled, newest first */
 };
 
 static void print_json(const struct status *v)
@@ -27,9 +27,13 @@ static void print_json(const struct status *v)
 	const struct queue_status *s = &v->s;
 	cJSON *o = cJSON_CreateObject();
 	char iso[CLOCK_ISO_SIZE];
-	const struct { const char *name; uint64_t n; } row[] = {
-		{ "runs", s->runs }, { "open_runs", s->open_runs }, { "reports", s->parts },
-		{ "reports_malformed", s->parts_bad }, { "results", s->results }, { "bytes", s->bytes },
+	const struct {
+		const char *name;
+		uint64_t n;
+	} row[] = {
+		{ "runs", s->runs },       { "open_runs", s->open_runs },
+		{ "reports", s->parts },   { "reports_malformed", s->parts_bad },
+		{ "results", s->results }, { "bytes", s->bytes },
 	};
 
 	cJSON_AddStringToObject(o, "version", RD_VERSION);
@@ -38,7 +42,8 @@ static void print_json(const struct status *v)
 		cJSON_AddNumberToObject(o, row[i].name, (double)row[i].n);
 	cJSON *d = cJSON_AddObjectToObject(o, "deliveries");
 	for (int i = 0; i <= DELIVERY_DELIVERED; i++)
-		cJSON_AddNumberToObject(d, delivery_state_name((enum delivery_state)i), (double)s->deliveries[i]);
+		cJSON_AddNumberToObject(d, delivery_state_name((enum delivery_state)i),
+					(double)s->deliveries[i]);
 	if (s->oldest_ms != INT64_MAX)
 		cJSON_AddStringToObject(o, "oldest_waiting", clock_iso(s->oldest_ms, iso));
 	cJSON_AddItemReferenceToObject(o, "unsettled", v->waiting);
@@ -57,8 +62,8 @@ static void print_text(const struct status *v)
 
 	printf("resultd " RD_VERSION ", state in %s (%.1f MiB queue)\n", v->app.config->state_dir,
 	       (double)s->bytes / 1048576);
-	printf("  held:      %" PRIu64 " runs (%" PRIu64 " open), %" PRIu64 " reports, %" PRIu64 " results\n", s->runs,
-	       s->open_runs, s->parts, s->results);
+	printf("  held:      %" PRIu64 " runs (%" PRIu64 " open), %" PRIu64 " reports, %" PRIu64 " results\n",
+	       s->runs, s->open_runs, s->parts, s->results);
 	printf("  delivered: %" PRIu64 "\n", s->deliveries[DELIVERY_DELIVERED]);
 	printf("  waiting:   %" PRIu64, waits);
 	if (s->oldest_ms != INT64_MAX && waits > 0)
@@ -67,15 +72,18 @@ static void print_text(const struct status *v)
 	       s->deliveries[DELIVERY_PARKED] > 0 ? "  (needs you: \"resultd queue list\")" : "");
 	printf("  malformed: %" PRIu64 " reports\n", s->parts_bad);
 	const cJSON *d;
-	cJSON_ArrayForEach(d, v->waiting) {
+	cJSON_ArrayForEach(d, v->waiting)
+	{
 		const cJSON *reason = cJSON_GetObjectItem(d, "reason");
 		printf("  %s: %s \"%s\"%s%s\n", cJSON_GetObjectItem(d, "sink")->valuestring,
-		       cJSON_GetObjectItem(d, "state")->valuestring, cJSON_GetObjectItem(d, "run")->valuestring,
-		       reason != NULL ? ": " : "", reason != NULL ? reason->valuestring : "");
+		       cJSON_GetObjectItem(d, "state")->valuestring,
+		       cJSON_GetObjectItem(d, "run")->valuestring, reason != NULL ? ": " : "",
+		       reason != NULL ? reason->valuestring : "");
 	}
 }
 
-static void on_lines(void *cookie, int rc, const struct delivery_line *line, size_t count, const struct err *err)
+static void on_lines(void *cookie, int rc, const struct delivery_line *line, size_t count,
+		     const struct err *err)
 {
 	struct status *v = cookie;
 
@@ -115,7 +123,9 @@ static void on_status(void *cookie, int rc, const struct queue_status *s, const 
 int cmd_status(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longopts[] = {
-		{ "json", no_argument, NULL, 'j' }, { "timeout", required_argument, NULL, 't' }, { 0 },
+		{ "json", no_argument, NULL, 'j' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ 0 },
 	};
 	struct status v = { 0 };
 	int64_t timeout_ms = 5000;
@@ -130,7 +140,8 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 		else if (c == 't')
 			rc = cli_duration("status", "--timeout", optarg, &timeout_ms);
 		else
-			rc = cli_usage("status", "unknown option, or one without its value: \"%s\"", argv[optind - 1]);
+			rc = cli_usage("status", "unknown option, or one without its value: \"%s\"",
+				       argv[optind - 1]);
 	}
 	if (rc == EXIT_OK && optind < argc)
 		rc = cli_usage("status", "takes no \"%s\"", argv[optind]);

@@ -34,8 +34,8 @@ static const char *copy(struct learned *l, const char *s)
 	return arena_strdup(l->arena, s);
 }
 
-void learned_remote(struct learned *l, const char *kind, const char *scope, const char *id, const char *parent,
-		    const char *name, const char *alias, const char *json)
+void learned_remote(struct learned *l, const char *kind, const char *scope, const char *id,
+		    const char *parent, const char *name, const char *alias, const char *json)
 {
 	struct learned_item *item = add(l, LEARNED_REMOTE);
 

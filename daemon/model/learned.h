@@ -14,17 +14,17 @@
 #include <stdint.h>
 
 enum learned_kind {
-	LEARNED_REMOTE,		/* an entity over there: upsert by (kind, scope, id) */
-	LEARNED_GONE,		/* an entity that is no longer there */
-	LEARNED_LIST_BEGIN,	/* a full list begins: entities not seen until its end are gone */
+	LEARNED_REMOTE,     /* an entity over there: upsert by (kind, scope, id) */
+	LEARNED_GONE,       /* an entity that is no longer there */
+	LEARNED_LIST_BEGIN, /* a full list begins: entities not seen until its end are gone */
 	LEARNED_LIST_END,
-	LEARNED_PLACE,		/* row (ROWS_PLACES) got this remote id */
-	LEARNED_CASE,		/* row (ROWS_CASES) got this remote id; binds every test of that key */
-	LEARNED_LINKED,		/* all ids of the ROWS_LINKS given are part of the run over there */
-	LEARNED_POSTED,		/* row (ROWS_RESULTS, ROWS_ALL) is applied; id = the result's id or NULL */
-	LEARNED_PARKED,		/* row is refused for good; text = the server's words */
-	LEARNED_IGNORED,	/* row is not to be sent, by configuration; text = why */
-	LEARNED_UNMATCH,	/* row's remote case is gone or wrong: match that test anew */
+	LEARNED_PLACE,   /* row (ROWS_PLACES) got this remote id */
+	LEARNED_CASE,    /* row (ROWS_CASES) got this remote id; binds every test of that key */
+	LEARNED_LINKED,  /* all ids of the ROWS_LINKS given are part of the run over there */
+	LEARNED_POSTED,  /* row (ROWS_RESULTS, ROWS_ALL) is applied; id = the result's id or NULL */
+	LEARNED_PARKED,  /* row is refused for good; text = the server's words */
+	LEARNED_IGNORED, /* row is not to be sent, by configuration; text = why */
+	LEARNED_UNMATCH, /* row's remote case is gone or wrong: match that test anew */
 };
 
 struct learned_item {
@@ -37,7 +37,7 @@ struct learned {
 	struct arena *arena;
 	struct learned_item *item;
 	size_t count, room;
-	const char *remote_id, *url;	/* of the whole delivery (run, cycle), for people; NULL: unchanged */
+	const char *remote_id, *url; /* of the whole delivery (run, cycle), for people; NULL: unchanged */
 };
 
 void learned_init(struct learned *l, struct arena *arena);

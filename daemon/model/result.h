@@ -18,12 +18,12 @@
 
 /* A text that may have been long: `s` holds at most limits.text bytes of it, cut on a character. */
 struct text {
-	const char *s;		/* NULL: none */
+	const char *s; /* NULL: none */
 	size_t len;
-	uint64_t whole;		/* bytes before the cut; == len where nothing was cut */
+	uint64_t whole; /* bytes before the cut; == len where nothing was cut */
 };
 
-struct failure {		/* of a failure, an error, or a skip with a reason */
+struct failure { /* of a failure, an error, or a skip with a reason */
 	const char *type;
 	struct text message, detail;
 };
@@ -31,43 +31,47 @@ struct failure {		/* of a failure, an error, or a skip with a reason */
 /* One execution of a test.  Where a report (or a run) holds several, all of them stand in order. */
 struct attempt {
 	enum outcome outcome;
-	double duration_ms;	/* < 0: unknown; a double, since reports hold 1e12 seconds */
-	int64_t started_ms;	/* TIME_UNKNOWN */
+	double duration_ms; /* < 0: unknown; a double, since reports hold 1e12 seconds */
+	int64_t started_ms; /* TIME_UNKNOWN */
 	struct failure failure;
-	struct text out, err;	/* system-out, system-err */
+	struct text out, err; /* system-out, system-err */
 };
 
-struct property { const char *key, *value; };
-struct evidence_hint { const char *path, *name; };	/* as the report names it; name may be NULL */
+struct property {
+	const char *key, *value;
+};
+struct evidence_hint {
+	const char *path, *name;
+}; /* as the report names it; name may be NULL */
 
 struct result {
-	const char *report;		/* the report's name as the user knows it; not set by parsers */
-	const char *const *suite;	/* path from the outermost suite to the innermost */
+	const char *report;       /* the report's name as the user knows it; not set by parsers */
+	const char *const *suite; /* path from the outermost suite to the innermost */
 	size_t suite_count;
 	const char *class_name, *name;
 	const char *const *params;
 	size_t param_count;
 	const char *variant;
-	const char *id;			/* "class.name", or "name" without a class: the automation id */
+	const char *id; /* "class.name", or "name" without a class: the automation id */
 
-	enum outcome outcome;		/* the verdict over all attempts of this testcase element */
-	bool flaky;			/* passed, but an attempt did not */
-	bool known_failure;		/* skipped and failed at once (xfail, mayfail): counted failed */
+	enum outcome outcome; /* the verdict over all attempts of this testcase element */
+	bool flaky;           /* passed, but an attempt did not */
+	bool known_failure;   /* skipped and failed at once (xfail, mayfail): counted failed */
 	double duration_ms;
 	int64_t started_ms;
-	struct failure failure;		/* of the attempt that decides */
+	struct failure failure; /* of the attempt that decides */
 	struct text out, err;
-	const struct attempt *attempts;	/* NULL where there is one only; else all, oldest first */
+	const struct attempt *attempts; /* NULL where there is one only; else all, oldest first */
 	size_t attempt_count;
 
 	const struct property *properties;
 	size_t property_count;
-	const char *const *refs;	/* "C12", "AT-TC-3": normalized, in order of appearance, no repeats */
+	const char *const *refs; /* "C12", "AT-TC-3": normalized, in order of appearance, no repeats */
 	size_t ref_count;
 	const struct evidence_hint *evidence;
 	size_t evidence_count;
-	const char *file;		/* the test's source, if the report tells */
-	int64_t line;			/* 0: unknown */
+	const char *file; /* the test's source, if the report tells */
+	int64_t line;     /* 0: unknown */
 };
 
 enum verdict result_verdict(const struct result *r);

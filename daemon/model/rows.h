@@ -12,35 +12,35 @@
 
 enum rows_kind {
 	ROWS_NONE,
-	ROWS_PLACES,	/* tree nodes (sections, folders) that lack a remote id while their parent has one */
-	ROWS_CASES,	/* tests without a case over there, all of ONE place; one row a distinct key */
-	ROWS_LINKS,	/* `ids`: every remote case id that this run touches, sorted, no repeats */
-	ROWS_RESULTS,	/* results that are owed: one row a remote case */
-	ROWS_ALL,	/* every test of the run, matched or not, one row a test, in order (local sink) */
+	ROWS_PLACES,  /* tree nodes (sections, folders) that lack a remote id while their parent has one */
+	ROWS_CASES,   /* tests without a case over there, all of ONE place; one row a distinct key */
+	ROWS_LINKS,   /* `ids`: every remote case id that this run touches, sorted, no repeats */
+	ROWS_RESULTS, /* results that are owed: one row a remote case */
+	ROWS_ALL,     /* every test of the run, matched or not, one row a test, in order (local sink) */
 };
 
 struct rows_limit {
-	size_t count;		/* rows at most */
-	size_t bytes;		/* of result text at most (one row is always given) */
+	size_t count; /* rows at most */
+	size_t bytes; /* of result text at most (one row is always given) */
 };
 
 /* All executions of one test (identity) in this run, oldest first; at least one. */
 struct row_test {
 	const struct result *const *results;
 	size_t result_count;
-	bool posted_before;	/* an earlier state of it was posted already: this is one further result */
-	bool settled;		/* posted as it is: here only because the case is folded as a whole */
-	int64_t id;		/* opaque; the queue's */
+	bool posted_before; /* an earlier state of it was posted already: this is one further result */
+	bool settled;       /* posted as it is: here only because the case is folded as a whole */
+	int64_t id;         /* opaque; the queue's */
 };
 
 struct row {
-	int64_t id;		/* names the row in what is learned; opaque */
-	const char *remote_id;	/* ROWS_RESULTS: the case; ROWS_CASES: the place; ROWS_PLACES: the parent;
+	int64_t id;              /* names the row in what is learned; opaque */
+	const char *remote_id;   /* ROWS_RESULTS: the case; ROWS_CASES: the place; ROWS_PLACES: the parent;
 				 * NULL: none (root; unmatched) */
-	const char *remote_json;	/* what learned_remote() kept of that case; NULL: nothing */
-	const char *name;	/* ROWS_PLACES: the node's name */
-	unsigned depth;		/* ROWS_PLACES: 0 at the root */
-	const struct row_test *tests;	/* ROWS_RESULTS: all tests that map to this case; ROWS_CASES: one */
+	const char *remote_json; /* what learned_remote() kept of that case; NULL: nothing */
+	const char *name;        /* ROWS_PLACES: the node's name */
+	unsigned depth;          /* ROWS_PLACES: 0 at the root */
+	const struct row_test *tests; /* ROWS_RESULTS: all tests that map to this case; ROWS_CASES: one */
 	size_t test_count;
 };
 
@@ -49,10 +49,10 @@ struct rows {
 	enum rows_kind kind;
 	struct row *row;
 	size_t count;
-	const char *const *ids;	/* ROWS_LINKS */
+	const char *const *ids; /* ROWS_LINKS */
 	size_t id_count;
-	size_t new_ids;		/* ROWS_LINKS: of them, not yet marked by learned_linked() */
-	bool more;		/* further rows wait behind these */
+	size_t new_ids; /* ROWS_LINKS: of them, not yet marked by learned_linked() */
+	bool more;      /* further rows wait behind these */
 };
 
 void rows_free(struct rows *rows);

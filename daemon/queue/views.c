@@ -372,7 +372,7 @@ void queue_retry(struct queue *q, const int64_t *id, size_t count, int64_t now_m
 
 /* ---- one run ---- */
 
-enum { GATHER_MAX = 100000 };	/* results gathered for the sake of a count */
+enum { GATHER_MAX = 100000 }; /* results gathered for the sake of a count */
 
 struct one_run_op {
 	struct op op;
@@ -388,22 +388,25 @@ static int one_run_work(struct queue *q, struct op *op, struct err *err)
 	bool more = false;
 
 	/* The counts are of tests, so what has come is gathered first; but nobody waits for a million. */
-	int64_t waits = db_get(q->db, "SELECT coalesce(sum(p.cases), 0) - r.tests FROM run r LEFT JOIN part p"
-				      " ON p.run = r.id AND p.state = 1 WHERE r.id = ?1 AND r.grouped < r.ready",
+	int64_t waits = db_get(q->db,
+			       "SELECT coalesce(sum(p.cases), 0) - r.tests FROM run r LEFT JOIN part p"
+			       " ON p.run = r.id AND p.state = 1 WHERE r.id = ?1 AND r.grouped < r.ready",
 			       DB(db_i(o->line.id)), 0);
 	bool cases = waits > GATHER_MAX;
 	if (!cases)
 		(void)group_slice(q, o->line.id, &more);
 	if (more)
 		return OP_AGAIN;
-	struct db_stmt *s = db_query(
-		q->db,
-		cases ? "SELECT r.key, r.name, r.ended, sum(p.cases), sum(p.passed), sum(p.failed), sum(p.error),"
-			" sum(p.skipped), sum(p.flaky), sum(p.known_failures) FROM run r JOIN part p ON p.run = r.id"
-			" AND p.state = 1 WHERE r.id = ?1 GROUP BY r.id"
-		      : "SELECT key, name, ended, tests, passed, failed, error, skipped, flaky,"
-			" known_failures FROM run WHERE id = ?1",
-		DB(db_i(o->line.id)));
+	struct db_stmt *s =
+		db_query(q->db,
+			 cases ? "SELECT r.key, r.name, r.ended, sum(p.cases), sum(p.passed), sum(p.failed), "
+				 "sum(p.error),"
+				 " sum(p.skipped), sum(p.flaky), sum(p.known_failures) FROM run r JOIN part "
+				 "p ON p.run = r.id"
+				 " AND p.state = 1 WHERE r.id = ?1 GROUP BY r.id"
+			       : "SELECT key, name, ended, tests, passed, failed, error, skipped, flaky,"
+				 " known_failures FROM run WHERE id = ?1",
+			 DB(db_i(o->line.id)));
 	if (!db_row(s))
 		return err_set(err, -ENOENT, "there is no run %lld", (long long)o->line.id);
 	o->line.key = arena_strdup(&o->arena, db_text(s, 0));

@@ -15,7 +15,10 @@ static int64_t fixed(void *cookie)
 
 static void stamps_are_iso(void **state)
 {
-	static const struct { int64_t ms; const char *iso; } row[] = {
+	static const struct {
+		int64_t ms;
+		const char *iso;
+	} row[] = {
 		{ 0, "1970-01-01T00:00:00.000Z" },
 		{ 1795255200123, "2026-11-21T10:00:00.123Z" },
 		{ 951782399999, "2000-02-28T23:59:59.999Z" },

@@ -66,10 +66,20 @@ static void directories_are_made_like_mkdir_p(void **state)
 
 static void nothing_outside_the_root_is_opened(void **state)
 {
-	static const struct { const char *path; int rc; } row[] = {
-		{ "in/f", 0 }, { "in/../in/f", 0 }, { "in/link", -ELOOP }, { "in/dirlink/f", -ELOOP },
-		{ "in/../../etc/passwd", -EXDEV }, { "/etc/passwd", -EXDEV }, { "in/missing", -ENOENT },
-		{ "in/fifo", -EINVAL }, { "in", -EINVAL }, { "../x", -EXDEV },
+	static const struct {
+		const char *path;
+		int rc;
+	} row[] = {
+		{ "in/f", 0 },
+		{ "in/../in/f", 0 },
+		{ "in/link", -ELOOP },
+		{ "in/dirlink/f", -ELOOP },
+		{ "in/../../etc/passwd", -EXDEV },
+		{ "/etc/passwd", -EXDEV },
+		{ "in/missing", -ENOENT },
+		{ "in/fifo", -EINVAL },
+		{ "in", -EINVAL },
+		{ "../x", -EXDEV },
 	};
 	struct err err = ERR_NONE;
 

@@ -12,15 +12,41 @@
 
 static void patterns_match_paths(void **state)
 {
-	static const struct { const char *pattern, *path; bool match; } row[] = {
-		{ "a", "a", true }, { "a", "b", false }, { "*.xml", "x.xml", true }, { "*.xml", "d/x.xml", false },
-		{ "**/*.xml", "x.xml", true }, { "**/*.xml", "a/b/c/x.xml", true }, { "**/TEST-*.xml", "a/TEST-.xml", true },
-		{ "**/tmp/**", "a/tmp/b", true }, { "**/tmp/**", "a/tmpx/b", false }, { "a/**/b", "a/b", true },
-		{ "a/**/b", "a/x/y/b", true }, { "a/**", "a/x", true }, { "a/?", "a/x", true }, { "a/?", "a/xy", false },
-		{ "[a-c]x", "bx", true }, { "[!a-c]x", "bx", false }, { "[]]", "]", true }, { "[a", "a", false },
-		{ "\\*", "*", true }, { "\\*", "x", false }, { "*a*b*c", "xaxbxc", true }, { "*a*b*c", "xaxbx", false },
-		{ "**", "a/b/c", true }, { "**/a/b/**/c", "a/x/a/b/y/c", true },
-		{ "**/a/**/b/*", "a/b/b", true }, { "**/a/**/b/*", "a/b", false }, { "**/a/**/b/*", "a/b/b/x", true }, { "**/**/x", "x", true }, { "*", "", true }, { "", "", true }, { "", "a", false },
+	static const struct {
+		const char *pattern, *path;
+		bool match;
+	} row[] = {
+		{ "a", "a", true },
+		{ "a", "b", false },
+		{ "*.xml", "x.xml", true },
+		{ "*.xml", "d/x.xml", false },
+		{ "**/*.xml", "x.xml", true },
+		{ "**/*.xml", "a/b/c/x.xml", true },
+		{ "**/TEST-*.xml", "a/TEST-.xml", true },
+		{ "**/tmp/**", "a/tmp/b", true },
+		{ "**/tmp/**", "a/tmpx/b", false },
+		{ "a/**/b", "a/b", true },
+		{ "a/**/b", "a/x/y/b", true },
+		{ "a/**", "a/x", true },
+		{ "a/?", "a/x", true },
+		{ "a/?", "a/xy", false },
+		{ "[a-c]x", "bx", true },
+		{ "[!a-c]x", "bx", false },
+		{ "[]]", "]", true },
+		{ "[a", "a", false },
+		{ "\\*", "*", true },
+		{ "\\*", "x", false },
+		{ "*a*b*c", "xaxbxc", true },
+		{ "*a*b*c", "xaxbx", false },
+		{ "**", "a/b/c", true },
+		{ "**/a/b/**/c", "a/x/a/b/y/c", true },
+		{ "**/a/**/b/*", "a/b/b", true },
+		{ "**/a/**/b/*", "a/b", false },
+		{ "**/a/**/b/*", "a/b/b/x", true },
+		{ "**/**/x", "x", true },
+		{ "*", "", true },
+		{ "", "", true },
+		{ "", "a", false },
 	};
 
 	(void)state;

@@ -12,11 +12,24 @@
 
 static void strings_are_always_valid(void **state)
 {
-	static const struct { const char *in; size_t len; const char *out; } row[] = {
-		{ "plain", 5, "\"plain\"" }, { "", 0, "\"\"" }, { "a\"b\\c", 5, "\"a\\\"b\\\\c\"" },
-		{ "\n\r\t\x01\x7f", 5, "\"\\n\\r\\t\\u0001\\u007f\"" }, { "\xc3\xa4", 2, "\"\xc3\xa4\"" },
-		{ "a\xff" "b", 3, "\"a\xef\xbf\xbd" "b\"" }, { "\xed\xa0\x80", 3, "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
-		{ "\xc3", 1, "\"\xef\xbf\xbd\"" }, { "a\0b", 3, "\"a\\u0000b\"" },
+	static const struct {
+		const char *in;
+		size_t len;
+		const char *out;
+	} row[] = {
+		{ "plain", 5, "\"plain\"" },
+		{ "", 0, "\"\"" },
+		{ "a\"b\\c", 5, "\"a\\\"b\\\\c\"" },
+		{ "\n\r\t\x01\x7f", 5, "\"\\n\\r\\t\\u0001\\u007f\"" },
+		{ "\xc3\xa4", 2, "\"\xc3\xa4\"" },
+		{ "a\xff"
+		  "b",
+		  3,
+		  "\"a\xef\xbf\xbd"
+		  "b\"" },
+		{ "\xed\xa0\x80", 3, "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
+		{ "\xc3", 1, "\"\xef\xbf\xbd\"" },
+		{ "a\0b", 3, "\"a\\u0000b\"" },
 	};
 
 	(void)state;
@@ -45,8 +58,9 @@ static void fields_are_separated_and_unknown_ones_left_out(void **state)
 	json_field_time(&b, "h", TIME_UNKNOWN);
 	json_field_bool(&b, "i", true);
 	buf_putc(&b, '}');
-	assert_string_equal(b.data, "{\"a\":\"x\",\"b\":-9223372036854775808,\"d\":0.5,\"e\":12,\"f\":1234.568,"
-				    "\"g\":9.2e+18,\"i\":true}");
+	assert_string_equal(b.data,
+			    "{\"a\":\"x\",\"b\":-9223372036854775808,\"d\":0.5,\"e\":12,\"f\":1234.568,"
+			    "\"g\":9.2e+18,\"i\":true}");
 	buf_done(&b);
 }
 

@@ -51,7 +51,8 @@ static void json_lines(void)
 static void lines_say_who_and_are_clean(void **state)
 {
 	(void)state;
-	assert_string_equal(captured(journal_lines), "<6>testrail/rail run=3 delivery=9: posted 5\n<3>bad ?[31m name?\n");
+	assert_string_equal(captured(journal_lines),
+			    "<6>testrail/rail run=3 delivery=9: posted 5\n<3>bad ?[31m name?\n");
 	const char *json = captured(json_lines);
 	assert_non_null(strstr(json, "\"level\":\"warning\",\"text\":\"a \\\"quote\\\"\"}\n"));
 }

@@ -10,10 +10,22 @@
 
 static void only_utf8_is_valid(void **state)
 {
-	static const struct { const char *s; size_t len; bool valid; } row[] = {
-		{ "abc", 3, true }, { "\xc3\xa4", 2, true }, { "\xe2\x82\xac", 3, true }, { "\xf0\x9f\x98\x80", 4, true },
-		{ "\xc0\xaf", 2, false }, { "\xed\xa0\x80", 3, false }, { "\xf4\x90\x80\x80", 4, false }, { "\x80", 1, false },
-		{ "\xe2\x82", 2, false }, { "\xff", 1, false }, { "", 0, true },
+	static const struct {
+		const char *s;
+		size_t len;
+		bool valid;
+	} row[] = {
+		{ "abc", 3, true },
+		{ "\xc3\xa4", 2, true },
+		{ "\xe2\x82\xac", 3, true },
+		{ "\xf0\x9f\x98\x80", 4, true },
+		{ "\xc0\xaf", 2, false },
+		{ "\xed\xa0\x80", 3, false },
+		{ "\xf4\x90\x80\x80", 4, false },
+		{ "\x80", 1, false },
+		{ "\xe2\x82", 2, false },
+		{ "\xff", 1, false },
+		{ "", 0, true },
 	};
 
 	(void)state;
@@ -23,7 +35,8 @@ static void only_utf8_is_valid(void **state)
 
 static void cuts_fall_on_characters(void **state)
 {
-	const char *s = "a\xe2\x82\xac" "b";	/* 1 + 3 + 1 bytes */
+	const char *s = "a\xe2\x82\xac"
+			"b"; /* 1 + 3 + 1 bytes */
 	static const size_t cut[] = { 0, 1, 1, 1, 4, 5, 5 };
 
 	(void)state;

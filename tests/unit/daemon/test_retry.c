@@ -10,8 +10,12 @@
 
 static void waits_grow_and_stay_capped(void **state)
 {
-	static const struct { unsigned tries; int64_t low, high; } row[] = {
-		{ 0, 5000, 5000 }, { 1, 5000, 10000 }, { 4, 5000, 80000 }, { 8, 5000, 900000 }, { 1000, 5000, 900000 },
+	static const struct {
+		unsigned tries;
+		int64_t low, high;
+	} row[] = {
+		{ 0, 5000, 5000 },   { 1, 5000, 10000 },     { 4, 5000, 80000 },
+		{ 8, 5000, 900000 }, { 1000, 5000, 900000 },
 	};
 
 	(void)state;
@@ -30,7 +34,9 @@ static void waits_grow_and_stay_capped(void **state)
 
 static void a_429_is_clamped(void **state)
 {
-	static const struct { int64_t after, wait; } row[] = {
+	static const struct {
+		int64_t after, wait;
+	} row[] = {
 		{ -1, 60000 }, { 0, 1000 }, { 7, 7000 }, { 3600, 3600000 }, { 86400, 3600000 },
 	};
 

@@ -15,16 +15,17 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char YAML[] = "state_dir: /tmp/x\n"
-			   "watch:\n"
-			   "  - name: nightly\n"
-			   "    path: /ci/{job}/{build}/results\n"
-			   "    timezone: Europe/Berlin\n"
-			   "    run: {key: '{job}/{build}', name: '{job} #{build}', variant: '{os|''any''}'}\n"
-			   "    sinks: [home]\n"
-			   "sinks:\n"
-			   "  home: {type: local, dir: /tmp/x/runs}\n"
-			   "  other: {type: local, dir: /tmp/x/other}\n";
+static const char YAML[] =
+	"state_dir: /tmp/x\n"
+	"watch:\n"
+	"  - name: nightly\n"
+	"    path: /ci/{job}/{build}/results\n"
+	"    timezone: Europe/Berlin\n"
+	"    run: {key: '{job}/{build}', name: '{job} #{build}', variant: '{os|''any''}'}\n"
+	"    sinks: [home]\n"
+	"sinks:\n"
+	"  home: {type: local, dir: /tmp/x/runs}\n"
+	"  other: {type: local, dir: /tmp/x/other}\n";
 
 static const struct config_key local_keys[] = { { "dir", CONFIG_PATH, 0, .required = true }, { 0 } };
 static const struct config_sink_type types[] = { { "local", local_keys, sizeof(char *), NULL } };
@@ -66,7 +67,9 @@ static void a_watch_captures_its_run(void **state)
 	struct runspec r;
 	struct err err = ERR_NONE;
 	const struct runspec_source s = {
-		.watch = &config->watch[0], .path = "/ci/shop/17/results/sub/TEST-a.xml", .common_dir = "/ci/shop/17/results/sub",
+		.watch = &config->watch[0],
+		.path = "/ci/shop/17/results/sub/TEST-a.xml",
+		.common_dir = "/ci/shop/17/results/sub",
 		.source = RUN_WATCH,
 	};
 
@@ -134,8 +137,9 @@ static void a_context_file_describes_its_job(void **state)
 	assert_null(context_read(dir, &err));
 	assert_int_equal(err.line, 2);
 	err_clear(&err);
-	put(path, "{\"key\":\"nightly/17\",\"name\":\"n\",\"variant\":\"linux\",\"set\":{\"version\":\"1.2\"},"
-		  "\"sinks\":[\"other\"],\"timezone\":\"UTC\",\"ci\":{\"build\":\"17\"},\"done\":true}");
+	put(path,
+	    "{\"key\":\"nightly/17\",\"name\":\"n\",\"variant\":\"linux\",\"set\":{\"version\":\"1.2\"},"
+	    "\"sinks\":[\"other\"],\"timezone\":\"UTC\",\"ci\":{\"build\":\"17\"},\"done\":true}");
 	struct context *c = context_read(dir, &err);
 	assert_non_null(c);
 	assert_true(context_done(c));
