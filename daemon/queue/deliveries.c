@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static const char *const state_names[] = { "waiting", "sending", "unknown", "parked", "delivered" };
+static const char *const state_names[] = { "waiting", "sending", "unknown", "parked", "delivered", "dropped" };
 
 const char *delivery_state_name(enum delivery_state s)
 {
@@ -253,6 +253,8 @@ static int intend_work(struct queue *q, struct op *op, struct err *err)
 
 	if (rc < 0)
 		return rc;
+	if (d.state == DELIVERY_DROPPED)
+		return err_set(err, -ECANCELED, "delivery %lld was given up", (long long)d.id);
 	if (buf_error(&o->rows) < 0)
 		return err_set(err, buf_error(&o->rows), "the rows of one request do not fit into memory");
 	if (o->body != NULL) {

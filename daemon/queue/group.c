@@ -23,10 +23,6 @@ struct entry {
 	bool first;  /* begins a new test */
 };
 
-struct counts { /* changes of the run's counters */
-	int64_t tests, agains, outcome[OUTCOME_COUNT], flaky, known;
-};
-
 static int by_identity(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
@@ -42,24 +38,37 @@ static int by_place(const void *a, const void *b)
 	return x->at < y->at ? -1 : 1;
 }
 
-static bool flaky(uint32_t flags)
+void counts_add(struct counts *c, uint32_t flags, int64_t by)
 {
-	return (flags & ENTRY_FLAKY) != 0 ||
-	       ((flags & ENTRY_OUTCOME) == OUTCOME_PASSED && (flags & ENTRY_BAD) != 0);
-}
+	bool passed = (flags & ENTRY_OUTCOME) == OUTCOME_PASSED;
 
-static void count(struct counts *c, uint32_t flags, int64_t by)
-{
 	c->outcome[flags & ENTRY_OUTCOME] += by;
-	if (flaky(flags))
+	if ((flags & ENTRY_FLAKY) != 0 || (passed && (flags & ENTRY_BAD) != 0))
 		c->flaky += by;
 	if ((flags & ENTRY_KNOWN) != 0)
 		c->known += by;
 }
 
-static uint32_t of_test(uint32_t flags)
+uint32_t fold_first(uint32_t flags)
 {
-	return (flags & ENTRY_OUTCOME) >= OUTCOME_FAILED ? flags | ENTRY_BAD : flags;
+	bool bad = (flags & ENTRY_OUTCOME) >= OUTCOME_FAILED || (flags & ENTRY_FLAKY) != 0;
+
+	return bad ? flags | ENTRY_BAD : flags;
+}
+
+bool fold_further(uint32_t *flags, int64_t *started_ms, uint32_t further, int64_t further_started_ms)
+{
+	bool later = *started_ms == TIME_UNKNOWN || further_started_ms == TIME_UNKNOWN ||
+		     further_started_ms >= *started_ms;
+
+	further = fold_first(further);
+	if (later) {
+		*flags = further | (*flags & (ENTRY_BAD | ENTRY_REFS)) | ENTRY_MANY;
+		*started_ms = further_started_ms;
+	} else {
+		*flags |= (further & ENTRY_BAD) | ENTRY_MANY;
+	}
+	return later;
 }
 
 static struct db_value time_value(int64_t ms)
@@ -67,11 +76,10 @@ static struct db_value time_value(int64_t ms)
 	return ms == TIME_UNKNOWN ? db_n() : db_i(ms);
 }
 
-/* One further result of a test that is there: the latest decides, and where both stamps are known an
- * older one is not the latest. */
+/* One further result of a test that is there. */
 static void add_again(struct queue *q, int64_t run, int64_t seq, const struct entry *e, struct counts *c)
 {
-	uint32_t flags = of_test(e->flags), old;
+	uint32_t flags, old;
 	int64_t started;
 
 	db_run(q->db, "INSERT INTO again(run, seq, no, result, started) VALUES(?1, ?2, ?3, ?4, ?5)",
@@ -83,13 +91,10 @@ static void add_again(struct queue *q, int64_t run, int64_t seq, const struct en
 	old = (uint32_t)db_int(s, 0);
 	started = db_int_or(s, 1, TIME_UNKNOWN);
 	db_end(s);
-	bool later = started == TIME_UNKNOWN || e->started_ms == TIME_UNKNOWN || e->started_ms >= started;
-	if (later)
-		flags |= (old & (ENTRY_BAD | ENTRY_REFS)) | ENTRY_MANY;
-	else
-		flags = old | (flags & ENTRY_BAD) | ENTRY_MANY;
-	count(c, old, -1);
-	count(c, flags, 1);
+	flags = old;
+	bool later = fold_further(&flags, &started, e->flags, e->started_ms);
+	counts_add(c, old, -1);
+	counts_add(c, flags, 1);
 	if (later)
 		db_run(q->db,
 		       "UPDATE test SET last = ?3, started = ?4, flags = ?5 WHERE run = ?1 AND no = ?2",
@@ -127,9 +132,9 @@ static void store(struct queue *q, int64_t run, int64_t next_no, int64_t agains,
 		}
 		db_run(q->db, "INSERT INTO test(run, no, first, started, flags) VALUES(?1, ?2, ?3, ?4, ?5)",
 		       DB(db_i(run), db_i(e->no), db_i(e->ref), time_value(e->started_ms),
-			  db_i(of_test(e->flags))));
+			  db_i(fold_first(e->flags))));
 		c->tests++;
-		count(c, of_test(e->flags), 1);
+		counts_add(c, fold_first(e->flags), 1);
 	}
 }
 

@@ -106,6 +106,7 @@ bool queue_inline(const struct queue *q);
 /* Without a thread: runs what waits, leaves the answers for queue_turn(). */
 void queue_run_inline(struct queue *q);
 bool queue_is_broken(struct queue *q);
+bool queue_ending(struct queue *q); /* it is being closed: work that can wait ends early */
 
 /* ---- enums that are stored: never renumber ---- */
 
@@ -134,8 +135,28 @@ int64_t runs_add_delivery(struct queue *q, int64_t run, const char *sink, bool b
 
 /* ---- group.c: results -> tests ---- */
 
+struct counts { /* of tests, or changes of such counts */
+	int64_t tests, agains, outcome[OUTCOME_COUNT], flaky, known;
+};
+void counts_add(struct counts *c, uint32_t flags, int64_t by);
+/* Flags of a test after its first result, and after each further one: the latest decides, and where both
+ * stamps are known an older one is not the latest (false). */
+uint32_t fold_first(uint32_t flags);
+bool fold_further(uint32_t *flags, int64_t *started_ms, uint32_t further, int64_t further_started_ms);
+
 /* One bounded slice for the run; how many results it held.  *more: another one is due. */
 size_t group_slice(struct queue *q, int64_t run, bool *more);
+
+/* ---- count.c: the same counts, without writing anything ---- */
+
+struct counting { /* zeroed at the start */
+	struct counts counts;
+	int64_t ready, results; /* parts that are counted, and what they hold */
+	unsigned share, shares; /* of the identities: done, and how many there are */
+	bool folded;            /* every result is sorted, since repeats are the rule */
+};
+/* Counts the tests of a run, one share of the identities a call; true while there is more. */
+bool count_slice(struct queue *q, int64_t run, struct counting *c);
 
 /* ---- items and counters (items.c) ---- */
 
@@ -192,6 +213,15 @@ struct brief {
 };
 int brief_get(struct queue *q, int64_t delivery, struct brief *out, struct err *err);
 
+/* The name of an item's test, in arena; "?" where it cannot be read. */
+const char *items_name(struct queue *q, int64_t run, int64_t item, struct arena *arena);
+
+/* ---- journal.c ---- */
+
+enum { JOURNAL_DROPPED = 100, JOURNAL_RETRIED, JOURNAL_BROUGHT }; /* beside enum settle: never renumber */
+const char *journal_word(int64_t settle);
+void journal_add(struct queue *q, int64_t delivery, int64_t now_ms, int64_t settle, const char *text);
+
 /* ---- remote.c ---- */
 
 int64_t remote_shelf(struct queue *q, const char *sink, const char *kind, const char *scope, bool create);
@@ -232,8 +262,8 @@ bool lots_row_open(struct queue *q, int64_t delivery, enum rows_kind kind, const
 void lots_trim(struct queue *q, int64_t delivery, enum rows_kind kind);
 /* The open rows among `rows` become two lots (one where only one is left: then its id is given). */
 void lots_split(struct queue *q, int64_t delivery, enum rows_kind kind, const struct packed_rows *rows);
-/* A single row was refused with these words: true where they refused the first row of its batch too, and
- * with it the whole batch; group is then what was left of it, and no lot any more. */
+/* A single row was refused with these words: true where they refused all rows of its batch that were tried
+ * alone, and with them the whole batch; group is then what was left of it, and no lot any more. */
 bool lots_probed(struct queue *q, int64_t delivery, enum rows_kind kind, const char *reason,
 		 struct arena *arena, struct packed_rows *group);
 

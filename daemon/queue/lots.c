@@ -4,16 +4,16 @@
  *
  * Lots of one delivery are a stack: what was refused becomes two lots, the first half on top, and nothing
  * else is offered until they are settled.  So k culprits among n rows stand alone after O(k log n)
- * requests, and the rows around them are sent on the way.  A batch is not halved at once: its first and its
- * last row are tried alone, and where both are refused with the same words the rest is refused for that
- * reason too (a field that became required), without a request a row.  A blob is a sequence of little-endian 64-bit
+ * requests, and the rows around them are sent on the way.  A batch is not halved at once: its first, its
+ * last and a middle row are tried alone, and where all are refused with the same words the rest is refused
+ * for that reason too (a field that became required), without a request a row.  A blob is a sequence of little-endian 64-bit
  * numbers: a count, then for each row its id, the number of its items, and these. */
 #include "daemon/queue/internal.h"
 
 #include <endian.h>
 #include <errno.h>
 
-enum { PROBE_MIN = 8 }; /* a smaller batch is halved in as few requests */
+enum { PROBE_MIN = 8, PROBES = '3' }; /* a smaller batch is halved in as few requests */
 
 static void put(struct buf *b, int64_t v)
 {
@@ -176,7 +176,14 @@ void lots_split(struct queue *q, int64_t delivery, enum rows_kind kind, const st
 		push(q, delivery, kind, top.row, n, NULL);
 	}
 	if (lot == 0 && rows->count >= PROBE_MIN) {
-		push(q, delivery, kind, rows->row + 1, rows->count - 2, "");
+		/* First, last and one in the middle are tried alone, in this order; the rest lies below them. */
+		size_t middle = rows->count / 2, rest = 0;
+		struct packed_row *row = arena_calloc(&arena, rows->count, sizeof(*row));
+		for (size_t i = 1; row != NULL && i + 1 < rows->count; i++)
+			if (i != middle)
+				row[rest++] = rows->row[i];
+		push(q, delivery, kind, row, rest, "");
+		push(q, delivery, kind, rows->row + middle, 1, NULL);
 		push(q, delivery, kind, rows->row + rows->count - 1, 1, NULL);
 		push(q, delivery, kind, rows->row, 1, NULL);
 	} else {
@@ -195,25 +202,28 @@ bool lots_probed(struct queue *q, int64_t delivery, enum rows_kind kind, const c
 				     " AND probe IS NOT NULL ORDER BY id DESC LIMIT 1",
 				     DB(db_i(delivery), db_i(kind)));
 	int64_t lot = 0;
-	bool same = false, first = false;
+	char *next = NULL;
+	bool all = false;
 
 	*group = (struct packed_rows){ .arena = arena };
 	if (db_row(s)) {
-		const char *words = db_text(s, 2);
+		/* "", then the words of the first with how many rows they refused before them. */
+		const char *probe = db_text(s, 2);
 		size_t len;
+		bool same = probe[0] == '\0' || strcmp(probe + 1, reason) == 0;
+		char refused = probe[0] == '\0' ? '1' : (char)(probe[0] + 1);
 		lot = db_int(s, 0);
-		first = words[0] == '\0';
-		same = !first && strcmp(words, reason) == 0;
-		if (same) {
+		if (same)
+			next = arena_printf(arena, "%c%s", refused, reason);
+		if (same && refused == PROBES) {
 			const void *blob = db_blob(s, 1, &len);
-			same = packed_read(blob, len, arena, group) == 0;
+			all = packed_read(blob, len, arena, group) == 0;
 		}
 	}
 	db_end(s);
-	if (same)
+	if (all)
 		drop(q, lot);
 	else if (lot != 0)
-		db_run(q->db, "UPDATE lot SET probe = ?2 WHERE id = ?1",
-		       DB(db_i(lot), db_s(first ? reason : NULL)));
-	return same;
+		db_run(q->db, "UPDATE lot SET probe = ?2 WHERE id = ?1", DB(db_i(lot), db_s(next)));
+	return all;
 }

@@ -429,6 +429,12 @@ static void settle(struct noting *n, const struct note *note)
 {
 	struct db *db = n->q->db;
 
+	if (n->d.state == DELIVERY_DROPPED) {
+		/* Given up while an answer was on its way: what it taught is kept, the decision stands. */
+		if (note->settle != SETTLE_KEEP)
+			end_intent(n);
+		return;
+	}
 	switch (note->settle) {
 	case SETTLE_GO_ON:
 		end_intent(n);

@@ -179,7 +179,12 @@ static void recover(struct queue *q, struct queue_opened *opened)
 	db_run(q->db, "DELETE FROM chunk WHERE id >> 23 NOT IN (SELECT id FROM part)", DB_NOTHING);
 	db_run(q->db, "DELETE FROM delivery WHERE run IN (SELECT id FROM run WHERE ready = 0)", DB_NOTHING);
 	db_run(q->db, "DELETE FROM run WHERE ready = 0", DB_NOTHING);
-	q->next_run = db_get(q->db, "SELECT max(id) FROM run", DB_NOTHING, 0) + 1;
+	/* A key outlives its run: no later run may be taken for it. */
+	q->next_run = db_get(q->db,
+			     "SELECT max(coalesce((SELECT max(id) FROM run), 0),"
+			     " coalesce((SELECT max(run) FROM seen), 0))",
+			     DB_NOTHING, 0) +
+		      1;
 	q->next_part = db_get(q->db,
 			      "SELECT max(coalesce((SELECT max(id) FROM part), 0),"
 			      " coalesce((SELECT max(part) FROM seen), 0))",

@@ -132,6 +132,14 @@ bool queue_is_broken(struct queue *q)
 	return broken;
 }
 
+bool queue_ending(struct queue *q)
+{
+	pthread_mutex_lock(&q->runner->lock);
+	bool ending = q->runner->stopping;
+	pthread_mutex_unlock(&q->runner->lock);
+	return ending;
+}
+
 void queue_hand_over(struct queue *q, struct op *op)
 {
 	struct runner *r = q->runner;

@@ -86,7 +86,8 @@ struct taken {
 	bool run_ended;     /* of the run that holds the duplicate */
 };
 typedef void queue_taken_fn(void *cookie, int rc, const struct taken *taken, const struct err *err);
-/* Finds the open run of the key or opens the next one, and begins a part in it, or says duplicate. */
+/* Finds the open run of the key or opens the next one, and begins a part in it, or says duplicate.  A part
+ * that is only begun is void after a crash, so it is the one thing that need not be on disk when it is told. */
 void queue_take(struct queue *q, const struct run_spec *run, const struct part_spec *part,
 		queue_taken_fn *done, void *cookie);
 
@@ -111,7 +112,9 @@ struct part_summary {
 	const char *warnings; /* one a line; NULL */
 	int64_t now_ms;
 };
-/* After part_writer_end(): makes the part visible, its deliveries due and its key known, all or none. */
+/* After part_writer_end(): makes the part visible, its deliveries due and its key known, all or none.
+ * -EEXIST: the same content was finished meanwhile.  -ESTALE: a full disk took the part, which must be taken
+ * again.  After any error but -ENOSPC the part is to be abandoned. */
 void queue_finish_part(struct queue *q, int64_t part, const struct part_summary *summary, queue_done_fn *done,
 		       void *cookie);
 /* The part never was.  A reason (not NULL) is kept beside the path, for `status` (malformed reports). */
@@ -135,7 +138,8 @@ enum delivery_state {
 	DELIVERY_SENDING,
 	DELIVERY_UNKNOWN,
 	DELIVERY_PARKED,
-	DELIVERY_DELIVERED
+	DELIVERY_DELIVERED,
+	DELIVERY_DROPPED /* given up by a person */
 };
 const char *delivery_state_name(enum delivery_state s);
 
@@ -262,7 +266,7 @@ struct delivery_line {
 };
 typedef void queue_lines_fn(void *cookie, int rc, const struct delivery_line *line, size_t count,
 			    const struct err *err);
-/* run 0: all.  unsettled: only what is not delivered. At most max lines, newest first. */
+/* run 0: all.  unsettled: only what is neither delivered nor dropped. At most max lines, newest first. */
 void queue_lines(struct queue *q, int64_t run, bool unsettled, size_t max, queue_lines_fn *done,
 		 void *cookie);
 
@@ -278,7 +282,7 @@ void queue_parked(struct queue *q, int64_t delivery, size_t max, queue_parked_fn
 
 struct queue_status {
 	uint64_t runs, open_runs, parts, parts_bad, results, chunks;
-	uint64_t deliveries[5]; /* by state */
+	uint64_t deliveries[6]; /* by state */
 	int64_t oldest_ms;      /* oldest unsettled delivery; INT64_MAX */
 	uint64_t bytes;         /* database and its WAL */
 };
@@ -295,7 +299,7 @@ struct run_line {
 	bool ended;
 	uint64_t tests, passed, failed, error, skipped, flaky, known_failures;
 };
-/* Counts are of tests; while very many results wait to be gathered into tests, of cases as reported. */
+/* Counts are of tests, over all parts that are finished: equal identities count once. */
 typedef void queue_run_fn(void *cookie, int rc, const struct run_line *run, const struct err *err);
 void queue_run(struct queue *q, int64_t run, queue_run_fn *done, void *cookie);
 

@@ -148,7 +148,7 @@ static bool take_known(struct queue *q, struct take_op *t, int64_t *generation)
 {
 	struct db_stmt *s = db_query(q->db,
 				     "SELECT s.generation, s.run, s.part, s.last_ms, r.id FROM seen s"
-				     " LEFT JOIN run r ON r.id = s.run"
+				     " LEFT JOIN run r ON r.id = s.run AND r.id NOT IN (SELECT run FROM going)"
 				     " WHERE s.run_key = ?1 AND s.sha256 = ?2",
 				     DB(db_s(t->run.key), db_b(t->part.sha256, 32)));
 	if (!db_row(s))
@@ -162,8 +162,11 @@ static bool take_known(struct queue *q, struct take_op *t, int64_t *generation)
 	if (t->part.again)
 		return false;
 	if (t->run.now_ms - last_ms >= SEEN_EVERY_MS)
-		db_run(q->db, "UPDATE seen SET last_ms = ?3 WHERE run_key = ?1 AND sha256 = ?2",
-		       DB(db_s(t->run.key), db_b(t->part.sha256, 32), db_i(t->run.now_ms)));
+		db_run(q->db,
+		       "UPDATE seen SET last_ms = ?3, path = coalesce(?4, path)"
+		       " WHERE run_key = ?1 AND sha256 = ?2",
+		       DB(db_s(t->run.key), db_b(t->part.sha256, 32), db_i(t->run.now_ms),
+			  db_s(t->part.path != NULL && t->part.path[0] == '/' ? t->part.path : NULL)));
 	t->taken.what = TAKE_DUPLICATE;
 	t->taken.run_ended = true;
 	if (!there) /* the run was cleaned away; its key still says that it was delivered */
@@ -180,24 +183,25 @@ static int take_work(struct queue *q, struct op *op, struct err *err)
 {
 	struct take_op *t = (struct take_op *)op;
 	int64_t generation = 0, run = 0, seq = 0, ready = 0;
-	bool ended = false;
+	bool ended = false, going = false;
 
 	(void)err;
 	t->taken = (struct taken){ 0 };
 	if (take_known(q, t, &generation))
 		return 0;
 	struct db_stmt *s = db_query(q->db,
-				     "SELECT id, seq, ended, ready FROM run WHERE key = ?1"
-				     " ORDER BY seq DESC LIMIT 1",
+				     "SELECT id, seq, ended, ready, EXISTS (SELECT 1 FROM going WHERE run = run.id)"
+				     " FROM run WHERE key = ?1 ORDER BY seq DESC LIMIT 1",
 				     DB(db_s(t->run.key)));
 	if (db_row(s)) {
 		run = db_int(s, 0);
 		seq = db_int(s, 1);
 		ended = db_int(s, 2) != 0;
 		ready = db_int(s, 3);
+		going = db_int(s, 4) != 0;
 	}
 	db_end(s);
-	if (run == 0 || (ended && !t->part.late_append)) {
+	if (run == 0 || going || (ended && !t->part.late_append)) {
 		run = new_run(q, &t->run, seq + 1);
 		ready = 0;
 	}
@@ -337,10 +341,10 @@ static int finish_work(struct queue *q, struct op *op, struct err *err)
 			       (long long)p->part);
 	/* The same content may have been taken twice before either was finished. */
 	db_run(q->db,
-	       "INSERT INTO seen(run_key, sha256, generation, run, part, last_ms)"
-	       " SELECT key, ?2, ?3, id, ?4, ?5 FROM run WHERE id = ?1"
+	       "INSERT INTO seen(run_key, sha256, generation, run, part, last_ms, path)"
+	       " SELECT key, ?2, ?3, id, ?4, ?5, (SELECT path FROM part WHERE id = ?4) FROM run WHERE id = ?1"
 	       " ON CONFLICT(run_key, sha256) DO UPDATE SET generation = excluded.generation,"
-	       " run = excluded.run, part = excluded.part, last_ms = excluded.last_ms"
+	       " run = excluded.run, part = excluded.part, last_ms = excluded.last_ms, path = excluded.path"
 	       " WHERE generation < excluded.generation",
 	       DB(db_i(run), db_b(sha256, sizeof(sha256)), db_i(generation), db_i(p->part), db_i(p->now_ms)));
 	if (db_failed(q->db, NULL) == 0 && db_changes(q->db) == 0)

@@ -99,7 +99,7 @@ static const char *const migrations[] = {
 	" step TEXT NOT NULL, kind INTEGER NOT NULL, rows BLOB, body BLOB, body_len INTEGER NOT NULL,"
 	" sent_ms INTEGER NOT NULL, looks INTEGER NOT NULL DEFAULT 0, epoch INTEGER NOT NULL,"
 	" again INTEGER NOT NULL);"
-	/* probe: a batch whose first and last row are tried alone; the words that refused the first. */
+	/* probe: what is left of a batch of which some rows are tried alone; the words that refused them. */
 	"CREATE TABLE lot(id INTEGER PRIMARY KEY,"
 	" delivery INTEGER NOT NULL REFERENCES delivery(id) ON DELETE CASCADE, kind INTEGER NOT NULL,"
 	" rows BLOB NOT NULL, probe TEXT);"
@@ -124,6 +124,15 @@ static const char *const migrations[] = {
 	/* Cases that the server will not create, by key: tests that share the key share the answer. */
 	"CREATE TABLE refused(delivery INTEGER NOT NULL, key INTEGER NOT NULL, state INTEGER NOT NULL,"
 	" reason TEXT, PRIMARY KEY(delivery, key)) WITHOUT ROWID;",
+
+	/* 2: forgetting.  going: runs that are being removed.  seen.path: where the file was, so that a key
+	 * is not forgotten while its file lies there. */
+	"CREATE TABLE going(run INTEGER PRIMARY KEY);"
+	"ALTER TABLE seen ADD COLUMN path TEXT;"
+	"UPDATE seen SET path = (SELECT path FROM part WHERE id = seen.part);"
+	"CREATE INDEX seen_last ON seen(last_ms);"
+	"CREATE INDEX part_run ON part(run);"
+	"CREATE INDEX part_kept ON part(kept) WHERE kept IS NOT NULL;",
 };
 enum { VERSION = sizeof(migrations) / sizeof(migrations[0]) };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * views.c - what people see of the queue, and the one thing they can do about it here: try again. */
+ * views.c - what people see of the queue. */
 #include "daemon/queue/internal.h"
 
 #include "daemon/base/clock.h"
@@ -12,7 +12,6 @@
 enum {
 	VIEW_BYTES_MAX = 256 << 20,
 	PARKED_LOOK = 16, /* parked items read for each line that was asked for */
-	RETRY_SLICE = 4096,
 };
 
 /* ---- deliveries ---- */
@@ -40,7 +39,7 @@ static int lines_work(struct queue *q, struct op *op, struct err *err)
 		" d.state, d.since_ms, d.due_ms, d.settled_ms, r.tests, d.n_posted, d.n_parked, d.n_ignored,"
 		" d.n_owed + d.n_unbound + d.n_new, d.requests, d.attempt, r.ended"
 		" FROM delivery d JOIN run r ON r.id = d.run LEFT JOIN intent i ON i.delivery = d.id"
-		" WHERE (?1 = 0 OR d.run = ?1) AND (?2 = 0 OR d.state <> 4) ORDER BY d.id DESC LIMIT ?3",
+		" WHERE (?1 = 0 OR d.run = ?1) AND (?2 = 0 OR d.state NOT IN (4, 5)) ORDER BY d.id DESC LIMIT ?3",
 		DB(db_i(o->run), db_i(o->unsettled), db_i(o->max > INT32_MAX ? INT32_MAX : (int64_t)o->max)));
 	while (db_row(s)) {
 		if (o->count == o->room) {
@@ -115,17 +114,6 @@ struct parked_op {
 	struct parked_line *line;
 };
 
-static const char *item_name(struct queue *q, int64_t run, int64_t item, struct arena *scratch)
-{
-	struct result r = { 0 };
-	int64_t first = db_get(q->db, "SELECT first FROM test WHERE run = ?1 AND no = ?2",
-			       DB(db_i(run), db_i(item_test(item))), 0);
-
-	if (first == 0 || store_result(q, first, scratch, &r, NULL, NULL) < 0)
-		return "?";
-	return r.id != NULL ? r.id : r.name != NULL ? r.name : "?";
-}
-
 static void add_parked(struct parked_op *o, int64_t delivery, const char *sink, const char *name,
 		       const char *reason)
 {
@@ -160,7 +148,7 @@ static void parked_of(struct queue *q, struct parked_op *o, int64_t delivery)
 				     DB(db_i(delivery)));
 	while (o->count < o->max && o->looked++ < o->max * PARKED_LOOK && db_row(s)) {
 		struct arena scratch = ARENA_LIMIT(VIEW_BYTES_MAX);
-		const char *name = item_name(q, d.run, db_int(s, 0), &scratch);
+		const char *name = items_name(q, d.run, db_int(s, 0), &scratch);
 		const char *reason = db_text(s, 1);
 		char *why = reason != NULL ? xstrdup(reason) : xasprintf("no case for \"%s\"", name);
 		add_parked(o, delivery, d.sink, name, why);
@@ -257,11 +245,11 @@ static int status_work(struct queue *q, struct op *op, struct err *err)
 	s = db_query(q->db, "SELECT state, count(*) FROM delivery GROUP BY state", DB_NOTHING);
 	while (db_row(s)) {
 		int64_t state = db_int(s, 0);
-		if (state >= 0 && state < 5)
+		if (state >= 0 && state < 6)
 			st->deliveries[state] = (uint64_t)db_int(s, 1);
 	}
 	st->oldest_ms =
-		db_get(q->db, "SELECT min(since_ms) FROM delivery WHERE state <> 4", DB_NOTHING, INT64_MAX);
+		db_get(q->db, "SELECT min(since_ms) FROM delivery WHERE state NOT IN (4, 5)", DB_NOTHING, INT64_MAX);
 	st->bytes = (uint64_t)db_bytes(q->db);
 	return 0;
 }
@@ -283,96 +271,9 @@ void queue_status(struct queue *q, queue_status_fn *done, void *cookie)
 	op_start(q, &o->op);
 }
 
-/* ---- retry ---- */
-
-struct retry_op {
-	struct done_op base;
-	int64_t *id;
-	size_t count, at;
-	int64_t now_ms, last; /* last: of those walked where all are meant */
-};
-
-/* A slice of one delivery's parked items; true while there are more. */
-static bool retry_items(struct queue *q, const struct brief *d)
-{
-	struct tally t = items_tally_of(d->id);
-	struct item *item = xcalloc(RETRY_SLICE, sizeof(*item));
-	size_t n = 0;
-
-	struct db_stmt *s = db_query(q->db,
-				     "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_parked"
-				     " WHERE delivery = ?1 AND state = 3 ORDER BY id LIMIT ?2",
-				     DB(db_i(d->id), db_i(RETRY_SLICE)));
-	while (n < RETRY_SLICE && db_row(s))
-		items_read(s, d->id, &item[n++]);
-	db_end(s);
-	for (size_t i = 0; i < n; i++)
-		items_move(q, &t, &item[i], d->matching && item[i].remote == 0 ? ITEM_NEW : ITEM_OWED, NULL);
-	items_save_tally(q, &t);
-	free(item);
-	return n == RETRY_SLICE;
-}
-
-static int retry_work(struct queue *q, struct op *op, struct err *err)
-{
-	struct retry_op *o = (struct retry_op *)op;
-	int64_t delivery;
-	struct brief d;
-
-	if (o->count > 0)
-		delivery = o->id[o->at];
-	else
-		delivery = db_get(q->db,
-				  "SELECT id FROM delivery WHERE id > ?1 AND (state = 3 OR n_parked > 0)"
-				  " ORDER BY id LIMIT 1",
-				  DB(db_i(o->last)), 0);
-	if (delivery == 0)
-		return 0;
-	int rc = brief_get(q, delivery, &d, err);
-	if (rc < 0)
-		return rc;
-	if (d.state == DELIVERY_PARKED || d.n[ITEM_PARKED] > 0) {
-		db_run(q->db, "DELETE FROM refused WHERE delivery = ?1", DB(db_i(delivery)));
-		db_run(q->db, "DELETE FROM lot WHERE delivery = ?1", DB(db_i(delivery)));
-		db_run(q->db, "UPDATE place SET parked = 0 WHERE delivery = ?1 AND parked = 1",
-		       DB(db_i(delivery)));
-		/* One that is on its way, or may have been, goes on as it is. */
-		db_run(q->db,
-		       "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = NULL,"
-		       " settled_ms = NULL, since_ms = CASE WHEN state = 4 THEN ?2 ELSE since_ms END"
-		       " WHERE id = ?1 AND state IN (0, 3, 4)",
-		       DB(db_i(delivery), db_i(o->now_ms)));
-	}
-	if (d.n[ITEM_PARKED] > 0 && retry_items(q, &d))
-		return OP_AGAIN;
-	o->last = delivery;
-	o->at++;
-	return o->count == 0 || o->at < o->count ? OP_AGAIN : 0;
-}
-
-static void retry_drop(struct op *op)
-{
-	free(((struct retry_op *)op)->id);
-}
-
-void queue_retry(struct queue *q, const int64_t *id, size_t count, int64_t now_ms, queue_done_fn *done,
-		 void *cookie)
-{
-	struct retry_op *o = op_new(sizeof(*o), OP_WRITE | OP_ALONE, retry_work, done_answer, retry_drop);
-
-	o->base.done = done;
-	o->base.cookie = cookie;
-	o->now_ms = now_ms;
-	o->count = count;
-	o->id = xcalloc(count, sizeof(*o->id));
-	if (count > 0)
-		memcpy(o->id, id, count * sizeof(*id));
-	op_start(q, &o->base.op);
-}
-
 /* ---- one run ---- */
 
-enum { GATHER_MAX = 100000 }; /* results gathered for the sake of a count */
+enum { GATHER_MAX = 50000 }; /* results gathered for the sake of a count; more are counted only */
 
 struct one_run_op {
 	struct op op;
@@ -380,46 +281,62 @@ struct one_run_op {
 	void *cookie;
 	struct arena arena;
 	struct run_line line;
+	struct counting counting;
 };
+
+/* Counts are of tests: few results that were not gathered yet are gathered now, very many are counted
+ * without being written.  OP_AGAIN while that goes on. */
+static int count_tests(struct queue *q, struct one_run_op *o)
+{
+	bool more = false;
+
+	if (o->counting.shares == 0) {
+		int64_t waits =
+			db_get(q->db,
+			       "SELECT coalesce(sum(p.results), 0) - r.tests FROM run r LEFT JOIN part p"
+			       " ON p.run = r.id AND p.state = 1 WHERE r.id = ?1 AND r.grouped < r.ready",
+			       DB(db_i(o->line.id)), 0);
+		if (waits <= GATHER_MAX) {
+			(void)group_slice(q, o->line.id, &more);
+			return more ? OP_AGAIN : 0;
+		}
+	}
+	return count_slice(q, o->line.id, &o->counting) ? OP_AGAIN : 0;
+}
 
 static int one_run_work(struct queue *q, struct op *op, struct err *err)
 {
 	struct one_run_op *o = (struct one_run_op *)op;
-	bool more = false;
 
-	/* The counts are of tests, so what has come is gathered first; but nobody waits for a million. */
-	int64_t waits = db_get(q->db,
-			       "SELECT coalesce(sum(p.cases), 0) - r.tests FROM run r LEFT JOIN part p"
-			       " ON p.run = r.id AND p.state = 1 WHERE r.id = ?1 AND r.grouped < r.ready",
-			       DB(db_i(o->line.id)), 0);
-	bool cases = waits > GATHER_MAX;
-	if (!cases)
-		(void)group_slice(q, o->line.id, &more);
-	if (more)
+	if (count_tests(q, o) == OP_AGAIN)
 		return OP_AGAIN;
-	struct db_stmt *s =
-		db_query(q->db,
-			 cases ? "SELECT r.key, r.name, r.ended, sum(p.cases), sum(p.passed), sum(p.failed), "
-				 "sum(p.error),"
-				 " sum(p.skipped), sum(p.flaky), sum(p.known_failures) FROM run r JOIN part "
-				 "p ON p.run = r.id"
-				 " AND p.state = 1 WHERE r.id = ?1 GROUP BY r.id"
-			       : "SELECT key, name, ended, tests, passed, failed, error, skipped, flaky,"
-				 " known_failures FROM run WHERE id = ?1",
-			 DB(db_i(o->line.id)));
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT key, name, ended, tests, passed, failed, error, skipped, flaky,"
+				     " known_failures FROM run WHERE id = ?1",
+				     DB(db_i(o->line.id)));
 	if (!db_row(s))
 		return err_set(err, -ENOENT, "there is no run %lld", (long long)o->line.id);
 	o->line.key = arena_strdup(&o->arena, db_text(s, 0));
 	o->line.name = arena_strdup(&o->arena, db_text(s, 1));
 	o->line.ended = db_int(s, 2) != 0;
-	o->line.tests = (uint64_t)db_int(s, 3);
-	o->line.passed = (uint64_t)db_int(s, 4);
-	o->line.failed = (uint64_t)db_int(s, 5);
-	o->line.error = (uint64_t)db_int(s, 6);
-	o->line.skipped = (uint64_t)db_int(s, 7);
-	o->line.flaky = (uint64_t)db_int(s, 8);
-	o->line.known_failures = (uint64_t)db_int(s, 9);
+	struct counts c = o->counting.counts;
+	if (o->counting.shares == 0) {
+		c.tests = db_int(s, 3);
+		c.outcome[OUTCOME_PASSED] = db_int(s, 4);
+		c.outcome[OUTCOME_FAILED] = db_int(s, 5);
+		c.outcome[OUTCOME_ERROR] = db_int(s, 6);
+		c.outcome[OUTCOME_SKIPPED] = db_int(s, 7);
+		c.flaky = db_int(s, 8);
+		c.known = db_int(s, 9);
+	}
 	db_end(s);
+	o->line.tests = (uint64_t)c.tests;
+	o->line.passed = (uint64_t)c.outcome[OUTCOME_PASSED];
+	o->line.failed = (uint64_t)c.outcome[OUTCOME_FAILED];
+	o->line.error = (uint64_t)c.outcome[OUTCOME_ERROR];
+	o->line.skipped = (uint64_t)c.outcome[OUTCOME_SKIPPED];
+	o->line.flaky = (uint64_t)c.flaky;
+	o->line.known_failures = (uint64_t)c.known;
 	return 0;
 }
 

@@ -141,6 +141,15 @@ static void on_due(void *cookie, int rc, const struct due *d, size_t count, int6
 	answered = true;
 }
 
+static void on_run(void *cookie, int rc, const struct run_line *run, const struct err *err)
+{
+	(void)cookie;
+	must(rc, err);
+	(void)printf("counted %llu tests, %llu failed", (unsigned long long)run->tests,
+		     (unsigned long long)run->failed);
+	answered = true;
+}
+
 static void wait_answer(void)
 {
 	while (!answered)
@@ -371,6 +380,10 @@ int main(int argc, char **argv)
 		"put %ld results: %.2f s wall; worker %.2f s cpu, queue and loop %.2f s cpu; rss %.1f MiB\n",
 		count, put, w.cpu_s, cpu - w.cpu_s, rss_mib());
 
+	start = now_s();
+	queue_run(q, taken.run, on_run, NULL);
+	wait_answer();
+	(void)printf(": %.2f s, rss %.1f MiB\n", now_s() - start, rss_mib());
 	struct resolver all = { .match = false };
 	resolve(q, "local", &all, "(grouped, no match)", count);
 	if (phases < 2)

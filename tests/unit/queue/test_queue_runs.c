@@ -262,6 +262,58 @@ static void attempts_of_several_files_are_one_test(void **state)
 	assert_int_equal(f->run.flaky, 1);
 }
 
+/* More results than are gathered for the sake of a count: counted without being written, and the same. */
+static void a_count_is_the_same_before_and_after_gathering(void **state)
+{
+	enum { COUNT = 60000, PARTS = 3 };
+	static struct fx_result r[COUNT];
+	static char name[COUNT][16];
+	struct fx *f = *state;
+	int64_t run = 0;
+	/* Few repeats in one run, and in another one nothing but. */
+	for (int i = 0; i < COUNT; i++) {
+		(void)snprintf(name[i], sizeof(name[i]), "t%d", i % 100 == 99 ? i - 7 : i);
+		r[i] = (struct fx_result){ .class_name = "c",
+					   .name = name[i],
+					   .outcome = i % 100 == 92 ? OUTCOME_FAILED : OUTCOME_PASSED };
+	}
+	run = fx_part(f, &(struct fx_take){ .key = "few", .content = "x", .sinks = { "other" } }, r, COUNT);
+	assert_int_equal(fx_run(f, run), 0);
+	assert_int_equal(f->run.tests, COUNT - COUNT / 100);
+	assert_int_equal(f->run.passed, COUNT - COUNT / 100);
+	assert_int_equal(f->run.flaky, COUNT / 100);
+
+	for (int part = 0; part < PARTS; part++) {
+		char content[32];
+		for (int i = 0; i < COUNT; i++) {
+			int test = part == 1 ? i / 2 : i; /* the second part has two attempts of each */
+			(void)snprintf(name[i], sizeof(name[i]), "t%d", test);
+			r[i] = (struct fx_result){ .class_name = "c",
+						   .name = name[i],
+						   .outcome = (enum outcome)(
+							   (test + part + (part == 1 && i % 2)) % 4),
+						   .started_ms = i % 3 == 0 ? 0 : NOW + (part * 7 + i) % 11 };
+		}
+		(void)snprintf(content, sizeof(content), "part %d", part);
+		run = fx_part(f, &(struct fx_take){ .key = "k", .content = content }, r, COUNT);
+	}
+	assert_int_equal(fx_run(f, run), 0);
+	struct run_line counted = f->run;
+	int64_t d = fx_only(f, "rail");
+	assert_int_equal(fx_load(f, d)->tests, 0); /* nothing was gathered for it */
+	assert_int_equal(fx_resolve(f, d, &fx_all), 0);
+	assert_int_equal(fx_run(f, run), 0);
+	assert_int_equal(counted.tests, COUNT);
+	assert_int_equal(f->run.tests, counted.tests);
+	assert_int_equal(f->run.passed, counted.passed);
+	assert_int_equal(f->run.failed, counted.failed);
+	assert_int_equal(f->run.error, counted.error);
+	assert_int_equal(f->run.skipped, counted.skipped);
+	assert_int_equal(f->run.flaky, counted.flaky);
+	assert_true(counted.flaky > 0 && counted.skipped > 0);
+	assert_int_equal(counted.passed + counted.failed + counted.error + counted.skipped, COUNT);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fx_setup, fx_teardown)
@@ -277,6 +329,7 @@ int main(void)
 		TEST(a_crash_forgets_parts_that_were_loading),
 		TEST(open_runs_are_listed),
 		TEST(attempts_of_several_files_are_one_test),
+		TEST(a_count_is_the_same_before_and_after_gathering),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
