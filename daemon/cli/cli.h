@@ -50,11 +50,15 @@ struct walk {
 	char **path; /* files; sorted within each directory */
 	size_t count, room;
 	bool *named;       /* given by name, not found by walking */
+	char **skip;       /* why it is left out (walk_sift()); NULL: it is taken */
 	char **unreadable; /* "PATH: why" */
 	size_t unreadable_count;
 };
 /* Adds a file, or every *.xml and *.xml.gz beneath a directory; "-" reads names from standard input. */
 void walk_add(struct walk *w, const char *path);
+/* Finds files that tell what others tell, too, and says why; those given by name are always taken.  run_of:
+ * the run that a path belongs to (freed here), NULL where all are of one. */
+void walk_sift(struct walk *w, char *(*run_of)(void *cookie, const char *path), void *cookie);
 void walk_done(struct walk *w);
 /* The deepest directory that holds all files; the caller frees; NULL where there are none. */
 char *walk_common_dir(const struct walk *w);

@@ -29,7 +29,7 @@ struct options {
 	const char *run_key, *run_name, *watch, *timezone;
 	bool backfill, again, keep_open, allow_empty, no_wait, json, fail_on_failed;
 	int64_t timeout_ms;
-	int progress;			/* -1 auto */
+	int progress; /* -1 auto */
 };
 
 struct import {
@@ -38,7 +38,7 @@ struct import {
 	struct options opt;
 	struct walk walk;
 	struct ci ci;
-	struct arena arena;		/* of the whole command */
+	struct arena arena; /* of the whole command */
 	char *common_dir;
 	const struct config_watch *watch;
 	struct context *context;
@@ -52,8 +52,8 @@ struct import {
 	bool ending, timed_out, interrupted;
 	struct outcome_totals totals;
 
-	cJSON *files;			/* of the receipt; NULL without --json */
-	uint64_t accepted, duplicates, malformed, skipped, unreadable, incomplete, cases, failed;
+	cJSON *files; /* of the receipt; NULL without --json */
+	uint64_t accepted, duplicates, malformed, skipped, doubles, unreadable, incomplete, cases, failed;
 	int code;
 };
 
@@ -151,7 +151,7 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 			say(im, "%s (the %" PRIu64 " finished cases are taken)", reason, o->cases);
 		}
 		for (size_t i = 0; i < o->warning_count; i++)
-			say(im, "%s: warning: %s", o->path, o->warnings[i]);
+			say(im, "%s", o->warnings[i]);
 		break;
 	case INTAKE_DUPLICATE:
 		im->duplicates++;
@@ -174,8 +174,9 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 	}
 	/* A run that got nothing but broken files is ended like the others, and goes without a trace. */
 	run_ids_add(&im->runs, o->run);
-	add_file(im, o->path, o->state == INTAKE_RETRY || o->state == INTAKE_INCOMPLETE
-				      ? "unreadable" : intake_state_name(o->state),
+	add_file(im, o->path,
+		 o->state == INTAKE_RETRY || o->state == INTAKE_INCOMPLETE ? "unreadable"
+									   : intake_state_name(o->state),
 		 o->complete, o->cases, reason);
 	if (im->app.dispatch != NULL && o->state == INTAKE_ACCEPTED)
 		dispatch_kick(im->app.dispatch, true);
@@ -183,7 +184,7 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 }
 
 /* The context file of the directory that a report lies in; the last one is remembered. */
-static const struct context *context_of(struct import *im, const char *path)
+static const struct context *context_of(struct import *im, const char *path, bool quiet)
 {
 	char *dir = xstrdup(path);
 	char *slash = strrchr(dir, '/');
@@ -194,15 +195,81 @@ static const struct context *context_of(struct import *im, const char *path)
 	if (im->context_dir == NULL || strcmp(im->context_dir, dir) != 0) {
 		context_free(im->context);
 		im->context = context_read(dir, &err);
-		if (im->context == NULL && im->common_dir != NULL && strcmp(dir, im->common_dir) != 0 && err.code == 0)
+		if (im->context == NULL && im->common_dir != NULL && strcmp(dir, im->common_dir) != 0 &&
+		    err.code == 0)
 			im->context = context_read(im->common_dir, &err);
-		if (err.code != 0)
+		if (err.code != 0 && !quiet)
 			say(im, "%s", err_string(&err, line, sizeof(line)));
 		free(im->context_dir);
 		im->context_dir = xstrdup(dir);
 	}
 	free(dir);
 	return im->context;
+}
+
+static int make_spec(struct import *im, const char *absolute, bool quiet, struct arena *a,
+		     struct runspec *out, struct err *err)
+{
+	const struct runspec_source source = {
+		.run_key = im->opt.run_key,
+		.run_name = im->opt.run_name,
+		.set = &im->opt.set,
+		.context = context_of(im, absolute, quiet),
+		.watch = im->watch,
+		.path = absolute,
+		.ci = &im->ci,
+		.common_dir = im->common_dir,
+		.sinks = im->opt.sink,
+		.sink_count = im->opt.sink_count,
+		.source = RUN_IMPORT,
+		.backfill = im->opt.backfill,
+	};
+
+	return runspec_make(&source, im->cli->config, a, out, err);
+}
+
+static char *run_of(void *cookie, const char *path)
+{
+	struct import *im = cookie;
+	char *absolute = walk_absolute(path), *key = NULL;
+	struct arena a = ARENA_LIMIT(1 << 20);
+	struct err err = ERR_NONE;
+	struct runspec spec;
+
+	if (make_spec(im, absolute, true, &a, &spec, &err) == 0)
+		key = xstrdup(spec.run.key);
+	arena_done(&a);
+	free(absolute);
+	return key;
+}
+
+/* One of several files that tell the same. */
+static void leave_out(struct import *im, size_t index)
+{
+	im->doubles++;
+	add_file(im, im->walk.path[index], "skipped", true, 0, im->walk.skip[index]);
+}
+
+/* Once for each reason, not for each of what may be thousands of files. */
+static void say_doubles(const struct import *im)
+{
+	const struct walk *w = &im->walk;
+
+	for (size_t i = 0, next; i < w->count; i = next) {
+		size_t more = 0;
+		for (next = i + 1; next < w->count; next++) {
+			if (w->skip[i] == NULL ||
+			    (w->skip[next] != NULL && strcmp(w->skip[i], w->skip[next]) != 0))
+				break;
+			more += w->skip[next] != NULL;
+		}
+		if (w->skip[i] == NULL)
+			continue;
+		if (more > 0)
+			say(im, "%s and %zu more: skipped: %s", w->path[i], more, w->skip[i]);
+		else
+			say(im, "%s: skipped: %s", w->path[i], w->skip[i]);
+	}
 }
 
 static void take_file(struct import *im, struct file_cookie *fc)
@@ -212,21 +279,18 @@ static void take_file(struct import *im, struct file_cookie *fc)
 	struct arena a = ARENA_LIMIT(1 << 20);
 	struct runspec spec;
 	struct err err = ERR_NONE;
-	const struct runspec_source source = {
-		.run_key = im->opt.run_key, .run_name = im->opt.run_name, .set = &im->opt.set,
-		.context = context_of(im, absolute), .watch = im->watch, .path = absolute, .ci = &im->ci,
-		.common_dir = im->common_dir, .sinks = im->opt.sink, .sink_count = im->opt.sink_count,
-		.source = RUN_IMPORT, .backfill = im->opt.backfill,
-	};
 
-	if (runspec_make(&source, im->cli->config, &a, &spec, &err) < 0) {
+	if (make_spec(im, absolute, false, &a, &spec, &err) < 0) {
 		im->unreadable++;
 		say(im, "%s: %s", path, err.text);
 		add_file(im, path, "unreadable", false, 0, err.text);
 		file_ended(fc);
 	} else {
 		const struct intake_job job = {
-			.path = path, .root_fd = -1, .run = &spec.run, .again = im->opt.again,
+			.path = path,
+			.root_fd = -1,
+			.run = &spec.run,
+			.again = im->opt.again,
 			.timezone = im->opt.timezone != NULL ? im->opt.timezone : spec.timezone,
 			.variant = spec.variant,
 		};
@@ -254,9 +318,13 @@ static void on_receipt(void *cookie, cJSON *runs)
 	} else {
 		outcome_print(stdout, runs);
 		printf("%" PRIu64 " files accepted", im->accepted);
-		const struct { uint64_t n; const char *what; } row[] = {
-			{ im->duplicates, "duplicate" }, { im->skipped, "not a report" },
-			{ im->malformed, "malformed" }, { im->unreadable, "unreadable" }, { im->incomplete, "incomplete" },
+		const struct {
+			uint64_t n;
+			const char *what;
+		} row[] = {
+			{ im->duplicates, "duplicate" },  { im->doubles, "told by others too" },
+			{ im->skipped, "not a report" },  { im->malformed, "malformed" },
+			{ im->unreadable, "unreadable" }, { im->incomplete, "incomplete" },
 		};
 		for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 			if (row[i].n > 0)
@@ -309,6 +377,10 @@ static void on_ended(void *cookie, int rc, const struct err *err)
 static void take_more(struct import *im)
 {
 	while (im->busy < AT_ONCE && im->next < im->walk.count && !im->interrupted) {
+		if (im->walk.skip[im->next] != NULL) {
+			leave_out(im, im->next++);
+			continue;
+		}
 		struct file_cookie *fc = xcalloc(1, sizeof(*fc));
 		fc->im = im;
 		fc->index = im->next++;
@@ -338,7 +410,8 @@ static void on_signal(void *cookie, int signum)
 	}
 	im->interrupted = true;
 	im->timed_out = true;
-	say(im, "interrupted: what is accepted stays in the state directory; the same command goes on with it");
+	say(im,
+	    "interrupted: what is accepted stays in the state directory; the same command goes on with it");
 	if (im->ending)
 		app_quit(&im->app, 0);
 }
@@ -355,20 +428,21 @@ static void describe(void *cookie, char *text, size_t size)
 {
 	const struct import *im = cookie;
 
-	snprintf(text, size, "%zu/%zu files, %" PRIu64 " cases, ", im->next - im->busy, im->walk.count, im->cases);
+	snprintf(text, size, "%zu/%zu files, %" PRIu64 " cases, ", im->next - im->busy, im->walk.count,
+		 im->cases);
 }
 
 /* ---- options ---- */
 
 static const struct option longopts[] = {
-	{ "sink", required_argument, NULL, 's' }, { "run-key", required_argument, NULL, 'k' },
+	{ "sink", required_argument, NULL, 's' },     { "run-key", required_argument, NULL, 'k' },
 	{ "run-name", required_argument, NULL, 'n' }, { "set", required_argument, NULL, 'S' },
-	{ "watch", required_argument, NULL, 'w' }, { "timezone", required_argument, NULL, 'z' },
-	{ "backfill", no_argument, NULL, 'b' }, { "again", no_argument, NULL, 'a' },
-	{ "keep-open", no_argument, NULL, 'o' }, { "allow-empty", no_argument, NULL, 'e' },
-	{ "no-wait", no_argument, NULL, 'N' }, { "timeout", required_argument, NULL, 't' },
-	{ "fail-on", required_argument, NULL, 'f' }, { "progress", required_argument, NULL, 'p' },
-	{ "json", no_argument, NULL, 'j' }, { 0 },
+	{ "watch", required_argument, NULL, 'w' },    { "timezone", required_argument, NULL, 'z' },
+	{ "backfill", no_argument, NULL, 'b' },       { "again", no_argument, NULL, 'a' },
+	{ "keep-open", no_argument, NULL, 'o' },      { "allow-empty", no_argument, NULL, 'e' },
+	{ "no-wait", no_argument, NULL, 'N' },        { "timeout", required_argument, NULL, 't' },
+	{ "fail-on", required_argument, NULL, 'f' },  { "progress", required_argument, NULL, 'p' },
+	{ "json", no_argument, NULL, 'j' },           { 0 },
 };
 
 static int add_set(struct config_map *m, char *text)
@@ -411,16 +485,36 @@ static int read_options(struct options *o, int argc, char **argv)
 		case 'p':
 			rc = cli_progress("import", optarg, &o->progress);
 			break;
-		case 'k': o->run_key = optarg; break;
-		case 'n': o->run_name = optarg; break;
-		case 'w': o->watch = optarg; break;
-		case 'z': o->timezone = optarg; break;
-		case 'b': o->backfill = true; break;
-		case 'a': o->again = true; break;
-		case 'o': o->keep_open = true; break;
-		case 'e': o->allow_empty = true; break;
-		case 'N': o->no_wait = true; break;
-		case 'j': o->json = true; break;
+		case 'k':
+			o->run_key = optarg;
+			break;
+		case 'n':
+			o->run_name = optarg;
+			break;
+		case 'w':
+			o->watch = optarg;
+			break;
+		case 'z':
+			o->timezone = optarg;
+			break;
+		case 'b':
+			o->backfill = true;
+			break;
+		case 'a':
+			o->again = true;
+			break;
+		case 'o':
+			o->keep_open = true;
+			break;
+		case 'e':
+			o->allow_empty = true;
+			break;
+		case 'N':
+			o->no_wait = true;
+			break;
+		case 'j':
+			o->json = true;
+			break;
 		case ':':
 			rc = cli_usage("import", "%s needs a value", argv[optind - 1]);
 			break;
@@ -464,12 +558,18 @@ static int exit_code(const struct import *im)
 static int work(struct import *im)
 {
 	const struct app_options ao = {
-		.command = "import", .wait_ms = im->opt.timeout_ms, .on_signal = on_signal, .on_change = on_change,
+		.command = "import",
+		.wait_ms = im->opt.timeout_ms,
+		.on_signal = on_signal,
+		.on_change = on_change,
 		.cookie = im,
 	};
 	const struct await_options wo = {
-		.timeout_ms = im->opt.timeout_ms, .progress = im->opt.progress == 1, .describe = describe,
-		.done = on_settled, .cookie = im,
+		.timeout_ms = im->opt.timeout_ms,
+		.progress = im->opt.progress == 1,
+		.describe = describe,
+		.done = on_settled,
+		.cookie = im,
 	};
 	struct err err = ERR_NONE;
 
@@ -517,6 +617,8 @@ int cmd_import(struct cli *cli, int argc, char **argv)
 			add_unreadable(&im, im.walk.unreadable[i]);
 		if (im.walk.count == 0)
 			fprintf(stderr, "resultd: no report found\n");
+		walk_sift(&im.walk, run_of, &im);
+		say_doubles(&im);
 		code = work(&im);
 	}
 	cJSON_Delete(im.files);

@@ -4,6 +4,7 @@
 #include "daemon/cli/cli.h"
 
 #include "daemon/base/mem.h"
+#include "daemon/family.h"
 
 #include <errno.h>
 #include <fts.h>
@@ -19,7 +20,9 @@ static void add_file(struct walk *w, const char *path, bool named)
 		w->room = w->room > 0 ? w->room * 2 : 64;
 		w->path = xrealloc(w->path, w->room, sizeof(*w->path));
 		w->named = xrealloc(w->named, w->room, sizeof(*w->named));
+		w->skip = xrealloc(w->skip, w->room, sizeof(*w->skip));
 	}
+	w->skip[w->count] = NULL;
 	w->path[w->count] = xstrdup(path);
 	w->named[w->count++] = named;
 }
@@ -36,7 +39,8 @@ static bool report_name(const char *name)
 
 	if (name[0] == '.')
 		return false;
-	return (n > 4 && strcasecmp(name + n - 4, ".xml") == 0) || (n > 7 && strcasecmp(name + n - 7, ".xml.gz") == 0);
+	return (n > 4 && strcasecmp(name + n - 4, ".xml") == 0) ||
+	       (n > 7 && strcasecmp(name + n - 7, ".xml.gz") == 0);
 }
 
 static int by_name(const FTSENT **a, const FTSENT **b)
@@ -100,14 +104,41 @@ void walk_add(struct walk *w, const char *path)
 		add_file(w, path, true);
 }
 
+void walk_sift(struct walk *w, char *(*run_of)(void *cookie, const char *path), void *cookie)
+{
+	size_t telling = 0;
+
+	while (telling < w->count && !family_telling(w->path[telling]))
+		telling++;
+	if (telling == w->count)
+		return;
+	struct family_file *file = xcalloc(w->count, sizeof(*file));
+	char **run = xcalloc(w->count, sizeof(*run));
+	for (size_t i = 0; i < w->count; i++) {
+		run[i] = run_of != NULL ? run_of(cookie, w->path[i]) : NULL;
+		file[i] = (struct family_file){ .path = w->path[i], .run = run[i], .fixed = w->named[i] };
+	}
+	family_decide(file, w->count);
+	for (size_t i = 0; i < w->count; i++) {
+		w->skip[i] = file[i].out ? xstrdup(file[i].why) : NULL;
+		free(run[i]);
+	}
+	family_done(file, w->count);
+	free(run);
+	free(file);
+}
+
 void walk_done(struct walk *w)
 {
-	for (size_t i = 0; i < w->count; i++)
+	for (size_t i = 0; i < w->count; i++) {
 		free(w->path[i]);
+		free(w->skip[i]);
+	}
 	for (size_t i = 0; i < w->unreadable_count; i++)
 		free(w->unreadable[i]);
 	free(w->path);
 	free(w->named);
+	free(w->skip);
 	free(w->unreadable);
 	*w = (struct walk){ 0 };
 }
@@ -157,7 +188,8 @@ char *walk_common_dir(const struct walk *w)
 				boundary = n;
 			n++;
 		}
-		if ((common[n] == '\0' && (dir[n] == '/' || dir[n] == '\0')) || (dir[n] == '\0' && common[n] == '/'))
+		if ((common[n] == '\0' && (dir[n] == '/' || dir[n] == '\0')) ||
+		    (dir[n] == '\0' && common[n] == '/'))
 			boundary = n;
 		common[boundary > 0 ? boundary : 1] = '\0';
 		free(dir);
