@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { WORKERS_MAX = 8, LOCK_POLL_MS = 100 };
@@ -136,6 +137,7 @@ static void start_workers(struct app *a)
 int app_open(struct app *a, const struct config *config, const struct app_options *options, struct err *err)
 {
 	*a = (struct app){ .opt = *options, .config = config, .turn_ms = INT64_MAX };
+	umask(0077); /* the state directory is nobody else's; the local sink sets its modes itself */
 	a->state.lock_fd = -1;
 	int rc = wait_for_directory(a, err);
 	if (rc < 0)

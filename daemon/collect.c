@@ -252,7 +252,7 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 		if (!o->complete)
 			c->counts.incomplete++;
 		for (size_t i = 0; i < o->warning_count; i++)
-			log_warning(&log_ctx, "%s: %s", f->path, o->warnings[i]);
+			log_warning(&log_ctx, "%s", o->warnings[i]);
 		break;
 	case INTAKE_DUPLICATE:
 		c->counts.duplicates++;
@@ -268,7 +268,7 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 		break;
 	case INTAKE_UNREADABLE:
 		/* A file that vanished between event and open is nobody's fault (row 31). */
-		if (o->err->code == -ENOENT) {
+		if (o->err != NULL && o->err->code == -ENOENT) {
 			log_debug(&log_ctx, "vanished: %s", f->path);
 			break;
 		}

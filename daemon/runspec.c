@@ -251,7 +251,7 @@ int runspec_make(const struct runspec_source *s, const struct config *config, st
 	if (name == NULL && key == s->common_dir && key != NULL) {
 		/* A path is a poor name; its last component is what people call it. */
 		const char *slash = strrchr(key, '/');
-		name = slash != NULL && slash[1] != '\0' ? slash + 1 : key;
+		name = slash != NULL && slash[1] != '\0' ? slash + 1 : "import";
 	}
 	variant = string_of(context, "variant");
 	if (variant == NULL && s->watch != NULL) {

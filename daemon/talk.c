@@ -183,7 +183,8 @@ static bool gate_open(const struct conversation *c)
 
 	if (o->owed == 0)
 		return false;
-	if (o->run_ended || common == NULL || o->owed >= batch_of(c))
+	/* What came since the match travels with the rest. */
+	if ((o->run_ended && !o->unseen) || common == NULL || o->owed >= batch_of(c))
 		return true;
 	return o->oldest_ms != INT64_MAX &&
 	       clock_wall_ms() - o->oldest_ms >= lane_scaled(c->lane, common->linger_ms);

@@ -9,6 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *step_name(const struct conversation *c)
+{
+	return c->step == NULL ? "start" : c->step->name == NULL ? "end" : c->step->name;
+}
+
 static char *changed_json(const cJSON *json, char **saved)
 {
 	char *text = cJSON_PrintUnformatted(json);
@@ -77,7 +82,7 @@ void talk_note(struct conversation *c, enum settle settle, int64_t wait_ms, cons
 	}
 	int64_t now = clock_wall_ms();
 	struct note n = {
-		.step = c->step != NULL ? c->step->name : "",
+		.step = step_name(c),
 		.settle = settle,
 		.learned = &c->t.learned,
 		.bookmark = changed_json(c->bookmark, &c->bookmark_saved),
@@ -107,7 +112,7 @@ void talk_note(struct conversation *c, enum settle settle, int64_t wait_ms, cons
 /* Ends the talk for now; the intent is over. */
 void talk_later(struct conversation *c, int64_t wait_ms, const char *reason)
 {
-	log_debug(&c->log, "%s: later: %s", c->step != NULL ? c->step->name : "start",
+	log_debug(&c->log, "%s: later: %s", step_name(c),
 		  reason != NULL ? reason : "");
 	talk_note(c, SETTLE_WAIT, wait_ms, reason, talk_end);
 }
@@ -115,7 +120,7 @@ void talk_later(struct conversation *c, int64_t wait_ms, const char *reason)
 void talk_park(struct conversation *c, const char *reason)
 {
 	if (!c->checking)
-		log_warning(&c->log, "%s: parked: %s", c->step != NULL ? c->step->name : "start", reason);
+		log_warning(&c->log, "%s: parked: %s", step_name(c), reason);
 	talk_note(c, SETTLE_PARK, 0, reason, talk_end);
 }
 

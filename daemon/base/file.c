@@ -92,9 +92,7 @@ int file_write_atomic(const char *path, const void *data, size_t len, mode_t mod
 	char *slash = strrchr(dir, '/');
 	int rc = 0;
 
-	if (slash == NULL)
-		strcpy(dir, ".");
-	else
+	if (slash != NULL)
 		slash[slash == dir ? 1 : 0] = '\0';
 	int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0) {
@@ -112,7 +110,7 @@ int file_write_atomic(const char *path, const void *data, size_t len, mode_t mod
 	if (rc < 0)
 		unlink(beside);
 	else
-		rc = file_sync_dir(dir, err);
+		rc = file_sync_dir(slash != NULL ? dir : ".", err);
 out:
 	free(beside);
 	free(dir);
@@ -161,7 +159,6 @@ static int open_by_components(int root_fd, const char *relative, int flags)
 			fd = -errno;
 		if (dir != root_fd)
 			close(dir);
-		dir = root_fd;
 		if (fd < 0 || next == NULL)
 			break;
 		dir = fd;
