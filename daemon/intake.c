@@ -15,10 +15,12 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/digest.h"
 #include "daemon/base/file.h"
+#include "daemon/base/list.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/keep.h"
 
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,6 +29,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { PROPERTY_MAX = 1024, PROPERTIES_MAX = 32 * 1024 };
+
 struct intake {
 	struct queue *queue;
 	struct executor *executor;
@@ -34,6 +38,7 @@ struct intake {
 	const struct state *state;
 	size_t busy;
 	uint64_t serial;
+	struct list tasks;
 };
 
 /* A run_spec that owns its strings. */
@@ -44,6 +49,7 @@ struct own_spec {
 };
 
 struct task {
+	struct list link; /* in intake's tasks, oldest first */
 	struct intake *in;
 	char *path, *relative, *timezone, *variant;
 	int root_fd;
@@ -63,7 +69,10 @@ struct task {
 	struct part_writer *writer;
 	struct report_summary summary;
 	bool summarized;
+	bool read; /* waits for its turn to become visible */
 	int64_t started_ms;
+	cJSON *properties; /* of suites and the report: "prop.NAME" */
+	size_t property_bytes;
 	int write_rc;
 	struct err err;
 	struct intake_outcome out;
@@ -116,6 +125,7 @@ static void task_free(struct task *t)
 		unlink(t->tmp);
 	if (t->summarized)
 		report_summary_done(&t->summary);
+	cJSON_Delete(t->properties);
 	own_done(&t->run);
 	free(t->path);
 	free(t->relative);
@@ -125,6 +135,33 @@ static void task_free(struct task *t)
 	free(t->kept_name);
 	free(t->kept_path);
 	free(t);
+}
+
+static void finish(struct task *t);
+
+/* Parts of one run become visible in the order in which their files were given, whichever was read first: a
+ * test that stands in several of them has its attempts in that order. */
+static bool first_of_run(const struct task *t)
+{
+	list_each(link, &t->in->tasks) {
+		const struct task *other = list_entry(link, struct task, link);
+		if (other == t)
+			return true;
+		if (strcmp(other->run.key, t->run.key) == 0)
+			return false;
+	}
+	return true;
+}
+
+static void finish_waiting(struct intake *in)
+{
+	list_each_safe(link, &in->tasks) {
+		struct task *t = list_entry(link, struct task, link);
+		if (t->read && first_of_run(t)) {
+			t->read = false;
+			finish(t);
+		}
+	}
 }
 
 static void end(struct task *t, enum intake_state state)
@@ -139,9 +176,12 @@ static void end(struct task *t, enum intake_state state)
 		if (t->err.code == 0)
 			t->err = t->summary.err;
 	}
-	t->in->busy--;
+	struct intake *in = t->in;
+	in->busy--;
+	list_remove(&t->link);
 	t->done(t->cookie, &t->out);
 	task_free(t);
+	finish_waiting(in);
 }
 
 /* ---- finish ---- */
@@ -210,7 +250,10 @@ static void finish(struct task *t)
 	for (size_t i = 0; i < t->summary.warning_count; i++)
 		buf_printf(&warnings, "%s%s", i > 0 ? "\n" : "", t->summary.warnings[i]);
 	s.warnings = warnings.len > 0 ? warnings.data : NULL;
+	char *vars = t->properties != NULL ? cJSON_PrintUnformatted(t->properties) : NULL;
+	s.vars_json = vars;
 	queue_finish_part(t->in->queue, t->part, &s, on_finished, t);
+	free(vars);
 	buf_done(&warnings);
 }
 
@@ -230,9 +273,32 @@ static int on_result(void *cookie, const struct result *r)
 	return t->write_rc;
 }
 
+/* Properties of suites become variables of the run, the first of a name; Ant dumps hundreds of them. */
+static void on_property(void *cookie, const char *key, const char *value)
+{
+	struct task *t = cookie;
+	size_t bytes = strlen(key) + strlen(value);
+	char name[128];
+
+	if (bytes > PROPERTY_MAX || t->property_bytes + bytes > PROPERTIES_MAX || value[0] == '\0' ||
+	    config_redacted(t->in->config, key) ||
+	    snprintf(name, sizeof(name), "prop.%s", key) >= (int)sizeof(name))
+		return;
+	if (t->properties == NULL)
+		t->properties = cJSON_CreateObject();
+	if (cJSON_HasObjectItem(t->properties, name))
+		return;
+	cJSON_AddStringToObject(t->properties, name, value);
+	t->property_bytes += bytes;
+}
+
 static void on_restart(void *cookie)
 {
 	struct task *t = cookie;
+
+	cJSON_Delete(t->properties);
+	t->properties = NULL;
+	t->property_bytes = 0;
 
 	t->started_ms = TIME_UNKNOWN;
 	part_writer_restart(t->writer);
@@ -259,7 +325,11 @@ static void read_work(void *cookie)
 		.redacted = redacted,
 		.redacted_cookie = (void *)t->in->config,
 	};
-	static const struct parser_events events = { .result = on_result, .restart = on_restart };
+	static const struct parser_events events = {
+		.result = on_result,
+		.restart = on_restart,
+		.property = on_property,
+	};
 	struct err ignored = ERR_NONE;
 
 	t->writer = part_writer_new(t->in->queue, t->part);
@@ -286,10 +356,11 @@ static void read_done(void *cookie)
 {
 	struct task *t = cookie;
 	enum report_verdict v = t->summary.verdict;
-	bool take = v == REPORT_OK || (v == REPORT_INCOMPLETE && !t->refuse_incomplete);
+	bool take = v == REPORT_OK || (v == REPORT_INCOMPLETE && !(t->refuse_incomplete && t->summary.early));
 
 	if (t->write_rc == 0 && take) {
-		finish(t);
+		t->read = true;
+		finish_waiting(t->in);
 		return;
 	}
 	char reason[1600];
@@ -400,6 +471,7 @@ void intake_take(struct intake *in, const struct intake_job *job, intake_done_fn
 	snprintf(name, sizeof(name), "tmp/%ld-%llu", (long)getpid(), (unsigned long long)++in->serial);
 	t->tmp = state_path(in->state, name);
 	in->busy++;
+	list_append(&in->tasks, &t->link);
 	executor_submit(in->executor, keep_work, keep_done, t);
 }
 
@@ -412,6 +484,7 @@ struct intake *intake_new(struct queue *q, struct executor *executor, const stru
 	in->executor = executor;
 	in->config = config;
 	in->state = state;
+	list_init(&in->tasks);
 	return in;
 }
 

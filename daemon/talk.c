@@ -40,12 +40,14 @@ const struct sink_common *talk_common(const struct conversation *c)
 
 static const char *get_var(void *cookie, const char *name)
 {
-	const struct conversation *c = cookie;
+	struct conversation *c = cookie;
 
 	if (strcmp(name, "run.name") == 0)
 		return c->run.name;
 	if (strcmp(name, "run.key") == 0)
 		return c->run.key;
+	if (strcmp(name, "run.started") == 0)
+		return clock_iso(c->run.started_ms, c->started);
 	const cJSON *v = cJSON_GetObjectItemCaseSensitive(c->vars_json, name);
 	return cJSON_IsString(v) && v->valuestring[0] != '\0' ? v->valuestring : NULL;
 }

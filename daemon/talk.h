@@ -14,6 +14,7 @@
 #ifndef RD_TALK_H
 #define RD_TALK_H
 
+#include "daemon/base/clock.h"
 #include "daemon/lane.h"
 
 #define TALK_FOREVER INT64_MAX
@@ -31,6 +32,7 @@ struct conversation {
 	char *bookmark_saved;
 	struct vars vars;
 	struct sink_run run;
+	char started[CLOCK_ISO_SIZE]; /* {run.started} */
 	struct owed owed;
 
 	const struct step *step;

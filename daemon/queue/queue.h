@@ -110,6 +110,7 @@ struct part_summary {
 	double duration_ms;
 	int64_t started_ms;   /* earliest stamp, TIME_UNKNOWN */
 	const char *warnings; /* one a line; NULL */
+	const char *vars_json; /* further template variables of the run, where they are not set yet; NULL */
 	int64_t now_ms;
 };
 /* After part_writer_end(): makes the part visible, its deliveries due and its key known, all or none.

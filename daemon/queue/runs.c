@@ -146,11 +146,12 @@ static int64_t new_run(struct queue *q, const struct run_spec *spec, int64_t seq
 /* What is known of this content under this key: true where the answer is in `taken`. */
 static bool take_known(struct queue *q, struct take_op *t, int64_t *generation)
 {
-	struct db_stmt *s = db_query(q->db,
-				     "SELECT s.generation, s.run, s.part, s.last_ms, r.id FROM seen s"
-				     " LEFT JOIN run r ON r.id = s.run AND r.id NOT IN (SELECT run FROM going)"
-				     " WHERE s.run_key = ?1 AND s.sha256 = ?2",
-				     DB(db_s(t->run.key), db_b(t->part.sha256, 32)));
+	struct db_stmt *s =
+		db_query(q->db,
+			 "SELECT s.generation, s.run, s.part, s.last_ms, r.id FROM seen s"
+			 " LEFT JOIN run r ON r.id = s.run AND r.id NOT IN (SELECT run FROM going)"
+			 " WHERE s.run_key = ?1 AND s.sha256 = ?2",
+			 DB(db_s(t->run.key), db_b(t->part.sha256, 32)));
 	if (!db_row(s))
 		return false;
 	int64_t last_ms = db_int(s, 3);
@@ -189,10 +190,11 @@ static int take_work(struct queue *q, struct op *op, struct err *err)
 	t->taken = (struct taken){ 0 };
 	if (take_known(q, t, &generation))
 		return 0;
-	struct db_stmt *s = db_query(q->db,
-				     "SELECT id, seq, ended, ready, EXISTS (SELECT 1 FROM going WHERE run = run.id)"
-				     " FROM run WHERE key = ?1 ORDER BY seq DESC LIMIT 1",
-				     DB(db_s(t->run.key)));
+	struct db_stmt *s =
+		db_query(q->db,
+			 "SELECT id, seq, ended, ready, EXISTS (SELECT 1 FROM going WHERE run = run.id)"
+			 " FROM run WHERE key = ?1 ORDER BY seq DESC LIMIT 1",
+			 DB(db_s(t->run.key)));
 	if (db_row(s)) {
 		run = db_int(s, 0);
 		seq = db_int(s, 1);
@@ -278,7 +280,7 @@ struct part_op {
 	struct done_op base;
 	int64_t part, run, now_ms;
 	struct part_summary summary;
-	char *format, *warnings, *reason;
+	char *format, *warnings, *vars_json, *reason;
 	bool begun; /* the first slice is done */
 };
 
@@ -288,6 +290,7 @@ static void part_drop(struct op *op)
 
 	free(p->format);
 	free(p->warnings);
+	free(p->vars_json);
 	free(p->reason);
 }
 
@@ -367,6 +370,9 @@ static int finish_work(struct queue *q, struct op *op, struct err *err)
 	       " started_ms = min(coalesce(started_ms, ?4), coalesce(?4, started_ms)) WHERE id = ?1",
 	       DB(db_i(run), db_i(p->now_ms), db_d(f->duration_ms > 0 ? f->duration_ms : 0),
 		  f->started_ms == TIME_UNKNOWN ? db_n() : db_i(f->started_ms)));
+	if (p->vars_json != NULL)
+		db_run(q->db, "UPDATE run SET vars = json_patch(?2, coalesce(vars, '{}')) WHERE id = ?1",
+		       DB(db_i(run), db_s(p->vars_json)));
 	/* Waiting, parked and delivered alike have something to do now; since: where it was settled. */
 	db_run(q->db,
 	       "UPDATE delivery SET due_ms = ?2, since_ms = CASE WHEN state = 4 THEN ?2 ELSE since_ms END,"
@@ -394,6 +400,7 @@ void queue_finish_part(struct queue *q, int64_t part, const struct part_summary 
 	p->now_ms = summary->now_ms;
 	p->format = xstrdup(summary->format);
 	p->warnings = xstrdup(summary->warnings);
+	p->vars_json = xstrdup(summary->vars_json);
 	op_start(q, &p->base.op);
 }
 
