@@ -75,9 +75,9 @@ static int read_line(struct queue *q, struct detail_op *o, struct err *err)
 	struct arena *a = &o->arena;
 
 	if (!db_row(s))
-		return db_failed(q->db, err) < 0 ? db_failed(q->db, NULL)
-						 : err_set(err, -ENOENT, "there is no delivery %lld",
-							   (long long)o->delivery);
+		return db_failed(q->db, err) < 0
+			       ? db_failed(q->db, NULL)
+			       : err_set(err, -ENOENT, "there is no delivery %lld", (long long)o->delivery);
 	o->d.line = (struct delivery_line){
 		.id = o->delivery,
 		.run = db_int(s, 0),
@@ -131,7 +131,8 @@ static void read_journal(struct queue *q, struct detail_op *o)
 {
 	struct journal_line *line = arena_calloc(&o->arena, o->journal_max, sizeof(*line));
 	size_t n = 0;
-	int64_t all = db_get(q->db, "SELECT count(*) FROM journal WHERE delivery = ?1", DB(db_i(o->delivery)), 0);
+	int64_t all =
+		db_get(q->db, "SELECT count(*) FROM journal WHERE delivery = ?1", DB(db_i(o->delivery)), 0);
 
 	if (line == NULL)
 		return;

@@ -28,6 +28,7 @@ struct operate_op {
 	/* of the delivery at hand */
 	int64_t delivery, item;
 	uint64_t moved;
+	bool whole; /* the delivery itself was parked, or given up */
 	struct operated result;
 };
 
@@ -43,13 +44,15 @@ static int pick(struct queue *q, struct operate_op *o, struct brief *d, struct e
 	if (o->delivery == 0) {
 		o->item = -1;
 		o->moved = 0;
+		o->whole = false;
 		if (o->count > 0 && o->at < o->count)
 			o->delivery = o->id[o->at];
 		else if (o->count == 0)
-			o->delivery = db_get(q->db,
-					     "SELECT id FROM delivery WHERE id > ?1 AND (state = 3 OR (state <> 5"
-					     " AND n_parked > 0)) ORDER BY id LIMIT 1",
-					     DB(db_i(o->last)), 0);
+			o->delivery =
+				db_get(q->db,
+				       "SELECT id FROM delivery WHERE id > ?1 AND (state = 3 OR (state <> 5"
+				       " AND n_parked > 0)) ORDER BY id LIMIT 1",
+				       DB(db_i(o->last)), 0);
 	}
 	if (o->delivery == 0)
 		return 0;
@@ -127,6 +130,18 @@ static bool delivery_says(struct queue *q, const struct operate_op *o, int64_t d
 	return found;
 }
 
+static void make_due(struct queue *q, const struct operate_op *o, const struct brief *d)
+{
+	forgive(q, o, d);
+	/* What may be on its way is looked up first; what is on its way goes on as it is. */
+	db_run(q->db,
+	       "UPDATE delivery SET state = CASE WHEN EXISTS (SELECT 1 FROM intent WHERE delivery = ?1)"
+	       " THEN 2 ELSE 0 END, due_ms = ?2, attempt = 0, reason = NULL, settled_ms = NULL,"
+	       " since_ms = CASE WHEN state IN (4, 5) THEN ?2 ELSE since_ms END"
+	       " WHERE id = ?1 AND state IN (0, 3, 4, 5)",
+	       DB(db_i(d->id), db_i(o->now_ms)));
+}
+
 static int retry_work(struct queue *q, struct op *op, struct err *err)
 {
 	struct operate_op *o = (struct operate_op *)op;
@@ -135,19 +150,15 @@ static int retry_work(struct queue *q, struct op *op, struct err *err)
 
 	if (rc < 0 || o->delivery == 0)
 		return rc;
-	if (d.n[ITEM_PARKED] > 0 && retry_items(q, o, &d))
+	bool more = d.n[ITEM_PARKED] > 0 && retry_items(q, o, &d);
+	o->whole = o->whole ||
+		   ((d.state == DELIVERY_PARKED || d.state == DELIVERY_DROPPED) && delivery_says(q, o, d.id));
+	/* With each slice: whatever happens now, what is owed again is also due. */
+	if (o->moved > 0 || o->whole)
+		make_due(q, o, &d);
+	if (more)
 		return OP_AGAIN;
-	bool given_up = d.state == DELIVERY_DROPPED;
-	bool whole = (d.state == DELIVERY_PARKED || given_up) && delivery_says(q, o, d.id);
-	if (o->moved > 0 || whole) {
-		forgive(q, o, &d);
-		/* What may be on its way is looked up first; what is on its way goes on as it is. */
-		db_run(q->db,
-		       "UPDATE delivery SET state = CASE WHEN EXISTS (SELECT 1 FROM intent WHERE delivery = ?1)"
-		       " THEN 2 ELSE 0 END, due_ms = ?2, attempt = 0, reason = NULL, settled_ms = NULL,"
-		       " since_ms = CASE WHEN state IN (4, 5) THEN ?2 ELSE since_ms END"
-		       " WHERE id = ?1 AND state IN (0, 3, 4, 5)",
-		       DB(db_i(d.id), db_i(o->now_ms)));
+	if (o->moved > 0 || o->whole) {
 		char *text = xasprintf("%llu parked tests are due again", (unsigned long long)o->moved);
 		journal_add(q, d.id, o->now_ms, JOURNAL_RETRIED, text);
 		free(text);
@@ -175,7 +186,8 @@ static int drop_work(struct queue *q, struct op *op, struct err *err)
 				       (long long)owed, (long long)d.n[ITEM_PARKED],
 				       (long long)d.n[ITEM_POSTED], delivery_state_name(d.state));
 		db_run(q->db,
-		       "UPDATE delivery SET state = 5, settled_ms = ?2, due_ms = ?3, reason = ?4 WHERE id = ?1",
+		       "UPDATE delivery SET state = 5, settled_ms = ?2, due_ms = ?3, reason = ?4 WHERE id = "
+		       "?1",
 		       DB(db_i(d.id), db_i(o->now_ms), db_i(INT64_MAX), db_s(text)));
 		journal_add(q, d.id, o->now_ms, JOURNAL_DROPPED, text);
 		free(text);

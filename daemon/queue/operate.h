@@ -33,11 +33,11 @@ struct delivery_detail {
 	unsigned looks, intent_rows;
 	const struct reason_line *parked, *ignored;
 	size_t parked_count, ignored_count;
-	struct reason_line owed;             /* without a reason */
-	const struct journal_line *journal;  /* oldest first */
+	struct reason_line owed;            /* without a reason */
+	const struct journal_line *journal; /* oldest first */
 	size_t journal_count;
-	uint64_t journal_left_out;           /* older ones */
-	const char *const *report;           /* paths of the first ones */
+	uint64_t journal_left_out; /* older ones */
+	const char *const *report; /* paths of the first ones */
 	size_t report_count;
 	uint64_t reports;
 };
@@ -92,8 +92,8 @@ typedef void queue_seen_fn(void *cookie, int rc, const struct seen_key *key, siz
 void queue_forgettable(struct queue *q, int64_t before_ms, int64_t now_ms, size_t max, queue_seen_fn *done,
 		       void *cookie);
 /* Forgets those whose file is gone (and that were not met meanwhile); the others count as met now. */
-void queue_forget(struct queue *q, const struct seen_key *key, size_t count, int64_t before_ms, int64_t now_ms,
-		  queue_done_fn *done, void *cookie);
+void queue_forget(struct queue *q, const struct seen_key *key, size_t count, int64_t before_ms,
+		  int64_t now_ms, queue_done_fn *done, void *cookie);
 /* Queue thread: remove() for each of these kept copies that no part names. */
 void queue_sweep(struct queue *q, const char *const *kept, size_t count,
 		 void (*remove)(void *cookie, const char *kept), void *remove_cookie, queue_done_fn *done,

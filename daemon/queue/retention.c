@@ -31,7 +31,8 @@ struct retire_op {
 
 static bool recent(struct queue *q, const struct retire_op *o)
 {
-	int64_t last = db_get(q->db, "SELECT value FROM meta WHERE name = 'retired_ms'", DB_NOTHING, INT64_MIN);
+	int64_t last =
+		db_get(q->db, "SELECT value FROM meta WHERE name = 'retired_ms'", DB_NOTHING, INT64_MIN);
 
 	/* A clock that was set back must not keep it from being done. */
 	return last != INT64_MIN && last <= o->what.now_ms && o->what.now_ms - last < o->what.every_ms;
@@ -211,11 +212,12 @@ static int forgettable_work(struct queue *q, struct op *op, struct err *err)
 	(void)err;
 	/* While a run is here its keys are needed; they are looked at again when it has gone. */
 	db_run(q->db,
-	       "UPDATE seen SET last_ms = ?2 WHERE last_ms < ?1 AND EXISTS (SELECT 1 FROM run WHERE id = seen.run)",
+	       "UPDATE seen SET last_ms = ?2 WHERE last_ms < ?1 AND EXISTS (SELECT 1 FROM run WHERE id = "
+	       "seen.run)",
 	       DB(db_i(o->before_ms), db_i(o->now_ms)));
-	struct db_stmt *s =
-		db_query(q->db, "SELECT run_key, sha256, path FROM seen WHERE last_ms < ?1 ORDER BY last_ms LIMIT ?2",
-			 DB(db_i(o->before_ms), db_i((int64_t)o->max)));
+	struct db_stmt *s = db_query(
+		q->db, "SELECT run_key, sha256, path FROM seen WHERE last_ms < ?1 ORDER BY last_ms LIMIT ?2",
+		DB(db_i(o->before_ms), db_i((int64_t)o->max)));
 	while (o->count < o->max && db_row(s)) {
 		struct seen_key *k = &o->key[o->count];
 		size_t len;
@@ -270,7 +272,9 @@ static int forget_work(struct queue *q, struct op *op, struct err *err)
 	for (size_t i = 0; i < o->count; i++) {
 		const struct seen_key *k = &o->key[i];
 		if (k->there)
-			db_run(q->db, "UPDATE seen SET last_ms = max(last_ms, ?3) WHERE run_key = ?1 AND sha256 = ?2",
+			db_run(q->db,
+			       "UPDATE seen SET last_ms = max(last_ms, ?3) WHERE run_key = ?1 AND sha256 = "
+			       "?2",
 			       DB(db_s(k->run_key), db_b(k->sha256, 32), db_i(o->now_ms)));
 		else
 			db_run(q->db, "DELETE FROM seen WHERE run_key = ?1 AND sha256 = ?2 AND last_ms < ?3",
@@ -279,8 +283,8 @@ static int forget_work(struct queue *q, struct op *op, struct err *err)
 	return 0;
 }
 
-void queue_forget(struct queue *q, const struct seen_key *key, size_t count, int64_t before_ms, int64_t now_ms,
-		  queue_done_fn *done, void *cookie)
+void queue_forget(struct queue *q, const struct seen_key *key, size_t count, int64_t before_ms,
+		  int64_t now_ms, queue_done_fn *done, void *cookie)
 {
 	struct keys_op *o = op_new(sizeof(*o), OP_WRITE, forget_work, done_answer, keys_drop);
 
