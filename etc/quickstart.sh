@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 packages_install "$PACKAGES_BUILD"
 
 cmake --preset release -DRD_TESTS=OFF >/dev/null
-cmake --build --preset release
+cmake --build --preset release -- --quiet
 
 state=$PWD/build/quickstart
 rm -rf "$state"

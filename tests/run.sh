@@ -10,7 +10,7 @@ packages_install "$PACKAGES_BUILD $PACKAGES_TEST"
 what=${*:-lint unit e2e}
 build=build/asan
 cmake --preset asan >/dev/null
-cmake --build --preset asan
+cmake --build --preset asan -- --quiet
 
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=99
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:exitcode=99
