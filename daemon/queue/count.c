@@ -48,6 +48,8 @@ static void fold(struct samples *s)
 {
 	size_t n = 0;
 
+	if (s->row == NULL)
+		return;
 	qsort(s->row, s->count, sizeof(*s->row), by_identity);
 	for (size_t i = 0; i < s->count; i++) {
 		struct sample *last = n > 0 ? &s->row[n - 1] : NULL;
