@@ -123,12 +123,8 @@ static void a_refused_batch_is_split_down_to_its_culprits(void **state)
 		int culprit[5];
 		size_t culprits, requests;
 	} row[] = {
-		{ { 0 }, 0, 1 },
-		{ { 0 }, 1, 5 },
-		{ { 249 }, 1, 5 },
-		{ { 0, 249 }, 2, 5 },
-		{ { 100 }, 1, 22 },
-		{ { 3, 4, 100, 101, 249 }, 5, 68 },
+		{ { 0 }, 0, 1 },      { { 0 }, 1, 5 },    { { 249 }, 1, 5 },
+		{ { 0, 249 }, 2, 5 }, { { 100 }, 1, 22 }, { { 3, 4, 100, 101, 249 }, 5, 68 },
 	};
 	struct fx *f = *state;
 
