@@ -186,13 +186,21 @@ static void end(struct task *t, enum intake_state state)
 
 /* ---- finish ---- */
 
+static void on_unfinished(void *cookie, int rc, const struct err *err)
+{
+	(void)rc;
+	(void)err;
+	end(cookie, INTAKE_RETRY);
+}
+
 static void on_finished(void *cookie, int rc, const struct err *err)
 {
 	struct task *t = cookie;
 
 	if (rc < 0) {
+		/* Taken twice at once, or lost to a full disk: the next try finds out which. */
 		t->err = *err;
-		end(t, INTAKE_RETRY);
+		queue_abandon_part(t->in->queue, t->part, NULL, on_unfinished, t);
 		return;
 	}
 	t->out.cases = t->summary.cases;
