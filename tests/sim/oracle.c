@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * oracle.c - conserve, once, intact, live, bounded: judged by what the server applied, never by what the
+ * process believes; the process is asked only what it parked, and why. */
+#include "tests/sim/world.h"
+
+#include "daemon/base/mem.h"
+#include "daemon/model/result.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct seen {
+	struct delivery_seen *delivery;
+	struct parked_seen *parked;
+	size_t delivery_count, parked_count;
+	int64_t *id;
+	bool done;
+};
+
+static void on_lines(void *cookie, int rc, const struct delivery_line *line, size_t count, const struct err *err)
+{
+	struct seen *s = cookie;
+
+	(void)err;
+	s->done = true;
+	if (rc < 0)
+		return;
+	s->delivery = xcalloc(count + 1, sizeof(*s->delivery));
+	s->id = xcalloc(count + 1, sizeof(*s->id));
+	s->delivery_count = count;
+	for (size_t i = 0; i < count; i++) {
+		s->delivery[i].run = line[i].run;
+		s->delivery[i].state = line[i].state;
+		s->delivery[i].owed = line[i].owed;
+		s->id[i] = line[i].id;
+		snprintf(s->delivery[i].name, sizeof(s->delivery[i].name), "%s", line[i].run_name);
+		snprintf(s->delivery[i].reason, sizeof(s->delivery[i].reason), "%s",
+			 line[i].reason != NULL ? line[i].reason : "");
+	}
+}
+
+static void on_parked(void *cookie, int rc, const struct parked_line *line, size_t count, const struct err *err)
+{
+	struct seen *s = cookie;
+
+	(void)err;
+	s->done = true;
+	if (rc < 0)
+		return;
+	s->parked = xcalloc(count + 1, sizeof(*s->parked));
+	s->parked_count = count;
+	for (size_t i = 0; i < count; i++) {
+		s->parked[i].delivery = line[i].delivery;
+		snprintf(s->parked[i].name, sizeof(s->parked[i].name), "%s", line[i].name);
+		snprintf(s->parked[i].reason, sizeof(s->parked[i].reason), "%s",
+			 line[i].reason != NULL ? line[i].reason : "");
+	}
+}
+
+static void see(struct world *w, struct seen *s, bool parked)
+{
+	*s = (struct seen){ 0 };
+	queue_lines(w->queue, 0, false, 1000, on_lines, s);
+	while (!s->done)
+		queue_turn(w->queue);
+	if (!parked)
+		return;
+	s->done = false;
+	queue_parked(w->queue, 0, 100000, on_parked, s);
+	while (!s->done)
+		queue_turn(w->queue);
+}
+
+static void seen_done(struct seen *s)
+{
+	free(s->delivery);
+	free(s->parked);
+	free(s->id);
+}
+
+bool oracle_settled(struct world *w, bool *parked_whole)
+{
+	struct seen s;
+	bool all = true;
+
+	see(w, &s, false);
+	for (size_t i = 0; i < s.delivery_count; i++) {
+		enum delivery_state state = s.delivery[i].state;
+		all = all && (state == DELIVERY_PARKED || state == DELIVERY_DELIVERED);
+		if (parked_whole != NULL && state == DELIVERY_PARKED)
+			*parked_whole = true;
+	}
+	seen_done(&s);
+	return all;
+}
+
+/* ---- reasons ---- */
+
+static bool said(const struct world *w, const char *reason)
+{
+	for (size_t i = 0; i < w->model.word_count; i++)
+		if (strstr(reason, w->model.words[i]) != NULL)
+			return true;
+	return false;
+}
+
+static const struct story_test *test_named(const struct world *w, const char *name)
+{
+	for (size_t i = 0; i < w->test_count; i++)
+		if (strcmp(w->test[i].id, name) == 0)
+			return &w->test[i];
+	return NULL;
+}
+
+static bool case_lives(struct world *w, const char *key)
+{
+	for (size_t i = 0; i < w->model.case_count; i++)
+		if (!w->model.cases[i].deleted && strcmp(w->model.cases[i].key, key) == 0)
+			return true;
+	return false;
+}
+
+static void judge_reasons(struct world *w, const struct seen *s)
+{
+	for (size_t i = 0; i < s->parked_count; i++) {
+		const struct parked_seen *p = &s->parked[i];
+		const struct story_test *t = test_named(w, p->name);
+		bool no_case = strncmp(p->reason, "no case for", 11) == 0;
+		if (t == NULL)
+			world_fail(w, "intact", "a test is parked that never was: \"%s\"", p->name);
+		else if (no_case && (w->create || case_lives(w, t->id)))
+			world_fail(w, "conserve", "%s is parked (%s), but its case is there", p->name, p->reason);
+		else if (!no_case && !said(w, p->reason))
+			world_fail(w, "conserve", "%s is parked for a reason that nobody gave: %s", p->name, p->reason);
+	}
+	for (size_t i = 0; i < s->delivery_count; i++) {
+		const struct delivery_seen *d = &s->delivery[i];
+		bool whole = d->state == DELIVERY_PARKED && d->owed > 0;
+		if (whole && !said(w, d->reason) && !(w->hold && strstr(d->reason, "stayed unknown") != NULL))
+			world_fail(w, "conserve", "\"%s\" is parked for a reason that nobody gave: %s", d->name,
+				   d->reason);
+	}
+}
+
+/* ---- what was applied ---- */
+
+static size_t mark_of(const struct model_result *r)
+{
+	char *end;
+
+	if (r->comment[0] != 'm')
+		return SIZE_MAX;
+	size_t mark = strtoull(r->comment + 1, &end, 10);
+	return *end == ';' ? mark : SIZE_MAX;
+}
+
+static int status_of(enum outcome o)
+{
+	switch (o) {
+	case OUTCOME_PASSED:
+		return 1;
+	case OUTCOME_SKIPPED:
+		return 4;
+	case OUTCOME_FAILED:
+	case OUTCOME_ERROR:
+		break;
+	}
+	return 5;
+}
+
+static int weight_of(int status)
+{
+	return status == 5 ? 2 : status == 4 ? 1 : 0;
+}
+
+/* Every entry says what the test did that it names. */
+static void judge_entries(struct world *w)
+{
+	for (size_t i = 0; i < w->model.result_count; i++) {
+		const struct model_result *r = &w->model.result[i];
+		const struct model_case *c = model_case(&w->model, r->case_id);
+		size_t mark = mark_of(r);
+		char boom[32];
+		if (mark >= w->exec_count) {
+			world_fail(w, "intact", "a result with the comment \"%.60s\"", r->comment);
+			return;
+		}
+		const struct story_exec *e = &w->exec[mark];
+		snprintf(boom, sizeof(boom), "boom-%zu", mark);
+		if (strcmp(c->key, w->test[e->test].id) != 0)
+			world_fail(w, "intact", "m%zu of %s was posted to the case of %s", mark, w->test[e->test].id,
+				   c->key);
+		else if (r->status != status_of(e->outcome))
+			world_fail(w, "intact", "m%zu (%s) was posted with the status %d", mark,
+				   outcome_name(e->outcome), r->status);
+		else if (e->outcome >= OUTCOME_FAILED && strstr(r->comment, boom) == NULL)
+			world_fail(w, "intact", "m%zu lost its message: \"%.80s\"", mark, r->comment);
+	}
+}
+
+static void judge_made_once(struct world *w)
+{
+	const struct model *m = &w->model;
+
+	for (size_t i = 0; i < m->run_count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(m->run[i].name, m->run[k].name) == 0 ||
+			    strcmp(m->run[i].description, m->run[k].description) == 0)
+				world_fail(w, "once", "the run \"%s\" was made twice (%lld, %lld)", m->run[i].name,
+					   (long long)m->run[k].id, (long long)m->run[i].id);
+	for (size_t i = 0; i < m->case_count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (!m->cases[i].deleted && !m->cases[k].deleted && m->cases[i].ours &&
+			    strcmp(m->cases[i].key, m->cases[k].key) == 0)
+				world_fail(w, "once", "the case of %s was made twice (C%lld, C%lld)", m->cases[i].key,
+					   (long long)m->cases[k].id, (long long)m->cases[i].id);
+	for (size_t i = 0; i < m->section_count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (m->section[i].parent == m->section[k].parent &&
+			    strcmp(m->section[i].name, m->section[k].name) == 0)
+				world_fail(w, "once", "the section \"%s\" was made twice (%lld, %lld)",
+					   m->section[i].name, (long long)m->section[k].id,
+					   (long long)m->section[i].id);
+}
+
+/* ---- one run ---- */
+
+struct final {			/* of the tests of one case, in one run */
+	size_t last[TESTS_MAX];	/* the execution that decides each test */
+	size_t tests, parts;
+};
+
+static void finals(const struct world *w, const char *run_name, const char *key, struct final *f)
+{
+	*f = (struct final){ 0 };
+	for (int64_t order = 1; order <= w->order; order++) {
+		for (size_t i = 0; i < w->part_count; i++) {
+			const struct story_part *p = &w->part[i];
+			bool any = false;
+			if (p->order != order || strcmp(p->run_name, run_name) != 0)
+				continue;
+			for (size_t e = p->first; e < p->first + p->count; e++) {
+				size_t at = 0;
+				if (strcmp(w->test[w->exec[e].test].id, key) != 0)
+					continue;
+				any = true;
+				while (at < f->tests && w->exec[f->last[at]].test != w->exec[e].test)
+					at++;
+				f->last[at] = e;
+				f->tests += at == f->tests;
+			}
+			f->parts += any;
+		}
+	}
+}
+
+static bool is_parked(const struct seen *s, const char *run_name, const char *key)
+{
+	for (size_t i = 0; i < s->delivery_count; i++) {
+		if (strcmp(s->delivery[i].name, run_name) != 0)
+			continue;
+		if (s->delivery[i].state == DELIVERY_PARKED && s->delivery[i].owed > 0)
+			return true;
+		for (size_t k = 0; k < s->parked_count; k++)
+			if (s->parked[k].delivery == s->id[i] && strcmp(s->parked[k].name, key) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* Entries of the case in the run, in the order in which they were applied. */
+static size_t entries_of(struct world *w, int64_t run, const char *key, const struct model_result **out, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->model.result_count && n < max; i++) {
+		const struct model_result *r = &w->model.result[i];
+		if (r->run == run && strcmp(model_case(&w->model, r->case_id)->key, key) == 0)
+			out[n++] = r;
+	}
+	return n;
+}
+
+static void judge_each(struct world *w, const struct final *f, const char *run_name, const char *key,
+		       const struct model_result *const *entry, size_t count, bool parked)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (mark_of(entry[i]) == mark_of(entry[k]) && !entry[i]->gone && !entry[k]->gone)
+				world_fail(w, "once", "m%zu of %s was applied twice in \"%s\" (results %lld, %lld)",
+					   mark_of(entry[i]), key, run_name, (long long)entry[k]->id,
+					   (long long)entry[i]->id);
+	for (size_t t = 0; t < f->tests && !parked; t++) {
+		bool found = false;
+		for (size_t i = 0; i < count; i++)
+			found = found || mark_of(entry[i]) == f->last[t];
+		if (!found)
+			world_fail(w, "conserve", "m%zu of %s was not applied in \"%s\"", f->last[t], key, run_name);
+	}
+}
+
+static void judge_folded(struct world *w, const struct final *f, const char *run_name, const char *key,
+			 const struct model_result *const *entry, size_t count, bool parked)
+{
+	size_t stays = 0;
+	int worst = 1, weight = 0;
+	bool named = false;
+
+	for (size_t i = 0; i < count; i++)
+		stays += !entry[i]->gone;
+	if (stays > f->parts)
+		world_fail(w, "once", "%s has %zu results in \"%s\", from %zu reports", key, stays, run_name, f->parts);
+	if (parked)
+		return;
+	if (count == 0) {
+		world_fail(w, "conserve", "nothing of %s was applied in \"%s\"", key, run_name);
+		return;
+	}
+	for (size_t t = 0; t < f->tests; t++) {
+		int status = status_of(w->exec[f->last[t]].outcome);
+		if (weight_of(status) > weight) {
+			weight = weight_of(status);
+			worst = status;
+		}
+		named = named || f->last[t] == mark_of(entry[count - 1]);
+	}
+	if (!named)
+		world_fail(w, "conserve", "the last word on %s in \"%s\" is m%zu, which is none of the latest", key,
+			   run_name, mark_of(entry[count - 1]));
+	else if (strstr(w->yaml, "several: worst") != NULL && entry[count - 1]->status != worst)
+		world_fail(w, "intact", "%s stands at %d in \"%s\", its tests at %d", key, entry[count - 1]->status,
+			   run_name, worst);
+}
+
+static void judge_run(struct world *w, const struct seen *s, const char *run_name)
+{
+	const struct model_result *entry[256];
+	const struct model_run *run = NULL;
+	bool any_parked = false;
+
+	for (size_t i = 0; i < w->model.run_count; i++)
+		if (strcmp(w->model.run[i].name, run_name) == 0)
+			run = &w->model.run[i];
+	for (size_t t = 0; t < w->test_count; t++) {
+		const char *key = w->test[t].id;
+		struct final f;
+		if (t > 0 && strcmp(w->test[t - 1].id, key) == 0)
+			continue;
+		finals(w, run_name, key, &f);
+		if (f.tests == 0)
+			continue;
+		bool parked = is_parked(s, run_name, key);
+		size_t n = run != NULL ? entries_of(w, run->id, key, entry, 256) : 0;
+		any_parked = any_parked || parked;
+		if (w->each || f.tests == 1)
+			judge_each(w, &f, run_name, key, entry, n, parked);
+		else
+			judge_folded(w, &f, run_name, key, entry, n, parked);
+	}
+	if (w->close && !any_parked && run != NULL && !run->completed)
+		world_fail(w, "conserve", "\"%s\" is not closed over there", run_name);
+}
+
+static void judge_bounds(struct world *w)
+{
+	int64_t outage_ms = 0;
+
+	for (size_t i = 0; i < w->window_count; i++)
+		outage_ms += w->window[i].to_ms - w->window[i].from_ms;
+	uint64_t most = 300 + 60 * (w->part_count + w->run_count) + 20 * w->faults + (uint64_t)outage_ms / 5000 +
+			30 * w->crashes + 20 * w->exec_count;
+	if (w->requests > most)
+		world_fail(w, "bounded", "%llu requests, %llu would be many", (unsigned long long)w->requests,
+			   (unsigned long long)most);
+}
+
+void oracle_judge(struct world *w)
+{
+	struct seen s;
+
+	see(w, &s, true);
+	judge_made_once(w);
+	judge_entries(w);
+	judge_reasons(w, &s);
+	for (size_t i = 0; i < w->part_count; i++) {
+		bool before = false;
+		for (size_t k = 0; k < i; k++)
+			before = before || strcmp(w->part[k].run_name, w->part[i].run_name) == 0;
+		if (!before)
+			judge_run(w, &s, w->part[i].run_name);
+	}
+	judge_bounds(w);
+	seen_done(&s);
+}
