@@ -270,7 +270,6 @@ static bool may_enter(struct conversation *c)
 {
 	struct lane *l = c->lane;
 
-	c->want_exclusive = false;
 	if (c->step->name == NULL || !c->step->exclusive) {
 		if (l->exclusive == c) {
 			l->exclusive = NULL;
@@ -290,6 +289,7 @@ void talk_walk(struct conversation *c)
 {
 	struct queue *q = c->lane->dispatch->opt.queue;
 
+	c->want_exclusive = false;
 	if (c->cancelled || c->lane->dispatch->stopping) {
 		talk_later(c, 0, NULL);
 		return;

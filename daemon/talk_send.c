@@ -45,6 +45,7 @@ void talk_send(struct conversation *c)
 	struct lane *l = c->lane;
 	int64_t now = lane_now();
 
+	c->want_pace = false; /* first: whatever follows, only this call waits for the pace */
 	if (c->cancelled || l->dispatch->stopping) {
 		if (c->looking)
 			talk_note(c, SETTLE_KEEP, 0, "stopped before the look-up", talk_end);
@@ -62,7 +63,6 @@ void talk_send(struct conversation *c)
 		lane_arm(l, now + wait);
 		return;
 	}
-	c->want_pace = false;
 	if (c->request.write && c->step->look != NULL && !c->looking) {
 		queue_intend(l->dispatch->opt.queue, c->delivery, c->step->name, c->rows,
 			     c->request.body.data, c->request.body.len, clock_wall_ms() + l->ahead_ms,
