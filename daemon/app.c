@@ -8,6 +8,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/net/folder.h"
 #include "daemon/net/http.h"
+#include "daemon/poison.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -144,6 +145,12 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 		return rc;
 	uv_loop_init(&a->loop);
 	a->loop_ready = true;
+	rc = poison_open(&a->state, err);
+	if (rc < 0) {
+		uv_loop_close(&a->loop);
+		state_close(&a->state);
+		return rc;
+	}
 	char *path = state_path(&a->state, "queue.db");
 	struct queue_options qo = { .path = path, .loop = &a->loop, .on_fatal = on_fatal, .cookie = a };
 	rc = queue_open(&qo, &a->queue, &a->opened, err);

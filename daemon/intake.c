@@ -19,6 +19,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/keep.h"
+#include "daemon/poison.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -325,7 +326,7 @@ static void read_work(void *cookie)
 		.limits = {
 			.report = (uint64_t)l->report, .text = (size_t)l->text, .depth = (unsigned)l->depth,
 			.attributes = (unsigned)l->attributes, .attribute = (size_t)l->attribute,
-			.cases = (uint64_t)l->cases, .gzip_ratio = (unsigned)l->gzip_ratio,
+			.cases = (uint64_t)l->cases, .gzip_ratio = (unsigned)l->gzip_ratio, .time_ms = l->time_ms,
 		},
 		.timezone = t->timezone,
 		.now_ms = clock_wall_ms(),
@@ -342,7 +343,15 @@ static void read_work(void *cookie)
 
 	t->writer = part_writer_new(t->in->queue, t->part);
 	t->started_ms = TIME_UNKNOWN;
-	report_read(t->fd, t->path, &options, &events, t, &t->summary);
+	unsigned deaths = poison_enter(t->in->state, t->sha256);
+	if (deaths >= POISON_DEATHS) {
+		t->summary.verdict = REPORT_MALFORMED;
+		err_at(&t->summary.err, -EFAULT, t->path, 0, 0,
+		       "set aside: the process died %u times while it was being read", deaths);
+	} else {
+		report_read(t->fd, t->path, &options, &events, t, &t->summary);
+		poison_leave(t->in->state, t->sha256);
+	}
 	t->summarized = true;
 	int rc = part_writer_end(t->writer, t->write_rc < 0 ? &ignored : &t->err);
 	if (t->write_rc == 0)

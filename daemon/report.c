@@ -4,6 +4,7 @@
  * it is read again from its start, through the repairing filter. */
 #include "daemon/report.h"
 
+#include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 
 #include <zlib.h>
@@ -261,6 +262,7 @@ static enum parser_outcome run(struct pass *pass, struct source *s, bool repair,
 	struct parser *p = NULL;
 	struct err read_err = ERR_NONE;
 	enum parser_outcome outcome;
+	int64_t most = parser_limits(&pass->options->limits).time_ms, began = clock_thread_ms();
 
 	int rc = parser_new(pass->options, pass->events, pass->cookie, repair, &p, err);
 	if (rc < 0)
@@ -271,6 +273,12 @@ static enum parser_outcome run(struct pass *pass, struct source *s, bool repair,
 		pass->state = source_read(s, room, size, &len, &read_err);
 		bool final = pass->state != SOURCE_MORE;
 		outcome = parser_commit(p, len, final, err);
+		if (outcome == PARSER_GOOD && !final && clock_thread_ms() - began > most) {
+			err_set(err, -ETIME,
+				"reading it takes more than %lld s of processor time (limits.time)",
+				(long long)(most / 1000));
+			outcome = PARSER_BROKEN;
+		}
 	} while (outcome == PARSER_GOOD && pass->state == SOURCE_MORE);
 	pass->out->bytes = s->unpacked;
 	if (outcome != PARSER_REPAIR) {

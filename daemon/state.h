@@ -6,6 +6,7 @@
  *   queue.db    the queue
  *   reports/    source reports, by content: ab/abcdef....xml.zst (or .xml.gz as it came)
  *   tmp/        copies that are not yet accepted; emptied at start
+ *   parsing/    what is in the parser just now (poison.h)
  *   runs/       the local sink's default place
  */
 #ifndef RD_STATE_H

@@ -27,6 +27,7 @@ static const struct parser_limits defaults = {
 	.attribute = 1024 * 1024,
 	.cases = 5000000,
 	.gzip_ratio = 200,
+	.time_ms = 5 * 60 * 1000,
 };
 
 /* Each root element belongs to one dialect. */
@@ -61,6 +62,7 @@ struct parser_limits parser_limits(const struct parser_limits *given)
 	l.attribute = l.attribute != 0 ? l.attribute : defaults.attribute;
 	l.cases = l.cases != 0 ? l.cases : defaults.cases;
 	l.gzip_ratio = l.gzip_ratio != 0 ? l.gzip_ratio : defaults.gzip_ratio;
+	l.time_ms = l.time_ms > 0 ? l.time_ms : defaults.time_ms;
 	/* Keys are cut with a hash behind them, and expat counts bytes in an int. */
 	if (l.attribute < 64)
 		l.attribute = 64;

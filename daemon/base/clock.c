@@ -39,6 +39,11 @@ int64_t clock_mono_ms(void)
 	return source->mono_ms(source->cookie);
 }
 
+int64_t clock_thread_ms(void)
+{
+	return machine(CLOCK_THREAD_CPUTIME_ID);
+}
+
 void clock_replace(const struct clock_source *s)
 {
 	source = s != NULL ? s : &machine_source;

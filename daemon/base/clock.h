@@ -21,6 +21,8 @@ struct clock_source {
 
 int64_t clock_wall_ms(void);
 int64_t clock_mono_ms(void);
+/* Processor time of the calling thread; never replaced: it bounds work, it orders nothing. */
+int64_t clock_thread_ms(void);
 void clock_replace(const struct clock_source *source); /* NULL: the machine's own again */
 
 /* "2026-11-21T10:00:00.000Z" (24 characters).  Returns buf; "" for TIME_UNKNOWN. */

@@ -39,6 +39,8 @@ static const struct config_key limits_keys[] = {
 	  .def = "5000000" },
 	{ "gzip_ratio", CONFIG_INT, offsetof(struct config_limits, gzip_ratio), .min = 2, .max = 10000,
 	  .def = "200" },
+	{ "time", CONFIG_DURATION, offsetof(struct config_limits, time_ms), .min = 1000,
+	  .max = 24 * 3600 * 1000, .def = "5m" },
 	{ 0 },
 };
 

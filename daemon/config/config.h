@@ -48,7 +48,7 @@ struct config_watch {
 };
 
 struct config_limits {
-	int64_t report, text, depth, attributes, attribute, cases, gzip_ratio;
+	int64_t report, text, depth, attributes, attribute, cases, gzip_ratio, time_ms;
 };
 
 enum config_queue { CONFIG_QUEUE_SQLITE };
