@@ -14,6 +14,8 @@ static const char *step_name(const struct conversation *c)
 	return c->step == NULL ? "start" : c->step->name == NULL ? "end" : c->step->name;
 }
 
+#define WAIT_MAX_MS (INT64_C(3600) * 1000)
+
 static char *changed_json(const cJSON *json, char **saved)
 {
 	char *text = cJSON_PrintUnformatted(json);
@@ -54,6 +56,7 @@ void talk_queue_failed(struct conversation *c, const struct err *err)
 		   "the queue does not answer: %s", err->text);
 	free(c->lane->facts_saved); /* it is not known what stands there now */
 	c->lane->facts_saved = NULL;
+	c->lane->lost = true; /* it may stand as "sending" still */
 	talk_end(c);
 }
 
@@ -81,6 +84,9 @@ void talk_note(struct conversation *c, enum settle settle, int64_t wait_ms, cons
 		return;
 	}
 	int64_t now = clock_wall_ms();
+	/* A longer wait is looked at again on the way: the clock that it is noted by may be set back. */
+	if (wait_ms != TALK_FOREVER && wait_ms > WAIT_MAX_MS)
+		wait_ms = WAIT_MAX_MS;
 	struct note n = {
 		.step = step_name(c),
 		.settle = settle,
