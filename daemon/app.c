@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WORKERS_MAX = 8, LOCK_POLL_MS = 100 };
+enum { WORKERS_MAX = 8, LOCK_POLL_MS = 100, HOUR_MS = 3600 * 1000 };
 
 static void on_fatal(void *cookie, const struct err *err)
 {
@@ -28,6 +28,35 @@ static void on_fatal(void *cookie, const struct err *err)
 	 * next start reads what is really there. */
 	log_error(NULL, "the queue's database failed, ending: %s", err->text);
 	_exit(70);
+}
+
+/* ---- the disk ---- */
+
+static bool make_room(void *cookie)
+{
+	struct app *a = cookie;
+
+	return space_give_way(a->space);
+}
+
+static bool hold(void *cookie)
+{
+	struct app *a = cookie;
+
+	return a->space != NULL && space_look(a->space) == SPACE_OUT;
+}
+
+bool app_full(struct app *a, char *text, size_t size)
+{
+	return space_look(a->space) != SPACE_FINE && space_words(a->space, text, size) != NULL;
+}
+
+static unsigned time_scale(void)
+{
+	const char *scale = getenv("RESULTD_TEST_TIME_SCALE");
+	unsigned n = scale != NULL ? (unsigned)strtoul(scale, NULL, 10) : 1;
+
+	return n > 0 ? n : 1;
 }
 
 /* ---- workers ---- */
@@ -131,6 +160,8 @@ static void start_workers(struct app *a)
 	a->reap.data = a;
 	uv_timer_init(&a->loop, &a->turn);
 	a->turn.data = a;
+	uv_timer_init(&a->loop, &a->tidy);
+	a->tidy.data = a;
 	a->executor = executor_new("worker", workers, wake, a);
 	listen_signals(a);
 }
@@ -151,13 +182,17 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 		state_close(&a->state);
 		return rc;
 	}
+	a->space = space_new(a->state.dir, config->keep.low_water);
 	char *path = state_path(&a->state, "queue.db");
-	struct queue_options qo = { .path = path, .loop = &a->loop, .on_fatal = on_fatal, .cookie = a };
+	struct queue_options qo = {
+		.path = path, .loop = &a->loop, .on_fatal = on_fatal, .make_room = make_room, .cookie = a
+	};
 	rc = queue_open(&qo, &a->queue, &a->opened, err);
 	free(path);
 	if (rc < 0) {
 		uv_run(&a->loop, UV_RUN_DEFAULT);
 		uv_loop_close(&a->loop);
+		space_free(a->space);
 		state_close(&a->state);
 		return rc;
 	}
@@ -169,6 +204,18 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 			 (unsigned long long)a->opened.unknown);
 	start_workers(a);
 	a->intake = intake_new(a->queue, a->executor, config, &a->state);
+	int64_t keep = config->keep.runs_ms, scale = time_scale();
+	char *reports = state_path(&a->state, "reports");
+	const struct retention_options ro = {
+		.queue = a->queue,
+		.executor = a->executor,
+		.reports = reports,
+		.keep_ms = keep / scale,
+		.orphan_ms = HOUR_MS / scale,
+		.every_ms = (keep / 2 < HOUR_MS ? keep / 2 : HOUR_MS) / scale,
+	};
+	a->retention = retention_new(&ro);
+	free(reports);
 	return 0;
 }
 
@@ -185,20 +232,48 @@ int app_open_online(struct app *a, const struct config *config, const struct app
 
 int app_deliver(struct app *a, const char *only, struct err *err)
 {
-	const char *scale = getenv("RESULTD_TEST_TIME_SCALE");
-
+	if (a->space != NULL)
+		space_hold_ballast(a->space);
 	a->http = http_open(&a->loop, "resultd/" RD_VERSION, err);
 	if (a->http == NULL)
 		return -EINVAL;
 	a->folder = folder_open(a->executor);
 	struct dispatch_options options = {
 		.config = a->config, .queue = a->queue, .http = a->http, .folder = a->folder,
-		.arm = arm, .changed = changed, .cookie = a, .only = only,
-		.time_scale = scale != NULL ? (unsigned)strtoul(scale, NULL, 10) : 1,
+		.arm = arm, .changed = changed, .hold = hold, .cookie = a, .only = only,
+		.time_scale = time_scale(),
 	};
 	a->dispatch = dispatch_new(&options);
 	dispatch_kick(a->dispatch, false);
 	return 0;
+}
+
+static void on_hour(uv_timer_t *handle)
+{
+	struct app *a = handle->data;
+
+	retention_start(a->retention);
+}
+
+static void on_tidy_over(uv_timer_t *handle)
+{
+	struct app *a = handle->data;
+
+	retention_stop(a->retention);
+}
+
+void app_tidy(struct app *a, int64_t max_ms)
+{
+	retention_start(a->retention);
+	if (max_ms == 0) {
+		uint64_t every = (uint64_t)HOUR_MS / time_scale();
+		uv_timer_start(&a->tidy, on_hour, every, every);
+		return;
+	}
+	uv_timer_start(&a->tidy, on_tidy_over, (uint64_t)max_ms, 0);
+	while (retention_busy(a->retention))
+		uv_run(&a->loop, UV_RUN_ONCE);
+	uv_timer_stop(&a->tidy);
 }
 
 int app_loop(struct app *a)
@@ -268,11 +343,15 @@ void app_close(struct app *a, int64_t grace_ms)
 {
 	if (!a->loop_ready)
 		return;
+	uv_timer_stop(&a->tidy);
+	retention_stop(a->retention);
 	stop_dispatch(a, grace_ms);
 	/* Files that are being read end by themselves; their results are worth the moment. */
-	while ((a->intake != NULL && intake_busy(a->intake) > 0) || executor_pending(a->executor) > 0)
+	while ((a->intake != NULL && intake_busy(a->intake) > 0) ||
+	       (a->retention != NULL && retention_busy(a->retention)) || executor_pending(a->executor) > 0)
 		uv_run(&a->loop, UV_RUN_ONCE);
 	intake_free(a->intake);
+	retention_free(a->retention);
 	dispatch_free(a->dispatch);
 	if (a->http != NULL)
 		a->http->ops->close(a->http);
@@ -285,10 +364,13 @@ void app_close(struct app *a, int64_t grace_ms)
 		uv_run(&a->loop, UV_RUN_ONCE);
 	uv_close((uv_handle_t *)&a->reap, NULL);
 	uv_close((uv_handle_t *)&a->turn, NULL);
+	uv_close((uv_handle_t *)&a->tidy, NULL);
 	for (int i = 0; i < 3; i++)
 		uv_close((uv_handle_t *)&a->signal[i], NULL);
 	uv_run(&a->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&a->loop);
+	space_free(a->space);
+	a->space = NULL;
 	state_close(&a->state);
 	a->loop_ready = false;
 }

@@ -11,6 +11,8 @@
 #include "daemon/dispatch.h"
 #include "daemon/intake.h"
 #include "daemon/queue/queue.h"
+#include "daemon/retention.h"
+#include "daemon/space.h"
 #include "daemon/state.h"
 
 #include <stdbool.h>
@@ -36,7 +38,10 @@ struct app {
 	struct intake *intake;
 	struct transport *http, *folder;
 	struct dispatch *dispatch;
+	struct retention *retention;
+	struct space *space;
 	uv_async_t reap;
+	uv_timer_t tidy;
 	uv_timer_t turn; /* dispatch asked to be turned */
 	int64_t turn_ms; /* mono; INT64_MAX: not armed */
 	uv_signal_t signal[3];
@@ -50,6 +55,11 @@ int app_open_online(struct app *a, const struct config *config, const struct app
 		    struct err *err);
 /* Starts delivering, to one sink or (NULL) to all.  -EINVAL where the network cannot be had. */
 int app_deliver(struct app *a, const char *only, struct err *err);
+/* Forgets what is done and old: from now on and once an hour (0), or for at most so long (one-shot commands,
+ * after app_loop()). */
+void app_tidy(struct app *a, int64_t max_ms);
+/* Nothing new may be taken in: the disk is almost full.  text: why. */
+bool app_full(struct app *a, char *text, size_t size);
 int app_loop(struct app *a); /* returns app_quit()'s code */
 void app_quit(struct app *a, int code);
 /* Ends requests (grace_ms for those under way), closes the queue, gives the directory back. */

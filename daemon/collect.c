@@ -71,7 +71,7 @@ struct collect {
 	struct list sources, gatherings, retries, marks;
 	uv_timer_t tick;
 	size_t busy, closing;
-	bool stopping, tick_closed;
+	bool stopping, tick_closed, held;
 	void (*done)(void *cookie);
 	void *cookie;
 	struct collect_counts counts;
@@ -180,6 +180,23 @@ static void end_run(struct collect *c, struct gathering *g, const char *why)
 	e->collect = c;
 	e->run = g->run;
 	queue_end_run(c->opt.queue, g->run, clock_wall_ms(), on_ended, e);
+}
+
+static void resume_all(struct collect *c);
+
+/* While nothing may be taken in, what waits in the directories belongs to the runs that are open. */
+static bool held(struct collect *c, int64_t now)
+{
+	bool before = c->held;
+
+	c->held = c->opt.hold != NULL && c->opt.hold(c->opt.cookie);
+	if (c->held) {
+		list_each(link, &c->gatherings)
+			list_entry(link, struct gathering, link)->last_ms = now;
+	} else if (before) {
+		resume_all(c);
+	}
+	return c->held;
 }
 
 static void check_runs(struct collect *c, int64_t now)
@@ -326,6 +343,10 @@ static bool take(struct source *s, const char *relative, int64_t mtime_ms, struc
 
 	if (c->stopping || c->busy >= AT_ONCE)
 		return false;
+	if (c->held || (c->opt.hold != NULL && c->opt.hold(c->opt.cookie))) {
+		c->held = true;
+		return false;
+	}
 	char *path = xasprintf("%s/%s", s->root, relative);
 	struct context *context = context_near(path, &done);
 	char *dir = xstrdup(path);
@@ -426,6 +447,8 @@ static void on_tick(uv_timer_t *timer)
 	int64_t now = clock_mono_ms();
 
 	if (c->stopping)
+		return;
+	if (held(c, now))
 		return;
 	check_retries(c, now);
 	check_runs(c, now);

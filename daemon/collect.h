@@ -21,6 +21,8 @@ struct collect_options {
 	struct intake *intake;
 	/* A part became visible, or a run ended: deliveries may be due.  soon: no hurry. */
 	void (*on_part)(void *cookie, bool soon);
+	/* True: no file may be taken now; the directory is the buffer.  NULL: never. */
+	bool (*hold)(void *cookie);
 	void *cookie;
 };
 

@@ -7,6 +7,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
+#include "daemon/queue/operate.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -14,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARALLEL_MAX = 8, SOON_MS = 300, ASK_AGAIN_MS = 60 * 1000 };
+enum { PARALLEL_MAX = 8, SOON_MS = 300, ASK_AGAIN_MS = 60 * 1000, HELD_MS = 5000 };
+
+static const char HELD[] = "the disk of the state directory is almost full";
 
 int64_t lane_now(void)
 {
@@ -31,6 +34,16 @@ int64_t lane_scaled(const struct lane *l, int64_t ms)
 void lane_arm(struct lane *l, int64_t mono_ms)
 {
 	l->dispatch->opt.arm(l->dispatch->opt.cookie, mono_ms);
+}
+
+bool lane_held(struct lane *l)
+{
+	const struct dispatch_options *o = &l->dispatch->opt;
+
+	l->held = o->hold != NULL && o->hold(o->cookie);
+	if (l->held)
+		lane_arm(l, lane_now() + lane_scaled(l, HELD_MS));
+	return l->held;
 }
 
 static void changed(struct dispatch *d)
@@ -122,6 +135,17 @@ static void on_due(void *cookie, int rc, const struct due *due, size_t count, in
 		lane_arm(l, 0);
 }
 
+static void on_reclaimed(void *cookie, int rc, const struct err *err)
+{
+	struct lane *l = cookie;
+
+	l->dispatch->notes--;
+	if (rc < 0) {
+		log_warning(&l->log, "cannot take back what was being sent: %s", err->text);
+		l->lost = true;
+	}
+}
+
 static void lane_turn(struct lane *l)
 {
 	struct dispatch *d = l->dispatch;
@@ -148,11 +172,18 @@ static void lane_turn(struct lane *l)
 	}
 	if (!l->again && l->next_ms > now)
 		return;
+	if (lane_held(l))
+		return;
 	/* One probe after trouble; all lanes again once it went well. */
 	if (l->fails > 0 && l->talk_count > 0)
 		return;
 	list_each(link, &l->talks)
 		busy[n++] = talk_delivery(talk_of(link));
+	if (l->lost) {
+		l->lost = false;
+		d->notes++;
+		queue_reclaim(d->opt.queue, l->config->name, busy, n, clock_wall_ms(), on_reclaimed, l);
+	}
 	l->asking = true;
 	l->again = false;
 	queue_due(d->opt.queue, l->config->name, clock_wall_ms(), busy, n,
@@ -364,8 +395,9 @@ size_t dispatch_view(const struct dispatch *d, struct lane_view *out, size_t max
 			.sink = l->config->name,
 			.type = l->sink->name,
 			.pause_reason =
-				until > now ? (l->pause_reason[0] != '\0' ? l->pause_reason : "rate limit")
-					    : NULL,
+				l->held	      ? HELD
+				: until > now ? (l->pause_reason[0] != '\0' ? l->pause_reason : "rate limit")
+					      : NULL,
 			.locked = l->locked && until > now,
 			.paused_until_ms = until > now ? wall + (until - now) : 0,
 			.talks = (unsigned)l->talk_count,

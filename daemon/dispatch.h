@@ -22,6 +22,8 @@ struct dispatch_options {
 	void (*arm)(void *cookie, int64_t mono_ms);
 	/* A delivery was settled, parked, or told to wait; a sink was paused or goes on. */
 	void (*changed)(void *cookie);
+	/* True: nothing may be sent now, since its outcome might not be recorded (rule K1).  NULL: never. */
+	bool (*hold)(void *cookie);
 	void *cookie;
 	const char *only;    /* one sink's name; NULL: all */
 	unsigned time_scale; /* waits are divided by it, for tests; 0 or 1: as they are */

@@ -39,6 +39,8 @@ struct lane {
 	bool again;  /* something changed meanwhile */
 	bool proved; /* an answer of 2xx came: the login works */
 	bool locked;
+	bool held; /* nothing may be sent: it could not be recorded */
+	bool lost; /* a talk ended without its outcome recorded: its delivery is to be reclaimed */
 	unsigned fails;          /* in a row; for the back-off */
 	int64_t paused_until_ms; /* mono; 0: not paused */
 	int64_t next_ms;         /* mono; when the next delivery is due */
@@ -63,6 +65,8 @@ struct dispatch {
 int64_t lane_scaled(const struct lane *l, int64_t ms);
 int64_t lane_now(void); /* mono */
 void lane_arm(struct lane *l, int64_t mono_ms);
+/* Whether nothing may be sent now, because it could not be recorded; the lane is turned again in a while. */
+bool lane_held(struct lane *l);
 /* No talk of this lane sends before then. locked: an operator must act. */
 void lane_pause(struct lane *l, int64_t wait_ms, bool locked, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

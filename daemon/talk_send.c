@@ -53,6 +53,10 @@ void talk_send(struct conversation *c)
 			talk_later(c, 0, NULL);
 		return;
 	}
+	if (lane_held(l)) {
+		c->want_pace = true;
+		return;
+	}
 	int64_t wait = l->paused_until_ms > now ? l->paused_until_ms - now : 0;
 	if (l->scope != NULL) {
 		int64_t pace = pace_wait_ms(&l->scope->pace, now, c->looking);

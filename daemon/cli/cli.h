@@ -17,6 +17,8 @@ enum exit_code {
 	EXIT_INTERNAL = 70,
 };
 
+enum { TIDY_MS = 2000 }; /* how long a one-shot command may clean up at its end */
+
 struct cli {
 	const char *config_file, *state_dir; /* as given; NULL */
 	enum log_level level;

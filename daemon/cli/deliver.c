@@ -103,6 +103,7 @@ static int work(struct deliver *d, struct cli *cli, const struct await_options *
 	d->await = await_start(&d->app, &d->runs, wo);
 	queue_lines(d->app.queue, 0, true, 10000, on_waiting, d);
 	app_loop(&d->app);
+	app_tidy(&d->app, TIDY_MS);
 	await_free(d->await);
 	d->await = NULL;
 	app_close(&d->app, 25000);

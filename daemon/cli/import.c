@@ -49,7 +49,9 @@ struct import {
 	struct run_ids runs;
 	size_t end_at;
 	struct await *await;
-	bool ending, timed_out, interrupted;
+	bool ending, timed_out, interrupted, room_said;
+	int64_t until_ms; /* mono: how long files wait for room */
+	uint64_t no_room; /* files that were left where they are */
 	struct outcome_totals totals;
 
 	cJSON *files; /* of the receipt; NULL without --json */
@@ -129,18 +131,53 @@ static void file_ended(struct file_cookie *fc)
 	take_more(im);
 }
 
+/* No room for it within the timeout: it stays where it is. */
+static void leave_there(struct import *im, struct file_cookie *fc, const char *why)
+{
+	const char *path = im->walk.path[fc->index];
+
+	im->no_room++;
+	say(im, "%s: not taken: %s", path, why);
+	add_file(im, path, "unreadable", false, 0, why);
+	file_ended(fc);
+}
+
+/* While the disk is almost full nothing new is taken in; true where the file waits, or is left. */
+static bool wait_for_room(struct import *im, struct file_cookie *fc)
+{
+	char why[512];
+
+	if (!app_full(&im->app, why, sizeof(why)))
+		return false;
+	if (im->interrupted || clock_mono_ms() >= im->until_ms) {
+		leave_there(im, fc, why);
+		return true;
+	}
+	if (!im->room_said)
+		say(im, "waiting for room: %s", why);
+	im->room_said = true;
+	uv_timer_start(&fc->timer, on_retry, RETRY_MS, 0);
+	return true;
+}
+
 static void on_file(void *cookie, const struct intake_outcome *o)
 {
 	struct file_cookie *fc = cookie;
 	struct import *im = fc->im;
 	char reason[1700] = "";
 
-	if (o->state == INTAKE_RETRY && fc->tries++ < TRIES_MAX) {
+	bool full = o->state == INTAKE_RETRY && (o->err->code == -ENOSPC || o->err->code == -EDQUOT);
+	if (full ? clock_mono_ms() < im->until_ms && !im->interrupted
+		 : o->state == INTAKE_RETRY && fc->tries++ < TRIES_MAX) {
 		uv_timer_start(&fc->timer, on_retry, RETRY_MS, 0);
 		return;
 	}
 	if (o->err != NULL && o->err->code != 0)
 		err_string(o->err, reason, sizeof(reason));
+	if (full) {
+		leave_there(im, fc, reason);
+		return;
+	}
 	switch (o->state) {
 	case INTAKE_ACCEPTED:
 		im->accepted++;
@@ -274,6 +311,8 @@ static void say_doubles(const struct import *im)
 
 static void take_file(struct import *im, struct file_cookie *fc)
 {
+	if (wait_for_room(im, fc))
+		return;
 	const char *path = im->walk.path[fc->index];
 	char *absolute = walk_absolute(path);
 	struct arena a = ARENA_LIMIT(1 << 20);
@@ -324,7 +363,8 @@ static void on_receipt(void *cookie, cJSON *runs)
 		} row[] = {
 			{ im->duplicates, "duplicate" },  { im->doubles, "told by others too" },
 			{ im->skipped, "not a report" },  { im->malformed, "malformed" },
-			{ im->unreadable, "unreadable" }, { im->incomplete, "incomplete" },
+			{ im->unreadable, "unreadable" },
+			{ im->no_room, "not taken for want of room" }, { im->incomplete, "incomplete" },
 		};
 		for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 			if (row[i].n > 0)
@@ -391,7 +431,9 @@ static void take_more(struct import *im)
 	}
 	if (im->busy == 0 && !im->ending) {
 		im->ending = true;
-		if (im->interrupted)
+		/* Where files had to be left their run stays open: the same command goes on with it. */
+		im->timed_out = im->timed_out || im->no_room > 0;
+		if (im->interrupted || im->no_room > 0)
 			gather(im);
 		else
 			on_ended(im, 0, NULL);
@@ -543,7 +585,7 @@ static int check_names(const struct import *im)
 /* If several apply, the first of 2, 70, 5, 1, 4, 3.  (design.md, section 2) */
 static int exit_code(const struct import *im)
 {
-	bool none = im->accepted + im->duplicates == 0;
+	bool none = im->accepted + im->duplicates + im->no_room == 0;
 
 	if (im->malformed + im->unreadable + im->incomplete + im->walk.unreadable_count > 0 ||
 	    (none && !im->opt.allow_empty))
@@ -583,11 +625,14 @@ static int work(struct import *im)
 		app_close(&im->app, 0);
 		return EXIT_INTERNAL;
 	}
+	im->until_ms = clock_mono_ms() + im->opt.timeout_ms;
 	im->await = await_start(&im->app, &im->runs, &wo);
 	take_more(im);
 	int code = app_loop(&im->app);
 	await_free(im->await);
 	im->await = NULL;
+	if (!im->interrupted)
+		app_tidy(&im->app, TIDY_MS);
 	app_close(&im->app, im->interrupted ? 2000 : 25000);
 	return code != 0 ? code : exit_code(im);
 }

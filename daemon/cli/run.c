@@ -33,6 +33,14 @@ static void on_part(void *cookie, bool soon)
 		dispatch_kick(d->app.dispatch, soon);
 }
 
+static bool on_hold(void *cookie)
+{
+	struct daemon *d = cookie;
+	char why[512];
+
+	return app_full(&d->app, why, sizeof(why));
+}
+
 static void on_collect_closed(void *cookie)
 {
 	struct daemon *d = cookie;
@@ -94,6 +102,7 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 		.queue = d.app.queue,
 		.intake = d.app.intake,
 		.on_part = on_part,
+		.hold = on_hold,
 		.cookie = &d,
 	};
 	rc = app_deliver(&d.app, NULL, &err);
@@ -103,6 +112,7 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 		log_info(NULL, "watching %zu directories for %zu sinks; state in %s",
 			 cli->config->watch_count, cli->config->sink_count, cli->config->state_dir);
 		sd_notify(0, "READY=1");
+		app_tidy(&d.app, 0);
 	} else {
 		log_error(NULL, "%s", err.text);
 		if (d.collect != NULL) {

@@ -12,7 +12,7 @@ static const struct {
 } later[] = {
 	{ "", " control " },
 	{ "watch", " evidence roots after after_dir " },
-	{ "keep", " max_size low_water " },
+	{ "keep", " max_size " },
 	{ "testrail",
 	  " plan milestone configs refs run match automation_field create update unmatched several "
 	  "statuses result batch linger rate on_unknown evidence tls proxy user key project suite url " },

@@ -571,7 +571,7 @@ static void copy_learned(struct note_op *o, const struct learned *l)
 
 void queue_note(struct queue *q, int64_t delivery, const struct note *note, queue_done_fn *done, void *cookie)
 {
-	struct note_op *o = op_new(sizeof(*o), OP_WRITE, note_work, done_answer, note_drop);
+	struct note_op *o = op_new(sizeof(*o), OP_WRITE | OP_PRESS, note_work, done_answer, note_drop);
 
 	o->base.done = done;
 	o->base.cookie = cookie;

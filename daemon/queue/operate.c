@@ -259,3 +259,65 @@ void queue_retry(struct queue *q, const int64_t *id, size_t count, int64_t now_m
 	o->plain = done;
 	op_start(q, &o->op);
 }
+
+/* ---- what nobody is at any more ---- */
+
+struct reclaim_op {
+	struct done_op base;
+	char *sink;
+	int64_t *busy;
+	size_t busy_count;
+	int64_t now_ms;
+};
+
+static bool is_busy(const struct reclaim_op *o, int64_t delivery)
+{
+	for (size_t i = 0; i < o->busy_count; i++)
+		if (o->busy[i] == delivery)
+			return true;
+	return false;
+}
+
+static int reclaim_work(struct queue *q, struct op *op, struct err *err)
+{
+	const struct reclaim_op *o = (struct reclaim_op *)op;
+	int64_t last = 0;
+
+	(void)err;
+	for (;;) {
+		int64_t id = db_get(q->db,
+				    "SELECT id FROM delivery WHERE sink = ?1 AND state <> 4 AND state = 1"
+				    " AND id > ?2 ORDER BY id LIMIT 1",
+				    DB(db_s(o->sink), db_i(last)), 0);
+		if (id == 0)
+			return 0;
+		if (!is_busy(o, id))
+			db_run(q->db, "UPDATE delivery SET state = 2, due_ms = ?2 WHERE id = ?1",
+			       DB(db_i(id), db_i(o->now_ms)));
+		last = id;
+	}
+}
+
+static void reclaim_drop(struct op *op)
+{
+	struct reclaim_op *o = (struct reclaim_op *)op;
+
+	free(o->sink);
+	free(o->busy);
+}
+
+void queue_reclaim(struct queue *q, const char *sink, const int64_t *busy, size_t busy_count, int64_t now_ms,
+		   queue_done_fn *done, void *cookie)
+{
+	struct reclaim_op *o = op_new(sizeof(*o), OP_WRITE, reclaim_work, done_answer, reclaim_drop);
+
+	o->base.done = done;
+	o->base.cookie = cookie;
+	o->sink = xstrdup(sink);
+	o->now_ms = now_ms;
+	o->busy_count = busy_count;
+	o->busy = xcalloc(busy_count, sizeof(*o->busy));
+	if (busy_count > 0)
+		memcpy(o->busy, busy, busy_count * sizeof(*busy));
+	op_start(q, &o->base.op);
+}

@@ -61,6 +61,11 @@ void queue_retry_some(struct queue *q, const int64_t *id, size_t count, const ch
 void queue_drop(struct queue *q, const int64_t *id, size_t count, const char *why, int64_t now_ms,
 		queue_operated_fn *done, void *cookie);
 
+/* What stands as `sending` though nobody is at it (its answer could not be written down) becomes `unknown`,
+ * due now.  busy: deliveries whose talk is under way. */
+void queue_reclaim(struct queue *q, const char *sink, const int64_t *busy, size_t busy_count, int64_t now_ms,
+		   queue_done_fn *done, void *cookie);
+
 /* ---- forgetting (retention.c) ---- */
 
 struct retire {
@@ -70,7 +75,8 @@ struct retire {
 	/* Queue thread: the kept copy that no part names any more.  Called before the commit, for a run that
 	 * is marked as going already; called again after a crash. */
 	void (*remove)(void *cookie, const char *kept);
-	void *cookie; /* valid until done() */
+	bool (*stop)(void *cookie); /* queue thread: true ends it at the next slice; NULL: never */
+	void *cookie;               /* valid until done() */
 };
 struct retired {
 	bool skipped; /* it was done a moment ago */

@@ -33,6 +33,7 @@ struct runner {
 	uv_async_t async;
 	pthread_t thread;
 	void (*on_fatal)(void *cookie, const struct err *err);
+	bool (*make_room)(void *cookie);
 	void *cookie;
 	void (*closed)(void *cookie);
 	void *closed_cookie;
@@ -214,6 +215,16 @@ static void answer_group(struct queue *q)
 
 	for (; op != NULL; op = next) {
 		next = op->next;
+		if (op->rc == -ENOSPC && (op->flags & OP_PRESS) != 0) {
+			op->flags &= ~(unsigned)OP_PRESS;
+			if (r->make_room != NULL && r->make_room(r->cookie)) {
+				op->rc = 0;
+				pthread_mutex_lock(&r->lock);
+				list_put(&r->waiting, op);
+				pthread_mutex_unlock(&r->lock);
+				continue;
+			}
+		}
 		if (op->settled != NULL)
 			op->settled(q, op);
 		if ((op->flags & OP_HERE) != 0) {
@@ -558,6 +569,7 @@ int queue_open(const struct queue_options *options, struct queue **out, struct q
 	q->seed = options->seed;
 	r->loop = options->loop;
 	r->on_fatal = options->on_fatal;
+	r->make_room = options->make_room;
 	r->cookie = options->cookie;
 	list_clear(&r->waiting);
 	list_clear(&r->answers);

@@ -30,6 +30,9 @@ struct queue_options {
 	const char *path;       /* the database file, in an existing directory */
 	struct uv_loop_s *loop; /* NULL: no thread; calls run inside queue_turn() (simulation, tools) */
 	void (*on_fatal)(void *cookie, const struct err *err); /* loop thread; the process must end */
+	/* Queue thread: the disk is full, and what an answer taught cannot be written.  True: there is room
+	 * now, so it is tried once more.  NULL: there never is. */
+	bool (*make_room)(void *cookie);
 	void *cookie;
 	size_t cache_bytes; /* page cache; 0: 8 MiB */
 	uint64_t seed;      /* not 0: the tokens of runs follow from it (simulation) */

@@ -155,7 +155,7 @@ static int retire_work(struct queue *q, struct op *op, struct err *err)
 		return 0;
 	}
 	o->begun = true;
-	if (queue_ending(q))
+	if (queue_ending(q) || (o->what.stop != NULL && o->what.stop(o->what.cookie)))
 		return 0;
 	int64_t run = db_get(q->db, "SELECT min(run) FROM going", DB_NOTHING, 0);
 	if (run != 0)
