@@ -22,7 +22,7 @@ LAYERS = {
     "parsers": (["daemon/base", "daemon/model"], ["expat.h", "iconv.h"]),
     "sinks": (["daemon/base", "daemon/model", "daemon/config", "daemon/net"], ["cjson/"]),
     # Only the files at daemon's root, and the commands, know both sides.
-    "daemon": (["*"], ["uv.h", "cjson/", "zlib.h", "zstd.h", "openssl/", "systemd/"]),
+    "daemon": (["*"], ["uv.h", "cjson/", "zlib.h", "zstd.h", "openssl/", "systemd/", "pthread.h"]),
 }
 THIRD_PARTY = ["uv.h", "curl/", "expat.h", "cjson/", "yaml.h", "sqlite3.h", "zstd.h", "zlib.h", "openssl/",
                "systemd/", "pthread.h", "iconv.h"]
