@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static const char *const state_names[] = { "waiting", "sending", "unknown", "parked", "delivered", "dropped" };
+static const char *const state_names[] = {
+	"waiting", "sending", "unknown", "parked", "delivered", "dropped"
+};
 
 const char *delivery_state_name(enum delivery_state s)
 {
@@ -39,7 +41,7 @@ static bool is_busy(const struct due_op *o, int64_t delivery)
 
 /* Nothing is told to wait as long as this: what is due behind it was noted by a clock that has been set
  * back since (faults.md, row 56), and is due now. */
-#define FAR_MS (INT64_C(2) * 3600 * 1000)
+#define FAR_MS (INT64_C(25) * 3600 * 1000) /* `linger` may be a day */
 
 static void read_misdated(struct queue *q, struct due_op *o, bool backfill)
 {
@@ -47,7 +49,8 @@ static void read_misdated(struct queue *q, struct due_op *o, bool backfill)
 				     "SELECT id, run, state FROM delivery INDEXED BY delivery_due"
 				     " WHERE sink = ?1 AND backfill = ?2 AND state IN (0, 2)"
 				     " AND due_ms > ?3 AND due_ms < ?4 ORDER BY due_ms, id",
-				     DB(db_s(o->sink), db_i(backfill), db_i(o->now_ms + FAR_MS),
+				     DB(db_s(o->sink), db_i(backfill),
+					db_i(o->now_ms < INT64_MAX - FAR_MS ? o->now_ms + FAR_MS : INT64_MAX),
 					db_i(INT64_MAX)));
 	while (o->count < o->max && db_row(s)) {
 		struct due d = { .delivery = db_int(s, 0),
