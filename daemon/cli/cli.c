@@ -38,6 +38,7 @@ const struct command commands[] = {
 	  "  --again               send even what was sent before\n"
 	  "  --keep-open           do not end the run: more will come\n"
 	  "  --allow-empty         finding no report is no error\n"
+	  "  --dry-run             show what would be made and posted; reads, but sends no write\n"
 	  "  --no-wait             accept durably, deliver later (resultd deliver, resultd run)\n"
 	  "  --timeout DURATION    how long to wait for delivery (default 15m)\n"
 	  "  --fail-on failed      exit 1 where a test failed (decided from the reports); default never\n"
@@ -53,7 +54,11 @@ const struct command commands[] = {
 	  "[--online]\n  --online              also log in to every sink, and look for what the "
 	  "configuration names\n" },
 	{ "queue", cmd_queue, "what is waiting, why, and what to do about it",
-	  "list [--all] [--json] | retry [ID...]\n" },
+	  "list [--all] [--json]            what waits, why, since when, next try; --all: also what is done\n"
+	  "  show ID... [--json]              every step of a delivery, what is parked and why\n"
+	  "  retry [ID...] [--reason TEXT]    what is parked becomes due: all, these, or where the reason has TEXT\n"
+	  "  drop ID... [--yes]               give deliveries up; retry ID takes it back\n"
+	  "\n  --timeout DURATION  how long to wait for the state directory (default 5s)\n" },
 	{ "status", cmd_status, "one screen: is it working, what waits, what needs me", "[--json]\n" },
 	{ 0 },
 };

@@ -77,6 +77,9 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 		t->requests += line[i].requests;
 		if (line[i].state == DELIVERY_DELIVERED) {
 			t->delivered++;
+		} else if (line[i].state == DELIVERY_DROPPED) {
+			/* A person gave it up: nothing of it is waited for, nor is it delivered. */
+			t->dropped++;
 		} else if (line[i].state == DELIVERY_PARKED) {
 			t->parked++;
 		} else if (!line[i].run_ended && line[i].state == DELIVERY_WAITING &&
@@ -194,6 +197,8 @@ static const char *receipt_state(enum delivery_state s)
 {
 	if (s == DELIVERY_DELIVERED)
 		return "delivered";
+	if (s == DELIVERY_DROPPED)
+		return "dropped";
 	return s == DELIVERY_PARKED ? "parked" : "waiting";
 }
 

@@ -17,6 +17,7 @@ void run_ids_done(struct run_ids *ids);
 
 struct outcome_totals {
 	size_t runs, deliveries, delivered, waiting, parked;
+	size_t dropped;    /* given up by a person */
 	size_t up_to_date; /* of runs that go on: nothing is owed at the moment */
 	uint64_t owed, posted, parked_tests, requests;
 	bool locked;             /* all that waits does so for an operator */

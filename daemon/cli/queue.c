@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * queue.c - what is waiting, why, since when, when it is tried next; and `retry`. */
-#include "daemon/app.h"
+ * queue.c - what is waiting, why, since when, when it is tried next; the verbs and their options. */
+#include "daemon/cli/queue.h"
+
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
-#include "daemon/cli/cli.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -13,20 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LINES_MAX = 10000, TESTS_MAX = 1000 };
 
-struct view {
-	struct app app;
-	bool all, json;
-	cJSON *deliveries;
-	size_t at;
-	int64_t *retry;
-	size_t retry_count;
-	int code;
-};
-
-static void say_ago(char *text, size_t size, int64_t ms)
+void queue_say_ago(char *text, size_t size, int64_t ms)
 {
 	if (ms == INT64_MAX || ms == INT64_MIN)
 		snprintf(text, size, "-");
@@ -56,13 +47,13 @@ static int64_t number(const cJSON *o, const char *name)
 	return cJSON_IsNumber(v) ? (int64_t)v->valuedouble : 0;
 }
 
-static void put_clean(const char *s, size_t max)
+void queue_put_clean(const char *s, size_t max)
 {
 	for (size_t n = 0; *s != '\0' && n < max; s++, n++)
 		putchar((unsigned char)*s < 0x20 || *s == 0x7f ? ' ' : *s);
 }
 
-static void print(struct view *v)
+static void print(struct queue_view *v)
 {
 	const cJSON *d, *p;
 	size_t shown = 0;
@@ -73,25 +64,29 @@ static void print(struct view *v)
 		free(out);
 		return;
 	}
-	cJSON_ArrayForEach(d, v->deliveries) {
+	cJSON_ArrayForEach(d, v->deliveries)
+	{
 		if (shown++ == 0)
-			printf("%-6s %-12s %-9s %-6s %-6s %-22s %s\n", "ID", "SINK", "STATE", "SINCE", "NEXT", "TESTS", "RUN");
+			printf("%-6s %-12s %-9s %-6s %-6s %-22s %s\n", "ID", "SINK", "STATE", "SINCE", "NEXT",
+			       "TESTS", "RUN");
 		char tests[64];
-		snprintf(tests, sizeof(tests), "%" PRId64 " posted %" PRId64 " parked", number(d, "posted"), number(d, "parked"));
-		printf("%-6" PRId64 " %-12s %-9s %-6s %-6s %-22s ", number(d, "id"), text(d, "sink"), text(d, "state"),
-		       text(d, "since_ago"), text(d, "next_in"), tests);
-		put_clean(text(d, "run"), 120);
+		snprintf(tests, sizeof(tests), "%" PRId64 " posted %" PRId64 " parked", number(d, "posted"),
+			 number(d, "parked"));
+		printf("%-6" PRId64 " %-12s %-9s %-6s %-6s %-22s ", number(d, "id"), text(d, "sink"),
+		       text(d, "state"), text(d, "since_ago"), text(d, "next_in"), tests);
+		queue_put_clean(text(d, "run"), 120);
 		putchar('\n');
 		if (text(d, "reason")[0] != '\0') {
 			printf("       why: ");
-			put_clean(text(d, "reason"), 600);
+			queue_put_clean(text(d, "reason"), 600);
 			putchar('\n');
 		}
-		cJSON_ArrayForEach(p, cJSON_GetObjectItem(d, "parked_tests")) {
+		cJSON_ArrayForEach(p, cJSON_GetObjectItem(d, "parked_tests"))
+		{
 			printf("       parked: ");
-			put_clean(text(p, "name"), 200);
+			queue_put_clean(text(p, "name"), 200);
 			printf(": ");
-			put_clean(text(p, "reason"), 400);
+			queue_put_clean(text(p, "reason"), 400);
 			putchar('\n');
 		}
 	}
@@ -99,11 +94,12 @@ static void print(struct view *v)
 		printf("Nothing waits.\n");
 }
 
-static void next_parked(struct view *v);
+static void next_parked(struct queue_view *v);
 
-static void on_parked(void *cookie, int rc, const struct parked_line *line, size_t count, const struct err *err)
+static void on_parked(void *cookie, int rc, const struct parked_line *line, size_t count,
+		      const struct err *err)
 {
-	struct view *v = cookie;
+	struct queue_view *v = cookie;
 	cJSON *d = cJSON_GetArrayItem(v->deliveries, (int)v->at++);
 	cJSON *list = cJSON_AddArrayToObject(d, "parked_tests");
 
@@ -118,7 +114,7 @@ static void on_parked(void *cookie, int rc, const struct parked_line *line, size
 	next_parked(v);
 }
 
-static void next_parked(struct view *v)
+static void next_parked(struct queue_view *v)
 {
 	const cJSON *d;
 
@@ -133,9 +129,10 @@ static void next_parked(struct view *v)
 	app_quit(&v->app, EXIT_OK);
 }
 
-static void on_lines(void *cookie, int rc, const struct delivery_line *line, size_t count, const struct err *err)
+static void on_lines(void *cookie, int rc, const struct delivery_line *line, size_t count,
+		     const struct err *err)
 {
-	struct view *v = cookie;
+	struct queue_view *v = cookie;
 	int64_t now = clock_wall_ms();
 
 	if (rc < 0) {
@@ -159,11 +156,12 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 		else if (!l->run_ended)
 			cJSON_AddStringToObject(d, "reason", "the run is still open");
 		cJSON_AddStringToObject(d, "since", clock_iso(l->since_ms, iso));
-		say_ago(ago, sizeof(ago), now - l->since_ms);
+		queue_say_ago(ago, sizeof(ago), now - l->since_ms);
 		cJSON_AddStringToObject(d, "since_ago", ago);
-		if (l->due_ms != INT64_MAX && l->state != DELIVERY_PARKED && l->state != DELIVERY_DELIVERED) {
+		if (l->due_ms != INT64_MAX && l->state != DELIVERY_PARKED && l->state != DELIVERY_DELIVERED &&
+		    l->state != DELIVERY_DROPPED) {
 			cJSON_AddStringToObject(d, "next", clock_iso(l->due_ms, iso));
-			say_ago(ago, sizeof(ago), l->due_ms - now);
+			queue_say_ago(ago, sizeof(ago), l->due_ms - now);
 			cJSON_AddStringToObject(d, "next_in", ago);
 		} else {
 			cJSON_AddStringToObject(d, "next_in", "-");
@@ -172,9 +170,13 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 			cJSON_AddStringToObject(d, "remote_id", l->remote_id);
 		if (l->url != NULL)
 			cJSON_AddStringToObject(d, "url", l->url);
-		const struct { const char *name; uint64_t n; } row[] = {
-			{ "tests", l->tests }, { "posted", l->posted }, { "parked", l->parked },
-			{ "ignored", l->ignored }, { "owed", l->owed }, { "requests", l->requests }, { "attempt", l->attempt },
+		const struct {
+			const char *name;
+			uint64_t n;
+		} row[] = {
+			{ "tests", l->tests },     { "posted", l->posted }, { "parked", l->parked },
+			{ "ignored", l->ignored }, { "owed", l->owed },     { "requests", l->requests },
+			{ "attempt", l->attempt },
 		};
 		for (size_t k = 0; k < sizeof(row) / sizeof(row[0]); k++)
 			cJSON_AddNumberToObject(d, row[k].name, (double)row[k].n);
@@ -183,21 +185,47 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 	next_parked(v);
 }
 
-static void on_retried(void *cookie, int rc, const struct err *err)
+void queue_verb_list(struct queue_view *v)
 {
-	struct view *v = cookie;
-
-	if (rc < 0)
-		fprintf(stderr, "resultd queue: %s\n", err->text);
-	else
-		printf("Due again; \"resultd deliver\" or the daemon sends it.\n");
-	app_quit(&v->app, rc < 0 ? EXIT_INTERNAL : EXIT_OK);
+	v->deliveries = cJSON_CreateArray();
+	queue_lines(v->app.queue, 0, !v->all, LINES_MAX, on_lines, v);
 }
 
-static int read_options(struct view *v, int argc, char **argv, int64_t *timeout_ms)
+void queue_failed(struct queue_view *v, int rc, const struct err *err)
+{
+	fprintf(stderr, "resultd queue: %s\n", err->text);
+	app_quit(&v->app, rc == -ENOENT || rc == -EINVAL ? EXIT_USAGE : EXIT_INTERNAL);
+}
+
+/* ---- verbs ---- */
+
+enum { ALL = 1, JSON = 2, YES = 4, REASON = 8, MOVE = 16, FORCE = 32 }; /* options that a verb knows */
+
+static const struct verb {
+	const char *name;
+	void (*begin)(struct queue_view *v);
+	unsigned options;
+	bool file, ids, ids_needed;
+} verbs[] = {
+	{ "list", queue_verb_list, ALL | JSON, false, false, false },
+	{ "show", queue_verb_show, JSON, false, true, true },
+	{ "retry", queue_verb_retry, REASON | JSON, false, true, false },
+	{ "drop", queue_verb_drop, YES, false, true, true },
+	{ 0 },
+};
+
+struct given {
+	unsigned options;
+	const char *last;
+	int64_t timeout_ms;
+};
+
+static int read_options(struct queue_view *v, int argc, char **argv, struct given *g)
 {
 	static const struct option longopts[] = {
-		{ "all", no_argument, NULL, 'a' }, { "json", no_argument, NULL, 'j' },
+		{ "all", no_argument, NULL, ALL },           { "json", no_argument, NULL, JSON },
+		{ "yes", no_argument, NULL, YES },           { "reason", required_argument, NULL, REASON },
+		{ "move", no_argument, NULL, MOVE },         { "force", no_argument, NULL, FORCE },
 		{ "timeout", required_argument, NULL, 't' }, { 0 },
 	};
 	int c, rc = EXIT_OK;
@@ -205,60 +233,98 @@ static int read_options(struct view *v, int argc, char **argv, int64_t *timeout_
 	opterr = 0;
 	optind = 1;
 	while (rc == EXIT_OK && (c = getopt_long(argc, argv, ":", longopts, NULL)) != -1) {
-		if (c == 'a')
-			v->all = true;
-		else if (c == 'j')
-			v->json = true;
-		else if (c == 't')
-			rc = cli_duration("queue", "--timeout", optarg, timeout_ms);
-		else
-			rc = cli_usage("queue", "unknown option, or one without its value: \"%s\"", argv[optind - 1]);
+		if (c == 't') {
+			rc = cli_duration("queue", "--timeout", optarg, &g->timeout_ms);
+			continue;
+		}
+		if (c == ':' || c == '?') {
+			rc = cli_usage("queue", "unknown option, or one without its value: \"%s\"",
+				       argv[optind - 1]);
+			continue;
+		}
+		g->options |= (unsigned)c;
+		if (c == REASON)
+			v->reason = optarg;
 	}
+	v->all = (g->options & ALL) != 0;
+	v->json = (g->options & JSON) != 0;
+	v->yes = (g->options & YES) != 0;
+	v->move = (g->options & MOVE) != 0;
+	v->force = (g->options & FORCE) != 0;
+	return rc;
+}
+
+static int read_ids(struct queue_view *v, int argc, char **argv)
+{
+	v->id = xcalloc((size_t)(argc - optind) + 1, sizeof(*v->id));
+	for (; optind < argc; optind++) {
+		char *end = NULL;
+		int64_t id = strtoll(argv[optind], &end, 10);
+		if (*end != '\0' || id <= 0)
+			return cli_usage("queue", "\"%s\" is not the id of a delivery", argv[optind]);
+		v->id[v->count++] = id;
+	}
+	return EXIT_OK;
+}
+
+static int read_verb(struct queue_view *v, int argc, char **argv, const struct given *g,
+		     const struct verb **out)
+{
+	const char *name = optind < argc ? argv[optind++] : "list";
+	const struct verb *verb = verbs;
+
+	while (verb->name != NULL && strcmp(verb->name, name) != 0)
+		verb++;
+	if (verb->name == NULL)
+		return cli_usage("queue", "what is \"%s\"?", name);
+	if ((g->options & ~verb->options) != 0)
+		return cli_usage("queue", "\"%s\" has no such option", name);
+	if (verb->file) {
+		if (optind == argc)
+			return cli_usage("queue", "%s: which file?", name);
+		v->file = argv[optind++];
+	}
+	if (!verb->ids && optind < argc)
+		return cli_usage("queue", "what is \"%s\"?", argv[optind]);
+	*out = verb;
+	int rc = read_ids(v, argc, argv);
+	if (rc == EXIT_OK && verb->ids_needed && v->count == 0)
+		rc = cli_usage("queue", "%s: which delivery? \"resultd queue list\" has their ids", name);
+	/* Asked before anything is opened: a script must not hang on a question that nobody reads. */
+	bool asks = verb->begin == queue_verb_drop || v->move;
+	if (rc == EXIT_OK && asks && !v->yes && (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)))
+		rc = cli_usage("queue", "%s gives deliveries up here; without a terminal to ask on say --yes",
+			       verb->begin == queue_verb_drop ? "drop" : "--move");
 	return rc;
 }
 
 int cmd_queue(struct cli *cli, int argc, char **argv)
 {
-	struct view v = { 0 };
-	int64_t timeout_ms = 5000;
+	struct queue_view v = { 0 };
+	struct given given = { .timeout_ms = 5000 };
+	const struct verb *verb = NULL;
 	struct err err = ERR_NONE;
-	int rc = read_options(&v, argc, argv, &timeout_ms);
+	int code = read_options(&v, argc, argv, &given);
 
-	if (rc != EXIT_OK)
-		return rc;
-	const char *verb = optind < argc ? argv[optind++] : "list";
-	bool retry = strcmp(verb, "retry") == 0;
-	if (!retry && (strcmp(verb, "list") != 0 || optind < argc))
-		return cli_usage("queue", "what is \"%s\"?", optind < argc ? argv[optind] : verb);
-	v.retry = xcalloc((size_t)(argc - optind) + 1, sizeof(*v.retry));
-	for (; optind < argc; optind++) {
-		char *end = NULL;
-		v.retry[v.retry_count] = strtoll(argv[optind], &end, 10);
-		if (*end != '\0' || v.retry[v.retry_count++] <= 0) {
-			free(v.retry);
-			return cli_usage("queue", "\"%s\" is not the id of a delivery", argv[optind]);
-		}
-	}
-	rc = cli_load(cli);
-	if (rc != EXIT_OK) {
-		free(v.retry);
-		return rc;
-	}
-	const struct app_options ao = { .command = "queue", .wait_ms = timeout_ms };
-	rc = app_open(&v.app, cli->config, &ao, &err);
+	if (code == EXIT_OK)
+		code = read_verb(&v, argc, argv, &given, &verb);
+	if (code == EXIT_OK)
+		code = cli_load(cli);
+	if (code != EXIT_OK)
+		goto out;
+	cli_quiet(cli);
+	const struct app_options ao = { .command = "queue", .wait_ms = given.timeout_ms };
+	int rc = app_open(&v.app, cli->config, &ao, &err);
 	if (rc < 0) {
 		fprintf(stderr, "resultd: %s\n", err.text);
-		free(v.retry);
-		return rc == -EAGAIN ? EXIT_UNDELIVERED : EXIT_INTERNAL;
+		code = rc == -EAGAIN ? EXIT_UNDELIVERED : EXIT_INTERNAL;
+		goto out;
 	}
-	v.deliveries = cJSON_CreateArray();
-	if (retry)
-		queue_retry(v.app.queue, v.retry, v.retry_count, clock_wall_ms(), on_retried, &v);
-	else
-		queue_lines(v.app.queue, 0, !v.all, LINES_MAX, on_lines, &v);
-	int code = app_loop(&v.app);
+	verb->begin(&v);
+	code = app_loop(&v.app);
 	app_close(&v.app, 0);
+out:
 	cJSON_Delete(v.deliveries);
-	free(v.retry);
+	free(v.id);
 	return code;
 }

@@ -3,15 +3,19 @@
  * status.c - one screen: what the state directory holds, what waits, what needs a person. */
 #include "daemon/app.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
 #include "daemon/cli/cli.h"
 
 #include <cjson/cJSON.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { SHOWN_MAX = 20 };
 
@@ -19,8 +23,70 @@ struct status {
 	struct app app;
 	bool json;
 	struct queue_status s;
-	cJSON *waiting; /* deliveries that are not settled, newest first */
+	struct space_view space;
+	uint64_t reports, report_files; /* bytes and number of kept copies */
+	cJSON *waiting;                 /* deliveries that are not settled, newest first */
 };
+
+/* Kept reports lie in folders of two digits. */
+static void measure_reports(struct status *v)
+{
+	char *root = state_path(&v->app.state, "reports");
+
+	for (unsigned i = 0; i < 256; i++) {
+		char name[8];
+		snprintf(name, sizeof(name), "/%02x", i);
+		char *path = xasprintf("%s%s", root, name);
+		DIR *dir = opendir(path);
+		free(path);
+		if (dir == NULL)
+			continue;
+		for (const struct dirent *e; (e = readdir(dir)) != NULL;) {
+			struct stat st;
+			if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+			    !S_ISREG(st.st_mode))
+				continue;
+			v->reports += (uint64_t)st.st_size;
+			v->report_files++;
+		}
+		closedir(dir);
+	}
+	free(root);
+}
+
+static void add_sizes(cJSON *o, const struct status *v)
+{
+	cJSON *sizes = cJSON_AddObjectToObject(o, "sizes");
+	cJSON_AddNumberToObject(sizes, "queue", (double)v->s.bytes);
+	cJSON_AddNumberToObject(sizes, "reports", (double)v->reports);
+	cJSON_AddNumberToObject(sizes, "report_files", (double)v->report_files);
+	cJSON_AddNumberToObject(sizes, "ballast", (double)v->space.ballast_bytes);
+	cJSON *disk = cJSON_AddObjectToObject(o, "disk");
+	cJSON_AddStringToObject(disk, "state", space_level_name(v->space.level));
+	cJSON_AddNumberToObject(disk, "free", (double)v->space.free_bytes);
+	cJSON_AddNumberToObject(disk, "low_water", (double)v->space.low_water);
+	cJSON_AddBoolToObject(disk, "intake_paused", v->space.level != SPACE_FINE);
+	cJSON_AddBoolToObject(disk, "sending_paused", v->space.level == SPACE_OUT);
+}
+
+static double mib(uint64_t bytes)
+{
+	return (double)bytes / 1048576;
+}
+
+static void print_sizes(const struct status *v)
+{
+	static const char *const say[] = {
+		"",
+		"; less than keep.low_water: nothing new is taken in",
+		"; less than a quarter of keep.low_water: nothing is taken in, nothing is sent",
+	};
+
+	printf("  disk:      queue %.1f MiB, %" PRIu64
+	       " reports %.1f MiB, ballast %.0f MiB; %.0f MiB free%s\n",
+	       mib(v->s.bytes), v->report_files, mib(v->reports), mib((uint64_t)v->space.ballast_bytes),
+	       mib((uint64_t)v->space.free_bytes), say[v->space.level]);
+}
 
 static void print_json(const struct status *v)
 {
@@ -41,9 +107,10 @@ static void print_json(const struct status *v)
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
 		cJSON_AddNumberToObject(o, row[i].name, (double)row[i].n);
 	cJSON *d = cJSON_AddObjectToObject(o, "deliveries");
-	for (int i = 0; i <= DELIVERY_DELIVERED; i++)
+	for (int i = 0; i <= DELIVERY_DROPPED; i++)
 		cJSON_AddNumberToObject(d, delivery_state_name((enum delivery_state)i),
 					(double)s->deliveries[i]);
+	add_sizes(o, v);
 	if (s->oldest_ms != INT64_MAX)
 		cJSON_AddStringToObject(o, "oldest_waiting", clock_iso(s->oldest_ms, iso));
 	cJSON_AddItemReferenceToObject(o, "unsettled", v->waiting);
@@ -71,6 +138,7 @@ static void print_text(const struct status *v)
 	printf("\n  parked:    %" PRIu64 "%s\n", s->deliveries[DELIVERY_PARKED],
 	       s->deliveries[DELIVERY_PARKED] > 0 ? "  (needs you: \"resultd queue list\")" : "");
 	printf("  malformed: %" PRIu64 " reports\n", s->parts_bad);
+	print_sizes(v);
 	const cJSON *d;
 	cJSON_ArrayForEach(d, v->waiting)
 	{
@@ -117,6 +185,8 @@ static void on_status(void *cookie, int rc, const struct queue_status *s, const 
 		return;
 	}
 	v->s = *s;
+	measure_reports(v);
+	space_view(v->app.space, &v->space);
 	queue_lines(v->app.queue, 0, true, SHOWN_MAX, on_lines, v);
 }
 

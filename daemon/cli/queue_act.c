@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * queue_act.c - what a person does about a delivery: try again, or give it up. */
+#include "daemon/cli/queue.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/queue/operate.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void on_retried(void *cookie, int rc, const struct operated *o, const struct err *err)
+{
+	struct queue_view *v = cookie;
+
+	if (rc < 0) {
+		queue_failed(v, rc, err);
+		return;
+	}
+	if (v->json)
+		printf("{\"deliveries\":%" PRIu64 ",\"tests\":%" PRIu64 "}\n", o->deliveries, o->tests);
+	else if (o->deliveries == 0)
+		printf("Nothing is parked%s.\n", v->reason != NULL ? " for such a reason" : "");
+	else
+		printf("%" PRIu64 " deliveries and %" PRIu64
+		       " tests are due again; \"resultd deliver\" or the daemon sends them.\n",
+		       o->deliveries, o->tests);
+	app_quit(&v->app, EXIT_OK);
+}
+
+void queue_verb_retry(struct queue_view *v)
+{
+	queue_retry_some(v->app.queue, v->id, v->count, v->reason, clock_wall_ms(), on_retried, v);
+}
+
+/* ---- drop ---- */
+
+static void next(struct queue_view *v);
+
+static void on_dropped(void *cookie, int rc, const struct operated *o, const struct err *err)
+{
+	struct queue_view *v = cookie;
+	int64_t id = v->id[v->at++];
+
+	if (rc < 0) {
+		queue_failed(v, rc, err);
+		return;
+	}
+	if (o->deliveries == 0)
+		printf("Delivery %" PRId64 " needs no giving up.\n", id);
+	else
+		printf("Delivery %" PRId64 " is dropped with %" PRIu64
+		       " tests that were not delivered; \"resultd queue retry %" PRId64
+		       "\" takes that back.\n",
+		       id, o->tests, id);
+	next(v);
+}
+
+static bool asked(const struct delivery_line *l)
+{
+	char answer[16], name[200];
+
+	/* The name comes from a job: nothing in it may steer the terminal. */
+	snprintf(name, sizeof(name), "%s", l->run_name);
+	for (char *c = name; *c != '\0'; c++)
+		*c = (unsigned char)*c < 0x20 || *c == 0x7f ? ' ' : *c;
+	fflush(stdout);
+	fprintf(stderr,
+		"Give up delivery %" PRId64 " to %s, run \"%s\": %" PRIu64 " owed, %" PRIu64
+		" parked, %" PRIu64 " posted? [y/N] ",
+		l->id, l->sink, name, l->owed, l->parked, l->posted);
+	fflush(stderr);
+	return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+static void on_detail(void *cookie, int rc, const struct delivery_detail *d, const struct err *err)
+{
+	struct queue_view *v = cookie;
+
+	if (rc < 0) {
+		queue_failed(v, rc, err);
+		return;
+	}
+	if (!v->yes && !asked(&d->line)) {
+		printf("Delivery %" PRId64 " stays.\n", d->line.id);
+		v->at++;
+		next(v);
+		return;
+	}
+	queue_drop(v->app.queue, &v->id[v->at], 1, NULL, clock_wall_ms(), on_dropped, v);
+}
+
+static void next(struct queue_view *v)
+{
+	if (v->at == v->count)
+		app_quit(&v->app, EXIT_OK);
+	else
+		queue_detail(v->app.queue, v->id[v->at], 0, on_detail, v);
+}
+
+void queue_verb_drop(struct queue_view *v)
+{
+	next(v);
+}

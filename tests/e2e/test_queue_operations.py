@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a person sees of the queue and does about it: show, retry, drop; and what is forgotten in time."""
+
+import json
+
+import pytest
+
+from expect import each_case_once
+from reports import case, junit, suite
+from resultd import wait_until
+
+
+def lines(resultd, *options):
+    done = resultd("queue", "list", "--json", *options)
+    assert done.code == 0, done
+    return json.loads(done.out)
+
+
+def only(resultd, *options):
+    found = lines(resultd, *options)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def show(resultd, delivery):
+    done = resultd("queue", "show", delivery, "--json")
+    assert done.code == 0, done
+    return json.loads(done.out)
+
+
+def known(testrail, *names):
+    for name in names:
+        testrail.case(name, automation=f"shop.Cart.{name}")
+
+
+def half_parked(resultd, testrail):
+    """Two of three tests have a case."""
+    known(testrail, "one", "two")
+    resultd.deliver_to(testrail)
+    resultd.imports(resultd.write("a.xml", junit(suite(case("one"), case("two"), case("three")))), code=4)
+    return only(resultd)["id"]
+
+
+def kept(resultd):
+    return sorted(path.name for path in (resultd.state / "reports").rglob("*") if path.is_file())
+
+
+# ---- show ----
+
+def test_show_has_every_step_and_the_reasons(resultd, testrail):
+    delivery = half_parked(resultd, testrail)
+    told = show(resultd, delivery)
+    assert (told["state"], told["posted"], told["parked"], told["owed"]) == ("parked", 2, 1, 0)
+    assert told["remote_id"] == str(testrail.only_run["id"])
+    [reason] = told["parked_tests"]
+    assert reason["count"] == 1 and reason["names"] == ["shop.Cart.three"]
+    steps = [entry["step"] for entry in told["journal"]]
+    assert any("run" in step for step in steps) and any("result" in step for step in steps), steps
+    written = [entry for entry in told["journal"] if entry["attempt"] > 0]
+    assert written and all(entry["status"] == 200 for entry in written if "status" in entry)
+    assert sum(entry["requests"] for entry in told["journal"]) == told["requests"]
+    words = resultd("queue", "show", delivery)
+    assert words.code == 0 and "shop.Cart.three" in words.out and "journal" in words.out, words
+
+
+def test_show_tells_what_is_on_its_way(resultd, testrail):
+    known(testrail, "one")
+    resultd.deliver_to(testrail)
+    fault = testrail.fault("add_results_for_cases", before="hang")
+    report = resultd.write("a.xml", junit(suite(case("one"))))
+    running = resultd.spawn("import", "--progress", "never", report)
+    testrail.wait_for("add_results_for_cases")
+    running.kill()
+    fault.release()
+    told = show(resultd, only(resultd)["id"])
+    assert told["state"] == "unknown"
+    assert told["on_its_way"]["rows"] == 1 and told["on_its_way"]["looks"] == 0
+
+
+def test_what_is_not_there_is_said(resultd, testrail):
+    resultd.deliver_to(testrail)
+    for verb in (["show", "4711"], ["retry", "4711"], ["drop", "4711", "--yes"]):
+        done = resultd("queue", *verb)
+        assert done.code == 2 and "4711" in done.err, done
+
+
+@pytest.mark.parametrize("args", [["show"], ["drop"], ["show", "x"], ["list", "7"], ["sing"], ["list", "--yes"],
+                                  ["drop", "--reason", "x", "1"]])
+def test_wrong_usage_is_two(resultd, testrail, args):
+    resultd.deliver_to(testrail)
+    assert resultd("queue", *args).code == 2
+
+
+# ---- retry ----
+
+def test_retry_by_reason_after_the_mapping_is_mended(resultd, testrail):
+    delivery = half_parked(resultd, testrail)
+    done = resultd("queue", "retry", "--reason", "the moon is full")
+    assert done.code == 0 and "Nothing" in done.out, done
+    assert only(resultd)["state"] == "parked"
+    known(testrail, "three")
+    done = resultd("queue", "retry", delivery, "--reason", "NO CASE")
+    assert done.code == 0 and "1 deliveries and 1 tests" in done.out, done
+
+    def delivered():
+        # The list of cases that was read a moment ago is taken for fresh.
+        return resultd("deliver").code == 0 or resultd("queue", "retry", "--reason", "no case").code != 0
+    wait_until(delivered, what="the new case to be seen")
+    each_case_once(testrail, 3)
+    assert lines(resultd) == []
+
+
+# ---- drop ----
+
+def test_drop_asks_or_is_told(resultd, testrail):
+    delivery = half_parked(resultd, testrail)
+    done = resultd("queue", "drop", delivery)
+    assert done.code == 2 and "--yes" in done.err, done
+    assert only(resultd)["state"] == "parked"
+    done = resultd("queue", "drop", delivery, "--yes")
+    assert done.code == 0, done
+    assert lines(resultd) == []
+    assert only(resultd, "--all")["state"] == "dropped"
+    assert resultd.status()["deliveries"]["dropped"] == 1
+    resultd.delivers()
+    assert show(resultd, delivery)["journal"][-1]["outcome"] == "dropped"
+    # The same import again is not kept waiting by what was given up.
+    again = resultd.imports(resultd.folder / "reports" / "a.xml")
+    assert again.delivery()["state"] == "dropped"
+    # Nor does a retry of everything bring it back; one of itself does.
+    resultd("queue", "retry")
+    assert only(resultd, "--all")["state"] == "dropped"
+    known(testrail, "three")
+    wait_until(lambda: resultd("queue", "retry", delivery).code == 0 and resultd("deliver").code == 0,
+               what="the new case to be seen")
+    each_case_once(testrail, 3)
+
+
+def test_what_was_dropped_on_its_way_is_looked_up_when_retried(resultd, testrail):
+    known(testrail, "one")
+    resultd.deliver_to(testrail)
+    fault = testrail.fault("add_results_for_cases", after="hang")
+    running = resultd.spawn("import", "--progress", "never", resultd.write("a.xml", junit(suite(case("one")))))
+    wait_until(lambda: testrail.results(), what="the results to be there")
+    running.kill()
+    fault.release()
+    delivery = only(resultd)["id"]
+    assert resultd("queue", "drop", delivery, "--yes").code == 0
+    resultd.delivers()
+    assert resultd("queue", "retry", delivery).code == 0
+    resultd.delivers()
+    assert len(testrail.results()) == 1
+    assert lines(resultd) == []
+
+
+# ---- forgetting ----
+
+@pytest.fixture
+def hasty(resultd, testrail):
+    """keep.runs of a minute, of which there are many in a second."""
+    known(testrail, "one", "two")
+    resultd.scale = 50000
+    resultd.configure({"rail": resultd.rail(testrail)}, keep={"runs": "1m"})
+    return resultd
+
+
+def test_what_is_done_goes_with_its_report(hasty, testrail):
+    report = hasty.write("a.xml", junit(suite(case("one"))))
+    parked = hasty.write("b.xml", junit(suite(case("nobody"))))
+    hasty.imports(report, options=["--run-key", "a"])
+    hasty.imports(parked, options=["--run-key", "b"], code=4)
+    hasty.delivers()
+    wait_until(lambda: hasty.delivers() and hasty.status()["runs"] == 1, what="the run to go")
+    assert len(kept(hasty)) == 1
+    assert only(hasty, "--all")["state"] == "parked"
+    # Its key stays as long as the file does: it is not sent again.
+    hasty.delivers()
+    assert hasty.imports(report, options=["--run-key", "a"]).files("duplicate") == ["a.xml"]
+    assert len(testrail.results()) == 1
+    # What is parked can still be delivered.
+    testrail.case("nobody", automation="shop.Cart.nobody")
+    wait_until(lambda: hasty("queue", "retry").code == 0 and hasty("deliver").code == 0,
+               what="the new case to be seen")
+    assert len(testrail.results()) == 2
+
+
+def test_a_key_goes_when_its_file_is_gone(hasty, testrail):
+    report = hasty.write("a.xml", junit(suite(case("one"))))
+    hasty.imports(report, options=["--run-key", "a"])
+    text = report.read_bytes()
+    report.unlink()
+    wait_until(lambda: hasty.delivers() and hasty.status()["runs"] == 0, what="the run to go")
+
+    def taken():
+        hasty.delivers()
+        report.write_bytes(text)
+        done = hasty.imports(report, options=["--run-key", "a"])
+        report.unlink()
+        return done.files("accepted")
+    wait_until(taken, what="the key to be forgotten")
+    assert len(testrail.results()) == 2
+
+
+def test_one_copy_for_two_runs_goes_with_the_last(hasty, testrail):
+    report = hasty.write("a.xml", junit(suite(case("nobody"), case("one"))))
+    hasty.imports(report, options=["--run-key", "parked"], code=4)
+    delivery = only(hasty)["id"]
+    hasty.imports(report, options=["--run-key", "other"], code=4)
+    other = next(line["id"] for line in lines(hasty) if line["id"] != delivery)
+    assert hasty("queue", "drop", other, "--yes").code == 0
+    wait_until(lambda: hasty.delivers() and hasty.status()["runs"] == 1, what="the run to go")
+    assert len(kept(hasty)) == 1
+    assert hasty("queue", "drop", delivery, "--yes").code == 0
+    wait_until(lambda: hasty.delivers() and hasty.status()["runs"] == 0, what="the other run to go")
+    assert kept(hasty) == []
+
+
+def test_a_copy_that_nobody_names_is_left_for_an_hour(resultd, testrail):
+    resultd.deliver_to(testrail)
+    name = "ab" + 31 * "cd"
+    folder = resultd.state / "reports" / "ab"
+    folder.mkdir(parents=True)
+    orphan, stranger = folder / f"{name}.xml.zst", folder / "notes.txt"
+    orphan.write_text("x")
+    stranger.write_text("x")
+    resultd.scale = 1
+    assert resultd("deliver").code == 0
+    assert orphan.exists()
+    resultd.scale = 50000
+    wait_until(lambda: resultd.delivers() and not orphan.exists(), what="the orphan to go")
+    assert stranger.exists()
+
+
+def test_the_daemon_forgets_by_itself(hasty, testrail):
+    hasty.configure({"rail": hasty.rail(testrail)}, keep={"runs": "1m"},
+                    watch=[{"name": "w", "path": str(hasty.inbox), "files": ["*.xml"], "settle": "50ms",
+                            "run": {"key": "k", "close_after": "1s"}}])
+    daemon = hasty.spawn("run")
+    hasty.drop("a.xml", junit(suite(case("one"))))
+    daemon.says("removed 1 runs", timeout=30)
+    daemon.terminate()
+    assert hasty.status()["runs"] == 0
+    assert len(testrail.results()) == 1
+
+
+def test_status_has_the_sizes(resultd, testrail):
+    delivery = half_parked(resultd, testrail)
+    told = resultd.status()
+    assert told["sizes"]["report_files"] == 1 and told["sizes"]["reports"] > 0 and told["sizes"]["queue"] > 0
+    assert told["disk"]["state"] == "fine" and told["disk"]["low_water"] == 512 << 20
+    assert told["sizes"]["ballast"] == 8 << 20 == (resultd.state / "ballast").stat().st_size
+    assert "disk:" in resultd("status").out
+    assert delivery
