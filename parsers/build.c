@@ -308,9 +308,24 @@ static struct text trimmed(const struct slot *slot)
 			from = i + 1;
 	}
 	if (!slot->cut) {
-		while (t.len > from && text_blank(t.s + t.len - 1, 1))
+		size_t indent = 0, closing = 0;
+		bool last = true;
+		while (t.len > from && text_blank(t.s + t.len - 1, 1)) {
 			t.len--;
+			if (t.s[t.len] == '\n' && last) {
+				closing = slot->len - t.len - 1;
+				last = false;
+			}
+		}
 		slot->s[t.len] = '\0';
+		/* A line that is indented more than the tag that closes, before others that are not: CDATA in
+		 * an indented element, and not a text of that form. */
+		while (from > 0 && from + indent < t.len && text_blank(t.s + from + indent, 1))
+			indent++;
+		const char *next = memchr(t.s + from, '\n', t.len - from);
+		if (closing > 0 && indent > closing &&
+		    (next == NULL || !text_blank(next + 1, 1) || next[1] == '\n'))
+			from += indent;
 	}
 	if (from >= t.len)
 		return (struct text){ 0 };

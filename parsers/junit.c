@@ -692,6 +692,7 @@ static const struct xml_rule junit_rules[] = {
 	{ "error", SUITE, OTHER, suite_problem, NULL, false },
 	{ "internalError", CASE, PROBLEM, error_open, text_close, true }, /* Catch2 */
 	{ "skipped", CASE, PROBLEM, skipped_open, text_close, true },
+	{ "ignored", CASE, PROBLEM, skipped_open, text_close, true }, /* TestNG's file a <test> */
 	{ "flakyFailure", CASE, RERUN, other_attempt_open, text_close, true },
 	{ "flakyError", CASE, RERUN, other_attempt_open, text_close, true },
 	{ "rerunFailure", CASE, RERUN, other_attempt_open, text_close, true },

@@ -366,6 +366,13 @@ static size_t markup(struct repair *r, const char *s, const char *end, bool fina
 	} else if (r->place == TEXT && *s == '&') {
 		if (starts(s, end, "&#", &partial))
 			return reference(r, s, end, final);
+	} else if (r->place == TEXT && *s == ']') {
+		/* Producers that do not split "]]>" in their CDATA leave the true end of it in the text. */
+		if (starts(s, end, "]]>", &partial)) {
+			put(r, "]]&gt;", 6);
+			r->count++;
+			return 3;
+		}
 	} else {
 		static const char *const stops[] = {
 			[CDATA] = "]]>", [COMMENT] = "-->", [INSTRUCTION] = "?>", [DECLARATION] = "?>"

@@ -90,6 +90,7 @@ struct build {
 	bool skipped, flaky;           /* a child said so */
 	enum outcome worst;            /* of the children: PASSED where none */
 	struct slot out, err, scratch; /* scratch: the text of a property, an item, a parameter */
+	size_t line;                   /* where in out the line that is open begins (TestNG) */
 	struct target target[TARGETS];
 	unsigned targets;
 	struct property *properties;

@@ -16,8 +16,24 @@ struct suite *suite_top(struct parser *p)
 	return p->suite_count > 0 ? &p->suite[p->suite_count - 1] : NULL;
 }
 
+/* unittest-xml-reporting puts the time into the name ("shop.TestCart-20261120100000"), and no two runs of a
+ * test would be the same one. */
+static size_t without_stamp(const char *name, size_t len)
+{
+	enum { STAMP = 14 };
+
+	if (len <= STAMP + 1 || name[len - STAMP - 1] != '-' || strncmp(name + len - STAMP, "20", 2) != 0)
+		return len;
+	for (size_t i = len - STAMP; i < len; i++) {
+		if (name[i] < '0' || name[i] > '9')
+			return len;
+	}
+	return len - STAMP - 1;
+}
+
 struct suite *suite_push(struct parser *p, const char *name, size_t name_len)
 {
+	name_len = without_stamp(name, name_len);
 	if (p->suite_count == p->suite_room) {
 		p->suite_room = p->suite_room == 0 ? 16 : p->suite_room * 2;
 		p->suite = xrealloc(p->suite, p->suite_room, sizeof(*p->suite));

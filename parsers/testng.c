@@ -302,7 +302,31 @@ static void line_open(void *cookie, const char *element, const char **attrs)
 	(void)attrs;
 	if (out->len > 0 && !p->build->config)
 		slot_append(p, out, TEXT_OUT, "\n", 1);
+	p->build->line = out->len;
 	text_push(p, out, TEXT_OUT, true);
+}
+
+/* Without the layout around its CDATA. */
+static void line_close(void *cookie)
+{
+	struct parser *p = self(cookie);
+	struct slot *out = &p->build->out;
+	size_t from = p->build->line, skip = 0;
+	bool layout = false;
+
+	text_pop(p);
+	if (p->build->config || out->cut || out->s == NULL || from > out->len)
+		return;
+	while (from + skip < out->len && text_blank(out->s + from + skip, 1))
+		layout |= out->s[from + skip++] == '\n';
+	if (!layout)
+		return;
+	memmove(out->s + from, out->s + from + skip, out->len - from - skip);
+	out->len -= skip;
+	while (out->len > from && text_blank(out->s + out->len - 1, 1))
+		out->len--;
+	out->s[out->len] = '\0';
+	out->whole = out->len;
 }
 
 static void attribute_open(void *cookie, const char *element, const char **attrs)
@@ -378,7 +402,7 @@ static const struct xml_rule testng_rules[] = {
 	{ "short-stacktrace", EXCEPTION, EXCEPTION, trace_open, text_close, true },
 	{ "full-stacktrace", EXCEPTION, EXCEPTION, trace_open, text_close, true },
 	{ "reporter-output", METHOD, OUTPUT, NULL, NULL, false },
-	{ "line", OUTPUT, OUTPUT, line_open, text_close, true },
+	{ "line", OUTPUT, OUTPUT, line_open, line_close, true },
 	{ "attributes", METHOD, ATTRIBUTES, NULL, NULL, false },
 	{ "attribute", ATTRIBUTES, ATTRIBUTES, attribute_open, attribute_close, true },
 	{ "custom-attributes", METHOD, ATTRIBUTES, NULL, NULL, false },

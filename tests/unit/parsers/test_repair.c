@@ -87,8 +87,8 @@ static void what_is_allowed_stays(void **state)
 		{ "comment, instruction", BYTES("<!-- -- - --><?php ? > ?>"), "<!-- -- - --><?php ? > ?>",
 		  0 },
 		{ "nothing", BYTES(""), "", 0 },
-		{ "what is not for us", BYTES("a & b &#; &#x; &#12a; &unknown; < ]]>"),
-		  "a & b &#; &#x; &#12a; &unknown; < ]]>", 0 },
+		{ "what is not for us", BYTES("a & b &#; &#x; &#12a; &unknown; < ]] >"),
+		  "a & b &#; &#x; &#12a; &unknown; < ]] >", 0 },
 	};
 
 	(void)state;
@@ -145,6 +145,22 @@ static void in_cdata_a_reference_is_text(void **state)
 		{ "comment holds CDATA", BYTES("<!--<![CDATA[-->&#1;"), "<!--<![CDATA[-->" R, 1 },
 		{ "CDATA holds comment", BYTES("<![CDATA[<!--]]>&#1;"), "<![CDATA[<!--]]>" R, 1 },
 		{ "instruction", BYTES("<?x &#1; ?>&#1;"), "<?x &#1; ?>" R, 1 },
+	};
+
+	(void)state;
+	expect(row, COUNT(row));
+}
+
+static void an_end_of_cdata_in_the_text_is_written_out(void **state)
+{
+	static const struct row row[] = {
+		{ "text", BYTES("a ]]> b"), "a ]]&gt; b", 1 },
+		{ "not split by its producer", BYTES("<![CDATA[a ]]> b\n]]></x>"),
+		  "<![CDATA[a ]]> b\n]]&gt;</x>", 1 },
+		{ "one bracket more", BYTES("]]]>"), "]]]&gt;", 1 },
+		{ "at the very end", BYTES("x]]"), "x]]", 0 },
+		{ "in an attribute", BYTES("<a b=']]>'/>"), "<a b=']]&gt;'/>", 1 },
+		{ "in a comment", BYTES("<!-- ]]> -->"), "<!-- ]]> -->", 0 },
 	};
 
 	(void)state;
@@ -277,6 +293,7 @@ int main(void)
 		cmocka_unit_test(control_characters),
 		cmocka_unit_test(colours_of_a_terminal_disappear),
 		cmocka_unit_test(in_cdata_a_reference_is_text),
+		cmocka_unit_test(an_end_of_cdata_in_the_text_is_written_out),
 		cmocka_unit_test(broken_sequences),
 		cmocka_unit_test(a_declaration_becomes_spaces),
 		cmocka_unit_test(encodings),

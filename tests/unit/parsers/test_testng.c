@@ -77,6 +77,17 @@ static void methods(void **state)
 		     "name=\"m\"><reporter-output><line><![CDATA[one]]></line>\n<line>two "
 		     "[[ATTACHMENT|a.png]]</line></reporter-output></test-method>"),
 		  { "\"stdout\":\"one\\ntwo [[ATTACHMENT|a.png]]\"", "{\"path\":\"a.png\"}" } },
+		{ "layout around CDATA goes",
+		  IN("<test-method status=\"FAIL\" name=\"m\">\n  <exception class=\"E\">\n    <message>\n"
+		     "      <![CDATA[why]]>\n    </message>\n    <full-stacktrace>\n      <![CDATA[E: "
+		     "why\nat x]]>\n"
+		     "    </full-stacktrace>\n  </exception>\n  <reporter-output>\n    <line>\n      "
+		     "<![CDATA[one]]>\n"
+		     "    </line>\n    <line>\n      <![CDATA[two\n  deep]]>\n    </line>\n    <line>  as "
+		     "is</line>\n"
+		     "  </reporter-output></test-method>"),
+		  { "\"message\":\"why\"", "\"detail\":\"E: why\\nat x\"",
+		    "\"stdout\":\"one\\ntwo\\n  deep\\n  as is\"" } },
 		{ "attributes",
 		  IN("<test-method status=\"PASS\" name=\"m\"><attributes><attribute "
 		     "name=\"test_id\"><![CDATA[C5]]></attribute><attribute name=\"nil\" is-null=\"true\"/>"
