@@ -112,10 +112,12 @@ static uint64_t hash_word(uint64_t h, const char *s)
 	return s != NULL ? hash(h, s, strlen(s)) : hash(h, "", 0);
 }
 
+enum compare { LOOSE, LOOSE_NO_SKIPS, EXACT };
+
 struct look {
 	struct bag *bag;
 	size_t left;
-	bool exact;
+	bool exact, no_skips;
 };
 
 /* The method behind what a reporter makes of it: "instance method", "method[row](2)", "method(String)". */
@@ -149,7 +151,6 @@ static int on_result(void *cookie, const struct result *r)
 		return -E2BIG;
 	if (k->exact) {
 		h = hash_word(h, r->name);
-		h = hash_word(h, r->suite_count > 0 ? r->suite[r->suite_count - 1] : NULL);
 		for (size_t i = 0; i < r->param_count; i++)
 			h = hash_word(h, r->params[i]);
 		h = hash(h, (const char *)&r->duration_ms, sizeof(r->duration_ms));
@@ -157,6 +158,8 @@ static int on_result(void *cookie, const struct result *r)
 	} else {
 		/* junitreports/ shows a configuration method that failed as a case: "@BeforeClass prepare". */
 		if (r->name != NULL && r->name[0] == '@')
+			return 0;
+		if (k->no_skips && r->outcome == OUTCOME_SKIPPED)
 			return 0;
 		size_t len;
 		const char *method = method_of(r->name != NULL ? r->name : "", &len);
@@ -186,11 +189,13 @@ static int open_regular(const char *path, struct stat *st)
 }
 
 /* False where the file cannot be compared: unreadable, broken off, too much. */
-static bool read_bag(const char *path, bool exact, size_t room, struct bag *out)
+static bool read_bag(const char *path, enum compare how, size_t room, struct bag *out)
 {
 	static const struct parser_events events = { .result = on_result, .restart = on_restart };
 	const struct parser_options options = { .now_ms = TIME_UNKNOWN, .mtime_ms = TIME_UNKNOWN };
-	struct look look = { .bag = out, .left = room, .exact = exact };
+	struct look look = {
+		.bag = out, .left = room, .exact = how == EXACT, .no_skips = how == LOOSE_NO_SKIPS
+	};
 	struct report_summary summary;
 	struct stat st;
 	int fd = open_regular(path, &st);
@@ -407,7 +412,9 @@ static void group_read(struct group *g)
 {
 	for (size_t i = 0; i < g->count; i++) {
 		struct member *m = &g->member[i];
-		m->usable = read_bag(m->file->path, false, CASES_MAX - g->cases, &m->bag);
+		/* TestNG's JUnit files show disabled tests as skipped, testng-results.xml does not show them. */
+		m->usable = read_bag(m->file->path, m->rank >= RANK_JUNITREPORTS ? LOOSE_NO_SKIPS : LOOSE,
+				     CASES_MAX - g->cases, &m->bag);
 		g->cases += m->bag.count;
 	}
 }
@@ -537,7 +544,7 @@ static bool read_parts(const struct tree *t, const struct family_file *of, const
 		struct bag bag;
 		if (f == of || is_aggregate(base_of(f->path)) || !same_run(f, of))
 			continue;
-		if (read_bag(f->path, true, CASES_MAX - out->count, &bag)) {
+		if (read_bag(f->path, EXACT, CASES_MAX - out->count, &bag)) {
 			(*parts)++;
 			for (size_t k = 0; k < bag.count; k++)
 				bag_put(out, bag.key[k]);
@@ -553,7 +560,7 @@ static void decide_aggregate(const struct tree *t, struct family_file *f, const 
 	struct bag whole = { 0 }, parts = { 0 };
 	size_t count;
 
-	if (read_bag(f->path, true, CASES_MAX, &whole) && read_parts(t, f, dir, &count, &parts) &&
+	if (read_bag(f->path, EXACT, CASES_MAX, &whole) && read_parts(t, f, dir, &count, &parts) &&
 	    bag_holds(&parts, &whole))
 		leave_out(f, xasprintf("repeats what is in the single files beneath %s",
 				       dir[0] != '\0' ? dir : "."));
@@ -567,13 +574,13 @@ static void decide_parts(const struct tree *t, const struct family_file *aggrega
 	size_t from, to = beneath(t, dir, &from);
 	struct bag whole = { 0 };
 
-	if (read_bag(aggregate->path, true, CASES_MAX, &whole)) {
+	if (read_bag(aggregate->path, EXACT, CASES_MAX, &whole)) {
 		for (size_t i = from; i < to && whole.count > 0; i++) {
 			struct family_file *f = t->file[i];
 			struct bag bag;
 			if (f->fixed || f->out || f == aggregate || !same_run(f, aggregate))
 				continue;
-			if (read_bag(f->path, true, CASES_MAX, &bag) && bag_holds(&whole, &bag)) {
+			if (read_bag(f->path, EXACT, CASES_MAX, &bag) && bag_holds(&whole, &bag)) {
 				bag_take(&whole, &bag);
 				leave_out(f, xasprintf("it is a part of %s", aggregate->path));
 			}
