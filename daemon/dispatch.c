@@ -15,7 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARALLEL_MAX = 8, SOON_MS = 300, ASK_AGAIN_MS = 60 * 1000, HELD_MS = 5000 };
+enum {
+	PARALLEL_MAX = 8,
+	SOON_MS = 300,
+	ASK_AGAIN_MS = 60 * 1000,
+	HELD_MS = 5000,
+	SURVEY_MAX = 1000,
+	DOUBT_AGAIN_MS = 5000,
+	DOUBT_OVER_MS = 30 * 60 * 1000,
+};
 
 static const char HELD[] = "the disk of the state directory is almost full";
 
@@ -106,6 +114,59 @@ void lane_success(struct lane *l)
 	l->pause_reason[0] = '\0';
 }
 
+/* ---- doubts ---- */
+
+static struct doubt *doubt_of(const struct lane *l, int64_t delivery)
+{
+	for (size_t i = 0; i < l->doubt_count; i++)
+		if (l->doubt[i].delivery == delivery)
+			return &l->doubt[i];
+	return NULL;
+}
+
+void lane_doubt(struct lane *l, int64_t delivery, int64_t due_ms, bool unsure)
+{
+	struct doubt *x = doubt_of(l, delivery);
+
+	if (x == NULL) {
+		if (l->doubt_count == l->doubt_room) {
+			l->doubt_room = l->doubt_room == 0 ? 4 : l->doubt_room * 2;
+			l->doubt = xrealloc(l->doubt, l->doubt_room, sizeof(*l->doubt));
+		}
+		x = &l->doubt[l->doubt_count++];
+		*x = (struct doubt){ .delivery = delivery };
+	}
+	x->due_ms = due_ms;
+	x->unsure += unsure;
+}
+
+void lane_sure(struct lane *l, int64_t delivery)
+{
+	struct doubt *x = doubt_of(l, delivery);
+
+	if (x != NULL)
+		*x = l->doubt[--l->doubt_count];
+}
+
+/* One bad delivery does not stop the others for ever: not where the server cannot answer its look-up, nor
+ * where it has gone away (dropped by a person). */
+int64_t lane_doubt_wait_ms(const struct lane *l, int64_t delivery)
+{
+	int64_t now = lane_now(), wait = 0;
+
+	for (size_t i = 0; i < l->doubt_count; i++) {
+		const struct doubt *x = &l->doubt[i];
+		if (x->delivery == delivery || x->unsure >= LOOKS_MAX || now > x->due_ms + DOUBT_OVER_MS)
+			continue;
+		int64_t left = x->due_ms - now + 1000, least = lane_scaled(l, DOUBT_AGAIN_MS);
+		if (left < least)
+			left = least;
+		if (left > wait)
+			wait = left;
+	}
+	return wait;
+}
+
 static void on_due(void *cookie, int rc, const struct due *due, size_t count, int64_t next_ms,
 		   const struct err *err)
 {
@@ -118,7 +179,12 @@ static void on_due(void *cookie, int rc, const struct due *due, size_t count, in
 		lane_pause(l, retry_wait_ms(1, (uint64_t)lane_now()), false, "the queue cannot be read");
 		return;
 	}
-	for (size_t i = 0; i < count && !d->stopping; i++) {
+	/* An earlier life may have left doubts; all that it left unknown is due at once. */
+	for (size_t i = 0; i < count && !l->surveyed; i++)
+		if (due[i].state == DELIVERY_UNKNOWN)
+			lane_doubt(l, due[i].delivery, lane_now(), false);
+	l->surveyed = true;
+	for (size_t i = 0; i < count && i < l->room && !d->stopping; i++) {
 		struct conversation *c = talk_start(l, due[i].delivery);
 		list_append(&l->talks, talk_link(c));
 		l->talk_count++;
@@ -186,8 +252,9 @@ static void lane_turn(struct lane *l)
 	}
 	l->asking = true;
 	l->again = false;
-	queue_due(d->opt.queue, l->config->name, clock_wall_ms(), busy, n,
-		  l->fails > 0 ? 1 : most - l->talk_count, on_due, l);
+	l->room = l->fails > 0 ? 1 : most - l->talk_count;
+	queue_due(d->opt.queue, l->config->name, clock_wall_ms(), busy, n, l->surveyed ? l->room : SURVEY_MAX,
+		  on_due, l);
 }
 
 static bool idle(const struct dispatch *d)
@@ -368,6 +435,7 @@ void dispatch_free(struct dispatch *d)
 		struct lane *l = list_entry(link, struct lane, link);
 		cJSON_Delete(l->facts);
 		free(l->facts_saved);
+		free(l->doubt);
 		free(l->who);
 		free(l);
 	}

@@ -17,6 +17,11 @@ struct scope {
 	struct pace pace;
 };
 
+struct doubt {
+	int64_t delivery, due_ms;	/* mono: its next look-up */
+	unsigned unsure;		/* look-ups that gave no usable answer */
+};
+
 struct lane {
 	struct list link;
 	struct dispatch *dispatch;
@@ -35,7 +40,14 @@ struct lane {
 	struct conversation *exclusive; /* who may be in an exclusive step */
 	size_t batch;                   /* rows a request holds at most: configured, or learned from 413 */
 
+	/* Deliveries whose last write may or may not have happened: nobody else makes anything in an
+	 * exclusive step until it is known, or it would be made twice. */
+	struct doubt *doubt;
+	size_t doubt_count, doubt_room;
+	bool surveyed; /* those that an earlier life left are among them */
+
 	bool asking; /* a queue_due is under way */
+	size_t room; /* talks that it may start */
 	bool again;  /* something changed meanwhile */
 	bool proved; /* an answer of 2xx came: the login works */
 	bool locked;
@@ -72,6 +84,10 @@ void lane_pause(struct lane *l, int64_t wait_ms, bool locked, const char *fmt, .
 	__attribute__((format(printf, 4, 5)));
 void lane_block_scope(struct lane *l, int64_t wait_ms, const char *reason);
 void lane_success(struct lane *l);
+void lane_doubt(struct lane *l, int64_t delivery, int64_t due_ms, bool unsure);
+void lane_sure(struct lane *l, int64_t delivery);
+/* How long a write of this delivery has to wait for what another one does not know; 0: it need not. */
+int64_t lane_doubt_wait_ms(const struct lane *l, int64_t delivery);
 /* The talk has ended and frees itself. */
 void lane_ended(struct lane *l, struct conversation *c);
 

@@ -84,7 +84,8 @@ void talk_note(struct conversation *c, enum settle settle, int64_t wait_ms, cons
 		return;
 	}
 	int64_t now = clock_wall_ms();
-	/* A longer wait is looked at again on the way: the clock that it is noted by may be set back. */
+	/* A longer wait (a linger) is looked at again on the way: the clock that it is noted by may be set
+	 * back, and the queue takes what is due much later for misdated. */
 	if (wait_ms != TALK_FOREVER && wait_ms > WAIT_MAX_MS)
 		wait_ms = WAIT_MAX_MS;
 	struct note n = {
@@ -112,6 +113,10 @@ void talk_note(struct conversation *c, enum settle settle, int64_t wait_ms, cons
 	c->requests = 0;
 	if (settle != SETTLE_KEEP)
 		c->intended = false;
+	if (settle == SETTLE_KEEP && c->step != NULL && c->step->exclusive)
+		lane_doubt(c->lane, c->delivery, lane_now() + wait_ms, c->unsure);
+	else
+		lane_sure(c->lane, c->delivery);
 	queue_note(c->lane->dispatch->opt.queue, c->delivery, &n, noted, c);
 }
 

@@ -68,6 +68,12 @@ void talk_send(struct conversation *c)
 		return;
 	}
 	if (c->request.write && c->step->look != NULL && !c->looking) {
+		/* What another delivery may have made is not made again before that is known. */
+		wait = c->step->exclusive ? lane_doubt_wait_ms(l, c->delivery) : 0;
+		if (wait > 0) {
+			talk_later(c, wait, "waits until it is known what another run has made");
+			return;
+		}
 		queue_intend(l->dispatch->opt.queue, c->delivery, c->step->name, c->rows,
 			     c->request.body.data, c->request.body.len, clock_wall_ms() + l->ahead_ms,
 			     on_intended, c);
@@ -173,6 +179,7 @@ void talk_looked(struct conversation *c, const struct reply *reply)
 		break;
 	case LOOKED_UNSURE:
 		c->looking = false;
+		c->unsure = true;
 		talk_unknown(c, talk_backoff(c),
 			     c->t.err.code != 0 ? c->t.err.text : "the look-up gave no usable answer");
 		return;
