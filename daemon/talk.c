@@ -188,6 +188,8 @@ static bool gate_open(const struct conversation *c)
 	/* What came since the match travels with the rest. */
 	if ((o->run_ended && !o->unseen) || common == NULL || o->owed >= batch_of(c))
 		return true;
+	if (o->oldest_ms != INT64_MAX && o->oldest_ms > clock_wall_ms() + 1000)
+		return true; /* the clock was set back: nobody knows how long it has waited */
 	return o->oldest_ms != INT64_MAX &&
 	       clock_wall_ms() - o->oldest_ms >= lane_scaled(c->lane, common->linger_ms);
 }

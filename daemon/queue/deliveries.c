@@ -39,9 +39,9 @@ static bool is_busy(const struct due_op *o, int64_t delivery)
 	return false;
 }
 
-/* Nothing is told to wait as long as this: what is due behind it was noted by a clock that has been set
- * back since (faults.md, row 56), and is due now. */
-#define FAR_MS (INT64_C(25) * 3600 * 1000) /* `linger` may be a day */
+/* No wait is noted for longer than an hour (talk_note.c cuts longer ones, a linger of a day too): what is
+ * due behind this was noted by a clock that has been set back since (faults.md, row 56), and is due now. */
+#define FAR_MS (INT64_C(2) * 3600 * 1000)
 
 static void read_misdated(struct queue *q, struct due_op *o, bool backfill)
 {
