@@ -418,6 +418,13 @@ enum got testrail_close_got(struct talk *t, const struct reply *r)
 		if (!over)
 			return got;
 		err_clear(&t->err);
+	} else {
+		/* The run comes back; a page of somebody between closes nothing. */
+		cJSON *root = sink_json(r);
+		const char *id = sink_id(t->arena, root, "id");
+		cJSON_Delete(root);
+		if (id == NULL)
+			return GOT_UNKNOWN;
 	}
 	sink_set_int(t->bookmark, "closed", 1);
 	return GOT_NEXT;
