@@ -95,6 +95,18 @@ bool oracle_settled(struct world *w, bool *parked_whole)
 	return all;
 }
 
+void oracle_tell(struct world *w)
+{
+	struct seen s;
+
+	see(w, &s, false);
+	for (size_t i = 0; i < s.delivery_count; i++)
+		world_trace(w, "delivery %lld \"%s\": %s, %llu owed: %s", (long long)s.id[i], s.delivery[i].name,
+			    delivery_state_name(s.delivery[i].state), (unsigned long long)s.delivery[i].owed,
+			    s.delivery[i].reason);
+	seen_done(&s);
+}
+
 /* ---- reasons ---- */
 
 static bool said(const struct world *w, const char *reason)

@@ -305,7 +305,7 @@ static void take(struct world *w, size_t i)
 	struct run_spec run = { .key = w->run[p->run].key, .vars_json = "{}", .source = RUN_WATCH, .sinks = sinks,
 				.sink_count = 1, .now_ms = clock_wall_ms() };
 	struct part_spec part = { .path = "report.xml", .size = 1, .late_append = w->run[p->run].late_append };
-	char name[32];
+	char name[32] = { 0 };
 
 	snprintf(name, sizeof(name), "part-%zu", i);
 	memcpy(part.sha256, name, sizeof(name));
@@ -498,7 +498,9 @@ static void live(struct world *w)
 	world_trace(w, "---- faults are lifted");
 	dispatch_unlock(w->dispatch);
 	w->next_deletion_ms = w->next_jump_ms = NEVER;
-	if (!until(w, w->now_ms + SETTLE_MAX_MS, settled))
+	bool calm = until(w, w->now_ms + SETTLE_MAX_MS, settled);
+	oracle_tell(w);
+	if (!calm)
 		world_fail(w, "live", "not settled 12 hours after the last fault");
 	if (w->failed[0] != '\0')
 		return;
@@ -509,7 +511,9 @@ static void live(struct world *w)
 		dispatch_kick(w->dispatch, false);
 	}
 	fresh_run(w);
-	if (!until(w, w->now_ms + FRESH_MAX_MS, settled))
+	calm = until(w, w->now_ms + FRESH_MAX_MS, settled);
+	oracle_tell(w);
+	if (!calm)
 		world_fail(w, "live", "a fresh run does not pass");
 	if (w->failed[0] == '\0')
 		oracle_judge(w);

@@ -170,6 +170,7 @@ bool wire_idle(const struct world *w);
 struct parked_seen { char name[64], reason[700]; int64_t delivery; };
 struct delivery_seen { int64_t run; char name[80], reason[700]; enum delivery_state state; uint64_t owed; };
 void oracle_judge(struct world *w);
+void oracle_tell(struct world *w);	/* what the process believes, in the trace */
 /* All that a run owed was applied: the world lives. */
 bool oracle_settled(struct world *w, bool *parked_whole);
 
