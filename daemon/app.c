@@ -227,10 +227,10 @@ int app_open_online(struct app *a, const struct config *config, const struct app
 	uv_loop_init(&a->loop);
 	a->loop_ready = true;
 	start_workers(a);
-	return app_deliver(a, NULL, err);
+	return app_deliver(a, NULL, false, err);
 }
 
-int app_deliver(struct app *a, const char *only, struct err *err)
+int app_deliver(struct app *a, const char *only, bool dry, struct err *err)
 {
 	if (a->space != NULL)
 		space_hold_ballast(a->space);
@@ -239,8 +239,16 @@ int app_deliver(struct app *a, const char *only, struct err *err)
 		return -EINVAL;
 	a->folder = folder_open(a->executor);
 	struct dispatch_options options = {
-		.config = a->config, .queue = a->queue, .http = a->http, .folder = a->folder,
-		.arm = arm, .changed = changed, .hold = hold, .cookie = a, .only = only,
+		.config = a->config,
+		.queue = a->queue,
+		.http = a->http,
+		.folder = a->folder,
+		.arm = arm,
+		.changed = changed,
+		.hold = hold,
+		.cookie = a,
+		.only = only,
+		.dry = dry,
 		.time_scale = time_scale(),
 	};
 	a->dispatch = dispatch_new(&options);

@@ -53,8 +53,8 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 /* The loop, the workers and the network only: no state directory, no queue (`check --online`). */
 int app_open_online(struct app *a, const struct config *config, const struct app_options *options,
 		    struct err *err);
-/* Starts delivering, to one sink or (NULL) to all.  -EINVAL where the network cannot be had. */
-int app_deliver(struct app *a, const char *only, struct err *err);
+/* dry: reads, but sends no write (dispatch.h).  Starts delivering, to one sink or (NULL) to all.  -EINVAL where the network cannot be had. */
+int app_deliver(struct app *a, const char *only, bool dry, struct err *err);
 /* Forgets what is done and old: from now on and once an hour (0), or for at most so long (one-shot commands,
  * after app_loop()). */
 void app_tidy(struct app *a, int64_t max_ms);

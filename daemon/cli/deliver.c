@@ -95,7 +95,7 @@ static int work(struct deliver *d, struct cli *cli, const struct await_options *
 		fprintf(stderr, "resultd: %s\n", err.text);
 		return rc == -EAGAIN ? EXIT_UNDELIVERED : EXIT_INTERNAL;
 	}
-	if (app_deliver(&d->app, d->sink, &err) < 0) {
+	if (app_deliver(&d->app, d->sink, false, &err) < 0) {
 		fprintf(stderr, "resultd: %s\n", err.text);
 		app_close(&d->app, 0);
 		return EXIT_INTERNAL;

@@ -12,6 +12,7 @@
 #include "daemon/runspec.h"
 
 #include <errno.h>
+#include <ftw.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -27,7 +28,7 @@ struct options {
 	size_t sink_count;
 	struct config_map set;
 	const char *run_key, *run_name, *watch, *timezone;
-	bool backfill, again, keep_open, allow_empty, no_wait, json, fail_on_failed;
+	bool backfill, again, keep_open, allow_empty, no_wait, json, dry_run, fail_on_failed;
 	int64_t timeout_ms;
 	int progress; /* -1 auto */
 };
@@ -341,9 +342,28 @@ static void take_file(struct import *im, struct file_cookie *fc)
 
 /* ---- the end of the runs, waiting, the receipt ---- */
 
+/* What stands as parked in the throw-away queue of a dry run is the plan. */
+static void show_plan(cJSON *runs)
+{
+	cJSON *run, *d;
+
+	cJSON_ArrayForEach(run, runs)
+	{
+		cJSON_ArrayForEach(d, cJSON_GetObjectItem(run, "deliveries"))
+		{
+			const cJSON *state = cJSON_GetObjectItem(d, "state");
+			if (cJSON_IsString(state) && strcmp(state->valuestring, "parked") == 0)
+				cJSON_ReplaceItemInObject(d, "state", cJSON_CreateString("planned"));
+		}
+	}
+}
+
 static void on_receipt(void *cookie, cJSON *runs)
 {
 	struct import *im = cookie;
+
+	if (im->opt.dry_run)
+		show_plan(runs);
 
 	if (im->files != NULL) {
 		cJSON *receipt = cJSON_CreateObject();
@@ -363,8 +383,8 @@ static void on_receipt(void *cookie, cJSON *runs)
 		} row[] = {
 			{ im->duplicates, "duplicate" },  { im->doubles, "told by others too" },
 			{ im->skipped, "not a report" },  { im->malformed, "malformed" },
-			{ im->unreadable, "unreadable" },
-			{ im->no_room, "not taken for want of room" }, { im->incomplete, "incomplete" },
+			{ im->unreadable, "unreadable" }, { im->no_room, "not taken for want of room" },
+			{ im->incomplete, "incomplete" },
 		};
 		for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 			if (row[i].n > 0)
@@ -406,6 +426,12 @@ static void on_ended(void *cookie, int rc, const struct err *err)
 		dispatch_kick(im->app.dispatch, false);
 	if (im->end_at < im->runs.count && !im->opt.keep_open) {
 		queue_end_run(im->app.queue, im->runs.id[im->end_at++], clock_wall_ms(), on_ended, im);
+		return;
+	}
+	struct err failed = ERR_NONE;
+	if (im->opt.dry_run && im->app.dispatch == NULL && app_deliver(&im->app, NULL, true, &failed) < 0) {
+		say(im, "%s", failed.text);
+		app_quit(&im->app, EXIT_INTERNAL);
 		return;
 	}
 	if (im->opt.no_wait || im->runs.count == 0)
@@ -477,14 +503,23 @@ static void describe(void *cookie, char *text, size_t size)
 /* ---- options ---- */
 
 static const struct option longopts[] = {
-	{ "sink", required_argument, NULL, 's' },     { "run-key", required_argument, NULL, 'k' },
-	{ "run-name", required_argument, NULL, 'n' }, { "set", required_argument, NULL, 'S' },
-	{ "watch", required_argument, NULL, 'w' },    { "timezone", required_argument, NULL, 'z' },
-	{ "backfill", no_argument, NULL, 'b' },       { "again", no_argument, NULL, 'a' },
-	{ "keep-open", no_argument, NULL, 'o' },      { "allow-empty", no_argument, NULL, 'e' },
-	{ "no-wait", no_argument, NULL, 'N' },        { "timeout", required_argument, NULL, 't' },
-	{ "fail-on", required_argument, NULL, 'f' },  { "progress", required_argument, NULL, 'p' },
-	{ "json", no_argument, NULL, 'j' },           { 0 },
+	{ "sink", required_argument, NULL, 's' },
+	{ "run-key", required_argument, NULL, 'k' },
+	{ "run-name", required_argument, NULL, 'n' },
+	{ "set", required_argument, NULL, 'S' },
+	{ "watch", required_argument, NULL, 'w' },
+	{ "timezone", required_argument, NULL, 'z' },
+	{ "backfill", no_argument, NULL, 'b' },
+	{ "again", no_argument, NULL, 'a' },
+	{ "keep-open", no_argument, NULL, 'o' },
+	{ "allow-empty", no_argument, NULL, 'e' },
+	{ "no-wait", no_argument, NULL, 'N' },
+	{ "timeout", required_argument, NULL, 't' },
+	{ "fail-on", required_argument, NULL, 'f' },
+	{ "progress", required_argument, NULL, 'p' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "dry-run", no_argument, NULL, 'd' },
+	{ 0 },
 };
 
 static int add_set(struct config_map *m, char *text)
@@ -554,6 +589,9 @@ static int read_options(struct options *o, int argc, char **argv)
 		case 'N':
 			o->no_wait = true;
 			break;
+		case 'd':
+			o->dry_run = true;
+			break;
 		case 'j':
 			o->json = true;
 			break;
@@ -592,7 +630,7 @@ static int exit_code(const struct import *im)
 		return EXIT_INPUT;
 	if (im->opt.fail_on_failed && im->failed > 0)
 		return EXIT_FAIL_ON;
-	if (im->totals.parked > 0)
+	if (im->totals.parked > 0 && !im->opt.dry_run)
 		return EXIT_PARKED;
 	return im->timed_out ? EXIT_UNDELIVERED : EXIT_OK;
 }
@@ -620,7 +658,7 @@ static int work(struct import *im)
 		fprintf(stderr, "resultd: %s\n", err.text);
 		return rc == -EAGAIN ? EXIT_UNDELIVERED : EXIT_INTERNAL;
 	}
-	if (!im->opt.no_wait && app_deliver(&im->app, NULL, &err) < 0) {
+	if (!im->opt.no_wait && !im->opt.dry_run && app_deliver(&im->app, NULL, false, &err) < 0) {
 		fprintf(stderr, "resultd: %s\n", err.text);
 		app_close(&im->app, 0);
 		return EXIT_INTERNAL;
@@ -635,6 +673,33 @@ static int work(struct import *im)
 		app_tidy(&im->app, TIDY_MS);
 	app_close(&im->app, im->interrupted ? 2000 : 25000);
 	return code != 0 ? code : exit_code(im);
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	(void)st;
+	(void)kind;
+	(void)ftw;
+	return remove(path);
+}
+
+/* A dry run works on a queue of its own, which goes with it: nothing of it is accepted anywhere. */
+static int dry_work(struct import *im)
+{
+	const char *base = getenv("TMPDIR");
+	char *dir = xasprintf("%s/resultd-dry-XXXXXX", base != NULL && base[0] == '/' ? base : "/tmp");
+	int code = EXIT_INTERNAL;
+
+	if (mkdtemp(dir) == NULL) {
+		fprintf(stderr, "resultd: cannot make \"%s\": %s\n", dir, strerror(errno));
+	} else {
+		free(im->cli->config->state_dir);
+		im->cli->config->state_dir = xstrdup(dir);
+		code = work(im);
+		nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	}
+	free(dir);
+	return code;
 }
 
 int cmd_import(struct cli *cli, int argc, char **argv)
@@ -664,7 +729,7 @@ int cmd_import(struct cli *cli, int argc, char **argv)
 			fprintf(stderr, "resultd: no report found\n");
 		walk_sift(&im.walk, run_of, &im);
 		say_doubles(&im);
-		code = work(&im);
+		code = im.opt.dry_run ? dry_work(&im) : work(&im);
 	}
 	cJSON_Delete(im.files);
 	context_free(im.context);

@@ -105,7 +105,7 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 		.hold = on_hold,
 		.cookie = &d,
 	};
-	rc = app_deliver(&d.app, NULL, &err);
+	rc = app_deliver(&d.app, NULL, false, &err);
 	if (rc == 0)
 		rc = collect_open(&co, &d.collect, &err);
 	if (rc == 0) {

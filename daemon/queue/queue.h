@@ -111,8 +111,8 @@ struct part_summary {
 	bool complete;
 	uint64_t suites, cases, passed, failed, error, skipped, flaky, known_failures;
 	double duration_ms;
-	int64_t started_ms;   /* earliest stamp, TIME_UNKNOWN */
-	const char *warnings; /* one a line; NULL */
+	int64_t started_ms;    /* earliest stamp, TIME_UNKNOWN */
+	const char *warnings;  /* one a line; NULL */
 	const char *vars_json; /* further template variables of the run, where they are not set yet; NULL */
 	int64_t now_ms;
 };
@@ -188,8 +188,9 @@ struct owed {
 	uint64_t parked, ignored, posted; /* tests */
 	int64_t oldest_ms;                /* arrival of the oldest owed one; INT64_MAX: none */
 	bool run_ended;
-	uint64_t parts_loading; /* of the run: begun, not finished */
-	bool unseen;            /* results came that queue_resolve() has not seen yet */
+	uint64_t parts_loading;   /* of the run: begun, not finished */
+	uint64_t unbound, places; /* of what is owed: without a case yet; sections to be made for them */
+	bool unseen;              /* results came that queue_resolve() has not seen yet */
 };
 
 /* Functions of a sink, by value: the queue calls them on its own thread. */

@@ -522,6 +522,10 @@ static int fill_owed(struct queue *q, int64_t delivery, struct owed *out, struct
 	out->run_ended = db_get(q->db, "SELECT ended FROM run WHERE id = ?1", DB(db_i(d.run)), 0) != 0;
 	out->parts_loading = (uint64_t)db_get(q->db, "SELECT count(*) FROM part WHERE run = ?1 AND state = 0",
 					      DB(db_i(d.run)), 0);
+	out->unbound = (uint64_t)d.n[ITEM_UNBOUND];
+	out->places = (uint64_t)db_get(q->db,
+				       "SELECT count(*) FROM place WHERE delivery = ?1 AND remote_id IS NULL",
+				       DB(db_i(delivery)), 0);
 	out->unseen = items_unseen(q, delivery);
 	return 0;
 }

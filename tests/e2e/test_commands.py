@@ -320,3 +320,23 @@ def test_progress_is_shown_on_demand(resultd, testrail):
     done = resultd("import", "--progress", "always", resultd.write("a.xml", numbered(2)))
     assert done.code == 0 and re.search(r"2", done.err)
     wait_until(lambda: testrail.only_run["is_completed"])
+
+
+class TestDryRun:
+    def test_shows_the_plan_and_sends_no_write(self, resultd, testrail):
+        testrail.case("known", automation="shop.Cart.test_00001")
+        resultd.deliver_to(testrail, create={"cases": True, "sections": True})
+        report = resultd.write("a.xml", numbered(3))
+        done = resultd.imports(report, options=["--dry-run"])
+        assert done.delivery()["state"] == "planned"
+        plan = done.delivery()["last_error"]
+        assert "make cases for 2 tests" in plan and "post 3 results" in plan
+        assert testrail.calls(method="POST") == [] and testrail.runs == []
+        # Nothing of it was accepted: the same import is new.
+        done = resultd.imports(report)
+        assert done.files("accepted") == ["a.xml"] and len(testrail.results()) == 3
+
+    def test_without_a_tracker_to_be_asked_it_writes_no_page(self, resultd):
+        done = resultd("import", "--dry-run", resultd.write("a.xml", numbered(2)))
+        assert done.code == 0 and "post 2 results" in done.out
+        assert not list(resultd.home.rglob("index.html"))
