@@ -8,6 +8,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 #include "daemon/cli/cli.h"
+#include "daemon/cli/import_options.h"
 #include "daemon/cli/outcome.h"
 #include "daemon/runspec.h"
 
@@ -23,20 +24,10 @@
 
 enum { AT_ONCE = 4, TRIES_MAX = 5, RETRY_MS = 500 };
 
-struct options {
-	const char **sink;
-	size_t sink_count;
-	struct config_map set;
-	const char *run_key, *run_name, *watch, *timezone;
-	bool backfill, again, keep_open, allow_empty, no_wait, json, dry_run, fail_on_failed;
-	int64_t timeout_ms;
-	int progress; /* -1 auto */
-};
-
 struct import {
 	struct app app;
 	struct cli *cli;
-	struct options opt;
+	struct import_options opt;
 	struct walk walk;
 	struct ci ci;
 	struct arena arena; /* of the whole command */
@@ -500,114 +491,7 @@ static void describe(void *cookie, char *text, size_t size)
 		 im->cases);
 }
 
-/* ---- options ---- */
-
-static const struct option longopts[] = {
-	{ "sink", required_argument, NULL, 's' },
-	{ "run-key", required_argument, NULL, 'k' },
-	{ "run-name", required_argument, NULL, 'n' },
-	{ "set", required_argument, NULL, 'S' },
-	{ "watch", required_argument, NULL, 'w' },
-	{ "timezone", required_argument, NULL, 'z' },
-	{ "backfill", no_argument, NULL, 'b' },
-	{ "again", no_argument, NULL, 'a' },
-	{ "keep-open", no_argument, NULL, 'o' },
-	{ "allow-empty", no_argument, NULL, 'e' },
-	{ "no-wait", no_argument, NULL, 'N' },
-	{ "timeout", required_argument, NULL, 't' },
-	{ "fail-on", required_argument, NULL, 'f' },
-	{ "progress", required_argument, NULL, 'p' },
-	{ "json", no_argument, NULL, 'j' },
-	{ "dry-run", no_argument, NULL, 'd' },
-	{ 0 },
-};
-
-static int add_set(struct config_map *m, char *text)
-{
-	char *eq = strchr(text, '=');
-
-	if (eq == NULL || eq == text)
-		return cli_usage("import", "--set wants NAME=VALUE, not \"%s\"", text);
-	m->key = xrealloc(m->key, m->count + 1, sizeof(*m->key));
-	m->value = xrealloc(m->value, m->count + 1, sizeof(*m->value));
-	m->key[m->count] = xstrndup(text, (size_t)(eq - text));
-	m->value[m->count++] = xstrdup(eq + 1);
-	return EXIT_OK;
-}
-
-static int read_options(struct options *o, int argc, char **argv)
-{
-	int c, rc = EXIT_OK;
-
-	*o = (struct options){ .timeout_ms = 15 * 60 * 1000, .progress = -1 };
-	opterr = 0;
-	optind = 1;
-	while (rc == EXIT_OK && (c = getopt_long(argc, argv, ":", longopts, NULL)) != -1) {
-		switch (c) {
-		case 's':
-			o->sink = xrealloc(o->sink, o->sink_count + 1, sizeof(*o->sink));
-			o->sink[o->sink_count++] = optarg;
-			break;
-		case 'S':
-			rc = add_set(&o->set, optarg);
-			break;
-		case 't':
-			rc = cli_duration("import", "--timeout", optarg, &o->timeout_ms);
-			break;
-		case 'f':
-			if (strcmp(optarg, "failed") != 0 && strcmp(optarg, "never") != 0)
-				rc = cli_usage("import", "--fail-on is failed or never, not \"%s\"", optarg);
-			o->fail_on_failed = strcmp(optarg, "failed") == 0;
-			break;
-		case 'p':
-			rc = cli_progress("import", optarg, &o->progress);
-			break;
-		case 'k':
-			o->run_key = optarg;
-			break;
-		case 'n':
-			o->run_name = optarg;
-			break;
-		case 'w':
-			o->watch = optarg;
-			break;
-		case 'z':
-			o->timezone = optarg;
-			break;
-		case 'b':
-			o->backfill = true;
-			break;
-		case 'a':
-			o->again = true;
-			break;
-		case 'o':
-			o->keep_open = true;
-			break;
-		case 'e':
-			o->allow_empty = true;
-			break;
-		case 'N':
-			o->no_wait = true;
-			break;
-		case 'd':
-			o->dry_run = true;
-			break;
-		case 'j':
-			o->json = true;
-			break;
-		case ':':
-			rc = cli_usage("import", "%s needs a value", argv[optind - 1]);
-			break;
-		default:
-			rc = cli_usage("import", "unknown option \"%s\"", argv[optind - 1]);
-		}
-	}
-	if (rc == EXIT_OK && optind == argc)
-		rc = cli_usage("import", "which reports?");
-	if (o->progress == -1)
-		o->progress = isatty(STDERR_FILENO) && !o->json;
-	return rc;
-}
+/* ---- the command ---- */
 
 static int check_names(const struct import *im)
 {
@@ -705,7 +589,7 @@ static int dry_work(struct import *im)
 int cmd_import(struct cli *cli, int argc, char **argv)
 {
 	struct import im = { .cli = cli, .arena = ARENA_LIMIT(1 << 20) };
-	int code = read_options(&im.opt, argc, argv);
+	int code = import_options_read(&im.opt, argc, argv);
 
 	if (code == EXIT_OK)
 		code = cli_load(cli);
@@ -738,12 +622,6 @@ int cmd_import(struct cli *cli, int argc, char **argv)
 	walk_done(&im.walk);
 	run_ids_done(&im.runs);
 	arena_done(&im.arena);
-	for (size_t i = 0; i < im.opt.set.count; i++) {
-		free(im.opt.set.key[i]);
-		free(im.opt.set.value[i]);
-	}
-	free(im.opt.set.key);
-	free(im.opt.set.value);
-	free(im.opt.sink);
+	import_options_done(&im.opt);
 	return code;
 }
