@@ -9,6 +9,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/runspec.h"
+#include "daemon/sift.h"
 #include "daemon/watch/watch.h"
 
 #include <errno.h>
@@ -19,9 +20,9 @@
 #include <unistd.h>
 
 enum {
-	AT_ONCE = 8,			/* files in intake; the rest waits in its directory */
-	TICK_MS = 500,			/* how exactly quiet is measured */
-	INCOMPLETE_MS = 10 * 60 * 1000,	/* how long the end of a broken-off file is waited for (rule S2) */
+	AT_ONCE = 8,                    /* files in intake; the rest waits in its directory */
+	TICK_MS = 500,                  /* how exactly quiet is measured */
+	INCOMPLETE_MS = 10 * 60 * 1000, /* how long the end of a broken-off file is waited for (rule S2) */
 	RETRY_FIRST_MS = 2000,
 	RETRY_MAX_MS = 60000,
 	MARK_MS = 60000,
@@ -35,9 +36,11 @@ struct gathering {
 	int64_t run;
 	char *key;
 	const struct config_watch *watch;
-	int64_t opened_ms, last_ms;	/* mono; the wall clock may jump */
-	int64_t first_mtime_ms;		/* of its first report: an older marker is the last run's */
+	int64_t opened_ms, last_ms; /* mono; the wall clock may jump */
+	int64_t first_mtime_ms;     /* of its first report: an older marker is the last run's */
 	bool ending, marked;
+	uint64_t *taken; /* hashes of the files that it got, and their times */
+	size_t taken_count, taken_room;
 };
 
 /* A file that is looked at again later: it broke off, changed, or the disk was full. */
@@ -45,7 +48,7 @@ struct retry {
 	struct list link;
 	struct source *source;
 	char *relative;
-	int64_t at_ms, first_ms, wait_ms;	/* mono */
+	int64_t at_ms, first_ms, wait_ms; /* mono */
 	int64_t mtime_ms;
 	bool incomplete;
 	char *key;
@@ -63,7 +66,7 @@ struct source {
 	struct collect *collect;
 	const struct config_watch *watch;
 	struct watch *w;
-	const char *root;		/* what relative paths are relative to; the watch's */
+	const char *root; /* what relative paths are relative to; the watch's */
 };
 
 struct collect {
@@ -75,6 +78,7 @@ struct collect {
 	void (*done)(void *cookie);
 	void *cookie;
 	struct collect_counts counts;
+	struct sift *sift;
 };
 
 struct file_cookie {
@@ -141,10 +145,30 @@ static struct gathering *add_run(struct collect *c, int64_t run, const char *key
 	return g;
 }
 
+/* What was taken decides whether a later file tells the same; names are too many to keep. */
+static uint64_t file_hash(const char *path, int64_t mtime_ms)
+{
+	uint64_t h = UINT64_C(14695981039346656037) ^ (uint64_t)mtime_ms;
+
+	for (; *path != '\0'; path++)
+		h = (h ^ (unsigned char)*path) * UINT64_C(1099511628211);
+	return h;
+}
+
+static void note_taken(struct gathering *g, const char *path, int64_t mtime_ms)
+{
+	if (g->taken_count == g->taken_room) {
+		g->taken_room = g->taken_room > 0 ? g->taken_room * 2 : 16;
+		g->taken = xrealloc(g->taken, g->taken_room, sizeof(*g->taken));
+	}
+	g->taken[g->taken_count++] = file_hash(path, mtime_ms);
+}
+
 static void free_run(struct gathering *g)
 {
 	list_remove(&g->link);
 	free(g->key);
+	free(g->taken);
 	free(g);
 }
 
@@ -244,7 +268,9 @@ static void later(struct file_cookie *f, bool incomplete)
 	r->incomplete = incomplete;
 	r->mtime_ms = f->mtime_ms;
 	r->first_ms = f->first_ms != 0 ? f->first_ms : now;
-	r->wait_ms = f->wait_ms == 0 ? RETRY_FIRST_MS : f->wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : f->wait_ms * 2;
+	r->wait_ms = f->wait_ms == 0                 ? RETRY_FIRST_MS
+		     : f->wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS
+						     : f->wait_ms * 2;
 	r->at_ms = now + r->wait_ms;
 	list_append(&c->retries, &r->link);
 }
@@ -264,8 +290,8 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 		if (o->complete)
 			log_info(&log_ctx, "accepted %s: %" PRIu64 " cases", f->path, o->cases);
 		else
-			log_warning(&log_ctx, "accepted %s, which broke off: %" PRIu64 " finished cases (%s)", f->path,
-				    o->cases, reason);
+			log_warning(&log_ctx, "accepted %s, which broke off: %" PRIu64 " finished cases (%s)",
+				    f->path, o->cases, reason);
 		if (!o->complete)
 			c->counts.incomplete++;
 		for (size_t i = 0; i < o->warning_count; i++)
@@ -302,6 +328,8 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 	struct gathering *g = o->run != 0 ? find_run(c, o->run) : NULL;
 	if (g == NULL && o->run != 0 && !o->run_ended)
 		g = add_run(c, o->run, f->key, f->source->watch, f->mtime_ms);
+	if (g != NULL && (o->state == INTAKE_ACCEPTED || o->state == INTAKE_DUPLICATE))
+		note_taken(g, f->path, f->mtime_ms);
 	if (g != NULL && f->mtime_ms < g->first_mtime_ms)
 		g->first_mtime_ms = f->mtime_ms;
 	if (g != NULL && !again)
@@ -332,6 +360,81 @@ static struct context *context_near(const char *path, bool *done)
 	return context;
 }
 
+/* ---- files that tell what others tell ---- */
+
+static bool sift_wanted(void *cookie, const char *path)
+{
+	const struct source *s = cookie;
+	size_t n = strlen(s->root);
+
+	return strncmp(path, s->root, n) == 0 && path[n] == '/' && watch_wants(s->w, path + n + 1);
+}
+
+static char *sift_run(void *cookie, const char *path)
+{
+	const struct source *s = cookie;
+	struct arena a = ARENA_LIMIT(1 << 20);
+	struct err err = ERR_NONE;
+	struct runspec spec;
+	char *dir = xstrdup(path), *key = NULL;
+
+	*strrchr(dir, '/') = '\0';
+	struct context *context = context_read(dir, &err);
+	const struct runspec_source source = {
+		.context = context,
+		.watch = s->watch,
+		.path = path,
+		.common_dir = dir,
+		.source = RUN_WATCH,
+	};
+	if (runspec_make(&source, s->collect->opt.config, &a, &spec, &err) == 0)
+		key = xstrdup(spec.run.key);
+	context_free(context);
+	arena_done(&a);
+	free(dir);
+	return key;
+}
+
+static bool sift_taken(void *cookie, const char *run, const char *path, int64_t mtime_ms)
+{
+	const struct source *s = cookie;
+	const struct gathering *g = run != NULL ? find_key(s->collect, run) : NULL;
+	uint64_t hash = file_hash(path, mtime_ms);
+
+	for (size_t i = 0; g != NULL && i < g->taken_count; i++) {
+		if (g->taken[i] == hash)
+			return true;
+	}
+	return false;
+}
+
+static void on_sifted(void *cookie)
+{
+	struct collect *c = cookie;
+
+	if (!c->stopping)
+		resume_all(c);
+}
+
+static enum sift_answer sift(struct source *s, const char *path, int64_t mtime_ms)
+{
+	const struct sift_file file = { .path = path, .root = s->root, .mtime_ms = mtime_ms };
+	const struct sift_tree tree = {
+		.wanted = sift_wanted,
+		.run_of = sift_run,
+		.taken = sift_taken,
+		.cookie = s,
+	};
+	const char *why = NULL;
+	enum sift_answer answer = sift_ask(s->collect->sift, &file, &tree, &why);
+
+	if (answer == SIFT_LEAVE) {
+		s->collect->counts.skipped++;
+		log_info(&log_ctx, "skipped: %s: %s", path, why);
+	}
+	return answer;
+}
+
 /* again: the retry that asks, freed by the caller. */
 static bool take(struct source *s, const char *relative, int64_t mtime_ms, struct retry *again)
 {
@@ -348,11 +451,21 @@ static bool take(struct source *s, const char *relative, int64_t mtime_ms, struc
 		return false;
 	}
 	char *path = xasprintf("%s/%s", s->root, relative);
+	enum sift_answer answer = sift(s, path, mtime_ms);
+	if (answer != SIFT_TAKE) {
+		free(path);
+		arena_done(&a);
+		return answer == SIFT_LEAVE;
+	}
 	struct context *context = context_near(path, &done);
 	char *dir = xstrdup(path);
 	*strrchr(dir, '/') = '\0';
 	const struct runspec_source source = {
-		.context = context, .watch = s->watch, .path = path, .common_dir = dir, .source = RUN_WATCH,
+		.context = context,
+		.watch = s->watch,
+		.path = path,
+		.common_dir = dir,
+		.source = RUN_WATCH,
 	};
 	if (runspec_make(&source, c->opt.config, &a, &spec, &err) < 0) {
 		log_error(&log_ctx, "%s: %s", path, err.text);
@@ -369,10 +482,15 @@ static bool take(struct source *s, const char *relative, int64_t mtime_ms, struc
 		f->mtime_ms = mtime_ms;
 		int root = open(s->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		const struct intake_job job = {
-			.path = path, .root_fd = root, .relative = relative, .run = &spec.run,
-			.timezone = spec.timezone, .variant = spec.variant,
+			.path = path,
+			.root_fd = root,
+			.relative = relative,
+			.run = &spec.run,
+			.timezone = spec.timezone,
+			.variant = spec.variant,
 			.late_append = s->watch->run.late == LATE_APPEND,
-			.refuse_incomplete = again == NULL || !again->incomplete || now - again->first_ms < INCOMPLETE_MS,
+			.refuse_incomplete =
+				again == NULL || !again->incomplete || now - again->first_ms < INCOMPLETE_MS,
 		};
 		c->busy++;
 		intake_take(c->opt.intake, &job, on_file, f);
@@ -410,7 +528,10 @@ static void on_marker(void *cookie, const struct watch_file *file)
 
 	*strrchr(dir, '/') = '\0';
 	const struct runspec_source source = {
-		.watch = s->watch, .path = file->path, .common_dir = dir, .source = RUN_WATCH,
+		.watch = s->watch,
+		.path = file->path,
+		.common_dir = dir,
+		.source = RUN_WATCH,
 	};
 	if (runspec_make(&source, s->collect->opt.config, &a, &spec, &err) == 0) {
 		struct gathering *g = find_key(s->collect, spec.run.key);
@@ -462,7 +583,8 @@ static void on_tick(uv_timer_t *timer)
 
 /* ---- life ---- */
 
-static void on_open_runs(void *cookie, int rc, const struct open_run *run, size_t count, const struct err *err)
+static void on_open_runs(void *cookie, int rc, const struct open_run *run, size_t count,
+			 const struct err *err)
 {
 	struct collect *c = cookie;
 
@@ -488,12 +610,20 @@ static int open_source(struct collect *c, const struct config_watch *w, struct e
 	const char *marker = w->run.close_on;
 	const struct watch_options options = {
 		.path = w->path,
-		.files = (const char *const *)w->files.item, .file_count = w->files.count,
-		.exclude = (const char *const *)w->exclude.item, .exclude_count = w->exclude.count,
-		.marker = marker != NULL ? &marker : NULL, .marker_count = marker != NULL,
-		.poll = w->mode == WATCH_POLL, .force_inotify = w->mode == WATCH_INOTIFY,
-		.poll_interval_ms = w->poll_interval_ms, .settle_ms = w->settle_ms, .loop = c->opt.loop,
-		.on_file = on_settled, .on_marker = on_marker, .cookie = s,
+		.files = (const char *const *)w->files.item,
+		.file_count = w->files.count,
+		.exclude = (const char *const *)w->exclude.item,
+		.exclude_count = w->exclude.count,
+		.marker = marker != NULL ? &marker : NULL,
+		.marker_count = marker != NULL,
+		.poll = w->mode == WATCH_POLL,
+		.force_inotify = w->mode == WATCH_INOTIFY,
+		.poll_interval_ms = w->poll_interval_ms,
+		.settle_ms = w->settle_ms,
+		.loop = c->opt.loop,
+		.on_file = on_settled,
+		.on_marker = on_marker,
+		.cookie = s,
 	};
 
 	s->collect = c;
@@ -517,6 +647,7 @@ int collect_open(const struct collect_options *options, struct collect **out, st
 	list_init(&c->gatherings);
 	list_init(&c->retries);
 	list_init(&c->marks);
+	c->sift = sift_new(intake_executor(options->intake), on_sifted, c);
 	uv_timer_init(options->loop, &c->tick);
 	c->tick.data = c;
 	uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
@@ -543,6 +674,7 @@ static void closed(struct collect *c)
 	}
 	list_each_safe(link, &c->marks)
 		free_mark(list_entry(link, struct mark, link));
+	sift_free(c->sift);
 	void (*done)(void *) = c->done;
 	void *cookie = c->cookie;
 	free(c);
@@ -564,7 +696,7 @@ static void on_drain(uv_timer_t *timer)
 {
 	struct collect *c = timer->data;
 
-	if (c->busy > 0)
+	if (c->busy > 0 || sift_busy(c->sift))
 		return;
 	uv_close((uv_handle_t *)&c->tick, on_tick_closed);
 }

@@ -510,6 +510,11 @@ size_t intake_busy(const struct intake *in)
 	return in->busy;
 }
 
+struct executor *intake_executor(const struct intake *in)
+{
+	return in->executor;
+}
+
 void intake_free(struct intake *in)
 {
 	free(in);

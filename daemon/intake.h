@@ -29,6 +29,7 @@ struct intake *intake_new(struct queue *q, struct executor *executor, const stru
 			  const struct state *state);
 void intake_free(struct intake *in); /* when nothing is under way */
 size_t intake_busy(const struct intake *in);
+struct executor *intake_executor(const struct intake *in); /* where it reads, for others who do */
 
 struct intake_job {
 	const char *path;     /* as the user named it */

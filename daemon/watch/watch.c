@@ -578,6 +578,11 @@ const char *watch_root(const struct watch *w)
 	return rules_root(w->rules);
 }
 
+bool watch_wants(const struct watch *w, const char *relative)
+{
+	return (rules_kind(w->rules, relative) & RULES_FILE) != 0;
+}
+
 void watch_resume(struct watch *w)
 {
 	settle_resume(w->settle);

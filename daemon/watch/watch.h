@@ -57,6 +57,8 @@ int watch_open(const struct watch_options *options, struct watch **out, struct e
 const char *watch_root(const struct watch *w);
 void watch_resume(struct watch *w); /* after on_file said false: offer again what waits */
 void watch_rescan(struct watch *w);
+/* Would this file be reported at all?  By its name. */
+bool watch_wants(const struct watch *w, const char *relative);
 /* Polling because it must, or waiting for the root; *why in words. */
 bool watch_degraded(const struct watch *w, const char **why);
 /* Forget that this file was reported (its intake failed for a passing reason): it is offered again. */

@@ -152,3 +152,70 @@ def test_what_an_earlier_run_left_beside_testng_results_is_taken(tree, corpus):
                 if entry["state"] == "skipped" and "same results" in entry["reason"]}
     assert left_out == {"TEST-symtab.simple.DefSymbolsAndScopesTest.xml", "Gradle test.xml"}
     assert cases(files) == 5
+
+
+# ---- within one run of a watch ----
+
+ROWS = [case("pays", "shop.Cart"), case("ships", "shop.Cart", failure="no")]
+TESTNG = testng(method("pays"), method("ships", "FAIL", message="no"), class_name="shop.Cart")
+SINGLE = suite(*ROWS, name="shop.Cart")
+
+
+@pytest.fixture
+def watching(resultd, testrail):
+    resultd.scale = 1
+
+    def start(**run):
+        resultd.configure(
+            {"rail": resultd.rail(testrail, linger="100ms", several="each", match=["automation"],
+                                  create={"cases": True, "sections": True})},
+            watch=[{"name": "inbox", "path": str(resultd.inbox) + "/{build}", "files": ["**/*.xml"],
+                    "settle": "100ms", "run": {"key": "{build}", "name": "#{build}", "close_after": "2s", **run}}])
+        return resultd.spawn("run")
+    return start
+
+
+def test_a_watch_takes_one_form_of_what_was_there(resultd, testrail, watching):
+    resultd.drop("17/TEST-TestSuite.xml", junit(suite(*ROWS, name="TestSuite")))
+    resultd.drop("17/junitreports/TEST-shop.Cart.xml", SINGLE)
+    resultd.drop("17/testng-results.xml", TESTNG)
+    daemon = watching()
+    testrail.wait_for("close_run", timeout=40, answered=True)
+    assert len(testrail.results()) == 2
+    assert daemon.err.count("skipped: ") == 2
+    assert daemon.err.count("accepted ") == 1
+    assert daemon.terminate().code == 0
+
+
+def test_a_watch_remembers_the_form_that_came_first(resultd, testrail, watching):
+    daemon = watching()
+    resultd.drop("17/junitreports/TEST-shop.Cart.xml", SINGLE)
+    daemon.says("accepted .*junitreports")
+    resultd.drop("17/testng-results.xml", TESTNG)
+    daemon.says("skipped: .*testng-results.xml")
+    testrail.wait_for("close_run", timeout=40, answered=True)
+    assert len(testrail.results()) == 2
+    assert daemon.terminate().code == 0
+
+
+def test_a_watch_leaves_a_merged_file_out(resultd, testrail, watching):
+    daemon = watching()
+    resultd.drop("17/one.xml", SINGLE)
+    resultd.drop("17/two.xml", suite(case("returns", "shop.Desk"), name="two"))
+    daemon.says("accepted .*two.xml")
+    resultd.drop("17/merged.xml", junit(SINGLE, suite(case("returns", "shop.Desk"), name="two")))
+    daemon.says("skipped: .*merged.xml")
+    testrail.wait_for("close_run", timeout=40, answered=True)
+    assert len(testrail.results()) == 3
+    assert daemon.terminate().code == 0
+
+
+def test_a_watch_takes_what_only_looks_alike(resultd, testrail, watching):
+    """The same results, but of another run."""
+    daemon = watching()
+    resultd.drop("17/testng-results.xml", TESTNG)
+    resultd.drop("18/junitreports/TEST-shop.Cart.xml", SINGLE)
+    testrail.wait_for("close_run", count=2, timeout=40, answered=True)
+    assert len(testrail.results()) == 4
+    assert "skipped: " not in daemon.err
+    assert daemon.terminate().code == 0

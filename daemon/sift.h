@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sift.h - settled files one by one, of which some tell what others of their folder tell (family.h).
+ *
+ * Only a file that may belong to a family is looked at; then its folder is read once, for all of them, on a
+ * worker.  Until that is done the answer is SIFT_WAIT, and decided() says when to ask again.  Loop thread
+ * only. */
+#ifndef RD_SIFT_H
+#define RD_SIFT_H
+
+#include "daemon/base/executor.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sift;
+struct sift *sift_new(struct executor *executor, void (*decided)(void *cookie), void *cookie);
+void sift_free(struct sift *s); /* when nothing is under way */
+bool sift_busy(const struct sift *s);
+
+struct sift_file {
+	const char *path, *root; /* absolute; path lies beneath root */
+	int64_t mtime_ms;
+};
+/* What the caller knows of the files beside it; asked before sift_ask() returns. */
+struct sift_tree {
+	bool (*wanted)(void *cookie, const char *path);  /* would it be taken at all? */
+	char *(*run_of)(void *cookie, const char *path); /* the run it belongs to; freed here */
+	bool (*taken)(void *cookie, const char *run, const char *path, int64_t mtime_ms);
+	void *cookie;
+};
+enum sift_answer { SIFT_TAKE, SIFT_LEAVE, SIFT_WAIT };
+/* *why, with SIFT_LEAVE: in words, until the next call. */
+enum sift_answer sift_ask(struct sift *s, const struct sift_file *file, const struct sift_tree *tree,
+			  const char **why);
+
+#endif
