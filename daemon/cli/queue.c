@@ -211,6 +211,8 @@ static const struct verb {
 	{ "show", queue_verb_show, JSON, false, true, true },
 	{ "retry", queue_verb_retry, REASON | JSON, false, true, false },
 	{ "drop", queue_verb_drop, YES, false, true, true },
+	{ "export", queue_verb_export, MOVE | FORCE | YES, true, true, false },
+	{ "import", queue_verb_import, 0, true, false, false },
 	{ 0 },
 };
 

@@ -66,6 +66,36 @@ void queue_drop(struct queue *q, const int64_t *id, size_t count, const char *wh
 void queue_reclaim(struct queue *q, const char *sink, const int64_t *busy, size_t busy_count, int64_t now_ms,
 		   queue_done_fn *done, void *cookie);
 
+/* ---- carrying away and bringing in (carry.c) ---- */
+
+struct carried {
+	uint64_t runs, parts, results, deliveries;
+	uint64_t known; /* runs that were here already */
+};
+struct carry_out { /* called on the queue's thread; 0 or a negative errno with err filled ends it */
+	int (*line)(void *cookie, const char *line, size_t len, struct err *err);
+	int (*copy)(void *cookie, const char *kept, struct err *err); /* of the kept report */
+	void *cookie;                                                 /* valid until done() */
+};
+typedef void queue_exported_fn(void *cookie, int rc, const struct carried *c, const int64_t *delivery,
+			       const struct err *err);
+/* Everything that is owed of these deliveries (count 0: of all): their runs, reports, results and what has
+ * been posted.  -EINVAL where one may be on its way, unless forced.  Changes nothing. */
+void queue_export(struct queue *q, const int64_t *id, size_t count, bool force, const struct carry_out *out,
+		  queue_exported_fn *done, void *cookie);
+
+struct carry_in {
+	/* Queue thread: the next line without its newline, which the queue may write to; 1, 0 at the end, or a
+	 * negative errno. */
+	int (*line)(void *cookie, char **line, struct err *err);
+	bool (*kept_ok)(const char *kept);
+	void *cookie;
+};
+typedef void queue_imported_fn(void *cookie, int rc, const struct carried *c, const struct err *err);
+/* All or none.  A run whose token is here already is left as it is. */
+void queue_import(struct queue *q, const struct carry_in *in, int64_t now_ms, queue_imported_fn *done,
+		  void *cookie);
+
 /* ---- forgetting (retention.c) ---- */
 
 struct retire {

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a person sees of the queue and does about it: show, retry, drop; and what is forgotten in time."""
 
+import hashlib
 import json
+import shutil
+import subprocess
 
 import pytest
 
@@ -251,3 +254,114 @@ def test_status_has_the_sizes(resultd, testrail):
     assert told["sizes"]["ballast"] == 8 << 20 == (resultd.state / "ballast").stat().st_size
     assert "disk:" in resultd("status").out
     assert delivery
+
+
+# ---- carrying away and bringing in ----
+
+@pytest.fixture
+def two(make_resultd, testrail):
+    """Two machines that deliver to one tracker."""
+    here, there = make_resultd("here"), make_resultd("there")
+    for one in (here, there):
+        one.deliver_to(testrail)
+    return here, there
+
+
+def carry(here, there, *options):
+    file = here.folder / "queue.export"
+    file.unlink(missing_ok=True)
+    done = here("queue", "export", *options, file)
+    assert done.code == 0, done
+    done = there("queue", "import", file)
+    assert done.code == 0, done
+    return done
+
+
+def test_a_run_is_carried_to_another_machine(two, testrail):
+    here, there = two
+    known(testrail, "one", "two")
+    here.imports(here.write("a.xml", junit(suite(case("one"), case("two", failure="no\tgood \\ at all\n")))),
+                 options=["--no-wait", "--run-key", "k"])
+    done = carry(here, there, "--move", "--yes")
+    assert "1 runs, 1 deliveries, 1 reports, 2 results" in done.out, done
+    assert lines(here) == [] and only(here, "--all")["state"] == "dropped"
+    assert kept(there) == kept(here)
+    there.delivers()
+    each_case_once(testrail, 2)
+    assert sorted(testrail.status_names()) == ["failed", "passed"]
+    # What is here already is not taken twice; nor is the report itself.
+    assert "1 runs are here already" in there("queue", "import", here.folder / "queue.export").out
+    assert there.imports(here.folder / "reports" / "a.xml", options=["--run-key", "k"]).files("duplicate")
+    here.delivers()
+    each_case_once(testrail, 2)
+
+
+def test_a_half_delivered_run_goes_on_over_there(two, testrail):
+    here, there = two
+    known(testrail, "one", "two")
+    here.imports(here.write("a.xml", junit(suite(case("one"), case("two"), case("three")))), code=4)
+    carry(here, there, "--move", "--yes")
+    assert only(there)["state"] == "parked" and only(there)["posted"] == 2
+    assert only(there)["remote_id"] == str(testrail.only_run["id"])
+    known(testrail, "three")
+    wait_until(lambda: there("queue", "retry").code == 0 and there("deliver").code == 0,
+               what="the new case to be seen")
+    each_case_once(testrail, 3)
+    assert len(testrail.runs) == 1
+
+
+def test_what_may_be_on_its_way_is_not_carried(two, testrail):
+    here, there = two
+    known(testrail, "one")
+    fault = testrail.fault("add_results_for_cases", after="hang")
+    running = here.spawn("import", "--progress", "never", here.write("a.xml", junit(suite(case("one")))))
+    wait_until(lambda: testrail.results(), what="the results to be there")
+    running.kill()
+    fault.release()
+    file = here.folder / "queue.export"
+    done = here("queue", "export", file)
+    assert done.code == 2 and "may be on its way" in done.err, done
+    assert not file.exists() and list(here.folder.glob("*.part")) == []
+    assert here("queue", "export", "--force", file).code == 0
+    here.delivers()
+    assert len(testrail.results()) == 1
+
+
+def zstd(option, data):
+    return subprocess.run(["zstd", "-q", option], input=data, capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize("spoil", ["flip", "cut", "empty", "other"])
+def test_a_damaged_file_is_refused_whole(two, testrail, spoil):
+    here, there = two
+    known(testrail, "one")
+    here.imports(here.write("a.xml", junit(suite(case("one")))), options=["--no-wait"])
+    file = here.folder / "queue.export"
+    assert here("queue", "export", file).code == 0
+    assert here("queue", "export", file).code == 2     # nothing is written over
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2 + 40] ^= spoil == "flip"
+    file.write_bytes({"flip": data, "cut": data[:-7], "empty": b"", "other": b"<xml/>" * 40}[spoil])
+    done = there("queue", "import", file)
+    assert done.code == 2 and "queue.export" in done.err, done
+    assert lines(there, "--all") == [] and kept(there) == []
+
+
+def test_lines_that_are_not_ours_are_refused_whole(two, testrail):
+    """A sum that fits says nothing about what is inside."""
+    if shutil.which("zstd") is None:
+        pytest.skip("the program zstd makes the files of this test")
+    here, there = two
+    known(testrail, "one")
+    here.imports(here.write("a.xml", junit(suite(case("one")))), options=["--no-wait"])
+    file = here.folder / "queue.export"
+    assert here("queue", "export", file).code == 0
+    whole = zstd("-dc", file.read_bytes()[81:]).decode()
+    said = whole.splitlines(keepends=True)
+    for spoiled in (said[1:], said[:-2] + said[-1:], ["r\t~\n"] + said, [said[0].replace("\t", " ")] + said[1:],
+                    [line.replace("k\t", "k\t../../") for line in said]):
+        packed = zstd("-c", "".join(spoiled).encode())
+        file.write_bytes(b"resultd-queue 1 " + hashlib.sha256(packed).hexdigest().encode() + b"\n" + packed)
+        done = there("queue", "import", file)
+        assert done.code == 2, done
+        assert lines(there, "--all") == [] and kept(there) == []
