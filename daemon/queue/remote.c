@@ -31,19 +31,21 @@ enum { READINGS_SPARED = 3 };
 
 int64_t remote_put(struct queue *q, int64_t shelf, const struct remote_spec *spec, bool keep)
 {
-	const struct db_value *v = DB(db_i(shelf), db_s(spec->rid), db_s(spec->parent), key(spec->name_key),
-				      key(spec->alias_key), db_s(spec->json), db_i(keep ? READINGS_SPARED : 0));
+	const struct db_value *v =
+		DB(db_i(shelf), db_s(spec->rid), db_s(spec->parent), key(spec->name_key),
+		   key(spec->alias_key), db_s(spec->json), db_i(keep ? READINGS_SPARED : 0));
 
 	if (keep)
-		return db_get(q->db,
-			      "INSERT INTO remote(shelf, rid, parent, name_key, alias_key, json, mark, gone)"
-			      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, (SELECT mark + ?7 FROM shelf WHERE id = ?1), 0)"
-			      " ON CONFLICT(shelf, rid) DO UPDATE SET gone = 0, mark = max(mark, excluded.mark),"
-			      " parent = coalesce(excluded.parent, parent),"
-			      " name_key = coalesce(excluded.name_key, name_key),"
-			      " alias_key = coalesce(excluded.alias_key, alias_key),"
-			      " json = coalesce(excluded.json, json) RETURNING id",
-			      v, 0);
+		return db_get(
+			q->db,
+			"INSERT INTO remote(shelf, rid, parent, name_key, alias_key, json, mark, gone)"
+			" VALUES(?1, ?2, ?3, ?4, ?5, ?6, (SELECT mark + ?7 FROM shelf WHERE id = ?1), 0)"
+			" ON CONFLICT(shelf, rid) DO UPDATE SET gone = 0, mark = max(mark, excluded.mark),"
+			" parent = coalesce(excluded.parent, parent),"
+			" name_key = coalesce(excluded.name_key, name_key),"
+			" alias_key = coalesce(excluded.alias_key, alias_key),"
+			" json = coalesce(excluded.json, json) RETURNING id",
+			v, 0);
 	return db_get(q->db,
 		      "INSERT INTO remote(shelf, rid, parent, name_key, alias_key, json, mark, gone)"
 		      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, (SELECT mark + ?7 FROM shelf WHERE id = ?1), 0)"

@@ -15,12 +15,12 @@
 enum { US = 7, SUITE = 3, PROJECT = 1, PASSED = 1, BLOCKED, UNTESTED, RETEST, FAILED };
 
 /* Room for one more at the end of a growing array. */
-#define GROW(array, count, room)                                                            \
-	do {                                                                                \
-		if ((count) == (room)) {                                                    \
-			(room) = (room) == 0 ? 32 : (room) * 2;                             \
-			(array) = xrealloc((array), (room), sizeof(*(array)));              \
-		}                                                                           \
+#define GROW(array, count, room)                                               \
+	do {                                                                   \
+		if ((count) == (room)) {                                       \
+			(room) = (room) == 0 ? 32 : (room)*2;                  \
+			(array) = xrealloc((array), (room), sizeof(*(array))); \
+		}                                                              \
 	} while (0)
 
 void model_init(struct model *m)
@@ -104,8 +104,8 @@ static void forbid(struct model *m, struct answer *out, const char *fmt, ...)
 
 struct ask {
 	char call[64];
-	int64_t id;		/* 0: none */
-	const char *args;	/* from the first '&' on; "" */
+	int64_t id;       /* 0: none */
+	const char *args; /* from the first '&' on; "" */
 	const cJSON *body;
 };
 
@@ -193,7 +193,10 @@ static int64_t put_section(struct model *m, const char *name, int64_t parent)
 {
 	GROW(m->section, m->section_count, m->section_room);
 	m->section[m->section_count++] = (struct model_section){
-		.id = m->next_id, .parent = parent, .made_ms = m->now_ms, .name = xstrdup(name),
+		.id = m->next_id,
+		.parent = parent,
+		.made_ms = m->now_ms,
+		.name = xstrdup(name),
 	};
 	return m->next_id++;
 }
@@ -208,8 +211,14 @@ static struct model_case *put_case(struct model *m, int64_t section, const char 
 			poison = m->poison_how;
 	GROW(m->cases, m->case_count, m->case_room);
 	m->cases[m->case_count] = (struct model_case){
-		.id = m->next_id++, .section = section, .made_ms = m->now_ms, .updated_ms = m->now_ms,
-		.title = xstrdup(title), .key = xstrdup(key), .ours = ours, .poison = poison,
+		.id = m->next_id++,
+		.section = section,
+		.made_ms = m->now_ms,
+		.updated_ms = m->now_ms,
+		.title = xstrdup(title),
+		.key = xstrdup(key),
+		.ours = ours,
+		.poison = poison,
 	};
 	return &m->cases[m->case_count++];
 }
@@ -306,7 +315,8 @@ static void list_end(struct list *l, struct answer *out)
 		json_field_int(l->b, "limit", (int64_t)l->limit);
 		json_field_int(l->b, "size", (int64_t)l->given);
 		json_key(l->b, "_links");
-		buf_puts(l->b, l->more ? "{\"next\":\"/api/v2/more\",\"prev\":null}" : "{\"next\":null,\"prev\":null}");
+		buf_puts(l->b, l->more ? "{\"next\":\"/api/v2/more\",\"prev\":null}"
+				       : "{\"next\":null,\"prev\":null}");
 		buf_putc(l->b, '}');
 	}
 	out->status = 200;
@@ -533,8 +543,8 @@ static void add_cases(struct model *m, const struct ask *a, struct answer *out, 
 	cJSON_ArrayForEach(item, list)
 	{
 		json_sep(&out->body);
-		write_case(&out->body,
-			   put_case(m, a->id, string(item, "title"), string(item, "custom_automation_id"), true));
+		write_case(&out->body, put_case(m, a->id, string(item, "title"),
+						string(item, "custom_automation_id"), true));
 	}
 	buf_puts(&out->body, "]}");
 	out->status = 200;
@@ -564,7 +574,8 @@ static bool good_cases(struct model *m, const cJSON *ids, struct answer *out)
 			}
 		}
 		if (c == NULL || c->deleted) {
-			refuse(m, out, 400, "Field :case_ids contains unknown case C%lld.", (long long)number(item));
+			refuse(m, out, 400, "Field :case_ids contains unknown case C%lld.",
+			       (long long)number(item));
 			return false;
 		}
 	}
@@ -594,7 +605,9 @@ static void add_run(struct model *m, const struct ask *a, struct answer *out)
 		return;
 	GROW(m->run, m->run_count, m->run_room);
 	struct model_run *r = &m->run[m->run_count++];
-	*r = (struct model_run){ .id = m->next_id++, .made_ms = m->now_ms, .name = xstrdup(name),
+	*r = (struct model_run){ .id = m->next_id++,
+				 .made_ms = m->now_ms,
+				 .name = xstrdup(name),
 				 .description = xstrdup(description) };
 	cJSON_ArrayForEach(item, ids) add_test(m, r, number(item));
 	write_run(&out->body, r);
@@ -632,9 +645,10 @@ static void update_run(struct model *m, const struct ask *a, struct answer *out)
 			continue;
 		for (size_t k = 0; k < m->result_count; k++) {
 			if (m->result[k].test == r->test[i].id && m->broken[0] == '\0')
-				snprintf(m->broken, sizeof(m->broken),
-					 "update_run of run %lld left out case C%lld, and its results with it",
-					 (long long)r->id, (long long)r->test[i].case_id);
+				snprintf(
+					m->broken, sizeof(m->broken),
+					"update_run of run %lld left out case C%lld, and its results with it",
+					(long long)r->id, (long long)r->test[i].case_id);
 		}
 		r->test[i--] = r->test[--r->test_count];
 	}
@@ -658,12 +672,15 @@ static bool good_result(struct model *m, struct model_run *r, const cJSON *item,
 	}
 	if (c == NULL || c->deleted || test_of(r, id) == NULL) {
 		refuse(m, out, 400,
-		       "Field :results contains one or more invalid results (case C%lld unknown or not part of "
-		       "the test run)", (long long)id);
+		       "Field :results contains one or more invalid results (case C%lld unknown or not part "
+		       "of "
+		       "the test run)",
+		       (long long)id);
 		return false;
 	}
 	if (c->poison == POISON_NAMED)
-		refuse(m, out, 400, "Field :results contains one or more invalid results (case C%lld is frozen)",
+		refuse(m, out, 400,
+		       "Field :results contains one or more invalid results (case C%lld is frozen)",
 		       (long long)id);
 	else if (c->poison == POISON_MUTE)
 		refuse(m, out, 400, "Field :custom_browser is a required field.");
@@ -693,8 +710,12 @@ static void add_results(struct model *m, const struct ask *a, struct answer *out
 		const char *comment = string(item, "comment");
 		GROW(m->result, m->result_count, m->result_room);
 		m->result[m->result_count] = (struct model_result){
-			.id = m->next_id++, .run = r->id, .test = test_of(r, case_id)->id, .case_id = case_id,
-			.made_ms = m->now_ms, .status = (int)member(item, "status_id", 0),
+			.id = m->next_id++,
+			.run = r->id,
+			.test = test_of(r, case_id)->id,
+			.case_id = case_id,
+			.made_ms = m->now_ms,
+			.status = (int)member(item, "status_id", 0),
 			.comment = xstrdup(comment != NULL ? comment : ""),
 		};
 		json_sep(&out->body);
@@ -720,10 +741,9 @@ static void close_run(struct model *m, const struct ask *a, struct answer *out)
 static void handle_read(struct model *m, const struct ask *a, struct answer *out)
 {
 	static const char user[] = "{\"id\":7,\"name\":\"Robot\",\"email\":\"robot@example.com\"}";
-	static const char statuses[] =
-		"[{\"id\":1,\"name\":\"passed\"},{\"id\":2,\"name\":\"blocked\"},"
-		"{\"id\":3,\"name\":\"untested\",\"is_untested\":true},"
-		"{\"id\":4,\"name\":\"retest\"},{\"id\":5,\"name\":\"failed\"}]";
+	static const char statuses[] = "[{\"id\":1,\"name\":\"passed\"},{\"id\":2,\"name\":\"blocked\"},"
+				       "{\"id\":3,\"name\":\"untested\",\"is_untested\":true},"
+				       "{\"id\":4,\"name\":\"retest\"},{\"id\":5,\"name\":\"failed\"}]";
 	static const char fields[] =
 		"[{\"system_name\":\"custom_automation_id\",\"type_id\":1,\"is_active\":true,"
 		"\"configs\":[{\"context\":{\"is_global\":true,\"project_ids\":null}}]}]";
@@ -732,8 +752,10 @@ static void handle_read(struct model *m, const struct ask *a, struct answer *out
 	if (strcmp(a->call, "get_current_user") == 0)
 		get_fixed(out, user);
 	else if (strcmp(a->call, "get_projects") == 0)
-		buf_printf(&out->body, "[{\"id\":1,\"name\":\"Sim\",\"suite_mode\":%d,\"is_completed\":false}]",
-			   m->suites ? 3 : 1), out->status = 200;
+		buf_printf(&out->body,
+			   "[{\"id\":1,\"name\":\"Sim\",\"suite_mode\":%d,\"is_completed\":false}]",
+			   m->suites ? 3 : 1),
+			out->status = 200;
 	else if (strcmp(a->call, "get_suites") == 0)
 		get_fixed(out, suites);
 	else if (strcmp(a->call, "get_statuses") == 0)
@@ -790,8 +812,8 @@ void model_handle(struct model *m, const char *path, const char *body, size_t bo
 		handle_read(m, &a, out);
 		return;
 	}
-	if (m->body_max > 0 && body_len > m->body_max && (strncmp(a.call, "add_cases", 9) == 0 ||
-							    strncmp(a.call, "add_results", 11) == 0)) {
+	if (m->body_max > 0 && body_len > m->body_max &&
+	    (strncmp(a.call, "add_cases", 9) == 0 || strncmp(a.call, "add_results", 11) == 0)) {
 		model_say(m, out, 413, "Request Entity Too Large");
 		return;
 	}

@@ -16,14 +16,19 @@
 
 enum poison { POISON_NONE, POISON_NAMED, POISON_MUTE };
 
-struct model_section { int64_t id, parent, made_ms; char *name; };
+struct model_section {
+	int64_t id, parent, made_ms;
+	char *name;
+};
 struct model_case {
 	int64_t id, section, made_ms, updated_ms;
 	char *title, *key;
 	bool ours, deleted;
 	enum poison poison;
 };
-struct model_test { int64_t id, case_id; };
+struct model_test {
+	int64_t id, case_id;
+};
 struct model_run {
 	int64_t id, made_ms;
 	char *name, *description;
@@ -35,18 +40,18 @@ struct model_result {
 	int64_t id, run, test, case_id, made_ms;
 	int status;
 	char *comment;
-	bool gone;		/* its case was deleted */
+	bool gone; /* its case was deleted */
 };
 
 struct model {
 	/* the rules of this server; set before the first request */
-	int64_t lag_ms;		/* until lists show what was written */
-	size_t page;		/* entities of a list's page at most */
-	bool suites;		/* several suites: suite_id is needed */
-	bool names_case;	/* results tell their case */
-	bool bare_lists;	/* lists come whole, without an envelope (old servers) */
-	bool no_add_cases;	/* knows add_case only */
-	size_t body_max;	/* 413 above this, of add_results and add_cases; 0: no limit */
+	int64_t lag_ms;    /* until lists show what was written */
+	size_t page;       /* entities of a list's page at most */
+	bool suites;       /* several suites: suite_id is needed */
+	bool names_case;   /* results tell their case */
+	bool bare_lists;   /* lists come whole, without an envelope (old servers) */
+	bool no_add_cases; /* knows add_case only */
+	size_t body_max;   /* 413 above this, of add_results and add_cases; 0: no limit */
 	const char *const *poison_key;
 	enum poison poison_how;
 	size_t poison_count;
@@ -61,9 +66,9 @@ struct model {
 	size_t run_count, run_room;
 	struct model_result *result;
 	size_t result_count, result_room;
-	char **words;		/* every refusal that was ever given, once */
+	char **words; /* every refusal that was ever given, once */
 	size_t word_count, word_room;
-	char broken[400];	/* a correct client never causes this */
+	char broken[400]; /* a correct client never causes this */
 };
 
 struct answer {

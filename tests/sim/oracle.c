@@ -18,7 +18,8 @@ struct seen {
 	bool done;
 };
 
-static void on_lines(void *cookie, int rc, const struct delivery_line *line, size_t count, const struct err *err)
+static void on_lines(void *cookie, int rc, const struct delivery_line *line, size_t count,
+		     const struct err *err)
 {
 	struct seen *s = cookie;
 
@@ -40,7 +41,8 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 	}
 }
 
-static void on_parked(void *cookie, int rc, const struct parked_line *line, size_t count, const struct err *err)
+static void on_parked(void *cookie, int rc, const struct parked_line *line, size_t count,
+		      const struct err *err)
 {
 	struct seen *s = cookie;
 
@@ -101,9 +103,9 @@ void oracle_tell(struct world *w)
 
 	see(w, &s, false);
 	for (size_t i = 0; i < s.delivery_count; i++)
-		world_trace(w, "delivery %lld \"%s\": %s, %llu owed: %s", (long long)s.id[i], s.delivery[i].name,
-			    delivery_state_name(s.delivery[i].state), (unsigned long long)s.delivery[i].owed,
-			    s.delivery[i].reason);
+		world_trace(w, "delivery %lld \"%s\": %s, %llu owed: %s", (long long)s.id[i],
+			    s.delivery[i].name, delivery_state_name(s.delivery[i].state),
+			    (unsigned long long)s.delivery[i].owed, s.delivery[i].reason);
 	seen_done(&s);
 }
 
@@ -142,16 +144,18 @@ static void judge_reasons(struct world *w, const struct seen *s)
 		if (t == NULL)
 			world_fail(w, "intact", "a test is parked that never was: \"%s\"", p->name);
 		else if (no_case && (w->create || case_lives(w, t->id)))
-			world_fail(w, "conserve", "%s is parked (%s), but its case is there", p->name, p->reason);
+			world_fail(w, "conserve", "%s is parked (%s), but its case is there", p->name,
+				   p->reason);
 		else if (!no_case && !said(w, p->reason))
-			world_fail(w, "conserve", "%s is parked for a reason that nobody gave: %s", p->name, p->reason);
+			world_fail(w, "conserve", "%s is parked for a reason that nobody gave: %s", p->name,
+				   p->reason);
 	}
 	for (size_t i = 0; i < s->delivery_count; i++) {
 		const struct delivery_seen *d = &s->delivery[i];
 		bool whole = d->state == DELIVERY_PARKED && d->owed > 0;
 		if (whole && !said(w, d->reason) && !(w->hold && strstr(d->reason, "stayed unknown") != NULL))
-			world_fail(w, "conserve", "\"%s\" is parked for a reason that nobody gave: %s", d->name,
-				   d->reason);
+			world_fail(w, "conserve", "\"%s\" is parked for a reason that nobody gave: %s",
+				   d->name, d->reason);
 	}
 }
 
@@ -201,8 +205,8 @@ static void judge_entries(struct world *w)
 		const struct story_exec *e = &w->exec[mark];
 		snprintf(boom, sizeof(boom), "boom-%zu", mark);
 		if (strcmp(c->key, w->test[e->test].id) != 0)
-			world_fail(w, "intact", "m%zu of %s was posted to the case of %s", mark, w->test[e->test].id,
-				   c->key);
+			world_fail(w, "intact", "m%zu of %s was posted to the case of %s", mark,
+				   w->test[e->test].id, c->key);
 		else if (r->status != status_of(e->outcome))
 			world_fail(w, "intact", "m%zu (%s) was posted with the status %d", mark,
 				   outcome_name(e->outcome), r->status);
@@ -219,14 +223,15 @@ static void judge_made_once(struct world *w)
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(m->run[i].name, m->run[k].name) == 0 ||
 			    strcmp(m->run[i].description, m->run[k].description) == 0)
-				world_fail(w, "once", "the run \"%s\" was made twice (%lld, %lld)", m->run[i].name,
-					   (long long)m->run[k].id, (long long)m->run[i].id);
+				world_fail(w, "once", "the run \"%s\" was made twice (%lld, %lld)",
+					   m->run[i].name, (long long)m->run[k].id, (long long)m->run[i].id);
 	for (size_t i = 0; i < m->case_count; i++)
 		for (size_t k = 0; k < i; k++)
 			if (!m->cases[i].deleted && !m->cases[k].deleted && m->cases[i].ours &&
 			    strcmp(m->cases[i].key, m->cases[k].key) == 0)
-				world_fail(w, "once", "the case of %s was made twice (C%lld, C%lld)", m->cases[i].key,
-					   (long long)m->cases[k].id, (long long)m->cases[i].id);
+				world_fail(w, "once", "the case of %s was made twice (C%lld, C%lld)",
+					   m->cases[i].key, (long long)m->cases[k].id,
+					   (long long)m->cases[i].id);
 	for (size_t i = 0; i < m->section_count; i++)
 		for (size_t k = 0; k < i; k++)
 			if (m->section[i].parent == m->section[k].parent &&
@@ -238,8 +243,8 @@ static void judge_made_once(struct world *w)
 
 /* ---- one run ---- */
 
-struct final {			/* of the tests of one case, in one run */
-	size_t last[TESTS_MAX];	/* the execution that decides each test */
+struct final {                  /* of the tests of one case, in one run */
+	size_t last[TESTS_MAX]; /* the execution that decides each test */
 	size_t tests, parts;
 };
 
@@ -282,7 +287,8 @@ static bool is_parked(const struct seen *s, const char *run_name, const char *ke
 }
 
 /* Entries of the case in the run, in the order in which they were applied. */
-static size_t entries_of(struct world *w, int64_t run, const char *key, const struct model_result **out, size_t max)
+static size_t entries_of(struct world *w, int64_t run, const char *key, const struct model_result **out,
+			 size_t max)
 {
 	size_t n = 0;
 
@@ -300,7 +306,8 @@ static void judge_each(struct world *w, const struct final *f, const char *run_n
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < i; k++)
 			if (mark_of(entry[i]) == mark_of(entry[k]) && !entry[i]->gone && !entry[k]->gone)
-				world_fail(w, "once", "m%zu of %s was applied twice in \"%s\" (results %lld, %lld)",
+				world_fail(w, "once",
+					   "m%zu of %s was applied twice in \"%s\" (results %lld, %lld)",
 					   mark_of(entry[i]), key, run_name, (long long)entry[k]->id,
 					   (long long)entry[i]->id);
 	for (size_t t = 0; t < f->tests && !parked; t++) {
@@ -308,7 +315,8 @@ static void judge_each(struct world *w, const struct final *f, const char *run_n
 		for (size_t i = 0; i < count; i++)
 			found = found || mark_of(entry[i]) == f->last[t];
 		if (!found)
-			world_fail(w, "conserve", "m%zu of %s was not applied in \"%s\"", f->last[t], key, run_name);
+			world_fail(w, "conserve", "m%zu of %s was not applied in \"%s\"", f->last[t], key,
+				   run_name);
 	}
 }
 
@@ -322,7 +330,8 @@ static void judge_folded(struct world *w, const struct final *f, const char *run
 	for (size_t i = 0; i < count; i++)
 		stays += !entry[i]->gone;
 	if (stays > f->parts)
-		world_fail(w, "once", "%s has %zu results in \"%s\", from %zu reports", key, stays, run_name, f->parts);
+		world_fail(w, "once", "%s has %zu results in \"%s\", from %zu reports", key, stays, run_name,
+			   f->parts);
 	if (parked)
 		return;
 	if (count == 0) {
@@ -338,11 +347,12 @@ static void judge_folded(struct world *w, const struct final *f, const char *run
 		named = named || f->last[t] == mark_of(entry[count - 1]);
 	}
 	if (!named)
-		world_fail(w, "conserve", "the last word on %s in \"%s\" is m%zu, which is none of the latest", key,
+		world_fail(w, "conserve",
+			   "the last word on %s in \"%s\" is m%zu, which is none of the latest", key,
 			   run_name, mark_of(entry[count - 1]));
 	else if (strstr(w->yaml, "several: worst") != NULL && entry[count - 1]->status != worst)
-		world_fail(w, "intact", "%s stands at %d in \"%s\", its tests at %d", key, entry[count - 1]->status,
-			   run_name, worst);
+		world_fail(w, "intact", "%s stands at %d in \"%s\", its tests at %d", key,
+			   entry[count - 1]->status, run_name, worst);
 }
 
 static void judge_run(struct world *w, const struct seen *s, const char *run_name)
@@ -380,8 +390,8 @@ static void judge_bounds(struct world *w)
 
 	for (size_t i = 0; i < w->window_count; i++)
 		outage_ms += w->window[i].to_ms - w->window[i].from_ms;
-	uint64_t most = 300 + 60 * (w->part_count + w->run_count) + 20 * w->faults + (uint64_t)outage_ms / 5000 +
-			30 * w->crashes + 20 * w->exec_count;
+	uint64_t most = 300 + 60 * (w->part_count + w->run_count) + 20 * w->faults +
+			(uint64_t)outage_ms / 5000 + 30 * w->crashes + 20 * w->exec_count;
 	if (w->requests > most)
 		world_fail(w, "bounded", "%llu requests, %llu would be many", (unsigned long long)w->requests,
 			   (unsigned long long)most);

@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct rng { uint64_t state; };
+struct rng {
+	uint64_t state;
+};
 
 static inline uint64_t rng_next(struct rng *r)
 {

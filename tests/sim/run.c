@@ -18,7 +18,10 @@
 
 static enum mutation left_out;
 
-struct held { queue_done_fn *done; void *cookie; };
+struct held {
+	queue_done_fn *done;
+	void *cookie;
+};
 
 static void on_owed(void *cookie, int rc, const struct owed *owed, const struct err *err)
 {
@@ -30,11 +33,14 @@ static void on_owed(void *cookie, int rc, const struct owed *owed, const struct 
 }
 
 void __real_queue_intend(struct queue *q, int64_t delivery, const char *step, const struct rows *rows,
-			 const char *body, size_t body_len, int64_t sent_ms, queue_done_fn *done, void *cookie);
+			 const char *body, size_t body_len, int64_t sent_ms, queue_done_fn *done,
+			 void *cookie);
 void __wrap_queue_intend(struct queue *q, int64_t delivery, const char *step, const struct rows *rows,
-			 const char *body, size_t body_len, int64_t sent_ms, queue_done_fn *done, void *cookie);
+			 const char *body, size_t body_len, int64_t sent_ms, queue_done_fn *done,
+			 void *cookie);
 void __wrap_queue_intend(struct queue *q, int64_t delivery, const char *step, const struct rows *rows,
-			 const char *body, size_t body_len, int64_t sent_ms, queue_done_fn *done, void *cookie)
+			 const char *body, size_t body_len, int64_t sent_ms, queue_done_fn *done,
+			 void *cookie)
 {
 	if (left_out != MUTATE_INTENT) {
 		__real_queue_intend(q, delivery, step, rows, body, body_len, sent_ms, done, cookie);
@@ -83,7 +89,8 @@ static double seconds(void)
 static int usage(void)
 {
 	fputs("usage: run [--seeds N] [--from S] [--seed S] [--trace] [--keep-going]"
-	      " [--without looks|intent|bookmark]\n", stderr);
+	      " [--without looks|intent|bookmark]\n",
+	      stderr);
 	return 2;
 }
 

@@ -53,13 +53,15 @@ static void make_tests(struct world *w)
 
 static void make_part(struct world *w, size_t run, int64_t at_ms)
 {
-	static const enum outcome outcomes[] = { OUTCOME_PASSED, OUTCOME_PASSED, OUTCOME_FAILED, OUTCOME_ERROR,
-						 OUTCOME_SKIPPED };
+	static const enum outcome outcomes[] = { OUTCOME_PASSED, OUTCOME_PASSED, OUTCOME_FAILED,
+						 OUTCOME_ERROR, OUTCOME_SKIPPED };
 	struct rng *r = &w->rng;
 	struct story_part *p = &w->part[w->part_count++];
 	bool stamped = w->seed % 3 != 0;
 
-	*p = (struct story_part){ .run = run, .first = w->exec_count, .at_ms = at_ms, .twice = rng_often(r, 150) };
+	*p = (struct story_part){
+		.run = run, .first = w->exec_count, .at_ms = at_ms, .twice = rng_often(r, 150)
+	};
 	size_t from = (size_t)rng_below(r, (int64_t)w->test_count);
 	size_t n = (size_t)rng_between(r, 1, (int64_t)w->test_count);
 	for (size_t i = 0; i < n && w->exec_count < EXECS_MAX - 2; i++) {
@@ -113,14 +115,26 @@ void story_result(const struct world *w, size_t exec, struct arena *a, struct re
 	ref[0] = t->ref;
 	*property = (struct property){ .key = "mark", .value = arena_printf(a, "%zu", exec) };
 	*out = (struct result){
-		.report = "report.xml", .suite = suite, .suite_count = 1, .class_name = t->class_name, .name = t->name,
-		.params = param, .param_count = t->param[0] != '\0', .id = t->id, .outcome = e->outcome,
-		.duration_ms = e->duration_ms, .started_ms = e->started_ms, .properties = property,
-		.property_count = 1, .refs = ref, .ref_count = t->ref[0] != '\0',
+		.report = "report.xml",
+		.suite = suite,
+		.suite_count = 1,
+		.class_name = t->class_name,
+		.name = t->name,
+		.params = param,
+		.param_count = t->param[0] != '\0',
+		.id = t->id,
+		.outcome = e->outcome,
+		.duration_ms = e->duration_ms,
+		.started_ms = e->started_ms,
+		.properties = property,
+		.property_count = 1,
+		.refs = ref,
+		.ref_count = t->ref[0] != '\0',
 	};
 	if (e->outcome >= OUTCOME_FAILED) {
 		const char *text = arena_printf(a, "boom-%zu", exec);
-		out->failure = (struct failure){ .type = "Boom", .message = { text, strlen(text), strlen(text) } };
+		out->failure =
+			(struct failure){ .type = "Boom", .message = { text, strlen(text), strlen(text) } };
 	}
 }
 

@@ -10,8 +10,9 @@
 #include <string.h>
 
 static const char *const fate_name[FATES] = {
-	"good", "not sent", "lost before", "lost after", "lost, applied late", "slow", "5xx before", "5xx after",
-	"503 before", "503 after", "429", "409", "garbage before", "garbage after", "endless",
+	"good", "not sent",   "lost before",    "lost after",    "lost, applied late",
+	"slow", "5xx before", "5xx after",      "503 before",    "503 after",
+	"429",  "409",        "garbage before", "garbage after", "endless",
 };
 
 static enum fate draw_fate(struct world *w)
@@ -103,8 +104,8 @@ static void count_request(struct world *w)
 			   (long long)(w->blocked_until_ms - w->now_ms));
 }
 
-static struct exchange_op *wire_send(struct transport *t, const struct endpoint *to, const struct request *request,
-				     transport_done_fn *done, void *cookie)
+static struct exchange_op *wire_send(struct transport *t, const struct endpoint *to,
+				     const struct request *request, transport_done_fn *done, void *cookie)
 {
 	struct world *w = (struct world *)t;
 	struct exchange_op *op = xcalloc(1, sizeof(*op)), **at = &w->ops;
@@ -236,7 +237,10 @@ static void arrive(struct world *w, struct exchange_op *op)
 
 static void note_block(struct world *w, int64_t retry_after_s)
 {
-	int64_t wait = retry_after_s < 0 ? 60 : retry_after_s < 1 ? 1 : retry_after_s > 3600 ? 3600 : retry_after_s;
+	int64_t wait = retry_after_s < 0      ? 60
+		       : retry_after_s < 1    ? 1
+		       : retry_after_s > 3600 ? 3600
+					      : retry_after_s;
 
 	w->blocked_at_ms = w->now_ms;
 	w->block_void = false;

@@ -24,7 +24,8 @@
 #include <unistd.h>
 
 enum {
-	STILL_MAX = 20000,	/* steps without time going on: that is a loop */
+	STILL_MAX = 20000,  /* steps without time going on: that is a loop */
+	TURNS_MAX = 100000, /* a story takes some hundreds */
 	SETTLE_MAX_MS = 12 * 3600 * 1000,
 	FRESH_MAX_MS = 2 * 3600 * 1000,
 };
@@ -105,8 +106,11 @@ static void begin_life(struct world *w)
 	char path[128];
 
 	db_path(w, w->life, path);
-	if (queue_open(&(struct queue_options){ .path = path, .on_fatal = on_fatal, .cookie = w,
-						.seed = w->seed + 1, .cache_bytes = 1 << 20 },
+	if (queue_open(&(struct queue_options){ .path = path,
+						.on_fatal = on_fatal,
+						.cookie = w,
+						.seed = w->seed + 1,
+						.cache_bytes = 1 << 20 },
 		       &w->queue, &opened, &err) < 0) {
 		fprintf(stderr, "queue_open: %s\n", err.text);
 		abort();
@@ -114,8 +118,12 @@ static void begin_life(struct world *w)
 	if (opened.replaced)
 		world_fail(w, "conserve", "the database was taken for damaged after a crash");
 	w->arm_ms = NEVER;
-	w->dispatch = dispatch_new(&(struct dispatch_options){
-		.config = w->config, .queue = w->queue, .http = &w->wire, .folder = &w->wire, .arm = arm, .cookie = w });
+	w->dispatch = dispatch_new(&(struct dispatch_options){ .config = w->config,
+							       .queue = w->queue,
+							       .http = &w->wire,
+							       .folder = &w->wire,
+							       .arm = arm,
+							       .cookie = w });
 	dispatch_kick(w->dispatch, false);
 }
 
@@ -244,8 +252,11 @@ static void on_finished(void *cookie, int rc, const struct err *err)
 
 static void write_part(struct world *w, const struct story_part *p, int64_t part)
 {
-	struct part_summary s = { .format = "junit", .complete = true, .started_ms = TIME_UNKNOWN,
-				  .now_ms = clock_wall_ms(), .cases = p->count };
+	struct part_summary s = { .format = "junit",
+				  .complete = true,
+				  .started_ms = TIME_UNKNOWN,
+				  .now_ms = clock_wall_ms(),
+				  .cases = p->count };
 	struct part_writer *writer = part_writer_new(w->queue, part);
 	struct arena a = ARENA_LIMIT(1 << 20);
 	struct err err = ERR_NONE;
@@ -276,7 +287,7 @@ static void on_taken(void *cookie, int rc, const struct taken *taken, const stru
 	}
 	world_trace(w, "part %zu: %s, run %lld \"%s\"", w->feeding - 1,
 		    taken->what == TAKE_NEW ? "new" : "known", (long long)taken->run, taken->run_name);
-	if (p->state == PART_TAKEN) {	/* offered a second time */
+	if (p->state == PART_TAKEN) { /* offered a second time */
 		p->twice = false;
 		w->feeding = 0;
 		if (taken->what != TAKE_DUPLICATE)
@@ -284,7 +295,7 @@ static void on_taken(void *cookie, int rc, const struct taken *taken, const stru
 		return;
 	}
 	if (run->queue_run != taken->run) {
-		if (run->ended) {	/* the next run of this key */
+		if (run->ended) { /* the next run of this key */
 			run->ended = false;
 			run->end_ms = w->now_ms + 1000;
 		}
@@ -302,9 +313,15 @@ static void take(struct world *w, size_t i)
 {
 	static const char *const sinks[] = { "rail" };
 	struct story_part *p = &w->part[i];
-	struct run_spec run = { .key = w->run[p->run].key, .vars_json = "{}", .source = RUN_WATCH, .sinks = sinks,
-				.sink_count = 1, .now_ms = clock_wall_ms() };
-	struct part_spec part = { .path = "report.xml", .size = 1, .late_append = w->run[p->run].late_append };
+	struct run_spec run = { .key = w->run[p->run].key,
+				.vars_json = "{}",
+				.source = RUN_WATCH,
+				.sinks = sinks,
+				.sink_count = 1,
+				.now_ms = clock_wall_ms() };
+	struct part_spec part = { .path = "report.xml",
+				  .size = 1,
+				  .late_append = w->run[p->run].late_append };
 	char name[32] = { 0 };
 
 	snprintf(name, sizeof(name), "part-%zu", i);
@@ -361,8 +378,9 @@ static int64_t next_feed(const struct world *w, size_t *part, size_t *run)
 	for (size_t i = 0; i < w->part_count; i++) {
 		const struct story_part *p = &w->part[i];
 		bool late = p->at_ms > w->run[p->run].end_ms && !w->run[p->run].ended;
-		int64_t when = p->state == PART_COMING && !late ? p->at_ms :
-			       p->state == PART_TAKEN && p->twice ? p->at_ms + 60000 : NEVER;
+		int64_t when = p->state == PART_COMING && !late     ? p->at_ms
+			       : p->state == PART_TAKEN && p->twice ? p->at_ms + 60000
+								    : NEVER;
 		if (when < at) {
 			at = when;
 			*part = i;
@@ -442,7 +460,8 @@ static bool until(struct world *w, int64_t deadline_ms, bool (*over)(struct worl
 
 	while (w->failed[0] == '\0') {
 		if (step(w)) {
-			w->turns++;
+			if (++w->turns > TURNS_MAX)
+				world_fail(w, "bounded", "work without end");
 			if (++still > STILL_MAX)
 				world_fail(w, "bounded", "work without end at one moment");
 			continue;
@@ -483,8 +502,9 @@ static void fresh_run(struct world *w)
 	run->end_ms = w->now_ms + 2000;
 	*p = (struct story_part){ .run = w->run_count, .first = w->exec_count, .at_ms = w->now_ms + 1000 };
 	for (size_t i = 0; i < 3 && i < w->test_count && w->exec_count < EXECS_MAX; i++, p->count++)
-		w->exec[w->exec_count++] = (struct story_exec){ .test = i, .outcome = OUTCOME_PASSED,
-								.duration_ms = 1000, .started_ms = w->now_ms };
+		w->exec[w->exec_count++] = (struct story_exec){
+			.test = i, .outcome = OUTCOME_PASSED, .duration_ms = 1000, .started_ms = w->now_ms
+		};
 	w->run_count++;
 	w->part_count++;
 }
@@ -526,9 +546,10 @@ static bool read_config(struct world *w)
 	size_t n = 0;
 
 	for (; sink_list[n] != NULL && n < 16; n++)
-		types[n] = (struct config_sink_type){ sink_list[n]->name, sink_list[n]->keys, sink_list[n]->conf_size,
-						      sink_list[n]->check };
-	int rc = config_parse(w->yaml, strlen(w->yaml), "sim.yaml", "/nowhere", types, n, true, &w->config, &faults);
+		types[n] = (struct config_sink_type){ sink_list[n]->name, sink_list[n]->keys,
+						      sink_list[n]->conf_size, sink_list[n]->check };
+	int rc = config_parse(w->yaml, strlen(w->yaml), "sim.yaml", "/nowhere", types, n, true, &w->config,
+			      &faults);
 	if (rc < 0)
 		fprintf(stderr, "%s\n%s\n", w->yaml, faults.count > 0 ? faults.item[0].text : "?");
 	config_faults_done(&faults);
@@ -550,8 +571,13 @@ static void make_dir(struct world *w)
 
 bool world_run(struct world *w, uint64_t seed, bool trace, enum mutation mutation)
 {
-	*w = (struct world){ .wire.ops = &wire_ops, .seed = seed, .rng.state = seed * 0x9e3779b97f4a7c15u,
-			     .trace = trace, .mutation = mutation, .now_ms = BEGIN_MS, .mono_ms = 1000 };
+	*w = (struct world){ .wire.ops = &wire_ops,
+			     .seed = seed,
+			     .rng.state = seed * 0x9e3779b97f4a7c15u,
+			     .trace = trace,
+			     .mutation = mutation,
+			     .now_ms = BEGIN_MS,
+			     .mono_ms = 1000 };
 	struct clock_source clock = { wall_now, mono_now, w };
 
 	model_init(&w->model);

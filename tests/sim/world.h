@@ -21,23 +21,30 @@
 
 #include <stdio.h>
 
-#define BEGIN_MS 1800000000000LL
-#define NEVER INT64_MAX
+#define BEGIN_MS  1800000000000LL
+#define NEVER     INT64_MAX
 #define MINUTE_MS 60000LL
-#define HOUR_MS 3600000LL
-#define DAY_MS 86400000LL
+#define HOUR_MS   3600000LL
+#define DAY_MS    86400000LL
 
-enum { TESTS_MAX = 48, PARTS_MAX = 16, RUNS_MAX = 6, WINDOWS_MAX = 6, EXECS_MAX = 2048, REQUESTS_KEPT = 4096 };
+enum {
+	TESTS_MAX = 48,
+	PARTS_MAX = 16,
+	RUNS_MAX = 6,
+	WINDOWS_MAX = 6,
+	EXECS_MAX = 2048,
+	REQUESTS_KEPT = 4096
+};
 
 /* ---- the story ---- */
 
 struct story_test {
 	char suite[16], class_name[24], name[16], id[48], param[8];
-	char ref[16];		/* "C12"; "": none */
-	bool exists;		/* a case made by hand */
-	int64_t case_id;	/* of that case */
+	char ref[16];    /* "C12"; "": none */
+	bool exists;     /* a case made by hand */
+	int64_t case_id; /* of that case */
 };
-struct story_exec {		/* one execution of a test; its index is its mark */
+struct story_exec { /* one execution of a test; its index is its mark */
 	size_t test;
 	enum outcome outcome;
 	double duration_ms;
@@ -45,28 +52,51 @@ struct story_exec {		/* one execution of a test; its index is its mark */
 };
 enum part_state { PART_COMING, PART_TAKING, PART_TAKEN };
 struct story_part {
-	size_t run, first, count;	/* executions */
+	size_t run, first, count; /* executions */
 	int64_t at_ms;
 	enum part_state state;
-	bool twice;			/* the same file is offered again later */
-	int64_t order;			/* in which parts were taken */
+	bool twice;    /* the same file is offered again later */
+	int64_t order; /* in which parts were taken */
 	int64_t queue_run;
-	char run_name[256];		/* where it went */
+	char run_name[256]; /* where it went */
 };
 struct story_run {
 	char key[16];
 	int64_t end_ms;
 	bool late_append, ended, ending;
-	int64_t queue_run;		/* 0: no part has been taken */
+	int64_t queue_run; /* 0: no part has been taken */
 };
 
-enum window_kind { WINDOW_DOWN, WINDOW_LIMITED, WINDOW_MAINTENANCE, WINDOW_LOCKED, WINDOW_BUSY, WINDOW_KINDS };
-struct window { enum window_kind kind; int64_t from_ms, to_ms, retry_after_s; };
+enum window_kind {
+	WINDOW_DOWN,
+	WINDOW_LIMITED,
+	WINDOW_MAINTENANCE,
+	WINDOW_LOCKED,
+	WINDOW_BUSY,
+	WINDOW_KINDS
+};
+struct window {
+	enum window_kind kind;
+	int64_t from_ms, to_ms, retry_after_s;
+};
 
 enum fate {
-	FATE_GOOD, FATE_NOT_SENT, FATE_LOST_BEFORE, FATE_LOST_AFTER, FATE_LOST_LATE, FATE_SLOW, FATE_ERROR_BEFORE,
-	FATE_ERROR_AFTER, FATE_BUSY_BEFORE, FATE_BUSY_AFTER, FATE_LIMITED, FATE_MAINTENANCE, FATE_GARBAGE_BEFORE,
-	FATE_GARBAGE_AFTER, FATE_ENDLESS, FATES
+	FATE_GOOD,
+	FATE_NOT_SENT,
+	FATE_LOST_BEFORE,
+	FATE_LOST_AFTER,
+	FATE_LOST_LATE,
+	FATE_SLOW,
+	FATE_ERROR_BEFORE,
+	FATE_ERROR_AFTER,
+	FATE_BUSY_BEFORE,
+	FATE_BUSY_AFTER,
+	FATE_LIMITED,
+	FATE_MAINTENANCE,
+	FATE_GARBAGE_BEFORE,
+	FATE_GARBAGE_AFTER,
+	FATE_ENDLESS,
+	FATES
 };
 
 /* What is left out, to see that the simulation notices. */
@@ -76,22 +106,22 @@ enum mutation { MUTATE_NOTHING, MUTATE_LOOKS, MUTATE_INTENT, MUTATE_BOOKMARK, MU
 
 struct exchange_op {
 	struct exchange_op *next;
-	transport_done_fn *done;	/* NULL: answered, or whoever asked is dead */
+	transport_done_fn *done; /* NULL: answered, or whoever asked is dead */
 	void *cookie;
 	char *path, *body;
 	size_t body_len;
 	enum fate fate;
 	int64_t sent_ms, arrive_ms, answer_ms;
-	bool cancelled, late;		/* late: applied after the answer was given up */
+	bool cancelled, late; /* late: applied after the answer was given up */
 	enum exchange how;
 	struct answer answer;
 	int64_t server_ms, retry_after_s;
 };
 
 struct world {
-	struct transport wire;		/* first */
+	struct transport wire; /* first */
 	uint64_t seed;
-	struct rng rng;			/* of what happens */
+	struct rng rng; /* of what happens */
 	bool trace;
 	enum mutation mutation;
 
@@ -112,9 +142,9 @@ struct world {
 	struct window window[WINDOWS_MAX];
 	size_t window_count;
 	const char *poison[8];
-	int64_t calm_ms;		/* faults are lifted then */
-	unsigned fault_often;		/* in a thousand exchanges */
-	unsigned crash_often;		/* in a thousand points */
+	int64_t calm_ms;      /* faults are lifted then */
+	unsigned fault_often; /* in a thousand exchanges */
+	unsigned crash_often; /* in a thousand points */
 	unsigned fate_weight[FATES];
 	unsigned deletions, jumps, crashes_left;
 	int64_t next_deletion_ms, next_jump_ms;
@@ -125,22 +155,22 @@ struct world {
 	/* the process */
 	char dir[64];
 	unsigned life;
-	bool dead;			/* what still comes back is of a life that is over */
+	bool dead; /* what still comes back is of a life that is over */
 	bool stopped, closed;
 	struct config *config;
 	struct queue *queue;
 	struct dispatch *dispatch;
-	int64_t arm_ms;			/* mono */
+	int64_t arm_ms; /* mono */
 	struct exchange_op *ops;
-	size_t feeding;			/* part + 1 under way; 0: none */
+	size_t feeding; /* part + 1 under way; 0: none */
 	int64_t order;
 
 	/* what is counted */
 	uint64_t requests, faults, crashes, turns;
-	int64_t request_at[REQUESTS_KEPT];	/* the latest, a ring */
+	int64_t request_at[REQUESTS_KEPT]; /* the latest, a ring */
 	int64_t blocked_until_ms, blocked_at_ms;
-	bool block_void;		/* of a block: the clock jumped, or we died before it was written */
-	char failed[1024];		/* the first violation */
+	bool block_void;   /* of a block: the clock jumped, or we died before it was written */
+	char failed[1024]; /* the first violation */
 	char property[16];
 };
 
@@ -154,7 +184,8 @@ struct arena;
 void story_result(const struct world *w, size_t exec, struct arena *a, struct result *out);
 
 bool world_run(struct world *w, uint64_t seed, bool trace, enum mutation mutation);
-void world_fail(struct world *w, const char *property, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void world_fail(struct world *w, const char *property, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 void world_trace(const struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Whether the process dies here. */
 bool world_crash_point(struct world *w, const char *where);
@@ -163,14 +194,22 @@ extern const struct transport_ops wire_ops;
 int64_t wire_next_ms(const struct world *w);
 /* Lets everything happen that is due.  true: one thing did. */
 bool wire_turn(struct world *w);
-void wire_abandon(struct world *w);	/* the dead life's exchanges: told that they were cancelled */
+void wire_abandon(struct world *w); /* the dead life's exchanges: told that they were cancelled */
 void wire_clear(struct world *w);
 bool wire_idle(const struct world *w);
 
-struct parked_seen { char name[64], reason[700]; int64_t delivery; };
-struct delivery_seen { int64_t run; char name[80], reason[700]; enum delivery_state state; uint64_t owed; };
+struct parked_seen {
+	char name[64], reason[700];
+	int64_t delivery;
+};
+struct delivery_seen {
+	int64_t run;
+	char name[80], reason[700];
+	enum delivery_state state;
+	uint64_t owed;
+};
 void oracle_judge(struct world *w);
-void oracle_tell(struct world *w);	/* what the process believes, in the trace */
+void oracle_tell(struct world *w); /* what the process believes, in the trace */
 /* All that a run owed was applied: the world lives. */
 bool oracle_settled(struct world *w, bool *parked_whole);
 
