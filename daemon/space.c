@@ -18,7 +18,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { BALLAST = 8 << 20, LOOK_MS = 250 };
+enum { BALLAST = 8 << 20, LOOK_MS = 250, AGAIN_MS = 60000 };
 
 struct space {
 	char *dir, *ballast;
@@ -28,7 +28,8 @@ struct space {
 	bool looked;
 	enum space_level level;
 	int64_t free_bytes;
-	bool have_ballast, want_ballast;
+	bool have_ballast, want_ballast, given;
+	int64_t given_ms; /* mono; when it was given up for a write */
 };
 
 static const struct log_ctx log_ctx = { .who = "disk" };
@@ -137,7 +138,7 @@ static void look(struct space *s, bool now)
 	if (s->level == SPACE_OUT)
 		(void)drop_ballast(s);
 	else if (s->level == SPACE_FINE && s->want_ballast && !s->have_ballast &&
-		 s->free_bytes > 4 * (int64_t)BALLAST)
+		 (!s->given || mono - s->given_ms >= AGAIN_MS) && s->free_bytes > 4 * (int64_t)BALLAST)
 		make_ballast(s);
 }
 
@@ -198,10 +199,12 @@ bool space_give_way(struct space *s)
 {
 	pthread_mutex_lock(&s->lock);
 	bool given = drop_ballast(s);
+	/* A quota may be full where the disk is not: what was given is not taken back at once. */
+	s->given = s->given || given;
+	s->given_ms = clock_mono_ms();
 	if (given)
 		log_error(&log_ctx, "the disk of %s is full: the ballast makes room for what is on its way",
 			  s->dir);
-	look(s, true);
 	pthread_mutex_unlock(&s->lock);
 	return given;
 }

@@ -74,6 +74,7 @@ static void an_empty_file_has_all_defaults(void **state)
 		assert_int_equal(c->limits.depth, 256);
 		assert_int_equal(c->limits.cases, 5000000);
 		assert_int_equal(c->keep.runs_ms, 30 * INT64_C(86400000));
+		assert_int_equal(c->keep.low_water, 512 << 20);
 		assert_int_equal(c->log.level, 1);
 		assert_int_equal(c->log.format, 0);
 		assert_int_equal(c->sink_count, 1);
@@ -146,7 +147,7 @@ static void values_go_where_rows_say(void **state)
 {
 	struct config *c = parsed(
 		"state_dir: state//here/./\nqueue: sqlite\n"
-		"limits: {report: 1MiB, depth: 9}\nkeep: {runs: 2d}\nlog: {level: debug, format: json}\n" SINK
+		"limits: {report: 1MiB, depth: 9}\nkeep: {runs: 2d, low_water: 1GiB}\nlog: {level: debug, format: json}\n" SINK
 		"    text: \"\"\n    url: HTTPS://h:8443/x/y///\n    path: ../p\n    title: 'a {b|''c''}'\n"
 		"    flag: False\n    batch: 500\n    id: 7\n    wait: 1500ms\n    size: 2KiB\n"
 		"    mode: 0640\n    pace: 0.5/s\n    word: last\n    order: worst\n    tags: [x]\n"
@@ -161,6 +162,7 @@ static void values_go_where_rows_say(void **state)
 	assert_int_equal(c->limits.depth, 9);
 	assert_int_equal(c->limits.text, 65536);
 	assert_int_equal(c->keep.runs_ms, 2 * 86400000);
+	assert_int_equal(c->keep.low_water, 1 << 30);
 	assert_int_equal(c->log.level, 0);
 	assert_int_equal(c->log.format, 3);
 	assert_string_equal(s->text, "");
