@@ -20,7 +20,6 @@ enum {
 	SOON_MS = 300,
 	ASK_AGAIN_MS = 60 * 1000,
 	HELD_MS = 5000,
-	SURVEY_MAX = 1000,
 	DOUBT_AGAIN_MS = 5000,
 	DOUBT_OVER_MS = 30 * 60 * 1000,
 };
@@ -167,6 +166,28 @@ int64_t lane_doubt_wait_ms(const struct lane *l, int64_t delivery)
 	return wait;
 }
 
+/* What an earlier life left. */
+static void on_doubts(void *cookie, int rc, const struct due *due, size_t count, int64_t next_ms,
+		      const struct err *err)
+{
+	struct lane *l = cookie;
+
+	(void)next_ms;
+	l->asking = false;
+	if (rc < 0) {
+		log_error(&l->log, "cannot ask the queue what is in doubt: %s", err->text);
+		lane_pause(l, retry_wait_ms(1, (uint64_t)lane_now()), false, "the queue cannot be read");
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		int64_t wait = due[i].due_ms - clock_wall_ms();
+		lane_doubt(l, due[i].delivery, lane_now() + (wait < 0 || wait > DOUBT_OVER_MS ? 0 : wait),
+			   false);
+	}
+	l->surveyed = true;
+	lane_arm(l, 0);
+}
+
 static void on_due(void *cookie, int rc, const struct due *due, size_t count, int64_t next_ms,
 		   const struct err *err)
 {
@@ -179,12 +200,7 @@ static void on_due(void *cookie, int rc, const struct due *due, size_t count, in
 		lane_pause(l, retry_wait_ms(1, (uint64_t)lane_now()), false, "the queue cannot be read");
 		return;
 	}
-	/* An earlier life may have left doubts; all that it left unknown is due at once. */
-	for (size_t i = 0; i < count && !l->surveyed; i++)
-		if (due[i].state == DELIVERY_UNKNOWN)
-			lane_doubt(l, due[i].delivery, lane_now(), false);
-	l->surveyed = true;
-	for (size_t i = 0; i < count && i < l->room && !d->stopping; i++) {
+	for (size_t i = 0; i < count && !d->stopping; i++) {
 		struct conversation *c = talk_start(l, due[i].delivery);
 		list_append(&l->talks, talk_link(c));
 		l->talk_count++;
@@ -247,14 +263,18 @@ static void lane_turn(struct lane *l)
 		busy[n++] = talk_delivery(talk_of(link));
 	if (l->lost) {
 		l->lost = false;
+		l->surveyed = false; /* what is taken back is in doubt from then on */
 		d->notes++;
 		queue_reclaim(d->opt.queue, l->config->name, busy, n, clock_wall_ms(), on_reclaimed, l);
 	}
 	l->asking = true;
+	if (!l->surveyed) {
+		queue_doubts(d->opt.queue, l->config->name, on_doubts, l);
+		return;
+	}
 	l->again = false;
-	l->room = l->fails > 0 ? 1 : most - l->talk_count;
-	queue_due(d->opt.queue, l->config->name, clock_wall_ms(), busy, n, l->surveyed ? l->room : SURVEY_MAX,
-		  on_due, l);
+	queue_due(d->opt.queue, l->config->name, clock_wall_ms(), busy, n,
+		  l->fails > 0 ? 1 : most - l->talk_count, on_due, l);
 }
 
 static bool idle(const struct dispatch *d)
@@ -463,7 +483,7 @@ size_t dispatch_view(const struct dispatch *d, struct lane_view *out, size_t max
 			.sink = l->config->name,
 			.type = l->sink->name,
 			.pause_reason =
-				l->held	      ? HELD
+				l->held       ? HELD
 				: until > now ? (l->pause_reason[0] != '\0' ? l->pause_reason : "rate limit")
 					      : NULL,
 			.locked = l->locked && until > now,

@@ -18,8 +18,8 @@ struct scope {
 };
 
 struct doubt {
-	int64_t delivery, due_ms;	/* mono: its next look-up */
-	unsigned unsure;		/* look-ups that gave no usable answer */
+	int64_t delivery, due_ms; /* mono: its next look-up */
+	unsigned unsure;          /* look-ups that gave no usable answer */
 };
 
 struct lane {
@@ -47,13 +47,12 @@ struct lane {
 	bool surveyed; /* those that an earlier life left are among them */
 
 	bool asking; /* a queue_due is under way */
-	size_t room; /* talks that it may start */
 	bool again;  /* something changed meanwhile */
 	bool proved; /* an answer of 2xx came: the login works */
 	bool locked;
-	bool held; /* nothing may be sent: it could not be recorded */
-	bool lost; /* a talk ended without its outcome recorded: its delivery is to be reclaimed */
-	unsigned fails;          /* in a row; for the back-off */
+	bool held;      /* nothing may be sent: it could not be recorded */
+	bool lost;      /* a talk ended without its outcome recorded: its delivery is to be reclaimed */
+	unsigned fails; /* in a row; for the back-off */
 	int64_t paused_until_ms; /* mono; 0: not paused */
 	int64_t next_ms;         /* mono; when the next delivery is due */
 	char pause_reason[600];

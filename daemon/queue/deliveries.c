@@ -141,6 +141,41 @@ void queue_due(struct queue *q, const char *sink, int64_t now_ms, const int64_t 
 	op_start(q, &o->op);
 }
 
+static int doubts_work(struct queue *q, struct op *op, struct err *err)
+{
+	struct due_op *o = (struct due_op *)op;
+
+	(void)err;
+	o->next_ms = INT64_MAX;
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT id, run, due_ms, backfill FROM delivery INDEXED BY delivery_due"
+				     " WHERE sink = ?1 AND state IN (0, 2) AND state = 2 ORDER BY id",
+				     DB(db_s(o->sink)));
+	while (db_row(s)) {
+		if (o->count == o->max) {
+			o->max = o->max == 0 ? 16 : o->max * 2;
+			o->due = xrealloc(o->due, o->max, sizeof(*o->due));
+		}
+		o->due[o->count++] = (struct due){ .delivery = db_int(s, 0),
+						   .run = db_int(s, 1),
+						   .sink = o->sink,
+						   .due_ms = db_int(s, 2),
+						   .state = DELIVERY_UNKNOWN,
+						   .backfill = db_int(s, 3) != 0 };
+	}
+	return 0;
+}
+
+void queue_doubts(struct queue *q, const char *sink, queue_due_fn *done, void *cookie)
+{
+	struct due_op *o = op_new(sizeof(*o), 0, doubts_work, due_answer, due_drop);
+
+	o->done = done;
+	o->cookie = cookie;
+	o->sink = xstrdup(sink);
+	op_start(q, &o->op);
+}
+
 /* ---- load ---- */
 
 struct load_op {

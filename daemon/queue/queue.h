@@ -162,6 +162,9 @@ typedef void queue_due_fn(void *cookie, int rc, const struct due *due, size_t co
 void queue_due(struct queue *q, const char *sink, int64_t now_ms, const int64_t *busy, size_t busy_count,
 	       size_t max, queue_due_fn *done, void *cookie);
 
+/* All deliveries of one sink whose last write may or may not have happened, due or not. */
+void queue_doubts(struct queue *q, const char *sink, queue_due_fn *done, void *cookie);
+
 struct delivery {
 	int64_t id, run;
 	char *sink;
