@@ -413,8 +413,11 @@ static void group_read(struct group *g)
 	for (size_t i = 0; i < g->count; i++) {
 		struct member *m = &g->member[i];
 		/* TestNG's JUnit files show disabled tests as skipped, testng-results.xml does not show them. */
-		m->usable = read_bag(m->file->path, m->rank >= RANK_JUNITREPORTS ? LOOSE_NO_SKIPS : LOOSE,
-				     CASES_MAX - g->cases, &m->bag);
+		bool own = m->rank >= RANK_JUNITREPORTS;
+		size_t room = CASES_MAX - g->cases;
+		m->usable = read_bag(m->file->path, own ? LOOSE_NO_SKIPS : LOOSE, room, &m->bag);
+		if (own && m->usable && m->bag.count == 0)
+			m->usable = read_bag(m->file->path, LOOSE, room, &m->bag);
 		g->cases += m->bag.count;
 	}
 }
