@@ -6,6 +6,8 @@
  * posted to it can still be shown, and comes back to life when it is seen again. */
 #include "daemon/queue/internal.h"
 
+#include "daemon/base/clock.h"
+
 #include <stdlib.h>
 
 int64_t remote_shelf(struct queue *q, const char *sink, const char *kind, const char *scope, bool create)
@@ -25,22 +27,30 @@ static struct db_value key(int64_t k)
 	return k == 0 ? db_n() : db_i(k);
 }
 
-/* Lists may lag behind what was just made over there (faults.md, row 55): it is not gone because the next
- * few full readings do not show it yet. */
-enum { READINGS_SPARED = 3 };
+/* Lists may lag behind what was just made over there (faults.md, row 55): it is not gone because a full
+ * reading does not show it yet.  Until then its mark is no count of readings but a time, far above them. */
+#define MADE_MARK (INT64_C(1) << 40)
+enum { SPARED_S = 300 };
+
+static int64_t mark_of_now(void)
+{
+	return MADE_MARK + clock_wall_ms() / 1000;
+}
 
 int64_t remote_put(struct queue *q, int64_t shelf, const struct remote_spec *spec, bool keep)
 {
-	const struct db_value *v =
-		DB(db_i(shelf), db_s(spec->rid), db_s(spec->parent), key(spec->name_key),
-		   key(spec->alias_key), db_s(spec->json), db_i(keep ? READINGS_SPARED : 0));
+	const struct db_value *v = DB(db_i(shelf), db_s(spec->rid), db_s(spec->parent), key(spec->name_key),
+				      key(spec->alias_key), db_s(spec->json),
+				      db_i(keep ? mark_of_now() + SPARED_S : 0), db_i(mark_of_now()));
 
 	if (keep)
 		return db_get(
 			q->db,
 			"INSERT INTO remote(shelf, rid, parent, name_key, alias_key, json, mark, gone)"
-			" VALUES(?1, ?2, ?3, ?4, ?5, ?6, (SELECT mark + ?7 FROM shelf WHERE id = ?1), 0)"
-			" ON CONFLICT(shelf, rid) DO UPDATE SET gone = 0, mark = max(mark, excluded.mark),"
+			" VALUES(?1, ?2, ?3, ?4, ?5, ?6, "
+			" CASE WHEN ?7 > 0 THEN ?7 ELSE (SELECT mark FROM shelf WHERE id = ?1) END, 0)"
+			" ON CONFLICT(shelf, rid) DO UPDATE SET gone = 0, "
+			" mark = CASE WHEN mark > ?8 THEN max(mark, excluded.mark) ELSE excluded.mark END,"
 			" parent = coalesce(excluded.parent, parent),"
 			" name_key = coalesce(excluded.name_key, name_key),"
 			" alias_key = coalesce(excluded.alias_key, alias_key),"
@@ -48,8 +58,10 @@ int64_t remote_put(struct queue *q, int64_t shelf, const struct remote_spec *spe
 			v, 0);
 	return db_get(q->db,
 		      "INSERT INTO remote(shelf, rid, parent, name_key, alias_key, json, mark, gone)"
-		      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, (SELECT mark + ?7 FROM shelf WHERE id = ?1), 0)"
-		      " ON CONFLICT(shelf, rid) DO UPDATE SET gone = 0, mark = max(mark, excluded.mark),"
+		      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, "
+		      " CASE WHEN ?7 > 0 THEN ?7 ELSE (SELECT mark FROM shelf WHERE id = ?1) END, 0)"
+		      " ON CONFLICT(shelf, rid) DO UPDATE SET gone = 0, "
+		      " mark = CASE WHEN mark > ?8 THEN max(mark, excluded.mark) ELSE excluded.mark END,"
 		      " parent = excluded.parent, name_key = excluded.name_key,"
 		      " alias_key = excluded.alias_key, json = excluded.json RETURNING id",
 		      v, 0);
@@ -132,8 +144,9 @@ void remote_list_end(struct queue *q, const char *sink, int64_t shelf)
 	/* What the loop changes is in none of the columns that this walk goes by. */
 	struct db_stmt *s = db_query(q->db,
 				     "SELECT id FROM remote INDEXED BY sqlite_autoindex_remote_1"
-				     " WHERE shelf = ?1 AND gone = 0 AND mark < ?2",
-				     DB(db_i(shelf), db_i(mark)));
+				     " WHERE shelf = ?1 AND gone = 0"
+				     " AND (mark < ?2 OR (mark > ?3 AND mark <= ?4))",
+				     DB(db_i(shelf), db_i(mark), db_i(MADE_MARK), db_i(mark_of_now())));
 
 	while (db_row(s))
 		remote_gone(q, sink, db_int(s, 0));
