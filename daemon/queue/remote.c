@@ -28,9 +28,10 @@ static struct db_value key(int64_t k)
 }
 
 /* Lists may lag behind what was just made over there (faults.md, row 55): it is not gone because a full
- * reading does not show it yet.  Until then its mark is no count of readings but a time, far above them. */
+ * reading does not show it yet.  Until it is shown (later than in the note that tells of its making) its
+ * mark is no count of readings but a time, far above them. */
 #define MADE_MARK (INT64_C(1) << 40)
-enum { SPARED_S = 300 };
+enum { SPARED_S = 300, AT_ONCE_S = 2 };
 
 static int64_t mark_of_now(void)
 {
@@ -39,9 +40,10 @@ static int64_t mark_of_now(void)
 
 int64_t remote_put(struct queue *q, int64_t shelf, const struct remote_spec *spec, bool keep)
 {
-	const struct db_value *v = DB(db_i(shelf), db_s(spec->rid), db_s(spec->parent), key(spec->name_key),
-				      key(spec->alias_key), db_s(spec->json),
-				      db_i(keep ? mark_of_now() + SPARED_S : 0), db_i(mark_of_now()));
+	const struct db_value *v =
+		DB(db_i(shelf), db_s(spec->rid), db_s(spec->parent), key(spec->name_key),
+		   key(spec->alias_key), db_s(spec->json), db_i(keep ? mark_of_now() + SPARED_S : 0),
+		   db_i(mark_of_now() + SPARED_S - AT_ONCE_S));
 
 	if (keep)
 		return db_get(
