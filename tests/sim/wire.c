@@ -242,6 +242,8 @@ static void note_block(struct world *w, int64_t retry_after_s)
 		       : retry_after_s > 3600 ? 3600
 					      : retry_after_s;
 
+	if (w->block_void)
+		w->blocked_until_ms = 0; /* nobody could know of that one any more */
 	w->blocked_at_ms = w->now_ms;
 	w->block_void = false;
 	if (w->now_ms + wait * 1000 > w->blocked_until_ms)
