@@ -43,7 +43,7 @@ struct conversation {
 	struct exchange_op *op;
 	bool intended; /* the queue holds an intent of this delivery */
 	bool looking;  /* the request under way is a look-up */
-	bool unsure;  /* the look-up gave no usable answer */
+	bool unsure;   /* the look-up gave no usable answer */
 	bool cancelled;
 	bool walk_ended; /* the run had ended when this walk began */
 	bool checking;   /* no delivery: the sink's checking steps only, nothing is recorded */

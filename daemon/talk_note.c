@@ -123,8 +123,7 @@ void talk_note(struct conversation *c, enum settle settle, int64_t wait_ms, cons
 /* Ends the talk for now; the intent is over. */
 void talk_later(struct conversation *c, int64_t wait_ms, const char *reason)
 {
-	log_debug(&c->log, "%s: later: %s", step_name(c),
-		  reason != NULL ? reason : "");
+	log_debug(&c->log, "%s: later: %s", step_name(c), reason != NULL ? reason : "");
 	talk_note(c, SETTLE_WAIT, wait_ms, reason, talk_end);
 }
 

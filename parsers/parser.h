@@ -19,7 +19,7 @@ struct parser_limits {       /* design.md, section 3, `limits`; 0: the default *
 	size_t attribute;    /* bytes of one attribute value, 1 MiB */
 	uint64_t cases;      /* 5 000 000 */
 	unsigned gzip_ratio; /* 200 */
-	int64_t time_ms;      /* processor time for one report, 5 min */
+	int64_t time_ms;     /* processor time for one report, 5 min */
 };
 
 struct parser_options {

@@ -56,11 +56,14 @@ const struct command commands[] = {
 	{ "queue", cmd_queue, "what is waiting, why, and what to do about it",
 	  "list [--all] [--json]            what waits, why, since when, next try; --all: also what is done\n"
 	  "  show ID... [--json]              every step of a delivery, what is parked and why\n"
-	  "  retry [ID...] [--reason TEXT]    what is parked becomes due: all, these, or where the reason has TEXT\n"
+	  "  retry [ID...] [--reason TEXT]    what is parked becomes due: all, these, or where the reason "
+	  "has TEXT\n"
 	  "  drop ID... [--yes]               give deliveries up; retry ID takes it back\n"
 	  "  export FILE [ID...] [--move] [--force]\n"
-	  "                                   what is owed (all, or of these) into one file for another machine;\n"
-	  "                                   --move: and dropped here; --force: also what may be on its way\n"
+	  "                                   what is owed (all, or of these) into one file for another "
+	  "machine;\n"
+	  "                                   --move: and dropped here; --force: also what may be on its "
+	  "way\n"
 	  "  import FILE                      takes such a file in; what is here already stays as it is\n"
 	  "\n  --timeout DURATION  how long to wait for the state directory (default 5s)\n" },
 	{ "status", cmd_status, "one screen: is it working, what waits, what needs me", "[--json]\n" },

@@ -312,7 +312,7 @@ int cmd_queue(struct cli *cli, int argc, char **argv)
 		code = read_verb(&v, argc, argv, &given, &verb);
 	if (code == EXIT_OK)
 		code = cli_load(cli);
-	if (code != EXIT_OK)
+	if (code != EXIT_OK || verb == NULL)
 		goto out;
 	cli_quiet(cli);
 	const struct app_options ao = { .command = "queue", .wait_ms = given.timeout_ms };

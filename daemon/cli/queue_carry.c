@@ -387,7 +387,7 @@ static int get_line(void *cookie, char **line, struct err *err)
 	int rc;
 
 	while ((rc = next_line(c, &l, err)) > 0) {
-		if (l[0] == '\0' || l[1] != '\t')
+		if (l == NULL || l[0] == '\0' || l[1] != '\t')
 			return err_set(err, -EINVAL, "\"%s\" is not in order", c->path);
 		if (l[0] == 'z') {
 			if (strtoull(l + 2, NULL, 10) != c->lines)

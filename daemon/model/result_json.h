@@ -12,7 +12,6 @@
 /* Appends one object and a newline.  A NULL or empty field is left out. */
 int result_json_write(struct buf *b, const struct result *r);
 /* Reads one line (no newline needed) into arena.  -EINVAL on a line that we did not write. */
-int result_json_read(const char *line, size_t len, struct arena *arena, struct result *out,
-		     struct err *err);
+int result_json_read(const char *line, size_t len, struct arena *arena, struct result *out, struct err *err);
 
 #endif

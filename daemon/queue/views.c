@@ -39,7 +39,8 @@ static int lines_work(struct queue *q, struct op *op, struct err *err)
 		" d.state, d.since_ms, d.due_ms, d.settled_ms, r.tests, d.n_posted, d.n_parked, d.n_ignored,"
 		" d.n_owed + d.n_unbound + d.n_new, d.requests, d.attempt, r.ended"
 		" FROM delivery d JOIN run r ON r.id = d.run LEFT JOIN intent i ON i.delivery = d.id"
-		" WHERE (?1 = 0 OR d.run = ?1) AND (?2 = 0 OR d.state NOT IN (4, 5)) ORDER BY d.id DESC LIMIT ?3",
+		" WHERE (?1 = 0 OR d.run = ?1) AND (?2 = 0 OR d.state NOT IN (4, 5)) ORDER BY d.id DESC "
+		"LIMIT ?3",
 		DB(db_i(o->run), db_i(o->unsettled), db_i(o->max > INT32_MAX ? INT32_MAX : (int64_t)o->max)));
 	while (db_row(s)) {
 		if (o->count == o->room) {
@@ -248,8 +249,8 @@ static int status_work(struct queue *q, struct op *op, struct err *err)
 		if (state >= 0 && state < 6)
 			st->deliveries[state] = (uint64_t)db_int(s, 1);
 	}
-	st->oldest_ms =
-		db_get(q->db, "SELECT min(since_ms) FROM delivery WHERE state NOT IN (4, 5)", DB_NOTHING, INT64_MAX);
+	st->oldest_ms = db_get(q->db, "SELECT min(since_ms) FROM delivery WHERE state NOT IN (4, 5)",
+			       DB_NOTHING, INT64_MAX);
 	st->bytes = (uint64_t)db_bytes(q->db);
 	return 0;
 }

@@ -76,7 +76,9 @@ static void make(struct result *r, long i, char text[6][160], const char **suite
 	(void)snprintf(text[0], 160, "com.example.shop.module%ld.CheckoutServiceTest", i / 500);
 	(void)snprintf(text[1], 160, "shouldHandleOrderNumber%ld", i);
 	/* Not from text[0] and text[1]: compilers cannot see that the rows do not overlap. */
-	(void)snprintf(text[2], 160, "com.example.shop.module%ld.CheckoutServiceTest.shouldHandleOrderNumber%ld", i / 500, i);
+	(void)snprintf(text[2], 160,
+		       "com.example.shop.module%ld.CheckoutServiceTest.shouldHandleOrderNumber%ld", i / 500,
+		       i);
 	suite[0] = text[0];
 	*r = (struct result){ .class_name = text[0],
 			      .name = text[1],

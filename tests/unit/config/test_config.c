@@ -147,7 +147,8 @@ static void values_go_where_rows_say(void **state)
 {
 	struct config *c = parsed(
 		"state_dir: state//here/./\nqueue: sqlite\n"
-		"limits: {report: 1MiB, depth: 9}\nkeep: {runs: 2d, low_water: 1GiB}\nlog: {level: debug, format: json}\n" SINK
+		"limits: {report: 1MiB, depth: 9}\nkeep: {runs: 2d, low_water: 1GiB}\nlog: {level: debug, "
+		"format: json}\n" SINK
 		"    text: \"\"\n    url: HTTPS://h:8443/x/y///\n    path: ../p\n    title: 'a {b|''c''}'\n"
 		"    flag: False\n    batch: 500\n    id: 7\n    wait: 1500ms\n    size: 2KiB\n"
 		"    mode: 0640\n    pace: 0.5/s\n    word: last\n    order: worst\n    tags: [x]\n"
