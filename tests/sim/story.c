@@ -30,9 +30,10 @@ static void make_tests(struct world *w)
 			continue;
 		}
 		snprintf(t->suite, sizeof(t->suite), "suite-%d", (int)rng_below(r, 3));
-		snprintf(t->class_name, sizeof(t->class_name), "pkg.Class%d", (int)rng_below(r, 5));
+		int class = (int)rng_below(r, 5);
+		snprintf(t->class_name, sizeof(t->class_name), "pkg.Class%d", class);
 		snprintf(t->name, sizeof(t->name), "t%zux", i);
-		snprintf(t->id, sizeof(t->id), "%s.%s", t->class_name, t->name);
+		snprintf(t->id, sizeof(t->id), "pkg.Class%d.t%zux", class, i);
 		t->exists = rng_often(r, by_hand);
 	}
 	w->test_count = n;
