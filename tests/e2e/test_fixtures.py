@@ -41,7 +41,8 @@ def test_a_real_report_is_read_as_somebody_found_right(binary, report):
 
 
 def test_nothing_of_the_machine_that_made_them_is_in_them():
+    words = {b"/root/", b"/home/", b"/tmp/tmp.", str(REPOSITORY).encode()} - {b"/src"}     # the placeholder
     for report in REPORTS:
         text = (FIXTURES / report).read_bytes()
-        for word in (b"/root/", b"/home/", b"/tmp/tmp.", str(REPOSITORY).encode()):
+        for word in words:
             assert word not in text, f"{report}: {word}"
