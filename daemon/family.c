@@ -611,12 +611,13 @@ static char *parts_dir(const char *path)
 
 void family_decide(struct family_file *file, size_t count)
 {
-	struct tree t = { .count = count, .file = xcalloc(count > 0 ? count : 1, sizeof(*t.file)) };
+	struct tree t = { .count = count,
+			  .file = xcalloc(count > 0 ? count : 1, sizeof(struct family_file *)) };
 	char *last = NULL;
 
 	for (size_t i = 0; i < count; i++)
 		t.file[i] = &file[i];
-	qsort(t.file, count, sizeof(*t.file), by_path);
+	qsort(t.file, count, sizeof(struct family_file *), by_path);
 	for (size_t i = 0; i < count; i++) {
 		char *dir = dir_of(t.file[i]->path), *head = NULL;
 		if (is_results(base_of(t.file[i]->path)))

@@ -164,7 +164,7 @@ char *walk_absolute(const char *path)
 		len += strlen(part);
 	}
 	if (len == 0)
-		strcpy(out, "/");
+		memcpy(out, "/", 2);
 	free(joined);
 	free(cwd);
 	return out;
