@@ -74,9 +74,17 @@ void talk_restart(struct conversation *c)
 	talk_walk(c);
 }
 
+/* A step's own number shrinks with the sink's, where that was learned from a 413. */
 static size_t batch_of(const struct conversation *c)
 {
-	return c->lane->batch;
+	const struct lane *l = c->lane;
+	size_t own = c->step != NULL ? c->step->batch : 0;
+	size_t configured = l->sink->batch != NULL ? l->sink->batch(l->config->conf) : 0;
+
+	if (own == 0 || configured == 0 || l->batch >= configured)
+		return own != 0 ? own : l->batch;
+	size_t shrunk = own / configured * l->batch;
+	return shrunk > 0 ? shrunk : 1;
 }
 
 static struct rows_limit limit_of(const struct conversation *c, enum rows_kind kind)
@@ -186,7 +194,7 @@ static bool gate_open(const struct conversation *c)
 	if (o->owed == 0)
 		return false;
 	/* What came since the match travels with the rest. */
-	if ((o->run_ended && !o->unseen) || common == NULL || o->owed >= batch_of(c))
+	if ((o->run_ended && !o->unseen) || common == NULL || o->owed >= c->lane->batch)
 		return true;
 	if (o->oldest_ms != INT64_MAX && o->oldest_ms > clock_wall_ms() + 1000)
 		return true; /* the clock was set back: nobody knows how long it has waited */
@@ -203,6 +211,7 @@ static void on_owed(void *cookie, int rc, const struct owed *owed, const struct 
 		return;
 	}
 	c->owed = *owed;
+	c->t.unmatched = owed->unmatched;
 	c->run.ended = owed->run_ended;
 	if (c->step->name == NULL) {
 		table_end(c);
@@ -263,7 +272,9 @@ static void resolve(struct conversation *c)
 		r.create = plan.unmatched == UNMATCHED_CREATE;
 		r.park_unmatched = plan.unmatched == UNMATCHED_PARK;
 		r.place_max = plan.place_max;
+		r.defer = c->step->defer;
 		snprintf(r.scope, sizeof(r.scope), "%s", plan.scope != NULL ? plan.scope : "");
+		snprintf(r.trust, sizeof(r.trust), "%s", plan.trust != NULL ? plan.trust : "");
 	}
 	queue_resolve(c->lane->dispatch->opt.queue, c->delivery, &r, on_owed, c);
 }

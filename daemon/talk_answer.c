@@ -124,8 +124,11 @@ static void too_large(struct conversation *c, const char *reason)
 		talk_park(c, reason);
 		return;
 	}
-	if (c->rows->count > 1) {
-		size_t half = c->rows->count / 2;
+	/* Where the step has a number of rows of its own, the sink's shrinks by the same share. */
+	size_t half = c->rows->count / 2, own = c->step->batch;
+	if (own > 0 && l->sink->batch != NULL)
+		half = (half * l->sink->batch(l->config->conf) + own - 1) / own;
+	if (c->rows->count > 1 && (own == 0 || half < l->batch)) {
 		l->batch = half < l->batch ? half : l->batch;
 		log_warning(&c->log, "%s: refused as too large: batches of %zu from now on", c->step->name,
 			    l->batch);
@@ -137,6 +140,7 @@ static void too_large(struct conversation *c, const char *reason)
 
 static void got(struct conversation *c, const struct reply *reply)
 {
+	c->t.say = NULL;
 	enum got what = c->step->got(&c->t, reply);
 	char text[1200];
 	const char *words = c->t.err.text;
@@ -145,6 +149,9 @@ static void got(struct conversation *c, const struct reply *reply)
 		describe(c, reply, text, sizeof(text));
 		words = text;
 	}
+	if (c->t.say != NULL && !c->checking)
+		log_warning(&c->log, "%s: %s", c->step->name, c->t.say);
+	c->t.say = NULL;
 	switch (what) {
 	case GOT_NEXT:
 		talk_note(c, SETTLE_GO_ON, 0, NULL, talk_go_next);

@@ -75,7 +75,7 @@ void talk_send(struct conversation *c)
 		c->want_pace = true;
 		return;
 	}
-	if (l->dispatch->opt.dry && c->request.method != METHOD_GET) {
+	if (l->dispatch->opt.dry && c->request.method != METHOD_GET && !c->request.reads) {
 		plan(c);
 		return;
 	}

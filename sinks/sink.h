@@ -53,6 +53,8 @@ struct talk {
 	struct learned learned;  /* got and looked fill it */
 	struct err err;          /* why, for ASK_PARK, GOT_REFUSED, GOT_PARK, GOT_LOCKED */
 	size_t batch;            /* rows a request holds at most now (configured, or learned from 413) */
+	uint64_t unmatched;      /* tests that the last resolving step has left to the next one */
+	const char *say;         /* got: a warning for the log, said once; lives in the arena */
 };
 
 enum ask {
@@ -87,6 +89,8 @@ struct step {
 	const char *name;    /* stands in logs, `queue show` and the bookmark of an intent */
 	enum rows_kind rows; /* loaded before ask(); where none are there the step is skipped */
 	bool resolve;        /* no request: new results of the run are matched to cases here */
+	bool defer;          /* resolve: only by references that lead `match`, before any list is read */
+	size_t batch;        /* rows at most, where the sink's own number does not hold; 0: it does */
 	bool exclusive;      /* one delivery of the sink at a time (login, lists, creation) */
 	bool gate;           /* waits for a full batch, `linger`, or the end of the run */
 	bool check;          /* read-only, and proves the configuration: `check --online` walks these */
@@ -104,6 +108,7 @@ struct match_plan {
 	enum match_by order[3]; /* MATCH_NONE ends it */
 	enum unmatched unmatched;
 	const char *scope; /* of the remote cases and sections; borrowed from facts */
+	const char *trust; /* references that begin so need no list that shows them; NULL: none */
 	size_t place_max;  /* bytes of a place's name over there */
 };
 

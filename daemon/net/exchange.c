@@ -251,7 +251,9 @@ static int prepare_headers(struct exchange_op *op)
 	if (rc == 0 && to->authorization != NULL) {
 		if (has_control(to->authorization))
 			return -EINVAL;
-		char *line = xasprintf("Authorization: %s", to->authorization);
+		const char *scheme = to->auth_scheme != NULL ? to->auth_scheme : "";
+		char *line = xasprintf("Authorization: %s%s%s", scheme, *scheme != '\0' ? " " : "",
+				       to->authorization);
 		rc = add_header(op, line);
 		explicit_bzero(line, strlen(line));
 		free(line);
@@ -289,6 +291,12 @@ static int prepare_upload(struct exchange_op *op)
 	if (q->upload_type != NULL &&
 	    (has_control(q->upload_type) || curl_mime_type(part, q->upload_type) != CURLE_OK))
 		return -EINVAL;
+	for (const char *const *s = q->upload_form; s != NULL && s[0] != NULL && s[1] != NULL; s += 2) {
+		part = curl_mime_addpart(op->mime);
+		if (part == NULL || curl_mime_name(part, s[0]) != CURLE_OK ||
+		    curl_mime_data(part, s[1], CURL_ZERO_TERMINATED) != CURLE_OK)
+			return -ENOMEM;
+	}
 	return curl_easy_setopt(op->easy, CURLOPT_MIMEPOST, op->mime) == CURLE_OK ? 0 : -ENOMEM;
 }
 

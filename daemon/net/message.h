@@ -19,10 +19,12 @@ struct request {
 	struct buf body;          /* empty: none */
 	const char *content_type; /* NULL: application/json */
 	bool write;               /* changes something over there: intent is recorded first */
+	bool reads;               /* a POST that only asks (a search): a dry run sends it, too */
 	uint64_t offset;          /* folder transport: where an append begins */
 	uint64_t reply_max;       /* bytes of body accepted; 0: the transport's default (16 MiB) */
 	/* Upload of a file as multipart/form-data, streamed from disk; NULL: none. */
 	const char *upload_path, *upload_field, *upload_name, *upload_type;
+	const char *const *upload_form; /* further parts: name, value, name, value, NULL; NULL: none */
 };
 
 void request_init(struct request *r);
@@ -60,6 +62,7 @@ struct endpoint {
 	const char *scope;           /* limit scope: who shares the rate (TestRail: the URL) */
 	const char *user, *password; /* Basic; NULL: none */
 	const char *authorization;   /* a whole header value instead; NULL: none */
+	const char *auth_scheme;     /* "Bearer": goes before authorization; NULL: nothing does */
 	const char *ca_file, *cert_file, *key_file, *proxy;
 	bool verify;
 	double rate_per_minute; /* the server's own limit; 0: none.  80 % of it is used */

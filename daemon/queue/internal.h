@@ -233,6 +233,7 @@ struct remote_spec {
 /* keep: what spec does not know (NULL, 0) stays as it is. */
 int64_t remote_put(struct queue *q, int64_t shelf, const struct remote_spec *spec, bool keep);
 int64_t remote_find(struct queue *q, int64_t shelf, const char *rid); /* 0: none */
+bool remote_known(struct queue *q, int64_t shelf, const char *rid);   /* there, or gone */
 int64_t remote_by_alias(struct queue *q, int64_t shelf, int64_t key);
 int64_t remote_by_name(struct queue *q, int64_t shelf, int64_t key);
 void remote_gone(struct queue *q, const char *sink, int64_t remote);

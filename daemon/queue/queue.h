@@ -193,6 +193,7 @@ struct owed {
 	bool run_ended;
 	uint64_t parts_loading;   /* of the run: begun, not finished */
 	uint64_t unbound, places; /* of what is owed: without a case yet; sections to be made for them */
+	uint64_t unmatched;       /* of what is owed: not looked for in all the ways yet */
 	bool unseen;              /* results came that queue_resolve() has not seen yet */
 };
 
@@ -202,7 +203,10 @@ struct resolver {
 	enum resolve_by order[3];
 	bool match;                  /* false: the sink has no cases; every test is owed as it is */
 	bool create, park_unmatched; /* else ignored */
-	char scope[128];             /* of kind "case" and "section" in the remote cache */
+	bool defer;      /* by the references that lead the order only; the rest stays unmatched */
+	char trust[64];  /* references that begin so are taken though no list shows them, unless
+				      * they are known to be gone; "": none */
+	char scope[128]; /* of kind "case" and "section" in the remote cache */
 	size_t place_max;
 	const char *(*ref)(const void *cookie, const char *ref, struct arena *a);
 	int (*place)(const void *cookie, const struct result *r, struct arena *a, const char *const **path,

@@ -75,6 +75,12 @@ int64_t remote_find(struct queue *q, int64_t shelf, const char *rid)
 		      DB(db_i(shelf), db_s(rid)), 0);
 }
 
+bool remote_known(struct queue *q, int64_t shelf, const char *rid)
+{
+	return db_get(q->db, "SELECT 1 FROM remote WHERE shelf = ?1 AND rid = ?2", DB(db_i(shelf), db_s(rid)),
+		      0) != 0;
+}
+
 /* Where several share a name the oldest is taken, always the same. */
 int64_t remote_by_alias(struct queue *q, int64_t shelf, int64_t k)
 {

@@ -58,6 +58,38 @@ static void tests_find_their_cases(void **state)
 	assert_int_equal(rows->new_ids, 4);
 }
 
+/* References that are trusted need no list; what is unmatched waits for the second look, after the list. */
+static void trusted_references_need_no_list(void **state)
+{
+	static const struct fx_result r[] = {
+		{ "a.B", "one", OUTCOME_PASSED, .suite = { "s" } },
+		{ "x", "ours", OUTCOME_PASSED, .refs = { "C77" } },
+		{ "x", "other", OUTCOME_PASSED, .refs = { "C88" } },
+	};
+	struct fx *f = *state;
+	int64_t d = one_part(f, "x", r, 3);
+	struct resolver plan = fx_matching;
+
+	snprintf(plan.trust, sizeof(plan.trust), "77");
+	plan.order[0] = RESOLVE_REF;
+	plan.order[1] = RESOLVE_AUTOMATION;
+	plan.defer = true;
+	assert_int_equal(fx_resolve(f, d, &plan), 0);
+	assert_int_equal(f->owed.owed, 3);
+	assert_int_equal(f->owed.unmatched, 2);
+	assert_int_equal(f->owed.parked, 0);
+	struct rows *rows = fx_rows(f, d, ROWS_RESULTS, 100);
+	assert_int_equal(rows->count, 1);
+	assert_non_null(fx_row_of(rows, "77"));
+	fx_cases(f, d, known);
+	plan.defer = false;
+	assert_int_equal(fx_resolve(f, d, &plan), 0);
+	assert_int_equal(f->owed.unmatched, 0);
+	assert_int_equal(f->owed.parked, 1);
+	rows = fx_rows(f, d, ROWS_RESULTS, 100);
+	assert_non_null(fx_row_of(rows, "1"));
+}
+
 static void the_order_of_the_ways_decides(void **state)
 {
 	static const struct fx_result r[] = { { "a.B", "one", OUTCOME_PASSED, .refs = { "C2" } } };
@@ -526,6 +558,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fx_setup, fx_teardown)
 	static const struct CMUnitTest tests[] = {
 		TEST(tests_find_their_cases),
+		TEST(trusted_references_need_no_list),
 		TEST(the_order_of_the_ways_decides),
 		TEST(long_names_are_compared_cut),
 		TEST(without_matching_every_test_is_owed_in_order),
