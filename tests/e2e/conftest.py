@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from resultd import REPOSITORY, Resultd, find_binary
+from standins.aio import Aio
 from standins.testrail import TestRail
 
 
@@ -45,6 +46,34 @@ def make_testrail():
     for server in servers:
         server.stop()
     assert [violation for server in servers for violation in server.violations] == []
+
+
+@pytest.fixture
+def make_aio():
+    """Stand-ins for AIO Tests with one project, AT, each checked at the end."""
+    servers = []
+
+    def make(deployment="cloud", context="", **keys):
+        server = Aio(deployment, context).start()
+        server.project(**keys)
+        servers.append(server)
+        return server
+    yield make
+    for server in servers:
+        server.stop()
+    assert [violation for server in servers for violation in server.violations] == []
+
+
+@pytest.fixture
+def aio(make_aio):
+    """AIO Tests on Jira Cloud."""
+    return make_aio()
+
+
+@pytest.fixture
+def aio_server(make_aio):
+    """AIO Tests on Jira Server or Data Center, beneath a context path."""
+    return make_aio("server", "/jira")
 
 
 @pytest.fixture
