@@ -252,8 +252,10 @@ static void lane_turn(struct lane *l)
 		lane_arm(l, l->scope->pace.blocked_until_ms);
 		return;
 	}
-	if (!l->again && l->next_ms > now)
+	if (!l->again && l->next_ms > now) {
+		lane_arm(l, l->next_ms); /* this turn may have been another lane's */
 		return;
+	}
 	if (lane_held(l))
 		return;
 	/* One probe after trouble; all lanes again once it went well. */
@@ -293,6 +295,8 @@ void dispatch_turn(struct dispatch *d)
 		d->kick_ms = 0;
 		list_each(link, &d->lanes)
 			list_entry(link, struct lane, link)->again = true;
+	} else if (d->kick_ms != 0) {
+		d->opt.arm(d->opt.cookie, d->kick_ms);
 	}
 	list_each(link, &d->lanes)
 		lane_turn(list_entry(link, struct lane, link));

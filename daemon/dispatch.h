@@ -18,7 +18,8 @@ struct dispatch_options {
 	const struct config *config;
 	struct queue *queue; /* NULL: only dispatch_check() */
 	struct transport *http, *folder;
-	/* Call dispatch_turn() when clock_mono_ms() has reached this (soon, if it has already). */
+	/* Call dispatch_turn() when clock_mono_ms() has reached this (soon, if it has already).  Only the earliest
+	 * time asked for since the last turn need be kept: a turn asks again for all that is later. */
 	void (*arm)(void *cookie, int64_t mono_ms);
 	/* A delivery was settled, parked, or told to wait; a sink was paused or goes on. */
 	void (*changed)(void *cookie);
