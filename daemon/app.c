@@ -183,6 +183,7 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 		return rc;
 	}
 	a->space = space_new(a->state.dir, config->keep.low_water);
+	a->evidence = state_path(&a->state, "evidence");
 	char *path = state_path(&a->state, "queue.db");
 	struct queue_options qo = {
 		.path = path, .loop = &a->loop, .on_fatal = on_fatal, .make_room = make_room, .cookie = a
@@ -193,6 +194,7 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 		uv_run(&a->loop, UV_RUN_DEFAULT);
 		uv_loop_close(&a->loop);
 		space_free(a->space);
+		free(a->evidence);
 		state_close(&a->state);
 		return rc;
 	}
@@ -248,6 +250,7 @@ int app_deliver(struct app *a, const char *only, bool dry, struct err *err)
 		.hold = hold,
 		.cookie = a,
 		.only = only,
+		.evidence_dir = a->evidence,
 		.dry = dry,
 		.time_scale = time_scale(),
 	};
@@ -379,6 +382,8 @@ void app_close(struct app *a, int64_t grace_ms)
 	uv_loop_close(&a->loop);
 	space_free(a->space);
 	a->space = NULL;
+	free(a->evidence);
+	a->evidence = NULL;
 	state_close(&a->state);
 	a->loop_ready = false;
 }

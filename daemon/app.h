@@ -40,6 +40,7 @@ struct app {
 	struct dispatch *dispatch;
 	struct retention *retention;
 	struct space *space;
+	char *evidence; /* STATE/evidence */
 	uv_async_t reap;
 	uv_timer_t tidy;
 	uv_timer_t turn; /* dispatch asked to be turned */

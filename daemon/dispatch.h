@@ -26,7 +26,8 @@ struct dispatch_options {
 	/* True: nothing may be sent now, since its outcome might not be recorded (rule K1).  NULL: never. */
 	bool (*hold)(void *cookie);
 	void *cookie;
-	const char *only; /* one sink's name; NULL: all */
+	const char *only;         /* one sink's name; NULL: all */
+	const char *evidence_dir; /* absolute; where kept evidence lies.  Must outlive the dispatch */
 	bool dry; /* no write leaves: a delivery that would send one is parked with what it would do */
 	unsigned time_scale; /* waits are divided by it, for tests; 0 or 1: as they are */
 };

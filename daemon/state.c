@@ -100,7 +100,7 @@ static int take_lock(const char *dir, const char *command, int *out, struct err 
 
 int state_open(const char *dir, const char *command, struct state *out, struct err *err)
 {
-	static const char *const folder[] = { "reports", "tmp" };
+	static const char *const folder[] = { "reports", "evidence", "tmp" };
 	int fd = -1;
 	int rc = file_mkdirs(dir, 0700, err);
 

@@ -5,6 +5,7 @@
  *   lock        flock()ed by the process that holds the directory; its text says who that is
  *   queue.db    the queue
  *   reports/    source reports, by content: ab/abcdef....xml.zst (or .xml.gz as it came)
+ *   evidence/   files that belong to results and runs, by content
  *   tmp/        copies that are not yet accepted; emptied at start
  *   parsing/    what is in the parser just now (poison.h)
  *   runs/       the local sink's default place

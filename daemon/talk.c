@@ -93,6 +93,8 @@ static struct rows_limit limit_of(const struct conversation *c, enum rows_kind k
 
 	if (kind == ROWS_LINKS)
 		limit.count = limit.bytes = SIZE_MAX;
+	else if (kind == ROWS_EVIDENCE)
+		limit.count = 1;
 	else if (c->lane->endpoint.folder)
 		limit = (struct rows_limit){ .count = batch_of(c), .bytes = FOLDER_BYTES };
 	return limit;
@@ -154,6 +156,12 @@ static void load_rows(struct conversation *c)
 		   on_rows, c);
 }
 
+/* Nothing is to be sent, or waited for. */
+static bool settled(const struct owed *o)
+{
+	return o->owed == 0 && o->evidence_owed == 0 && o->evidence_awaited == 0;
+}
+
 /* The end of the table: all is settled, or more will come. */
 static void table_end(struct conversation *c)
 {
@@ -165,10 +173,12 @@ static void table_end(struct conversation *c)
 		talk_restart(c);
 		return;
 	}
-	if (o->run_ended && o->owed == 0 && o->parts_loading == 0) {
-		if (o->parked > 0)
-			log_warning(&c->log, "delivered, but %" PRIu64 " tests are parked; the %s stays open",
-				    o->parked, c->lane->sink->run_word);
+	if (o->run_ended && settled(o) && o->parts_loading == 0) {
+		if (o->parked > 0 || o->evidence_parked > 0)
+			log_warning(&c->log,
+				    "delivered, but %" PRIu64 " tests and %" PRIu64
+				    " files are parked; the %s stays open",
+				    o->parked, o->evidence_parked, c->lane->sink->run_word);
 		else
 			log_info(&c->log, "delivered \"%s\"", c->run.name);
 		talk_note(c, SETTLE_DELIVERED, 0, NULL, talk_end);
@@ -224,7 +234,8 @@ static void on_owed(void *cookie, int rc, const struct owed *owed, const struct 
 		return;
 	}
 	if (c->step->final)
-		pass = o->run_ended && o->owed == 0 && o->parked == 0 && o->parts_loading == 0 && !o->unseen;
+		pass = o->run_ended && settled(o) && o->parked == 0 && o->evidence_parked == 0 &&
+		       o->parts_loading == 0 && !o->unseen;
 	else if (c->step->gate)
 		pass = gate_open(c);
 	if (!pass) {
@@ -263,6 +274,11 @@ static void resolve(struct conversation *c)
 	};
 	struct resolver r = { .ref = resolve_ref, .place = resolve_place, .cookie = c };
 	struct match_plan plan = { 0 };
+
+	if (c->lane->sink->evidence != NULL) {
+		c->lane->sink->evidence(c->lane->config->conf, &c->policy);
+		r.evidence = &c->policy;
+	}
 
 	if (c->lane->sink->plan != NULL) {
 		c->lane->sink->plan(c->lane->config->conf, c->lane->facts, &plan);
@@ -337,6 +353,7 @@ static void dress(struct conversation *c)
 	c->t.facts = c->lane->facts;
 	c->t.bookmark = c->bookmark;
 	c->t.arena = &c->arena;
+	c->t.evidence_dir = c->lane->dispatch->opt.evidence_dir;
 	c->t.batch = c->lane->batch;
 	c->t.sent_ms = TIME_UNKNOWN;
 	c->step = c->lane->sink->steps;

@@ -34,6 +34,7 @@ struct conversation {
 	struct sink_run run;
 	char started[CLOCK_ISO_SIZE]; /* {run.started} */
 	struct owed owed;
+	struct evidence_policy policy; /* borrowed by the queue while it resolves */
 
 	const struct step *step;
 	struct talk t;

@@ -21,6 +21,7 @@
 #include "daemon/base/err.h"
 #include "daemon/config/config.h"
 #include "daemon/config/template.h"
+#include "daemon/model/evidence.h"
 #include "daemon/model/learned.h"
 #include "daemon/model/rows.h"
 #include "daemon/net/message.h"
@@ -44,17 +45,18 @@ struct talk {
 	const void *conf; /* the sink's own struct */
 	const struct sink_run *run;
 	cJSON *facts, *bookmark;
-	cJSON *scratch;          /* of this step, over GOT_MORE and LOOKED_MORE; not saved: for pages */
-	const struct rows *rows; /* what the step's .rows asked for; NULL otherwise */
-	const char *sent;        /* in look/looked: the frozen body, NUL-terminated */
-	int64_t sent_ms;         /* in look/looked: server time before it was sent, or ours */
-	int64_t now_ms;          /* wall time, given */
-	struct arena *arena;     /* until the step ends */
-	struct learned learned;  /* got and looked fill it */
-	struct err err;          /* why, for ASK_PARK, GOT_REFUSED, GOT_PARK, GOT_LOCKED */
-	size_t batch;            /* rows a request holds at most now (configured, or learned from 413) */
-	uint64_t unmatched;      /* tests that the last resolving step has left to the next one */
-	const char *say;         /* got: a warning for the log, said once; lives in the arena */
+	cJSON *scratch;           /* of this step, over GOT_MORE and LOOKED_MORE; not saved: for pages */
+	const struct rows *rows;  /* what the step's .rows asked for; NULL otherwise */
+	const char *sent;         /* in look/looked: the frozen body, NUL-terminated */
+	int64_t sent_ms;          /* in look/looked: server time before it was sent, or ours */
+	int64_t now_ms;           /* wall time, given */
+	struct arena *arena;      /* until the step ends */
+	struct learned learned;   /* got and looked fill it */
+	struct err err;           /* why, for ASK_PARK, GOT_REFUSED, GOT_PARK, GOT_LOCKED */
+	size_t batch;             /* rows a request holds at most now (configured, or learned from 413) */
+	uint64_t unmatched;       /* tests that the last resolving step has left to the next one */
+	const char *say;          /* got: a warning for the log, said once; lives in the arena */
+	const char *evidence_dir; /* absolute: row->evidence->kept lies beneath it (request.upload_path) */
 };
 
 enum ask {
@@ -144,6 +146,13 @@ struct sink {
 	enum answer_class (*classify)(const struct reply *r);
 	size_t (*batch)(const void *conf); /* rows a request holds at most */
 	const struct sink_common *(*common)(const void *conf);
+	/* Which evidence this sink takes; what out reaches is borrowed from conf.  NULL: none.  A sink that
+	 * takes some has a step with .rows = ROWS_EVIDENCE, behind the one that posts results: it gets one
+	 * file at a time, once its result has been posted with an id (or the run has one: learned_run), and
+	 * answers with learned_posted(row, attachment id), learned_parked() or learned_ignored().  Files
+	 * are parked apart from their results and counted apart; `final` steps wait for them too.  A
+	 * refusal (GOT_REFUSED) parks the file alone. */
+	void (*evidence)(const void *conf, struct evidence_policy *out);
 };
 
 /* The list of sinks, ended by NULL.  (sink.c) */

@@ -8,6 +8,7 @@
 #define RD_MODEL_ROWS_H
 
 #include "daemon/base/arena.h"
+#include "daemon/model/evidence.h"
 #include "daemon/model/result.h"
 
 enum rows_kind {
@@ -17,6 +18,8 @@ enum rows_kind {
 	ROWS_LINKS,   /* `ids`: every remote case id that this run touches, sorted, no repeats */
 	ROWS_RESULTS, /* results that are owed: one row a remote case */
 	ROWS_ALL,     /* every test of the run, matched or not, one row a test, in order (local sink) */
+	/* Never renumber: an intent stores its kind. */
+	ROWS_EVIDENCE, /* one file: of a result that was posted with a remote id, or of a run that has one */
 };
 
 struct rows_limit {
@@ -33,6 +36,21 @@ struct row_test {
 	int64_t id;         /* opaque; the queue's */
 };
 
+/* A file to be attached, bound to what the server returned for its result, never to a place in a list. */
+struct row_evidence {
+	const char *name; /* as it is uploaded: no two files of one remote result (or of the run) share it */
+	const char *kept; /* beneath talk.evidence_dir */
+	const char *type; /* MIME; never NULL */
+	const char *sha256;        /* 64 hex digits */
+	uint64_t size;             /* bytes */
+	bool of_run;               /* else of a result */
+	const char *remote_result; /* id of the result over there (learned_posted); NULL where of_run */
+	enum verdict verdict;      /* of its result */
+	const char *test;          /* automation id of its result, for messages; "" where of_run */
+	const char *named;         /* as the report says it, for messages */
+	enum evidence_origin origin;
+};
+
 struct row {
 	int64_t id;              /* names the row in what is learned; opaque */
 	const char *remote_id;   /* ROWS_RESULTS: the case; ROWS_CASES: the place; ROWS_PLACES: the parent;
@@ -42,6 +60,7 @@ struct row {
 	unsigned depth;          /* ROWS_PLACES: 0 at the root */
 	const struct row_test *tests; /* ROWS_RESULTS: all tests that map to this case; ROWS_CASES: one */
 	size_t test_count;
+	const struct row_evidence *evidence; /* ROWS_EVIDENCE; NULL otherwise */
 };
 
 struct rows {

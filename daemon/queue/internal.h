@@ -77,7 +77,7 @@ struct chunk_index {
 struct loading { /* a part between queue_take() and its end; queue thread */
 	struct loading *next;
 	int64_t part;
-	uint64_t chunks, results; /* that were stored for it */
+	uint64_t chunks, results, evidence; /* that were stored for it */
 };
 
 struct runner;
@@ -114,6 +114,16 @@ bool queue_ending(struct queue *q); /* it is being closed: work that can wait en
 enum item_state { ITEM_OWED, ITEM_UNBOUND, ITEM_NEW, ITEM_PARKED, ITEM_POSTED, ITEM_IGNORED };
 enum { ITEM_STATES = 6 };
 enum part_state { PART_LOADING, PART_READY };
+enum attach_state {
+	ATTACH_WAITING, /* for its result, or for the run, to have an id over there */
+	ATTACH_OWED,
+	ATTACH_AWAITED, /* the file is not there yet */
+	ATTACH_PARKED,
+	ATTACH_POSTED,
+	ATTACH_IGNORED,
+	ATTACH_FOUND /* the file came late: whether it is wanted is asked once more */
+};
+enum { ATTACH_STATES = 7, ATTACH_OF_RUN = -1 /* in place of an item */ };
 
 /* ---- chunks, read (store.c) ---- */
 
@@ -211,11 +221,57 @@ struct brief {
 	char sink[128], scope[128];
 	bool matching, by_title;
 	enum delivery_state state;
+	int64_t ev[ATTACH_STATES], ev_part, ev_next;
 };
 int brief_get(struct queue *q, int64_t delivery, struct brief *out, struct err *err);
 
 /* The name of an item's test, in arena; "?" where it cannot be read. */
 const char *items_name(struct queue *q, int64_t run, int64_t item, struct arena *arena);
+
+/* ---- evidence.c ---- */
+
+/* Evidence of a part is numbered as its chunks are.  What a part that is being loaded gave before the number `before` is void; how many there were. */
+int64_t evidence_void(struct queue *q, int64_t part, int64_t before);
+/* Deletes at most max rows of a part; remove (NULL: nobody) is told of blobs that no row names any more. */
+int64_t evidence_delete(struct queue *q, int64_t part, int64_t max,
+			void (*remove)(void *cookie, const char *kept), void *cookie);
+bool evidence_named(struct queue *q, const char *kept);
+/* The result of an evidence row did not simply pass. */
+bool evidence_bad(struct queue *q, int64_t ref);
+void evidence_count(struct queue *q, int64_t run, struct evidence_counts *out);
+
+/* ---- attach.c: what deliveries owe of evidence ---- */
+
+/* Sorts a slice of the evidence that the delivery has not seen: what is wanted gets its attaches.
+ * OP_AGAIN while there is more. */
+int attach_sort(struct queue *q, struct brief *d, const struct evidence_policy *policy);
+/* The item was posted as this result (rid NULL: nobody knows its id), or will never be. */
+void attach_posted(struct queue *q, int64_t delivery, int64_t item, const char *rid);
+void attach_ignored(struct queue *q, int64_t delivery, int64_t item, const char *why);
+void attach_copy(struct queue *q, int64_t delivery, int64_t from, int64_t to); /* a further case of a test */
+void attach_run_known(struct queue *q, int64_t delivery); /* the delivery has its remote id */
+/* An evidence was settled: the attaches that awaited it. */
+void attach_found(struct queue *q, int64_t evidence, bool kept, const char *reason, int64_t now_ms);
+/* Moves one from the state it is in; false where it is in another. */
+bool attach_move(struct queue *q, int64_t delivery, int64_t attach, enum attach_state from,
+		 enum attach_state to, const char *aid, const char *reason);
+/* What was parked is owed again (reason not NULL: those whose words hold it); how many. */
+int64_t attach_retry(struct queue *q, int64_t delivery, const char *reason);
+
+/* Rows of evidence are told from items by their ids. */
+#define ROW_OF_ATTACH (INT64_C(1) << 62)
+static inline int64_t row_of_attach(int64_t attach)
+{
+	return ROW_OF_ATTACH | attach;
+}
+static inline bool row_is_attach(int64_t row)
+{
+	return row >= ROW_OF_ATTACH;
+}
+static inline int64_t attach_of_row(int64_t row)
+{
+	return row & (ROW_OF_ATTACH - 1);
+}
 
 /* ---- journal.c ---- */
 

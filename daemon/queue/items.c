@@ -102,6 +102,9 @@ void items_move(struct queue *q, struct tally *t, const struct item *item, enum 
 	db_run(q->db, "UPDATE item SET state = ?3, remote = ?4, reason = ?5 WHERE delivery = ?1 AND id = ?2",
 	       DB(db_i(item->delivery), db_i(item->id), db_i(to), number(remote), db_s(reason)));
 	leave(q, t, item);
+	if (to == ITEM_IGNORED)
+		attach_ignored(q, item->delivery, item->id,
+			       reason != NULL ? reason : "its result is not sent");
 }
 
 void items_post(struct queue *q, struct tally *t, const struct item *item, int64_t started_ms,
@@ -114,6 +117,7 @@ void items_post(struct queue *q, struct tally *t, const struct item *item, int64
 	       DB(db_i(item->delivery), db_i(item->id),
 		  started_ms == TIME_UNKNOWN ? db_n() : db_i(started_ms), db_s(rid)));
 	leave(q, t, item);
+	attach_posted(q, item->delivery, item->id, rid);
 }
 
 void items_bind(struct queue *q, struct tally *t, const struct item *item, int64_t remote)
@@ -159,12 +163,14 @@ int64_t items_key(struct queue *q, int64_t run, int64_t id, bool by_title, struc
 
 int brief_get(struct queue *q, int64_t delivery, struct brief *out, struct err *err)
 {
-	struct db_stmt *s = db_query(q->db,
-				     "SELECT run, resolved, resolved_again, epoch, linked, n_owed,"
-				     " n_unbound, n_new, n_parked, n_posted, n_ignored, sink,"
-				     " coalesce(scope, ''), matching, by_title, state"
-				     " FROM delivery WHERE id = ?1",
-				     DB(db_i(delivery)));
+	struct db_stmt *s =
+		db_query(q->db,
+			 "SELECT run, resolved, resolved_again, epoch, linked, n_owed,"
+			 " n_unbound, n_new, n_parked, n_posted, n_ignored, sink,"
+			 " coalesce(scope, ''), matching, by_title, state, ev_waiting, ev_owed,"
+			 " ev_awaited, ev_parked, ev_posted, ev_ignored, ev_found, ev_part, ev_next"
+			 " FROM delivery WHERE id = ?1",
+			 DB(db_i(delivery)));
 	*out = (struct brief){ .id = delivery };
 	if (!db_row(s))
 		return db_failed(q->db, err) < 0
@@ -186,6 +192,10 @@ int brief_get(struct queue *q, int64_t delivery, struct brief *out, struct err *
 	out->matching = db_int(s, 13) != 0;
 	out->by_title = db_int(s, 14) != 0;
 	out->state = (enum delivery_state)db_int(s, 15);
+	for (int i = 0; i < ATTACH_STATES; i++) /* in the order of enum attach_state */
+		out->ev[i] = db_int(s, 16 + i);
+	out->ev_part = db_int(s, 16 + ATTACH_STATES);
+	out->ev_next = db_int(s, 17 + ATTACH_STATES);
 	db_end(s);
 	return 0;
 }
@@ -194,7 +204,8 @@ bool items_unseen(struct queue *q, int64_t delivery)
 {
 	return db_get(q->db,
 		      "SELECT r.grouped < r.ready OR d.resolved < r.next_no - 1"
-		      " OR d.resolved_again < r.agains FROM delivery d JOIN run r ON r.id = d.run"
+		      " OR d.resolved_again < r.agains OR d.ev_part < r.ready OR d.ev_found > 0 FROM "
+		      "delivery d JOIN run r ON r.id = d.run"
 		      " WHERE d.id = ?1",
 		      DB(db_i(delivery)), 0) != 0;
 }

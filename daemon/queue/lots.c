@@ -112,6 +112,9 @@ bool lots_row_open(struct queue *q, int64_t delivery, enum rows_kind kind, const
 			      "SELECT 1 FROM place WHERE id = ?1 AND delivery = ?2"
 			      " AND remote_id IS NULL AND parked = 0",
 			      DB(db_i(row_of_place(row->row)), db_i(delivery)), 0) != 0;
+	if (kind == ROWS_EVIDENCE)
+		return db_get(q->db, "SELECT 1 FROM attach WHERE id = ?1 AND delivery = ?2 AND state = ?3",
+			      DB(db_i(attach_of_row(row->row)), db_i(delivery), db_i(ATTACH_OWED)), 0) != 0;
 	enum item_state wanted = kind == ROWS_CASES ? ITEM_UNBOUND : ITEM_OWED;
 	for (size_t i = 0; i < row->count; i++) {
 		struct item item;

@@ -159,6 +159,16 @@ static void refuse_key(struct noting *n, int64_t item, const struct learned_item
 			  db_i(l->what == LEARNED_PARKED ? ITEM_PARKED : ITEM_IGNORED), db_s(l->text)));
 }
 
+static void settle_attach(struct noting *n, int64_t attach, const struct learned_item *l)
+{
+	enum attach_state to = l->what == LEARNED_POSTED   ? ATTACH_POSTED
+			       : l->what == LEARNED_PARKED ? ATTACH_PARKED
+							   : ATTACH_IGNORED;
+
+	if (l->what == LEARNED_POSTED || l->what == LEARNED_PARKED || l->what == LEARNED_IGNORED)
+		attach_move(n->q, n->d.id, attach, ATTACH_OWED, to, l->id, l->text);
+}
+
 static void settle_row(struct noting *n, const struct learned_item *l)
 {
 	const struct packed_row *row = packed_find(&n->rows, l->row);
@@ -166,6 +176,10 @@ static void settle_row(struct noting *n, const struct learned_item *l)
 
 	if (l->row < 0) {
 		settle_place(n, row_of_place(l->row), l);
+		return;
+	}
+	if (row_is_attach(l->row)) {
+		settle_attach(n, attach_of_row(l->row), l);
 		return;
 	}
 	if (row != NULL) {
@@ -413,15 +427,20 @@ static void settle_delivered(struct noting *n, const struct note *note)
 		db_run(db,
 		       "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = NULL WHERE id = ?1",
 		       DB(db_i(n->d.id), db_i(note->now_ms)));
-	else if (now.n[ITEM_OWED] + now.n[ITEM_UNBOUND] + now.n[ITEM_NEW] > 0)
+	else if (now.n[ITEM_OWED] + now.n[ITEM_UNBOUND] + now.n[ITEM_NEW] + now.ev[ATTACH_OWED] +
+			 now.ev[ATTACH_AWAITED] >
+		 0)
 		db_run(db,
 		       "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = ?3 WHERE id = ?1",
-		       DB(db_i(n->d.id), db_i(note->now_ms + OWED_STILL_MS), db_s("results are owed still")));
+		       DB(db_i(n->d.id), db_i(note->now_ms + OWED_STILL_MS),
+			  db_s("results or files are owed still")));
 	else
 		db_run(db,
 		       "UPDATE delivery SET state = ?2, settled_ms = ?3, attempt = 0, reason = ?4,"
 		       " due_ms = ?5 WHERE id = ?1",
-		       DB(db_i(n->d.id), db_i(now.n[ITEM_PARKED] > 0 ? DELIVERY_PARKED : DELIVERY_DELIVERED),
+		       DB(db_i(n->d.id),
+			  db_i(now.n[ITEM_PARKED] + now.ev[ATTACH_PARKED] > 0 ? DELIVERY_PARKED
+									      : DELIVERY_DELIVERED),
 			  db_i(note->now_ms), db_s(note->reason), db_i(INT64_MAX)));
 }
 
@@ -451,8 +470,12 @@ static void settle(struct noting *n, const struct note *note)
 		break;
 	case SETTLE_WAIT:
 		end_intent(n);
+		/* What came since it was asked made it due; to wait for something to come must not undo that. */
 		db_run(db, "UPDATE delivery SET state = 0, due_ms = ?2, reason = ?3 WHERE id = ?1",
-		       DB(db_i(n->d.id), db_i(note->due_ms), db_s(note->reason)));
+		       DB(db_i(n->d.id),
+			  db_i(note->due_ms == INT64_MAX && items_unseen(n->q, n->d.id) ? note->now_ms
+											: note->due_ms),
+			  db_s(note->reason)));
 		break;
 	case SETTLE_KEEP:
 		db_run(db, "UPDATE intent SET looks = looks + 1 WHERE delivery = ?1", DB(db_i(n->d.id)));
@@ -511,6 +534,8 @@ static int note_work(struct queue *q, struct op *op, struct err *err)
 	       " url = coalesce(?4, url), requests = requests + ?5, step = ?6 WHERE id = ?1",
 	       DB(db_i(n.d.id), db_s(note->bookmark), db_s(o->learned.remote_id), db_s(o->learned.url),
 		  db_i(note->requests), db_s(note->step)));
+	if (o->learned.remote_id != NULL)
+		attach_run_known(q, n.d.id);
 	if (note->facts != NULL)
 		db_run(q->db,
 		       "INSERT INTO facts(sink, json) VALUES(?1, ?2) ON CONFLICT(sink) DO UPDATE SET json = "

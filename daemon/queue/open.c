@@ -177,6 +177,7 @@ static void recover(struct queue *q, struct queue_opened *opened)
 	/* Parts that were being loaded never were, nor were runs that have no other. */
 	db_run(q->db, "DELETE FROM part WHERE state = 0", DB_NOTHING);
 	db_run(q->db, "DELETE FROM chunk WHERE id >> 23 NOT IN (SELECT id FROM part)", DB_NOTHING);
+	db_run(q->db, "DELETE FROM evidence WHERE id >> 23 NOT IN (SELECT id FROM part)", DB_NOTHING);
 	db_run(q->db, "DELETE FROM delivery WHERE run IN (SELECT id FROM run WHERE ready = 0)", DB_NOTHING);
 	db_run(q->db, "DELETE FROM run WHERE ready = 0", DB_NOTHING);
 	/* A key outlives its run: no later run may be taken for it. */

@@ -27,7 +27,7 @@ struct operate_op {
 	int64_t last; /* delivery, where all are meant */
 	/* of the delivery at hand */
 	int64_t delivery, item;
-	uint64_t moved;
+	uint64_t moved, files;
 	bool whole; /* the delivery itself was parked, or given up */
 	struct operated result;
 };
@@ -43,7 +43,7 @@ static int pick(struct queue *q, struct operate_op *o, struct brief *d, struct e
 {
 	if (o->delivery == 0) {
 		o->item = -1;
-		o->moved = 0;
+		o->moved = o->files = 0;
 		o->whole = false;
 		if (o->count > 0 && o->at < o->count)
 			o->delivery = o->id[o->at];
@@ -51,7 +51,7 @@ static int pick(struct queue *q, struct operate_op *o, struct brief *d, struct e
 			o->delivery =
 				db_get(q->db,
 				       "SELECT id FROM delivery WHERE id > ?1 AND (state = 3 OR (state <> 5"
-				       " AND n_parked > 0)) ORDER BY id LIMIT 1",
+				       " AND n_parked + ev_parked > 0)) ORDER BY id LIMIT 1",
 				       DB(db_i(o->last)), 0);
 	}
 	if (o->delivery == 0)
@@ -150,20 +150,27 @@ static int retry_work(struct queue *q, struct op *op, struct err *err)
 
 	if (rc < 0 || o->delivery == 0)
 		return rc;
+	if (d.ev[ATTACH_PARKED] > 0)
+		o->files += (uint64_t)attach_retry(q, d.id, o->reason);
 	bool more = d.n[ITEM_PARKED] > 0 && retry_items(q, o, &d);
 	o->whole = o->whole ||
 		   ((d.state == DELIVERY_PARKED || d.state == DELIVERY_DROPPED) && delivery_says(q, o, d.id));
 	/* With each slice: whatever happens now, what is owed again is also due. */
-	if (o->moved > 0 || o->whole)
+	if (o->moved > 0 || o->files > 0 || o->whole)
 		make_due(q, o, &d);
 	if (more)
 		return OP_AGAIN;
-	if (o->moved > 0 || o->whole) {
-		char *text = xasprintf("%llu parked tests are due again", (unsigned long long)o->moved);
+	if (o->moved > 0 || o->files > 0 || o->whole) {
+		char *files = o->files == 0 ? xstrdup("")
+					    : xasprintf(" and %llu files", (unsigned long long)o->files);
+		char *text =
+			xasprintf("%llu parked tests%s are due again", (unsigned long long)o->moved, files);
+		free(files);
 		journal_add(q, d.id, o->now_ms, JOURNAL_RETRIED, text);
 		free(text);
 		o->result.deliveries++;
 		o->result.tests += o->moved;
+		o->result.files += o->files;
 	}
 	next_one(o);
 	return o->count == 0 || o->at < o->count ? OP_AGAIN : 0;

@@ -48,7 +48,7 @@ void queue_detail(struct queue *q, int64_t delivery, size_t journal_max, queue_d
 /* ---- try again, give up (operate.c) ---- */
 
 struct operated {
-	uint64_t deliveries, tests;
+	uint64_t deliveries, tests, files;
 };
 typedef void queue_operated_fn(void *cookie, int rc, const struct operated *o, const struct err *err);
 
@@ -105,12 +105,16 @@ struct retire {
 	/* Queue thread: the kept copy that no part names any more.  Called before the commit, for a run that
 	 * is marked as going already; called again after a crash. */
 	void (*remove)(void *cookie, const char *kept);
+	/* The same for a blob of evidence that no row names any more; NULL: they stay.  A capture that has
+	 * taken hold of the blob, and whose row is not stored yet, is for the callee to know: it then leaves
+	 * the blob where it is. */
+	void (*remove_evidence)(void *cookie, const char *kept);
 	bool (*stop)(void *cookie); /* queue thread: true ends it at the next slice; NULL: never */
 	void *cookie;               /* valid until done() */
 };
 struct retired {
 	bool skipped; /* it was done a moment ago */
-	uint64_t runs, reports, chunks;
+	uint64_t runs, reports, chunks, evidence;
 };
 typedef void queue_retired_fn(void *cookie, int rc, const struct retired *r, const struct err *err);
 /* Slices, each a transaction; ends early where the queue is being closed.  A run that is going is no run to
@@ -134,5 +138,10 @@ void queue_forget(struct queue *q, const struct seen_key *key, size_t count, int
 void queue_sweep(struct queue *q, const char *const *kept, size_t count,
 		 void (*remove)(void *cookie, const char *kept), void *remove_cookie, queue_done_fn *done,
 		 void *cookie);
+
+/* The same for blobs of evidence: what is left of parts that were given up, or lost by a crash. */
+void queue_sweep_evidence(struct queue *q, const char *const *kept, size_t count,
+			  void (*remove)(void *cookie, const char *kept), void *remove_cookie,
+			  queue_done_fn *done, void *cookie);
 
 #endif

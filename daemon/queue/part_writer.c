@@ -19,6 +19,9 @@ enum { DELETE_SLICE = 64, KEEP_BYTES = 1 << 20 };
 struct part_writer {
 	struct queue *q;
 	int64_t part, seq;
+	int64_t evidence; /* numbered like chunks: also over a restart */
+	int64_t last;     /* the result that was added last */
+	bool any;         /* there is one */
 	struct chunk_build build;
 	struct chunk_packer *packer;
 	struct buf packed;
@@ -36,12 +39,19 @@ struct part_writer {
 struct chunk_op {
 	struct op op;
 	struct part_writer *writer;
-	int64_t part, id; /* id 0: delete those before seq */
-	int64_t seq;
+	int64_t part, id;      /* id 0: delete those before seq */
+	int64_t seq, evidence; /* and evidence before this number, at first */
 	unsigned count;
 	size_t raw;
 	char *index, *body;
 	size_t index_len, body_len;
+};
+
+struct evidence_op {
+	struct chunk_op base; /* what answer() needs; id: of the evidence */
+	int64_t result;       /* 0: of the run */
+	struct evidence e;
+	struct arena arena;
 };
 
 struct part_writer *part_writer_new(struct queue *q, int64_t part)
@@ -88,6 +98,10 @@ static int delete_chunks(struct queue *q, struct op *op, struct err *err)
 	int64_t results = 0, chunks = 0;
 	if (l == NULL)
 		return 0;
+	if (c->evidence > 0) {
+		l->evidence -= (uint64_t)evidence_void(q, c->part, c->evidence);
+		c->evidence = 0;
+	}
 	/* Counted before they go: newer chunks may already stand behind them. */
 	struct db_stmt *s =
 		db_query(q->db, "SELECT count FROM chunk WHERE id >= ?1 AND id < ?2 LIMIT ?3",
@@ -100,6 +114,28 @@ static int delete_chunks(struct queue *q, struct op *op, struct err *err)
 		l->results -= (uint64_t)results;
 	}
 	return chunks == DELETE_SLICE ? OP_AGAIN : 0;
+}
+
+static int store_evidence(struct queue *q, struct op *op, struct err *err)
+{
+	const struct evidence_op *o = (struct evidence_op *)op;
+	struct loading *l = runs_loading(q, o->base.part);
+	const struct evidence *e = &o->e;
+	bool kept = e->state == EVIDENCE_KEPT;
+
+	(void)err;
+	if (l == NULL)
+		return 0;
+	db_run(q->db,
+	       "INSERT INTO evidence(id, run, result, origin, state, named, name, kept, type, reason, size,"
+	       " sha256) SELECT ?1, run, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM part WHERE id = ?12",
+	       DB(db_i(o->base.id), o->result == 0 ? db_n() : db_i(o->result), db_i(e->origin),
+		  db_i(e->state), db_s(e->named), db_s(e->name), db_s(kept ? e->kept : NULL), db_s(e->type),
+		  db_s(e->reason), db_i(kept ? (int64_t)e->size : 0), kept ? db_b(e->sha256, 32) : db_n(),
+		  db_i(o->base.part)));
+	if (db_failed(q->db, NULL) == 0)
+		l->evidence += (uint64_t)db_changes(q->db);
+	return 0;
 }
 
 static void answer(struct queue *q, struct op *op, int rc, const struct err *err)
@@ -123,6 +159,11 @@ static void drop(struct op *op)
 
 	free(c->index);
 	free(c->body);
+}
+
+static void drop_evidence(struct op *op)
+{
+	arena_done(&((struct evidence_op *)op)->arena);
 }
 
 /* ---- on the worker's ---- */
@@ -184,23 +225,61 @@ int part_writer_add(struct part_writer *w, const struct result *r, struct err *e
 {
 	if (w->failed == 0) {
 		int rc = chunk_build_add(&w->build, r, w->digest, &w->err);
-		if (rc < 0)
+		if (rc < 0) {
 			w->failed = rc;
-		else if (chunk_build_full(&w->build))
-			flush(w);
+		} else {
+			w->last = result_ref(chunk_id(w->part, w->seq), w->build.count - 1);
+			w->any = true;
+			if (chunk_build_full(&w->build))
+				flush(w);
+		}
 	}
 	if (w->failed < 0)
 		err_set(err, w->failed, "%s", w->err.text);
 	return w->failed;
 }
 
+int part_writer_evidence(struct part_writer *w, const struct evidence *e, bool of_run, struct err *err)
+{
+	bool kept = e->state == EVIDENCE_KEPT;
+
+	if (w->failed == 0 &&
+	    (e->named == NULL || (kept && !evidence_kept_ok(e->kept)) || e->size > INT64_MAX))
+		fail(w, -EINVAL, "evidence without a name, or with a strange one");
+	if (w->failed == 0 && w->evidence > CHUNK_SEQ_MAX)
+		fail(w, -E2BIG, "the report names more evidence than can be kept");
+	if (w->failed < 0) {
+		err_set(err, w->failed, "%s", w->err.text);
+		return w->failed;
+	}
+	struct evidence_op *o =
+		op_new(sizeof(*o), OP_WRITE | OP_LAZY | OP_HERE, store_evidence, answer, drop_evidence);
+	o->base.id = chunk_id(w->part, w->evidence++);
+	o->result = of_run || !w->any ? 0 : w->last;
+	o->arena = ARENA_LIMIT(SIZE_MAX / 2);
+	o->e = *e;
+	o->e.named = arena_strdup(&o->arena, e->named);
+	o->e.name = arena_strdup(&o->arena, e->name);
+	o->e.kept = arena_strdup(&o->arena, e->kept);
+	o->e.type = arena_strdup(&o->arena, e->type);
+	o->e.reason = arena_strdup(&o->arena, kept ? NULL : e->reason);
+	o->base.op.weight = sizeof(*o) + strlen(e->named);
+	hand_over(w, &o->base);
+	if (!queue_is_broken(w->q))
+		return 0;
+	fail(w, -EIO, "the database cannot be trusted");
+	return err_set(err, -EIO, "%s", w->err.text);
+}
+
 void part_writer_restart(struct part_writer *w)
 {
 	chunk_build_reset(&w->build);
-	if (w->seq == 0)
+	w->any = false;
+	if (w->seq == 0 && w->evidence == 0)
 		return;
 	struct chunk_op *c = op_new(sizeof(*c), OP_WRITE | OP_LAZY | OP_HERE, delete_chunks, answer, drop);
 	c->seq = w->seq;
+	c->evidence = w->evidence;
 	hand_over(w, c);
 }
 

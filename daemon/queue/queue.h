@@ -18,6 +18,7 @@
 #define RD_QUEUE_QUEUE_H
 
 #include "daemon/base/err.h"
+#include "daemon/model/evidence.h"
 #include "daemon/model/learned.h"
 #include "daemon/model/rows.h"
 
@@ -102,6 +103,9 @@ typedef void queue_done_fn(void *cookie, int rc, const struct err *err);
 struct part_writer;
 struct part_writer *part_writer_new(struct queue *q, int64_t part);
 int part_writer_add(struct part_writer *w, const struct result *r, struct err *err);
+/* Evidence of the result that was added last, or of the run; becomes visible with the part.  Where nothing
+ * was added yet it is of the run. */
+int part_writer_evidence(struct part_writer *w, const struct evidence *e, bool of_run, struct err *err);
 void part_writer_restart(struct part_writer *w); /* what was added so far is void */
 /* Flushes the last chunk; the writer is freed.  Returns the sticky error, if any. */
 int part_writer_end(struct part_writer *w, struct err *err);
@@ -134,6 +138,40 @@ struct open_run {
 typedef void queue_runs_fn(void *cookie, int rc, const struct open_run *run, size_t count,
 			   const struct err *err);
 void queue_open_runs(struct queue *q, queue_runs_fn *done, void *cookie);
+
+/* ---- evidence that comes late, and what is known of it (evidence.c) ---- */
+
+struct awaited_evidence {
+	int64_t id;
+	const char *part; /* path of its report as the user knows it */
+	const char *kept; /* of that report's copy; NULL */
+	const char *named, *name;
+	enum evidence_origin origin;
+	bool of_run, bad; /* bad: its result failed, or passed only in the end */
+};
+typedef void queue_awaited_fn(void *cookie, int rc, const struct awaited_evidence *e, size_t count,
+			      const struct err *err);
+/* What reports of the run named and nobody has found yet, of parts that are visible, behind the id `after`
+ * (0: from the first), at most max, in the order of ids.  run 0: of all runs. */
+void queue_evidence_awaited(struct queue *q, int64_t run, int64_t after, size_t max, queue_awaited_fn *done,
+			    void *cookie);
+/* Settles one: found (KEPT), or given up (MISSING, REFUSED).  Deliveries of its run that want it are due
+ * then.  -EALREADY where it is settled; -ENOENT where its run is gone. */
+void queue_evidence_found(struct queue *q, int64_t id, const struct evidence *e, int64_t now_ms,
+			  queue_done_fn *done, void *cookie);
+
+struct evidence_counts {
+	uint64_t kept, awaited, missing, refused; /* by state; each naming counts */
+	uint64_t bytes;                           /* of what is kept, each content once */
+};
+struct evidence_line {
+	const char *named, *reason, *part; /* part: the report's path */
+	enum evidence_state state;         /* MISSING or REFUSED */
+};
+typedef void queue_evidence_fn(void *cookie, int rc, const struct evidence_counts *counts,
+			       const struct evidence_line *line, size_t count, const struct err *err);
+/* Of one run (0: of all): how much there is, and what is missing or was refused, each once, at most max. */
+void queue_evidence(struct queue *q, int64_t run, size_t max, queue_evidence_fn *done, void *cookie);
 
 /* ---- dispatch ---- */
 
@@ -195,6 +233,8 @@ struct owed {
 	uint64_t unbound, places; /* of what is owed: without a case yet; sections to be made for them */
 	uint64_t unmatched;       /* of what is owed: not looked for in all the ways yet */
 	bool unseen;              /* results came that queue_resolve() has not seen yet */
+	/* Files: to be sent now, refused, not found yet (its run has to end first). */
+	uint64_t evidence_owed, evidence_parked, evidence_awaited;
 };
 
 /* Functions of a sink, by value: the queue calls them on its own thread. */
@@ -208,6 +248,7 @@ struct resolver {
 				      * they are known to be gone; "": none */
 	char scope[128]; /* of kind "case" and "section" in the remote cache */
 	size_t place_max;
+	const struct evidence_policy *evidence; /* what the sink takes; NULL: none */
 	const char *(*ref)(const void *cookie, const char *ref, struct arena *a);
 	int (*place)(const void *cookie, const struct result *r, struct arena *a, const char *const **path,
 		     size_t *count, struct err *err);
@@ -275,6 +316,8 @@ struct delivery_line {
 	uint64_t tests, posted, parked, ignored, owed, requests;
 	unsigned attempt;
 	bool run_ended;
+	/* Files; owed: also those that wait for their result or are not found yet. */
+	uint64_t evidence_posted, evidence_parked, evidence_ignored, evidence_owed;
 };
 typedef void queue_lines_fn(void *cookie, int rc, const struct delivery_line *line, size_t count,
 			    const struct err *err);
@@ -297,6 +340,8 @@ struct queue_status {
 	uint64_t deliveries[6]; /* by state */
 	int64_t oldest_ms;      /* oldest unsettled delivery; INT64_MAX */
 	uint64_t bytes;         /* database and its WAL */
+	struct evidence_counts evidence;
+	uint64_t evidence_owed, evidence_parked; /* over all deliveries that are not settled */
 };
 typedef void queue_status_fn(void *cookie, int rc, const struct queue_status *s, const struct err *err);
 void queue_status(struct queue *q, queue_status_fn *done, void *cookie);

@@ -341,8 +341,10 @@ static int store_again(struct slice *s, const struct cand *c, struct err *err)
 		struct item more = {
 			.delivery = s->d->id, .id = next_item(s, c->no), .state = ITEM_OWED, .remote = remote
 		};
-		if (item_test(more.id) == c->no)
+		if (item_test(more.id) == c->no) {
 			items_add(s->q, &s->tally, &more, s->d->epoch);
+			attach_copy(s->q, s->d->id, item.id, more.id);
+		}
 	}
 	if (taken)
 		return 0;
@@ -350,6 +352,7 @@ static int store_again(struct slice *s, const struct cand *c, struct err *err)
 		db_run(s->q->db, "DELETE FROM item WHERE delivery = ?1 AND id = ?2",
 		       DB(db_i(s->d->id), db_i(item.id)));
 		s->tally.n[ITEM_NEW]--;
+		attach_ignored(s->q, s->d->id, item.id, "the same test has it under another case");
 		return 0;
 	}
 	enum item_state to = unmatched_state(s->plan);
@@ -548,6 +551,9 @@ static int fill_owed(struct queue *q, int64_t delivery, struct owed *out, struct
 				       "SELECT count(*) FROM place WHERE delivery = ?1 AND remote_id IS NULL",
 				       DB(db_i(delivery)), 0);
 	out->unseen = items_unseen(q, delivery);
+	out->evidence_owed = (uint64_t)(d.ev[ATTACH_OWED] + d.ev[ATTACH_FOUND]);
+	out->evidence_parked = (uint64_t)d.ev[ATTACH_PARKED];
+	out->evidence_awaited = (uint64_t)d.ev[ATTACH_AWAITED];
 	return 0;
 }
 
@@ -591,6 +597,8 @@ static int resolve_work(struct queue *q, struct op *o, struct err *err)
 		rc = walk_again(q, &d);
 	if (rc == 0 && d.n[ITEM_NEW] > 0 && !op->resolver.defer)
 		rc = walk_rematch(op, q, &d, err);
+	if (rc == 0)
+		rc = attach_sort(q, &d, op->resolver.evidence);
 	return rc != 0 ? rc : fill_owed(q, op->delivery, &op->owed, err);
 }
 

@@ -15,6 +15,7 @@
 enum {
 	ROWS_SLICE = 4096,
 	CHUNKS_SLICE = 64,
+	FILES_SLICE = 512,
 	WINDOW = 512,    /* runs looked at in one slice */
 	KEYS_MAX = 1024, /* of one call */
 };
@@ -54,6 +55,7 @@ static int64_t next_settled(struct queue *q, struct retire_op *o)
 static bool delete_delivery(struct queue *q, int64_t delivery)
 {
 	static const char *const sql[] = {
+		"DELETE FROM attach WHERE id IN (SELECT id FROM attach WHERE delivery = ?1 LIMIT ?2)",
 		"DELETE FROM item WHERE delivery = ?1 AND id IN"
 		" (SELECT id FROM item WHERE delivery = ?1 ORDER BY id LIMIT ?2)",
 		"DELETE FROM refused WHERE delivery = ?1 AND key IN"
@@ -103,6 +105,13 @@ static bool named(struct queue *q, const char *kept, int64_t but_part)
 static bool delete_part(struct queue *q, struct retire_op *o, int64_t part)
 {
 	char *kept = NULL;
+	int64_t files = evidence_delete(q, part, FILES_SLICE, o->what.remove_evidence, o->what.cookie);
+
+	if (db_failed(q->db, NULL) < 0)
+		return false;
+	o->result.evidence += (uint64_t)files;
+	if (files == FILES_SLICE)
+		return true;
 	int64_t deleted = store_delete_chunks(q, part, CHUNK_SEQ_MAX, CHUNKS_SLICE);
 
 	if (db_failed(q->db, NULL) < 0)
@@ -312,6 +321,7 @@ struct sweep_op {
 	size_t count;
 	void (*remove)(void *cookie, const char *kept);
 	void *remove_cookie;
+	bool evidence;
 };
 
 static int sweep_work(struct queue *q, struct op *op, struct err *err)
@@ -320,7 +330,9 @@ static int sweep_work(struct queue *q, struct op *op, struct err *err)
 
 	(void)err;
 	for (size_t i = 0; i < o->count && !queue_ending(q); i++)
-		if (o->kept[i] != NULL && !named(q, o->kept[i], 0) && db_failed(q->db, NULL) == 0)
+		if (o->kept[i] != NULL &&
+		    !(o->evidence ? evidence_named(q, o->kept[i]) : named(q, o->kept[i], 0)) &&
+		    db_failed(q->db, NULL) == 0)
 			o->remove(o->remove_cookie, o->kept[i]);
 	return 0;
 }
@@ -333,9 +345,9 @@ static void sweep_drop(struct op *op)
 	free(o->kept);
 }
 
-void queue_sweep(struct queue *q, const char *const *kept, size_t count,
-		 void (*remove)(void *cookie, const char *kept), void *remove_cookie, queue_done_fn *done,
-		 void *cookie)
+static void sweep(struct queue *q, bool evidence, const char *const *kept, size_t count,
+		  void (*remove)(void *cookie, const char *kept), void *remove_cookie, queue_done_fn *done,
+		  void *cookie)
 {
 	struct sweep_op *o = op_new(sizeof(*o), 0, sweep_work, done_answer, sweep_drop);
 
@@ -344,9 +356,24 @@ void queue_sweep(struct queue *q, const char *const *kept, size_t count,
 	o->arena = ARENA_LIMIT(64 << 20);
 	o->remove = remove;
 	o->remove_cookie = remove_cookie;
+	o->evidence = evidence;
 	o->count = count;
 	o->kept = xcalloc(count, sizeof(*o->kept));
 	for (size_t i = 0; i < count; i++)
 		o->kept[i] = arena_strdup(&o->arena, kept[i]);
 	op_start(q, &o->base.op);
+}
+
+void queue_sweep(struct queue *q, const char *const *kept, size_t count,
+		 void (*remove)(void *cookie, const char *kept), void *remove_cookie, queue_done_fn *done,
+		 void *cookie)
+{
+	sweep(q, false, kept, count, remove, remove_cookie, done, cookie);
+}
+
+void queue_sweep_evidence(struct queue *q, const char *const *kept, size_t count,
+			  void (*remove)(void *cookie, const char *kept), void *remove_cookie,
+			  queue_done_fn *done, void *cookie)
+{
+	sweep(q, true, kept, count, remove, remove_cookie, done, cookie);
 }

@@ -20,6 +20,7 @@ enum {
 	ARGS_MAX = 16 << 20,
 	SEEN_EVERY_MS = 3600 * 1000, /* how exactly `seen` knows when a file was there last */
 	DELETE_SLICE = 64,
+	EVIDENCE_SLICE = 1024,
 	BAD_MAX = 10000,  /* unreadable reports remembered */
 	TOKEN_BYTES = 10, /* of a run's token: 20 hex digits */
 };
@@ -308,6 +309,10 @@ static int check_chunks(struct queue *q, const struct part_op *p, struct err *er
 				     DB(db_i(chunk_id(p->part, 0)), db_i(chunk_id(p->part + 1, 0))));
 	bool whole = db_row(s) && (uint64_t)db_int(s, 0) == l->chunks && (uint64_t)db_int(s, 1) == l->results;
 	db_end(s);
+	if (whole && l->evidence > 0)
+		whole = (uint64_t)db_get(q->db, "SELECT count(*) FROM evidence WHERE id >= ?1 AND id < ?2",
+					 DB(db_i(chunk_id(p->part, 0)), db_i(chunk_id(p->part + 1, 0))),
+					 0) == l->evidence;
 	if (!whole)
 		return err_set(err, -ESTALE, "part %lld was lost to a full disk and must be taken again",
 			       (long long)p->part);
@@ -430,6 +435,11 @@ static int abandon_work(struct queue *q, struct op *op, struct err *err)
 		db_run(q->db, "DELETE FROM part WHERE id = ?1", DB(db_i(p->part)));
 		if (p->run != 0)
 			runs_remove_if_empty(q, p->run);
+	}
+	/* Blobs that nobody names are found when they are swept. */
+	if (evidence_delete(q, p->part, EVIDENCE_SLICE, NULL, NULL) == EVIDENCE_SLICE) {
+		p->begun = true;
+		return OP_AGAIN;
 	}
 	int64_t deleted = store_delete_chunks(q, p->part, CHUNK_SEQ_MAX, DELETE_SLICE);
 	if (db_failed(q->db, NULL) < 0)

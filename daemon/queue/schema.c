@@ -133,6 +133,36 @@ static const char *const migrations[] = {
 	"CREATE INDEX seen_last ON seen(last_ms);"
 	"CREATE INDEX part_run ON part(run);"
 	"CREATE INDEX part_kept ON part(kept) WHERE kept IS NOT NULL;",
+
+	/* 3: evidence.  Its id holds its part as a chunk's does.  result: a reference; NULL: of the run.
+	 * kept: the blob's name; origin, state: enums of model/evidence.h.  An attach is what one delivery
+	 * owes for one evidence and one item (-1: for the run); state: enum attach_state, rid: the result over
+	 * there, name: as it was sent, aid: what became of it there.  delivery.ev_part, ev_next: how far
+	 * evidence was sorted (ready number of parts, then id); ev_*: attaches by state. */
+	"CREATE TABLE evidence(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, result INTEGER,"
+	" origin INTEGER NOT NULL, state INTEGER NOT NULL, named TEXT NOT NULL, name TEXT, kept TEXT,"
+	" type TEXT, reason TEXT, size INTEGER NOT NULL, sha256 BLOB);"
+	"CREATE INDEX evidence_run ON evidence(run, state);"
+	"CREATE INDEX evidence_awaited ON evidence(id) WHERE state = 1;"
+	"CREATE INDEX evidence_kept ON evidence(kept, size) WHERE kept IS NOT NULL;"
+	"CREATE TABLE attach(id INTEGER PRIMARY KEY, delivery INTEGER NOT NULL, evidence INTEGER NOT NULL,"
+	" item INTEGER NOT NULL, state INTEGER NOT NULL, bad INTEGER NOT NULL, rid TEXT, name TEXT, aid TEXT,"
+	" reason TEXT);"
+	"CREATE INDEX attach_item ON attach(delivery, item, state);"
+	"CREATE INDEX attach_state ON attach(delivery, state, id);"
+	"CREATE INDEX attach_name ON attach(delivery, rid, name) WHERE name IS NOT NULL;"
+	"CREATE INDEX attach_evidence ON attach(evidence);"
+	"ALTER TABLE delivery ADD COLUMN ev_part INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE delivery ADD COLUMN ev_next INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE delivery ADD COLUMN ev_waiting INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE delivery ADD COLUMN ev_owed INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE delivery ADD COLUMN ev_awaited INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE delivery ADD COLUMN ev_parked INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE delivery ADD COLUMN ev_posted INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE delivery ADD COLUMN ev_ignored INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE delivery ADD COLUMN ev_found INTEGER NOT NULL DEFAULT 0;"
+	/* What was delivered by a program that knew no evidence has none: nothing of it is looked at again. */
+	"UPDATE delivery SET ev_part = (SELECT ready FROM run WHERE id = delivery.run);",
 };
 enum { VERSION = sizeof(migrations) / sizeof(migrations[0]) };
 

@@ -37,7 +37,8 @@ static int lines_work(struct queue *q, struct op *op, struct err *err)
 		"SELECT d.id, d.run, d.sink, r.key, r.name, d.reason, coalesce(i.step, d.step), d.remote_id, "
 		"d.url,"
 		" d.state, d.since_ms, d.due_ms, d.settled_ms, r.tests, d.n_posted, d.n_parked, d.n_ignored,"
-		" d.n_owed + d.n_unbound + d.n_new, d.requests, d.attempt, r.ended"
+		" d.n_owed + d.n_unbound + d.n_new, d.requests, d.attempt, r.ended, d.ev_posted, d.ev_parked,"
+		" d.ev_ignored, d.ev_waiting + d.ev_owed + d.ev_awaited + d.ev_found"
 		" FROM delivery d JOIN run r ON r.id = d.run LEFT JOIN intent i ON i.delivery = d.id"
 		" WHERE (?1 = 0 OR d.run = ?1) AND (?2 = 0 OR d.state NOT IN (4, 5)) ORDER BY d.id DESC "
 		"LIMIT ?3",
@@ -69,6 +70,10 @@ static int lines_work(struct queue *q, struct op *op, struct err *err)
 			.requests = (uint64_t)db_int(s, 18),
 			.attempt = (unsigned)db_int(s, 19),
 			.run_ended = db_int(s, 20) != 0,
+			.evidence_posted = (uint64_t)db_int(s, 21),
+			.evidence_parked = (uint64_t)db_int(s, 22),
+			.evidence_ignored = (uint64_t)db_int(s, 23),
+			.evidence_owed = (uint64_t)db_int(s, 24),
 		};
 	}
 	return 0;
@@ -252,6 +257,16 @@ static int status_work(struct queue *q, struct op *op, struct err *err)
 	st->oldest_ms = db_get(q->db, "SELECT min(since_ms) FROM delivery WHERE state NOT IN (4, 5)",
 			       DB_NOTHING, INT64_MAX);
 	st->bytes = (uint64_t)db_bytes(q->db);
+	evidence_count(q, 0, &st->evidence);
+	s = db_query(q->db,
+		     "SELECT coalesce(sum(ev_waiting + ev_owed + ev_awaited + ev_found), 0),"
+		     " coalesce(sum(ev_parked), 0) FROM delivery WHERE state NOT IN (4, 5)",
+		     DB_NOTHING);
+	if (db_row(s)) {
+		st->evidence_owed = (uint64_t)db_int(s, 0);
+		st->evidence_parked = (uint64_t)db_int(s, 1);
+	}
+	db_end(s);
 	return 0;
 }
 
