@@ -20,11 +20,12 @@ enum {
 	SNIFF = 1024,  /* bytes in which a declaration must stand */
 	PIECE = 16384, /* bytes given on at once */
 	LOOK = 48,     /* the longest construct that is looked at as a whole */
+	AHEAD = 128,   /* bytes behind a quote that tell whether it ends a value */
 	ENCODING_MAX = 40,
 };
 static const char replacement[] = "\xef\xbf\xbd";
 
-enum place { TEXT, CDATA, COMMENT, INSTRUCTION, DECLARATION };
+enum place { TEXT, TAG, VALUE, CDATA, COMMENT, INSTRUCTION, DECLARATION };
 
 struct repair {
 	bool sniffed;
@@ -36,6 +37,7 @@ struct repair {
 	struct buf tail; /* an incomplete sequence of the old encoding */
 	struct buf work, out;
 	enum place place;
+	char quote; /* VALUE: what ends it */
 	uint64_t count;
 };
 
@@ -336,11 +338,120 @@ static bool starts(const char *s, const char *end, const char *word, bool *parti
 	return false;
 }
 
+static bool name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+	       c == ':' || c == '-' || c == '.' || (unsigned char)c >= 0x80;
+}
+
+static bool white(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Whether a value may end before s: behind it the tag ends, or another attribute begins.  -1: it takes more bytes
+ * to know.  What is well-formed always may. */
+static int ends_value(const char *s, const char *end, bool final)
+{
+	const char *p = s, *most = end - s > AHEAD ? s + AHEAD : end;
+
+	while (p < most && white(*p))
+		p++;
+	if (p < most && (*p == '>' || *p == '/' || *p == '?'))
+		return 1;
+	if (p < most && !name_char(*p))
+		return 0;
+	while (p < most && name_char(*p))
+		p++;
+	while (p < most && white(*p))
+		p++;
+	if (p < most)
+		return *p == '=';
+	return final || p == s + AHEAD ? 1 : -1;
+}
+
+/* "&name;": is it a reference at all?  -1: it takes more bytes to know. */
+static int is_reference(const char *s, const char *end, bool final)
+{
+	const char *p = s + 1;
+
+	while (p < end && p - s < LOOK && name_char(*p))
+		p++;
+	if (p == end && !final)
+		return -1;
+	return p > s + 1 && p < end && *p == ';';
+}
+
+/* An ampersand that begins no reference, left by producers that do not escape. */
+static size_t ampersand(struct repair *r, const char *s, const char *end, bool final)
+{
+	bool partial = false;
+
+	if (starts(s, end, "&#", &partial))
+		return reference(r, s, end, final);
+	int is = partial && !final ? -1 : is_reference(s, end, final);
+	if (is < 0)
+		return 0;
+	if (is > 0) {
+		put(r, s, 1);
+	} else {
+		put(r, "&amp;", 5);
+		r->count++;
+	}
+	return 1;
+}
+
+/* Inside a tag.  cmocka writes names as they are: quotes, "<" and "&" included.  A quote that cannot end the
+ * value is a part of it, and so is a "<" behind which no markup can follow; everything else stays as it is, so
+ * that a quote that is missing is still found to be. */
+static size_t in_tag(struct repair *r, const char *s, const char *end, bool final)
+{
+	if (r->place == TAG) {
+		if (*s == '>')
+			r->place = TEXT;
+		else if (*s == '"' || *s == '\'') {
+			r->quote = *s;
+			r->place = VALUE;
+		}
+		put(r, s, 1);
+		return 1;
+	}
+	if (*s == r->quote) {
+		int ends = ends_value(s + 1, end, final);
+		if (ends < 0)
+			return 0;
+		if (ends > 0) {
+			r->place = TAG;
+			put(r, s, 1);
+		} else {
+			put(r, *s == '"' ? "&quot;" : "&apos;", 6);
+			r->count++;
+		}
+		return 1;
+	}
+	if (*s == '&')
+		return ampersand(r, s, end, final);
+	if (*s == '<') {
+		if (end - s < 2 && !final)
+			return 0;
+		bool markup = end - s < 2 || name_char(s[1]) || s[1] == '/' || s[1] == '!' || s[1] == '?';
+		if (!markup) {
+			put(r, "&lt;", 4);
+			r->count++;
+			return 1;
+		}
+	}
+	put(r, s, 1);
+	return 1;
+}
+
 /* One construct at s: bytes used, 0: undecided. */
 static size_t markup(struct repair *r, const char *s, const char *end, bool final)
 {
 	bool partial = false;
 
+	if (r->place == TAG || r->place == VALUE)
+		return in_tag(r, s, end, final);
 	if (r->place == TEXT && *s == '<') {
 		static const struct {
 			const char *word;
@@ -352,8 +463,6 @@ static size_t markup(struct repair *r, const char *s, const char *end, bool fina
 		};
 		for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
 			if (starts(s, end, begins[i].word, &partial)) {
-				if (partial && !final)
-					return 0;
 				size_t n = strlen(begins[i].word);
 				r->place = begins[i].place;
 				if (r->place != DECLARATION)
@@ -363,9 +472,12 @@ static size_t markup(struct repair *r, const char *s, const char *end, bool fina
 				return r->place != DECLARATION ? n : n - 1;
 			}
 		}
+		if (!partial && end - s < 2 && !final)
+			return 0;
+		if (!partial && end - s >= 2 && name_char(s[1]))
+			r->place = TAG;
 	} else if (r->place == TEXT && *s == '&') {
-		if (starts(s, end, "&#", &partial))
-			return reference(r, s, end, final);
+		return ampersand(r, s, end, final);
 	} else if (r->place == TEXT && *s == ']') {
 		/* Producers that do not split "]]>" in their CDATA leave the true end of it in the text. */
 		if (starts(s, end, "]]>", &partial)) {
@@ -377,7 +489,7 @@ static size_t markup(struct repair *r, const char *s, const char *end, bool fina
 		static const char *const stops[] = {
 			[CDATA] = "]]>", [COMMENT] = "-->", [INSTRUCTION] = "?>", [DECLARATION] = "?>"
 		};
-		if (r->place != TEXT && starts(s, end, stops[r->place], &partial)) {
+		if (r->place >= CDATA && starts(s, end, stops[r->place], &partial)) {
 			size_t n = strlen(stops[r->place]);
 			put(r, r->place == DECLARATION ? "  " : stops[r->place], n);
 			r->place = TEXT;
@@ -405,7 +517,9 @@ static size_t clean(struct repair *r, const char *s, const char *end, bool final
 
 	if (r->place != DECLARATION) {
 		const char *p = s;
-		while (p < end && (ordinary((unsigned char)*p) || *p == '\n'))
+		while (p < end && (ordinary((unsigned char)*p) || *p == '\n') &&
+		       !(r->place == TAG && (*p == '>' || *p == '"' || *p == '\'')) &&
+		       !(r->place == VALUE && *p == r->quote))
 			p++;
 		if (p > s) {
 			put(r, s, (size_t)(p - s));

@@ -5,7 +5,8 @@
  * The clean report never comes here.  Whatever the encoding, what comes out is UTF-8 without characters
  * that XML 1.0 forbids: raw ones, references such as &#27; (in CDATA that is plain text and stays), broken
  * sequences become U+FFFD; a terminal's colour sequences disappear; an XML declaration becomes spaces, so
- * lines and columns stay.  The filter holds a few bytes, never a text. */
+ * lines and columns stay; "&" and, in values of attributes, quotes and "<" that cannot be markup are escaped.
+ * The filter holds a few bytes, never a text. */
 #ifndef RD_PARSERS_REPAIR_H
 #define RD_PARSERS_REPAIR_H
 
