@@ -192,7 +192,7 @@ static int open_regular(const char *path, struct stat *st)
 static bool read_bag(const char *path, enum compare how, size_t room, struct bag *out)
 {
 	static const struct parser_events events = { .result = on_result, .restart = on_restart };
-	const struct parser_options options = { .now_ms = TIME_UNKNOWN, .mtime_ms = TIME_UNKNOWN };
+	const struct parser_options options = { .now_ms = TIME_UNKNOWN };
 	struct look look = {
 		.bag = out, .left = room, .exact = how == EXACT, .no_skips = how == LOOSE_NO_SKIPS
 	};

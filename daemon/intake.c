@@ -18,6 +18,7 @@
 #include "daemon/base/list.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/utf8.h"
 #include "daemon/keep.h"
 #include "daemon/poison.h"
 
@@ -205,7 +206,10 @@ static void on_finished(void *cookie, int rc, const struct err *err)
 		return;
 	}
 	t->out.cases = t->summary.cases;
-	t->out.failed = t->summary.failed + t->summary.error - t->summary.known_failures;
+	/* What failed outside of any test case (a suite that did not load, TestNG's configuration) is no result,
+	 * but a run in which it happened is not green. */
+	t->out.failed = t->summary.failed + t->summary.error - t->summary.known_failures +
+			t->summary.suite_problems + t->summary.config_failed;
 	end(t, INTAKE_ACCEPTED);
 }
 
@@ -237,6 +241,22 @@ static void on_abandoned(void *cookie, int rc, const struct err *err)
 	end(t, t->summary.verdict == REPORT_EMPTY ? INTAKE_MALFORMED : refused_state(t));
 }
 
+/* What failed outside of any test case goes with the run, beside its variables.  A run of many files keeps a few
+ * such notes: its parts share NOTES places, and the first one in a place stays. */
+static void add_notes(struct task *t)
+{
+	enum { NOTES = 16, BYTES = 1000 };
+	char place[8];
+
+	if (t->summary.notes == NULL)
+		return;
+	if (t->properties == NULL)
+		t->properties = cJSON_CreateObject();
+	snprintf(place, sizeof(place), "%u", (unsigned)(t->part % NOTES));
+	t->summary.notes[utf8_cut(t->summary.notes, strlen(t->summary.notes), BYTES)] = '\0';
+	cJSON_AddStringToObject(cJSON_AddObjectToObject(t->properties, "notes"), place, t->summary.notes);
+}
+
 static void finish(struct task *t)
 {
 	struct part_summary s = {
@@ -259,6 +279,7 @@ static void finish(struct task *t)
 	for (size_t i = 0; i < t->summary.warning_count; i++)
 		buf_printf(&warnings, "%s%s", i > 0 ? "\n" : "", t->summary.warnings[i]);
 	s.warnings = warnings.len > 0 ? warnings.data : NULL;
+	add_notes(t);
 	char *vars = t->properties != NULL ? cJSON_PrintUnformatted(t->properties) : NULL;
 	s.vars_json = vars;
 	queue_finish_part(t->in->queue, t->part, &s, on_finished, t);
@@ -330,7 +351,6 @@ static void read_work(void *cookie)
 		},
 		.timezone = t->timezone,
 		.now_ms = clock_wall_ms(),
-		.mtime_ms = (int64_t)t->st.st_mtim.tv_sec * 1000 + t->st.st_mtim.tv_nsec / 1000000,
 		.redacted = redacted,
 		.redacted_cookie = (void *)t->in->config,
 	};

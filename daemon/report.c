@@ -214,6 +214,21 @@ static void add_warning(struct report_summary *out, const char *name, unsigned l
 	out->warnings[out->warning_count++] = xstrdup(err_string(&e, line_text, sizeof(line_text)));
 }
 
+static void add_note(struct report_summary *out, const char *name, const struct parser_warning *w)
+{
+	const char *slash = strrchr(name, '/'), *base = slash != NULL ? slash + 1 : name;
+	char *before = out->notes;
+
+	out->notes = xasprintf("%s%s%s: %s", before != NULL ? before : "", before != NULL ? "\n" : "", base,
+			       w->text);
+	free(before);
+	if (w->count > 1) {
+		before = out->notes;
+		out->notes = xasprintf("%s (and %llu more)", before, (unsigned long long)w->count - 1);
+		free(before);
+	}
+}
+
 static void take_stats(struct pass *pass, const struct parser *p)
 {
 	const struct parser_stats *s = parser_stats(p);
@@ -230,10 +245,13 @@ static void take_stats(struct pass *pass, const struct parser *p)
 	out->known_failures = s->known_failures;
 	out->config_methods = s->config_methods;
 	out->config_failed = s->config_failed;
+	out->suite_problems = s->suite_problems;
 	out->duration_ms = s->duration_ms;
 	for (size_t i = 0; parser_warning(p, i) != NULL; i++) {
 		const struct parser_warning *w = parser_warning(p, i);
 		add_warning(out, pass->name, w->line, w->column, w->text, w->count);
+		if (w->failed)
+			add_note(out, pass->name, w);
 	}
 }
 
@@ -373,6 +391,8 @@ enum report_verdict report_read(int fd, const char *name, const struct parser_op
 		source_done(&s);
 	}
 	out->verdict = verdict(&pass, outcome);
+	if (out->verdict == REPORT_OK && out->cases == 0)
+		add_warning(out, name, 0, 0, "there is no test case in it", 1);
 	out->complete = out->verdict == REPORT_OK;
 	out->early = outcome == PARSER_EARLY || outcome == PARSER_EMPTY;
 	out->err = err;
@@ -388,6 +408,8 @@ void report_summary_done(struct report_summary *s)
 	for (size_t i = 0; i < s->warning_count; i++)
 		free(s->warnings[i]);
 	free(s->warnings);
+	free(s->notes);
+	s->notes = NULL;
 	s->warnings = NULL;
 	s->warning_count = 0;
 }

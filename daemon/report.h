@@ -27,16 +27,19 @@ struct report_summary {
 	bool early; /* the bytes ended before the document: its writer may not be done */
 	uint64_t suites, cases, passed, failed, error, skipped, flaky, known_failures;
 	uint64_t config_methods, config_failed;
-	double duration_ms; /* sum over cases */
-	uint64_t bytes;     /* after decompression */
-	struct err err;     /* why, with the place; for all verdicts but REPORT_OK */
-	char **warnings;    /* distinct, at most 32, "N x" folded; freed by report_summary_done() */
+	uint64_t suite_problems; /* failures of suites, outside of any test case */
+	double duration_ms;      /* sum over cases */
+	uint64_t bytes;          /* after decompression */
+	struct err err;          /* why, with the place; for all verdicts but REPORT_OK */
+	char **warnings;         /* distinct, at most 32, "N x" folded; freed by report_summary_done() */
 	size_t warning_count;
+	char *notes; /* those of them that tell of a failure outside of any test case, by the file's own name;
+		      * NULL: none */
 };
 
 /* Reads fd from its current offset to the end.  name is what errors call the file.  events and limits as
  * in parsers/parser.h; events->restart is called when what was given so far is void and comes again.
- * mtime_ms: of the file, for stamps that make no sense (TIME_UNKNOWN: unknown).  Always fills *out. */
+ * Always fills *out. */
 enum report_verdict report_read(int fd, const char *name, const struct parser_options *options,
 				const struct parser_events *events, void *cookie, struct report_summary *out);
 void report_summary_done(struct report_summary *s);

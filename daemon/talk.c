@@ -38,6 +38,25 @@ const struct sink_common *talk_common(const struct conversation *c)
 
 /* ---- variables ---- */
 
+/* What failed outside of any test: a line each. */
+static const char *notes(struct conversation *c)
+{
+	const cJSON *all = cJSON_GetObjectItemCaseSensitive(c->vars_json, "notes"), *one;
+	struct buf text = BUF_LIMIT(64 << 10);
+
+	if (c->notes != NULL)
+		return c->notes;
+	cJSON_ArrayForEach(one, all)
+	{
+		if (cJSON_IsString(one))
+			buf_printf(&text, "%s%s", text.len > 0 ? "\n" : "", one->valuestring);
+	}
+	if (text.len > 0)
+		c->notes = xstrdup(text.data);
+	buf_done(&text);
+	return c->notes;
+}
+
 static const char *get_var(void *cookie, const char *name)
 {
 	struct conversation *c = cookie;
@@ -48,6 +67,8 @@ static const char *get_var(void *cookie, const char *name)
 		return c->run.key;
 	if (strcmp(name, "run.started") == 0)
 		return clock_iso(c->run.started_ms, c->started);
+	if (strcmp(name, "run.notes") == 0)
+		return notes(c);
 	const cJSON *v = cJSON_GetObjectItemCaseSensitive(c->vars_json, name);
 	return cJSON_IsString(v) && v->valuestring[0] != '\0' ? v->valuestring : NULL;
 }

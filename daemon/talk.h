@@ -29,6 +29,7 @@ struct conversation {
 	struct log_ctx log;
 
 	cJSON *bookmark, *vars_json;
+	char *notes; /* "run.notes", once somebody has asked */
 	char *bookmark_saved;
 	struct vars vars;
 	struct sink_run run;

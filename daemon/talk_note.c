@@ -157,6 +157,7 @@ void talk_end(struct conversation *c)
 	arena_done(&c->arena);
 	cJSON_Delete(c->bookmark);
 	cJSON_Delete(c->vars_json);
+	free(c->notes);
 	free(c->bookmark_saved);
 	delivery_free(c->d);
 	if (c->checking && l->dispatch->checked != NULL)

@@ -161,14 +161,20 @@ static void suite_close(void *cookie)
 	suite_pop(p);
 }
 
-/* A class that failed to load, a fixture that broke (Ant, Bazel, mocha's hooks): no case, but no secret. */
+/* A class that failed to load, a fixture that broke, a script that died (Ant, Bazel, TAP): no case, but the run
+ * has failed. */
 static void suite_problem(void *cookie, const char *element, const char **attrs)
 {
 	struct parser *p = self(cookie);
-	const char *message = xml_attr(attrs, "message");
+	const struct suite *s = suite_top(p);
+	const char *message = xml_attr(attrs, "message"), *name = s != NULL ? s->name : NULL;
 
-	warn(p, WARN_SUITE_RESULT, "<%.20s> belongs to a suite and not to a test case%s%.100s",
-	     xml_local(element), message != NULL ? ": " : "", message != NULL ? message : "");
+	if (message == NULL || *message == '\0')
+		message = xml_attr(attrs, "type");
+	p->stats.suite_problems++;
+	warn(p, WARN_SUITE_RESULT, "<%.20s> belongs to a suite and not to a test case%s%.60s%s%.100s",
+	     xml_local(element), name != NULL ? ": " : "", name != NULL ? name : "",
+	     message != NULL ? ": " : "", message != NULL ? message : "");
 }
 
 static void suite_property_open(void *cookie, const char *element, const char **attrs)

@@ -152,6 +152,7 @@ void warn(struct parser *p, enum warning w, const char *fmt, ...)
 	va_start(ap, fmt);
 	if (p->warning[w].count++ == 0)
 		first(p, &p->warning[w], fmt, ap);
+	p->warning[w].failed = w == WARN_SUITE_RESULT || w == WARN_CONFIG;
 	va_end(ap);
 }
 

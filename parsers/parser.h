@@ -24,9 +24,9 @@ struct parser_limits {       /* design.md, section 3, `limits`; 0: the default *
 
 struct parser_options {
 	struct parser_limits limits;
-	const char *timezone;     /* of zone-less stamps: NULL = UTC, "local", an IANA name, "+09:00" */
-	int64_t now_ms, mtime_ms; /* for stamps that make no sense; TIME_UNKNOWN: not checked */
-	bool counts_only;         /* results carry outcome, flags and duration only (summaries) */
+	const char *timezone; /* of zone-less stamps: NULL = UTC, "local", an IANA name, "+09:00" */
+	int64_t now_ms;       /* for stamps that make no sense; TIME_UNKNOWN: not checked */
+	bool counts_only;     /* results carry outcome, flags and duration only (summaries) */
 	/* Whether the value of a property of that name is secret: it becomes "***" before anybody sees it.
 	 * NULL: none is. */
 	bool (*redacted)(void *cookie, const char *name);
@@ -54,11 +54,13 @@ struct parser_stats {
 	const char *format; /* "junit", "testng"; NULL before the root element */
 	uint64_t suites, cases, passed, failed, error, skipped, flaky, known_failures;
 	uint64_t config_methods, config_failed;
-	double duration_ms; /* sum over cases */
+	uint64_t suite_problems; /* <error> and <failure> of a suite: something failed, but no test case */
+	double duration_ms;      /* sum over cases */
 };
 
 /* Something that was read, but not as it stands.  Alike ones are folded; the place is that of the first. */
 struct parser_warning {
+	bool failed; /* tells of something that failed outside of any test case */
 	uint64_t count;
 	unsigned line, column;
 	char text[240];

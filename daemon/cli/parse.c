@@ -268,7 +268,6 @@ static void read_report(struct parse *p, int fd, const char *name)
 	struct parser_options options = {
 		.timezone = NULL,
 		.now_ms = clock_wall_ms(),
-		.mtime_ms = TIME_UNKNOWN,
 		.counts_only = p->form == FORM_SUMMARY,
 		.redacted = parser_redacted_default,
 	};

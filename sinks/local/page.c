@@ -234,6 +234,12 @@ static void facts(struct buf *b, const struct sink_run *run)
 	}
 	if (any)
 		buf_puts(b, "</dl>\n");
+	const char *notes = vars_get(run->vars, "run.notes");
+	if (notes != NULL) {
+		buf_puts(b, "<p class=\"note\">Failed outside of any test:</p>\n<pre class=\"detail\">");
+		html_string(b, notes);
+		buf_puts(b, "</pre>\n");
+	}
 }
 
 /* "3 failed", "all passed", "no tests": the run in two words. */
@@ -244,6 +250,8 @@ static void headline(struct buf *b, const struct sheet *s)
 	if (failed > 0) {
 		html_number(b, failed);
 		buf_puts(b, " failed");
+	} else if (vars_get(s->run->vars, "run.notes") != NULL) {
+		buf_puts(b, "failed outside of any test");
 	} else if (s->totals.tests == 0) {
 		buf_puts(b, s->run->ended ? "no tests" : "no tests yet");
 	} else if (s->totals.count[VERDICT_PASSED] + s->totals.count[VERDICT_FLAKY] == 0) {
@@ -256,7 +264,8 @@ static void headline(struct buf *b, const struct sheet *s)
 
 static const char *tone(const struct sheet *s)
 {
-	if (s->totals.count[VERDICT_FAILED] + s->totals.count[VERDICT_ERROR] > 0)
+	if (s->totals.count[VERDICT_FAILED] + s->totals.count[VERDICT_ERROR] > 0 ||
+	    vars_get(s->run->vars, "run.notes") != NULL)
 		return "failed";
 	if (!s->run->ended)
 		return "running";

@@ -123,6 +123,10 @@ enum ask testrail_add_run_ask(struct talk *t, struct request *r)
 		if (text.len > 0)
 			buf_puts(&text, "\n\n");
 	}
+	/* What failed outside of any test has no result to stand in. */
+	const char *notes = vars_get(t->run->vars, "run.notes");
+	if (notes != NULL && template_uses(c->run.description, "run.notes") == NULL)
+		buf_printf(&text, "%s\n\n", notes);
 	buf_puts(&text, t->run->token);
 	testrail_post(r, "add_run", testrail_fact(t, "project", "id"));
 	const char *line = testrail_line(t->arena, name.data != NULL ? name.data : "");

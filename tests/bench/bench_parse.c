@@ -83,7 +83,6 @@ static int on_result(void *cookie, const struct result *r)
 static int ours(int fd, const char *name, bool counts_only, bool json)
 {
 	struct parser_options options = { .now_ms = clock_wall_ms(),
-					  .mtime_ms = TIME_UNKNOWN,
 					  .counts_only = counts_only,
 					  .redacted = parser_redacted_default };
 	struct parser_events events = { .result = on_result };

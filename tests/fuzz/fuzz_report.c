@@ -113,7 +113,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	struct parser_options options = {
 		.now_ms = INT64_C(1790000000000),
-		.mtime_ms = TIME_UNKNOWN,
 		.redacted = parser_redacted_default,
 		.counts_only = (choice & 1) != 0,
 	};
