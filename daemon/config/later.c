@@ -13,13 +13,10 @@ static const struct {
 	{ "", " control " },
 	{ "watch", " evidence roots after after_dir " },
 	{ "keep", " max_size " },
-	{ "testrail",
-	  " plan milestone configs refs run match automation_field create update unmatched several "
-	  "statuses result batch linger rate on_unknown evidence tls proxy user key project suite url " },
-	{ "testrail.run", " name description id reuse close assigned_to start_on due_on " },
-	{ "testrail.create", " cases sections field section template type priority fields " },
+	{ "testrail", " plan milestone configs refs update evidence " },
+	{ "testrail.run", " reuse start_on due_on " },
+	{ "testrail.create", " field " },
 	{ "testrail.update", " cases refs " },
-	{ "testrail.result", " comment version assign_failed fields " },
 	{ "testrail.evidence", " results max_size max_files types report " },
 	{ "aio", " deployment url token user password pat project cycle match create statuses attempts mode "
 		 "batch rate linger on_unknown evidence tls proxy " },

@@ -7,7 +7,10 @@
  *   url       what the rest was learned from; another `url` in the configuration forgets everything
  *   login     {user, id}             project   {wanted, id, mode}
  *   suite     {wanted, project, id}  statuses  {wanted, ids[6]}
- *   field     {wanted, project}      scope     "p1" or "p1/s2": of cases and sections
+ *   field     {wanted, missing}      scope     "p1" or "p1/s2": of cases and sections
+ *   case_fields, result_fields       {wanted, at, fields: [{n, l, t, r, i}]}: name, label, type, required, items
+ *   templates, types, priorities     {wanted, id, ids: {name: id}}
+ *   people    {e-mail: id}; "" where there is no such user
  *   cases     {scope, since, at, full_at} and, while a list is being read, {offset, last, began, tries, delta}
  *   sections  {scope, at} and {offset, ...} likewise
  *   old       {login, add_cases}: calls that this server does not know
@@ -41,22 +44,38 @@ struct testrail_conf {
 	struct {
 		struct template *name, *description;
 		bool close;
+	} plan; /* name NULL: none */
+	struct template *milestone, *refs;
+	struct config_templates configs;
+	struct {
+		struct template *name, *description, *assigned_to, *start_on, *due_on;
+		bool close, reuse, include_all;
 		int64_t id; /* an existing run; 0: a new one */
 	} run;
 	struct config_ints match; /* index into testrail_match_words */
 	char *automation_field;
 	struct {
-		bool cases, sections;
+		bool cases, sections, field, configs, milestones;
 		struct template *section;
+		char *template, *type, *priority;
+		struct config_map fields; /* values are templates */
 	} create;
+	struct {
+		int cases, refs; /* enum testrail_update, testrail_refs */
+	} update;
 	int unmatched, several;        /* enum unmatched, several */
 	char *statuses[VERDICT_COUNT]; /* by enum verdict */
 	struct {
-		struct template *comment, *version;
+		struct template *comment, *version, *defects;
+		struct config_strings assign_failed;
+		struct config_map fields; /* values are templates */
 	} result;
 	int64_t batch;
 	char field[TESTRAIL_FIELD_MAX]; /* automation_field as the API calls it; set by the check */
 };
+
+enum testrail_update { TESTRAIL_UPDATE_NONE, TESTRAIL_UPDATE_FIELDS };
+enum testrail_refs { TESTRAIL_REFS_APPEND, TESTRAIL_REFS_REPLACE };
 
 extern const struct config_key testrail_keys[];
 int testrail_check(void *conf, struct err *err);
@@ -108,8 +127,104 @@ const char *testrail_fact(const struct talk *t, const char *group, const char *n
 bool testrail_wanted(const struct talk *t, const char *group, const char *value);
 const char *testrail_run_id(const struct talk *t); /* NULL: none yet */
 void testrail_forget_run(struct talk *t);
+bool testrail_digits(const char *s);
+bool testrail_checking(const struct talk *t); /* `check --online`: there is no run */
 /* "created_after" for a look-up of what was sent at t->sent_ms; "created_by" too. */
 void testrail_arg_window(struct talk *t, struct request *r);
+
+/* ---- choosing by name (testrail_choose.c) ---- */
+
+cJSON *testrail_begin(struct talk *t, const char *group, const char *wanted);
+cJSON *testrail_list(cJSON *parent, const char *name);
+enum got testrail_park(struct talk *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void testrail_consider(struct talk *t, cJSON *pick, const char *wanted, const cJSON *item);
+const char *testrail_names(struct talk *t, const cJSON *pick);
+const cJSON *testrail_picked(struct talk *t, const cJSON *pick, const char *what, const char *wanted);
+
+/* ---- fields (testrail_fields.c) ---- */
+
+enum testrail_field_type {
+	TESTRAIL_STRING = 1,
+	TESTRAIL_INTEGER,
+	TESTRAIL_TEXT,
+	TESTRAIL_URL,
+	TESTRAIL_CHECKBOX,
+	TESTRAIL_DROPDOWN,
+	TESTRAIL_USER,
+	TESTRAIL_DATE,
+	TESTRAIL_MILESTONE,
+	TESTRAIL_STEPS,
+	TESTRAIL_STEP_RESULTS,
+	TESTRAIL_MULTI,
+};
+#define TESTRAIL_CASE_FIELDS   "case_fields"
+#define TESTRAIL_RESULT_FIELDS "result_fields"
+/* A field of this project by its system name, its name without custom_, or its label; NULL: none such. */
+const cJSON *testrail_field(const struct talk *t, const char *group, const char *name);
+const char *testrail_field_name(const cJSON *field); /* its system name */
+/* Appends "custom_x":value.  NULL: done; else what is wrong with the value, and nothing was appended. */
+const char *testrail_field_put(struct talk *t, struct buf *b, const cJSON *field, const char *text);
+const char *testrail_field_names(struct talk *t, const char *group);
+
+/* The options of a field for this project; *applies: it is there for it at all. */
+const cJSON *testrail_field_config(struct talk *t, const cJSON *field, bool *applies);
+bool testrail_field_active(const cJSON *field);
+/* Keeps a list that was read for these values, and whether such a one is known and not old. */
+void testrail_fields_keep(struct talk *t, const char *group, const struct config_map *map,
+			  const cJSON *items);
+bool testrail_fields_fresh(const struct talk *t, const char *group, const struct config_map *map);
+
+/* A value that somebody wants in a field: from the configuration, or from a property of the report. */
+struct testrail_wish {
+	const char *name, *text;
+	const cJSON *field; /* NULL: a field that every site has, or none at all */
+	bool reported;      /* a report's word: what is wrong with it is said, and stops nothing */
+};
+struct testrail_wishes {
+	struct testrail_wish *item;
+	size_t count;
+	const char *trouble; /* a template that could not be filled: err of the talk says so */
+};
+/* Later wishes for one field take the place of earlier ones. */
+struct testrail_wishes testrail_wishes(struct talk *t, const char *group, const struct config_map *map,
+				       const char *key, const struct result *r, const char *prefix,
+				       const struct vars *vars);
+/* The wish for a field that every site has ("version"), taken out of the list; NULL: none. */
+const struct testrail_wish *testrail_wish_take(struct testrail_wishes *w, const char *name);
+
+/* ---- properties of reports ---- */
+
+/* The next property whose name begins so, from *at on; NULL: no more. */
+const struct property *testrail_property(const struct result *r, const char *prefix, size_t *at);
+
+/* ---- people (testrail_people.c) ---- */
+
+/* The id of a user, by e-mail address or number; NULL: not known. */
+const char *testrail_user(const struct talk *t, const char *who);
+
+/* ---- what is posted for a row (testrail_entry.c) ---- */
+
+size_t testrail_entry_count(const struct talk *t, const struct row *row); /* entries with a status */
+size_t testrail_folded_count(const struct talk *t, const struct row *row);
+/* The status of the row's ith entry; -1: it is none. */
+int64_t testrail_folded_at(const struct talk *t, const struct row *row, size_t i, struct folded *f);
+/* Appends an entry.  nth: failures assigned so far, for assign_failed.  *lacks: a required field that got no
+ * value; NULL: none.  false: t->err says why it cannot be written. */
+bool testrail_entry_put(struct talk *t, struct buf *b, const struct row *row, const struct folded *f,
+			int64_t status, int64_t *nth, const char **lacks);
+/* Parks the rows that lack a required field; whether there were any. */
+bool testrail_entries_park_lacking(struct talk *t);
+
+/* ---- what stands in a case (testrail_case_fields.c, testrail_lists.c) ---- */
+
+/* Appends what a new case holds besides title and automation id; false: t->err says what the configuration
+ * has wrong. */
+bool testrail_case_put(struct talk *t, struct buf *b, const struct result *r);
+/* The id of a template, type or priority ("template_id"): of that name, or where wanted is NULL the one that
+ * the configuration names; NULL: none. */
+const char *testrail_listed(const struct talk *t, const char *field, const char *wanted);
+/* What is wrong with what a test wants of its case's fields; NULL: nothing. */
+const char *testrail_case_troubles(struct talk *t, const struct result *r);
 
 /* ---- text ---- */
 
@@ -119,11 +234,18 @@ const char *testrail_plain(struct arena *a, const char *html);
 const char *testrail_line(struct arena *a, const char *s);
 /* "1h 5m 3s", rounded up; NULL where unknown, nothing, or nonsense. */
 const char *testrail_elapsed(char *buf, size_t size, double duration_ms);
+bool testrail_is_span(const char *s); /* "1h 5m 3s" */
 /* Whether a text that the server gave back is the one that we sent, whatever it made of its markup. */
 bool testrail_same_text(const char *sent, const char *got);
 /* Expands into out; where a variable is missing t->err says which key of the configuration wanted it. */
 bool testrail_expand(struct talk *t, const struct template *tpl, const struct vars *vars, const char *key,
 		     struct buf *out);
+
+/* The text of a template in a string; NULL: it could not be filled, t->err says why. */
+const char *testrail_filled(struct talk *t, const char *text, const struct vars *vars, const char *key);
+/* Whole items of a list that is separated by commas, joined by ", ", no repeats, at most max bytes. */
+const char *testrail_list_cut(const struct talk *t, const char *list, size_t max);
+const char *testrail_trim(const struct talk *t, const char *s, size_t len);
 
 /* Variables of one result, before those of the run. */
 struct testrail_vars {
@@ -148,6 +270,13 @@ enum ask testrail_statuses_ask(struct talk *t, struct request *r);
 enum got testrail_statuses_got(struct talk *t, const struct reply *r);
 enum ask testrail_field_ask(struct talk *t, struct request *r);
 enum got testrail_field_got(struct talk *t, const struct reply *r);
+
+enum ask testrail_result_fields_ask(struct talk *t, struct request *r);
+enum got testrail_result_fields_got(struct talk *t, const struct reply *r);
+enum ask testrail_lists_ask(struct talk *t, struct request *r);
+enum got testrail_lists_got(struct talk *t, const struct reply *r);
+enum ask testrail_people_ask(struct talk *t, struct request *r);
+enum got testrail_people_got(struct talk *t, const struct reply *r);
 
 enum ask testrail_doubts_ask(struct talk *t, struct request *r);
 enum got testrail_doubts_got(struct talk *t, const struct reply *r);

@@ -249,6 +249,11 @@ const char *testrail_run_id(const struct talk *t)
 	return sink_string(cJSON_GetObjectItemCaseSensitive(t->bookmark, "run"), "id");
 }
 
+bool testrail_checking(const struct talk *t)
+{
+	return t->run->token[0] == '\0';
+}
+
 void testrail_forget_run(struct talk *t)
 {
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "run");

@@ -248,18 +248,27 @@ static size_t in_request(const struct talk *t)
 	return t->rows->count < t->batch || t->batch == 0 ? t->rows->count : t->batch;
 }
 
-static void put_case(struct buf *b, const struct testrail_conf *c, const struct made *m)
+static const struct result *result_of(const struct row *row)
 {
+	return row->tests[0].results[row->tests[0].result_count - 1];
+}
+
+static bool put_case(struct talk *t, struct buf *b, const struct row *row)
+{
+	const struct testrail_conf *c = t->conf;
+	struct made m = made_of(t, row);
+
 	json_sep(b);
 	buf_putc(b, '{');
-	json_field(b, "title", m->title);
-	json_field(b, c->field, m->key);
+	json_field(b, "title", m.title);
+	json_field(b, c->field, m.key);
+	bool good = testrail_case_put(t, b, result_of(row));
 	buf_putc(b, '}');
+	return good;
 }
 
 enum ask testrail_add_cases_ask(struct talk *t, struct request *r)
 {
-	const struct testrail_conf *c = t->conf;
 	const char *place = t->rows->row[0].remote_id, *why = still_denied(t);
 	bool single = one_by_one(t);
 
@@ -273,8 +282,8 @@ enum ask testrail_add_cases_ask(struct talk *t, struct request *r)
 	if (!single)
 		buf_puts(&r->body, "{\"cases\":[");
 	for (size_t i = 0; i < in_request(t); i++) {
-		struct made m = made_of(t, &t->rows->row[i]);
-		put_case(&r->body, c, &m);
+		if (!put_case(t, &r->body, &t->rows->row[i]))
+			return ASK_PARK;
 	}
 	if (!single)
 		buf_puts(&r->body, "]}");

@@ -22,6 +22,7 @@ static const struct config_key run_keys[] = {
 	{ "description", CONFIG_TEMPLATE, .offset = AT(run.description) },
 	{ "id", CONFIG_INT, AT(run.id), .min = 1, .max = INT64_C(9007199254740991) },
 	{ "close", CONFIG_BOOL, AT(run.close), .def = "true" },
+	{ "assigned_to", CONFIG_TEMPLATE, .offset = AT(run.assigned_to) },
 	{ 0 },
 };
 
@@ -29,6 +30,10 @@ static const struct config_key create_keys[] = {
 	{ "cases", CONFIG_BOOL, AT(create.cases), .def = "false" },
 	{ "sections", CONFIG_BOOL, AT(create.sections), .def = "true" },
 	{ "section", CONFIG_TEMPLATE, AT(create.section), .def = "{suite}" },
+	{ "template", CONFIG_STRING, .offset = AT(create.template) },
+	{ "type", CONFIG_STRING, .offset = AT(create.type) },
+	{ "priority", CONFIG_STRING, .offset = AT(create.priority) },
+	{ "fields", CONFIG_MAP, .offset = AT(create.fields) },
 	{ 0 },
 };
 
@@ -45,6 +50,9 @@ static const struct config_key status_keys[] = {
 static const struct config_key result_keys[] = {
 	{ "comment", CONFIG_TEMPLATE, .offset = AT(result.comment) },
 	{ "version", CONFIG_TEMPLATE, .offset = AT(result.version) },
+	{ "defects", CONFIG_TEMPLATE, .offset = AT(result.defects) },
+	{ "assign_failed", CONFIG_STRINGS, .offset = AT(result.assign_failed) },
+	{ "fields", CONFIG_MAP, .offset = AT(result.fields) },
 	{ 0 },
 };
 
@@ -112,6 +120,21 @@ static int check_statuses(const struct testrail_conf *c, struct err *err)
 	return 0;
 }
 
+/* Values of a map are templates; they are read again where they are needed. */
+static int check_map(const struct config_map *map, const char *key, struct err *err)
+{
+	for (size_t i = 0; i < map->count; i++) {
+		struct template *tpl = NULL;
+		struct err why = ERR_NONE;
+		size_t at;
+		int rc = template_parse(map->value[i], &tpl, &at, &why);
+		template_free(tpl);
+		if (rc < 0)
+			return err_set(err, rc, "%s.%s: %s", key, map->key[i], why.text);
+	}
+	return 0;
+}
+
 int testrail_check(void *conf, struct err *err)
 {
 	struct testrail_conf *c = conf;
@@ -121,6 +144,10 @@ int testrail_check(void *conf, struct err *err)
 		rc = check_field(c, err);
 	if (rc == 0)
 		rc = check_statuses(c, err);
+	if (rc == 0)
+		rc = check_map(&c->create.fields, "create.fields", err);
+	if (rc == 0)
+		rc = check_map(&c->result.fields, "result.fields", err);
 	if (rc == 0 && c->match.count == 0)
 		rc = err_set(err, -EINVAL, "match is empty: no result could ever find its case");
 	if (rc == 0 && c->create.cases && !testrail_matches(c, MATCH_AUTOMATION) &&

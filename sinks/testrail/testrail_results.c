@@ -16,116 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BODY_ENOUGH   (1u << 20) /* no further row is begun behind this */
-#define DOUBTS_MAX    20         /* cases asked for one by one; more of them, and the list is read */
-#define HEAL_AGAIN_MS 3600000    /* a run that goes on for days may lose cases more than once */
-
-/* ---- what is posted for a row ---- */
-
-static int64_t status_of(const struct talk *t, enum verdict v)
-{
-	const cJSON *ids = cJSON_GetObjectItemCaseSensitive(
-		cJSON_GetObjectItemCaseSensitive(t->facts, "statuses"), "ids");
-	const cJSON *id = cJSON_GetArrayItem(ids, (int)v);
-
-	return cJSON_IsNumber(id) ? (int64_t)id->valuedouble : -1;
-}
-
-static size_t folded_count(const struct talk *t, const struct row *row)
-{
-	const struct testrail_conf *c = t->conf;
-
-	return c->several == SEVERAL_EACH ? row->test_count : 1;
-}
-
-/* The status of the row's ith entry; -1: it is none.  What was posted one by one is not posted again. */
-static int64_t folded_at(const struct talk *t, const struct row *row, size_t i, struct folded *f)
-{
-	const struct testrail_conf *c = t->conf;
-
-	if (c->several != SEVERAL_EACH) {
-		*f = fold_row(row, (enum several)c->several, t->arena);
-		return status_of(t, f->verdict);
-	}
-	*f = fold_test(&row->tests[i], t->arena);
-	return row->tests[i].settled ? -1 : status_of(t, f->verdict);
-}
-
-/* Entries that a row has in a request; none where all its verdicts are configured so. */
-static size_t entry_count(const struct talk *t, const struct row *row)
-{
-	struct folded f;
-	size_t n = 0;
-
-	for (size_t i = 0; i < folded_count(t, row); i++)
-		n += folded_at(t, row, i, &f) >= 0;
-	return n;
-}
-
-static bool put_comment(struct talk *t, struct buf *body, const struct folded *f, const struct vars *vars)
-{
-	const struct testrail_conf *c = t->conf;
-	struct buf text = BUF_LIMIT(TESTRAIL_COMMENT_MAX + (64u << 10));
-	char iso[CLOCK_ISO_SIZE];
-	bool good = true;
-
-	if (c->result.comment != NULL)
-		good = testrail_expand(t, c->result.comment, vars, "result.comment", &text);
-	if (text.len > TESTRAIL_COMMENT_MAX / 2) {
-		text.len = utf8_cut(text.data, text.len, TESTRAIL_COMMENT_MAX / 2);
-		text.data[text.len] = '\0';
-	}
-	/* TestRail stamps results with the time of their arrival. */
-	if (t->run->backfill && f->result->started_ms != TIME_UNKNOWN &&
-	    clock_iso(f->result->started_ms, iso)[0] != '\0')
-		buf_printf(&text, "%sTested at %s", text.len > 0 ? "\n" : "", iso);
-	size_t before = text.len;
-	if (before > 0)
-		buf_puts(&text, "\n\n");
-	size_t start = text.len;
-	fold_comment(&text, f, TESTRAIL_COMMENT_MAX - start);
-	if (text.len == start && text.data != NULL) {
-		text.len = before;
-		text.data[before] = '\0';
-	}
-	if (good && text.len > 0)
-		json_field_n(body, "comment", text.data, text.len);
-	buf_done(&text);
-	return good;
-}
-
-static bool put_version(struct talk *t, struct buf *body, const struct vars *vars)
-{
-	const struct testrail_conf *c = t->conf;
-	struct buf text = BUF_LIMIT(64u << 10);
-
-	if (c->result.version == NULL)
-		return true;
-	bool good = testrail_expand(t, c->result.version, vars, "result.version", &text);
-	if (good && text.len > 0)
-		json_field_n(body, "version", text.data, utf8_cut(text.data, text.len, TESTRAIL_NAME_MAX));
-	buf_done(&text);
-	return good;
-}
-
-static bool put_entry(struct talk *t, struct buf *b, const struct row *row, const struct folded *f,
-		      int64_t status)
-{
-	struct testrail_vars own;
-	const struct vars *vars = testrail_vars(&own, f->result, t->run->vars, t->arena);
-	char span[64];
-
-	json_sep(b);
-	buf_putc(b, '{');
-	testrail_put_id(b, "case_id", row->remote_id);
-	json_field_int(b, "status_id", status);
-	bool good = put_comment(t, b, f, vars) && put_version(t, b, vars);
-	const char *elapsed = testrail_elapsed(span, sizeof(span), f->duration_ms);
-	bool required = sink_bool(cJSON_GetObjectItemCaseSensitive(t->facts, "required"), "elapsed");
-	json_field(b, "elapsed", elapsed == NULL && required ? "1s" : elapsed);
-	buf_putc(b, '}');
-	return good;
-}
+#define BODY_ENOUGH      (1u << 20) /* no further row is begun behind this */
+#define DOUBTS_MAX       20         /* cases asked for one by one; more of them, and the list is read */
+#define DEMANDS_AGAIN_MS 60000
+#define HEAL_AGAIN_MS    3600000 /* a run that goes on for days may lose cases more than once */
 
 /* ---- the batch ---- */
 
@@ -133,7 +27,7 @@ static void learn_ignored(struct talk *t, const struct row *row)
 {
 	struct folded f;
 
-	folded_at(t, row, 0, &f);
+	testrail_folded_at(t, row, 0, &f);
 	learned_ignored(&t->learned, row->id,
 			arena_printf(t->arena, "statuses.%s is none", verdict_name(f.verdict)));
 }
@@ -141,21 +35,25 @@ static void learn_ignored(struct talk *t, const struct row *row)
 enum ask testrail_results_ask(struct talk *t, struct request *r)
 {
 	size_t rows = 0, entries = 0;
+	int64_t nth = sink_int(t->bookmark, "assigned", 0);
 
 	if (testrail_run_id(t) == NULL)
 		return ASK_SKIP;
+	if (testrail_entries_park_lacking(t))
+		return ASK_LEARN;
 	testrail_post(r, "add_results_for_cases", testrail_run_id(t));
 	buf_puts(&r->body, "{\"results\":[");
 	for (; rows < t->rows->count && (t->batch == 0 || rows < t->batch); rows++) {
 		const struct row *row = &t->rows->row[rows];
 		if (entries > 0 && r->body.len > BODY_ENOUGH)
 			break;
-		for (size_t i = 0; i < folded_count(t, row); i++) {
+		for (size_t i = 0; i < testrail_folded_count(t, row); i++) {
 			struct folded f;
-			int64_t status = folded_at(t, row, i, &f);
+			const char *lacks;
+			int64_t status = testrail_folded_at(t, row, i, &f);
 			if (status < 0)
 				continue;
-			if (!put_entry(t, &r->body, row, &f, status))
+			if (!testrail_entry_put(t, &r->body, row, &f, status, &nth, &lacks))
 				return ASK_PARK;
 			entries++;
 		}
@@ -168,6 +66,7 @@ enum ask testrail_results_ask(struct talk *t, struct request *r)
 		return ASK_LEARN;
 	}
 	sink_set_int(testrail_scratch(t), "rows", (int64_t)rows);
+	sink_set_int(testrail_scratch(t), "assigned", nth);
 	if (buf_error(&r->body) == 0)
 		return ASK_SEND;
 	err_set(&t->err, -E2BIG, "add_results_for_cases: the request is too large");
@@ -212,13 +111,13 @@ static enum got applied(struct talk *t, const cJSON *items)
 	size_t rows = rows_sent(t), entries = 0;
 
 	for (size_t i = 0; i < rows; i++)
-		entries += entry_count(t, &t->rows->row[i]);
+		entries += testrail_entry_count(t, &t->rows->row[i]);
 	if (entries != (size_t)cJSON_GetArraySize(items))
 		return GOT_UNKNOWN;
 	const cJSON *at = items->child;
 	for (size_t i = 0; i < rows; i++) {
 		const struct row *row = &t->rows->row[i];
-		size_t n = entry_count(t, row);
+		size_t n = testrail_entry_count(t, row);
 		if (n == 0) {
 			learn_ignored(t, row);
 			continue;
@@ -234,6 +133,9 @@ static enum got applied(struct talk *t, const cJSON *items)
 		at = at != NULL ? at->next : NULL;
 	}
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "backs");
+	int64_t assigned = sink_int(testrail_scratch(t), "assigned", 0);
+	if (assigned > 0)
+		sink_set_int(t->bookmark, "assigned", assigned);
 	return GOT_MORE;
 }
 
@@ -307,6 +209,30 @@ static bool demands_elapsed(struct talk *t, const char *words)
 	return news;
 }
 
+/* These cases have no steps over there: then the comment tells them. */
+static bool refuses_steps(struct talk *t, const char *words)
+{
+	bool news = testrail_says(words, (const char *const[]){ "step_results", NULL }) &&
+		    !sink_bool(t->bookmark, "steps_told");
+
+	if (news)
+		sink_set_int(t->bookmark, "steps_told", 1);
+	return news;
+}
+
+/* An administrator has made a field a required one since we read the list. */
+static bool demands_more(struct talk *t, const char *words)
+{
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(t->facts, TESTRAIL_RESULT_FIELDS);
+	int64_t age = t->now_ms - sink_int(list, "at", t->now_ms);
+	bool news = testrail_says(words, (const char *const[]){ "is a required field", NULL }) &&
+		    age > DEMANDS_AGAIN_MS;
+
+	if (news)
+		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, TESTRAIL_RESULT_FIELDS);
+	return news;
+}
+
 static enum got results_refused(struct talk *t, const struct reply *r)
 {
 	static const char *const run[] = { "run_id", "not a valid test run", "not a valid run", NULL };
@@ -322,10 +248,12 @@ static enum got results_refused(struct talk *t, const struct reply *r)
 		return named_refused(t, words, named, count);
 	if (testrail_says_closed(words))
 		return GOT_CLOSED;
-	if (demands_elapsed(t, words)) {
+	if (demands_elapsed(t, words) || refuses_steps(t, words)) {
 		err_clear(&t->err);
 		return GOT_MORE;
 	}
+	if (demands_more(t, words))
+		return testrail_back(t, "%s", text);
 	if (r->status == 404 || testrail_says(words, run)) {
 		testrail_forget_run(t);
 		return testrail_back(t, "%s", text);

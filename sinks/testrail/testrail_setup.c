@@ -11,41 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define NAMES_SHOWN     20
 #define STATUS_UNTESTED 3
-
-static bool digits(const char *s)
-{
-	return *s != '\0' && strspn(s, "0123456789") == strlen(s);
-}
-
-/* A group of facts for a new wish: what stood there is of no use. */
-static cJSON *begin(struct talk *t, const char *group, const char *wanted)
-{
-	cJSON_DeleteItemFromObjectCaseSensitive(t->facts, group);
-	cJSON *g = testrail_object(t->facts, group);
-	sink_set_string(g, "wanted", wanted);
-	return g;
-}
-
-static cJSON *list(cJSON *parent, const char *name)
-{
-	cJSON *item = cJSON_GetObjectItemCaseSensitive(parent, name);
-
-	return cJSON_IsArray(item) ? item : cJSON_AddArrayToObject(parent, name);
-}
-
-static enum got park(struct talk *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static enum got park(struct talk *t, const char *fmt, ...)
-{
-	va_list ap;
-
-	err_clear(&t->err);
-	va_start(ap, fmt);
-	err_vset(&t->err, -ENOENT, fmt, ap);
-	va_end(ap);
-	return GOT_PARK;
-}
 
 /* ---- login ---- */
 
@@ -115,83 +81,6 @@ enum got testrail_login_got(struct talk *t, const struct reply *r)
 	return GOT_NEXT;
 }
 
-/* ---- choosing by name ---- */
-
-/* One entity of a list is weighed: `id`, or the name as it is, or the name in other letters. */
-static void consider(struct talk *t, cJSON *pick, const char *wanted, const cJSON *item)
-{
-	const char *id = sink_id(t->arena, item, "id"), *name = sink_string(item, "name");
-
-	if (id == NULL)
-		return;
-	if (name == NULL)
-		name = "";
-	name = testrail_plain(t->arena, name);
-	if (name == NULL)
-		return;
-	bool dead = sink_bool(item, "is_completed"), exact = strcmp(name, wanted) == 0;
-	cJSON *names = list(pick, "names");
-	if (!dead && cJSON_GetArraySize(names) <= NAMES_SHOWN)
-		cJSON_AddItemToArray(names,
-				     cJSON_CreateString(arena_printf(t->arena, "\"%.80s\" (%s)", name, id)));
-	if (!exact && strcasecmp(name, wanted) != 0 && !(digits(wanted) && strcmp(id, wanted) == 0))
-		return;
-	cJSON *found = cJSON_CreateObject();
-	sink_set_string(found, "id", id);
-	sink_set_int(found, "mode", sink_int(item, "suite_mode", 0));
-	sink_set_int(found, "dead", dead);
-	/* In order of preference: alive before completed, exact before nearly. */
-	char rank[] = { 'r', (char)('0' + dead * 2 + !exact), '\0' };
-	cJSON_AddItemToArray(list(pick, rank), found);
-}
-
-static const char *names(struct talk *t, const cJSON *pick)
-{
-	const cJSON *item, *all = cJSON_GetObjectItemCaseSensitive(pick, "names");
-	struct buf b = BUF_LIMIT(700);
-	int n = 0;
-
-	cJSON_ArrayForEach(item, all)
-	{
-		if (n == NAMES_SHOWN || b.len > 600) {
-			buf_puts(&b, ", ...");
-			break;
-		}
-		buf_printf(&b, "%s%.100s", n++ > 0 ? ", " : "", item->valuestring);
-	}
-	const char *text = b.len > 0 ? arena_strndup(t->arena, b.data, b.len) : "none that you may see";
-	buf_done(&b);
-	return text != NULL ? text : "";
-}
-
-/* The one that is meant; NULL: none or several, and err says so. */
-static const cJSON *picked(struct talk *t, const cJSON *pick, const char *what, const char *wanted)
-{
-	static const char *const ranks[] = { "r0", "r1", "r2", "r3" };
-
-	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++) {
-		const cJSON *found = cJSON_GetObjectItemCaseSensitive(pick, ranks[i]);
-		int n = cJSON_GetArraySize(found);
-		if (n == 0)
-			continue;
-		const cJSON *first = found->child;
-		if (n > 1) {
-			const char *a = sink_string(first, "id"), *b = sink_string(first->next, "id");
-			park(t, "%d %ss are called \"%s\" (ids %s, %s%s): give the id instead of the name", n,
-			     what, wanted, a, b, n > 2 ? ", ..." : "");
-			return NULL;
-		}
-		if (sink_bool(first, "dead")) {
-			park(t, "the %s \"%s\" is completed over there and takes nothing any more", what,
-			     wanted);
-			return NULL;
-		}
-		return first;
-	}
-	park(t, "no %s \"%s\"; there are: %s", what, wanted, names(t, pick));
-	return NULL;
-}
-
 /* ---- project ---- */
 
 enum ask testrail_project_ask(struct talk *t, struct request *r)
@@ -200,11 +89,11 @@ enum ask testrail_project_ask(struct talk *t, struct request *r)
 	cJSON *p;
 
 	if (!testrail_wanted(t, "project", c->project))
-		begin(t, "project", c->project);
+		testrail_begin(t, "project", c->project);
 	p = testrail_object(t->facts, "project");
 	if (sink_string(p, "id") != NULL)
 		return ASK_SKIP;
-	if (digits(c->project) && !sink_bool(p, "by_name")) {
+	if (testrail_digits(c->project) && !sink_bool(p, "by_name")) {
 		testrail_get(r, "get_project", c->project);
 		return ASK_SEND;
 	}
@@ -216,7 +105,7 @@ enum ask testrail_project_ask(struct talk *t, struct request *r)
 static enum got project_found(struct talk *t, const char *id, int64_t mode)
 {
 	const struct testrail_conf *c = t->conf;
-	cJSON *p = begin(t, "project", c->project);
+	cJSON *p = testrail_begin(t, "project", c->project);
 
 	sink_set_string(p, "id", id);
 	sink_set_int(p, "mode", mode);
@@ -244,8 +133,9 @@ static enum got project_by_id(struct talk *t, const struct reply *r)
 	if (id == NULL)
 		return GOT_UNKNOWN;
 	if (dead) {
-		begin(t, "project", c->project);
-		return park(t, "the project %s is completed over there and takes nothing any more", id);
+		testrail_begin(t, "project", c->project);
+		return testrail_park(t, "the project %s is completed over there and takes nothing any more",
+				     id);
 	}
 	return project_found(t, id, mode);
 }
@@ -256,23 +146,23 @@ enum got testrail_project_got(struct talk *t, const struct reply *r)
 	cJSON *p = testrail_object(t->facts, "project");
 	struct testrail_page page;
 
-	if (digits(c->project) && !sink_bool(p, "by_name"))
+	if (testrail_digits(c->project) && !sink_bool(p, "by_name"))
 		return project_by_id(t, r);
 	if (!testrail_ok(r))
 		return testrail_refused(t, r, "list of projects", GOT_PARK);
 	if (!testrail_page(r, "projects", &page))
 		return GOT_UNKNOWN;
 	const cJSON *item;
-	cJSON_ArrayForEach(item, page.items) consider(t, p, c->project, item);
+	cJSON_ArrayForEach(item, page.items) testrail_consider(t, p, c->project, item);
 	bool last = page.last;
 	int64_t offset = sink_int(p, "offset", 0) + page.count;
 	cJSON_Delete(page.root);
 	sink_set_int(p, "offset", offset);
 	if (!last)
 		return GOT_MORE;
-	const cJSON *found = picked(t, p, "project", c->project);
+	const cJSON *found = testrail_picked(t, p, "project", c->project);
 	if (found == NULL) {
-		begin(t, "project", c->project); /* a retry reads the list anew */
+		testrail_begin(t, "project", c->project); /* a retry reads the list anew */
 		return GOT_PARK;
 	}
 	const char *id = arena_strdup(t->arena, sink_string(found, "id"));
@@ -285,7 +175,7 @@ static enum got suite_found(struct talk *t, const char *id)
 {
 	const struct testrail_conf *c = t->conf;
 	const char *project = testrail_fact(t, "project", "id");
-	cJSON *s = begin(t, "suite", c->suite != NULL ? c->suite : "");
+	cJSON *s = testrail_begin(t, "suite", c->suite != NULL ? c->suite : "");
 
 	sink_set_string(s, "project", project);
 	sink_set_string(s, "id", id);
@@ -311,7 +201,7 @@ enum ask testrail_suite_ask(struct talk *t, struct request *r)
 	}
 	cJSON *s = cJSON_GetObjectItemCaseSensitive(t->facts, "suite");
 	if (!testrail_wanted(t, "suite", c->suite) || sink_string(s, "project") != NULL)
-		begin(t, "suite", c->suite != NULL ? c->suite : "");
+		testrail_begin(t, "suite", c->suite != NULL ? c->suite : "");
 	cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "scope");
 	testrail_get(r, "get_suites", project);
 	testrail_page_args(r, sink_int(testrail_object(t->facts, "suite"), "offset", 0));
@@ -323,11 +213,12 @@ static void consider_unnamed(struct talk *t, cJSON *pick, const cJSON *item, boo
 {
 	const char *id = sink_id(t->arena, item, "id");
 
-	consider(t, pick, "", item);
+	testrail_consider(t, pick, "", item);
 	if (id == NULL || sink_bool(item, "is_completed"))
 		return;
-	cJSON_AddItemToArray(list(pick, baselines && sink_bool(item, "is_master") ? "master" : "alive"),
-			     cJSON_CreateString(id));
+	cJSON_AddItemToArray(
+		testrail_list(pick, baselines && sink_bool(item, "is_master") ? "master" : "alive"),
+		cJSON_CreateString(id));
 }
 
 static const char *only(struct talk *t, const cJSON *pick, const char *which)
@@ -360,7 +251,7 @@ enum got testrail_suite_got(struct talk *t, const struct reply *r)
 	cJSON_ArrayForEach(item, page.items)
 	{
 		if (named)
-			consider(t, s, c->suite, item);
+			testrail_consider(t, s, c->suite, item);
 		else
 			consider_unnamed(t, s, item, mode == 2);
 	}
@@ -371,18 +262,19 @@ enum got testrail_suite_got(struct talk *t, const struct reply *r)
 	if (!last)
 		return GOT_MORE;
 	if (named) {
-		const cJSON *found = picked(t, s, "suite", c->suite);
+		const cJSON *found = testrail_picked(t, s, "suite", c->suite);
 		id = found != NULL ? arena_strdup(t->arena, sink_string(found, "id")) : NULL;
 	} else {
 		id = only(t, s, "master");
 		if (id == NULL)
 			id = only(t, s, "alive");
 		if (id == NULL)
-			park(t, "this project has several suites, `suite` must name one: %s", names(t, s));
+			testrail_park(t, "this project has several suites, `suite` must name one: %s",
+				      testrail_names(t, s));
 	}
 	if (id != NULL)
 		return suite_found(t, mode == 1 ? NULL : id);
-	begin(t, "suite", c->suite != NULL ? c->suite : "");
+	testrail_begin(t, "suite", c->suite != NULL ? c->suite : "");
 	return GOT_PARK;
 }
 
@@ -414,7 +306,7 @@ static bool is_status(const cJSON *item, const char *wanted)
 {
 	const char *name = sink_string(item, "name"), *label = sink_string(item, "label");
 
-	if (digits(wanted))
+	if (testrail_digits(wanted))
 		return sink_int(item, "id", -1) == strtoll(wanted, NULL, 10);
 	return (name != NULL && strcasecmp(name, wanted) == 0) ||
 	       (label != NULL && strcasecmp(label, wanted) == 0);
@@ -460,12 +352,12 @@ static int64_t status_id(struct talk *t, const cJSON *items, enum verdict v)
 			continue;
 		if (!is_untested(item))
 			return id;
-		park(t, "statuses.%s: TestRail takes no result with the status \"%s\"", verdict_name(v),
-		     wanted);
+		testrail_park(t, "statuses.%s: TestRail takes no result with the status \"%s\"",
+			      verdict_name(v), wanted);
 		return 0;
 	}
-	park(t, "statuses.%s: no status \"%s\"; there are: %s, none", verdict_name(v), wanted,
-	     status_names(t, items));
+	testrail_park(t, "statuses.%s: no status \"%s\"; there are: %s, none", verdict_name(v), wanted,
+		      status_names(t, items));
 	return 0;
 }
 
@@ -486,124 +378,8 @@ enum got testrail_statuses_got(struct talk *t, const struct reply *r)
 	cJSON_Delete(page.root);
 	if (!good)
 		return GOT_PARK;
-	cJSON *ids = list(begin(t, "statuses", statuses_wanted(t)), "ids");
+	cJSON *ids = testrail_list(testrail_begin(t, "statuses", statuses_wanted(t)), "ids");
 	for (int v = 0; v < VERDICT_COUNT; v++)
 		cJSON_AddItemToArray(ids, cJSON_CreateNumber((double)id[v]));
-	return GOT_NEXT;
-}
-
-/* ---- the automation field ---- */
-
-static const char *field_wanted(struct talk *t)
-{
-	const struct testrail_conf *c = t->conf;
-	const char *text = arena_printf(t->arena, "%s of %s", c->field, testrail_fact(t, "project", "id"));
-
-	return text != NULL ? text : "";
-}
-
-/* Whether the field matters: a case made without its id would be made again by every run, and who names a
- * field, or matches by nothing else, means it.  Else its default name stands for "if there is one". */
-static bool field_matters(const struct testrail_conf *c)
-{
-	bool named = strcmp(c->field, "custom_automation_id") != 0;
-
-	return testrail_matches(c, MATCH_AUTOMATION) && (named || c->create.cases || c->match.count == 1);
-}
-
-/* Whether we can do without it: new cases are found by their titles then. */
-static bool field_spared(const struct testrail_conf *c)
-{
-	return strcmp(c->field, "custom_automation_id") == 0 && testrail_matches(c, MATCH_TITLE);
-}
-
-enum ask testrail_field_ask(struct talk *t, struct request *r)
-{
-	const struct testrail_conf *c = t->conf;
-	bool missing = sink_bool(cJSON_GetObjectItemCaseSensitive(t->facts, "field"), "missing");
-
-	if (!field_matters(c) ||
-	    (testrail_wanted(t, "field", field_wanted(t)) && (!missing || field_spared(c))))
-		return ASK_SKIP;
-	testrail_get(r, "get_case_fields", NULL);
-	return ASK_SEND;
-}
-
-static bool applies(struct talk *t, const cJSON *field, const char *project)
-{
-	const cJSON *config, *configs = cJSON_GetObjectItemCaseSensitive(field, "configs");
-
-	if (!cJSON_IsArray(configs) || configs->child == NULL)
-		return true;
-	cJSON_ArrayForEach(config, configs)
-	{
-		const cJSON *context = cJSON_GetObjectItemCaseSensitive(config, "context"), *id;
-		if (sink_bool(context, "is_global"))
-			return true;
-		cJSON_ArrayForEach(id, cJSON_GetObjectItemCaseSensitive(context, "project_ids"))
-		{
-			const char *text = cJSON_IsString(id) ? id->valuestring
-					   : cJSON_IsNumber(id)
-						   ? arena_printf(t->arena, "%.0f", id->valuedouble)
-						   : NULL;
-			if (text != NULL && strcmp(text, project) == 0)
-				return true;
-		}
-	}
-	return false;
-}
-
-/* NULL: it can be used; else why not. */
-static const char *field_trouble(struct talk *t, const cJSON *items)
-{
-	enum { TYPE_STRING = 1, TYPE_TEXT = 3 };
-	const struct testrail_conf *c = t->conf;
-	const char *trouble = "does not exist";
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, items)
-	{
-		const char *system = sink_string(item, "system_name");
-		int64_t type = sink_int(item, "type_id", TYPE_STRING);
-		if (system == NULL || strcmp(system, c->field) != 0)
-			continue;
-		if (cJSON_GetObjectItemCaseSensitive(item, "is_active") != NULL &&
-		    !sink_bool(item, "is_active"))
-			trouble = "is not active";
-		else if (!applies(t, item, testrail_fact(t, "project", "id")))
-			trouble = "does not apply to this project";
-		else if (type != TYPE_STRING && type != TYPE_TEXT)
-			trouble = "is of a type that holds no text (string or text is needed)";
-		else
-			return NULL;
-	}
-	return trouble;
-}
-
-enum got testrail_field_got(struct talk *t, const struct reply *r)
-{
-	const struct testrail_conf *c = t->conf;
-	const char *trouble = NULL;
-	struct testrail_page page;
-
-	if (testrail_ok(r)) {
-		if (!testrail_page(r, "case_fields", &page))
-			return GOT_UNKNOWN;
-		trouble = field_trouble(t, page.items);
-		cJSON_Delete(page.root);
-	} else if (testrail_refused(t, r, "list of case fields", GOT_PARK) == GOT_LOCKED) {
-		return GOT_LOCKED;
-	} else {
-		err_clear(&t->err); /* not for our eyes: taken to be as configured */
-	}
-	if (trouble != NULL && !field_spared(c))
-		return park(
-			t,
-			"the case field %s %s: no case could be found by it, and cases made without it would "
-			"be made again by every run; add the field (a string, for this project), or name "
-			"another by automation_field",
-			c->field, trouble);
-	cJSON *f = begin(t, "field", field_wanted(t));
-	sink_set_int(f, "missing", trouble != NULL);
 	return GOT_NEXT;
 }

@@ -144,6 +144,31 @@ const char *testrail_line(struct arena *a, const char *text)
 	return utf8_key(a, out, len, TESTRAIL_NAME_MAX);
 }
 
+const char *testrail_list_cut(const struct talk *t, const char *list, size_t max)
+{
+	struct buf b = BUF_LIMIT(64u << 10);
+	const char *items[200], *text = "";
+	size_t n = 0;
+
+	for (const char *s = list; *s != '\0' && n < sizeof(items) / sizeof(items[0]);) {
+		size_t len = strcspn(s, ",;\r\n");
+		const char *item = testrail_trim(t, s, len);
+		bool known = item == NULL || *item == '\0';
+		for (size_t i = 0; i < n && !known; i++)
+			known = strcmp(items[i], item) == 0;
+		if (!known && b.len + strlen(item) + 2 <= max) {
+			buf_printf(&b, "%s%s", n > 0 ? ", " : "", item);
+			items[n++] = item;
+		}
+		s += len;
+		s += *s != '\0';
+	}
+	if (b.data != NULL)
+		text = arena_strndup(t->arena, b.data, b.len);
+	buf_done(&b);
+	return text != NULL ? text : "";
+}
+
 /* The next letter of a text; digits, signs and space do not count, since markup eats them. */
 static unsigned char letter(const char **at, bool rich)
 {
@@ -212,6 +237,22 @@ const char *testrail_elapsed(char *buf, size_t size, double duration_ms)
 	return buf;
 }
 
+bool testrail_is_span(const char *s)
+{
+	bool any = false, zero = true;
+
+	while (*s != '\0') {
+		size_t n = strspn(s, "0123456789");
+		if (n == 0 || n > 9 || s[n] == '\0' || strchr("wdhms", s[n]) == NULL)
+			return false;
+		zero = zero && strspn(s, "0") == n;
+		any = true;
+		s += n + 1;
+		s += strspn(s, " ");
+	}
+	return any && !zero;
+}
+
 /* ---- templates ---- */
 
 bool testrail_expand(struct talk *t, const struct template *tpl, const struct vars *vars, const char *key,
@@ -225,6 +266,23 @@ bool testrail_expand(struct talk *t, const struct template *tpl, const struct va
 	err_clear(&t->err);
 	err_set(&t->err, rc, "%s: %s", key, err.text);
 	return false;
+}
+
+const char *testrail_filled(struct talk *t, const char *text, const struct vars *vars, const char *key)
+{
+	struct buf out = BUF_LIMIT(64u << 10);
+	struct template *tpl = NULL;
+	const char *filled = NULL;
+	size_t at;
+
+	if (strpbrk(text, "{}") == NULL)
+		return text;
+	/* Its form was proved when the configuration was read. */
+	if (template_parse(text, &tpl, &at, &t->err) == 0 && testrail_expand(t, tpl, vars, key, &out))
+		filled = arena_strndup(t->arena, out.data != NULL ? out.data : "", out.len);
+	template_free(tpl);
+	buf_done(&out);
+	return filled;
 }
 
 static const char *joined(const struct result *r, const char *joint, bool guard, struct arena *a)

@@ -67,6 +67,12 @@ class TestRail(Server):
     def automation_field(self, name="automation_id", type_id=1):
         return self.store.add_field(name, type_id)
 
+    def case_field(self, name, type_id=1, **keys):
+        return self.store.add_field(name, type_id, **keys)
+
+    def result_field(self, name, type_id=1, **keys):
+        return self.store.add_field(name, type_id, where="result", **keys)
+
     def section(self, name, project=None, suite=None, parent=None):
         """A section of the project's (first) suite."""
         suite = suite or self.suite_of(project)

@@ -322,10 +322,12 @@ def _check_result(server, body, where, also):
             raise Forbidden(f"Field :{prefix}status_id is not a valid status.")
     elif not body.get("comment"):
         raise Forbidden(f"Field :{prefix}status_id is a required field.")
+    if body.get("assignedto_id") is not None and body["assignedto_id"] not in server.store.users:
+        raise Forbidden(f"Field :{prefix}assignedto_id is not a valid user.")
     required = [field["system_name"] for field in server.store.result_fields
                 if field["configs"][0]["options"]["is_required"]]
     for name in required:
-        if not body.get(name):
+        if body.get(name) in (None, "", []):
             raise Refused(f"Field :{prefix}{name} is a required field.")
 
 

@@ -232,4 +232,32 @@ def _check_custom(field, value):
         return "is not a valid integer."
     if field["type_id"] == 5 and not isinstance(value, bool):
         return "is not a valid boolean."
+    if field["type_id"] == 6 and value not in _options(field):
+        return "is not a valid option."
+    if field["type_id"] == 12 and (not isinstance(value, list) or not set(value) <= _options(field)):
+        return "is not a valid list of options."
+    if field["type_id"] in (10, 11):
+        return _check_steps(value, field["type_id"] == 11)
+    return None
+
+
+def _options(field):
+    text = field["configs"][0]["options"].get("items", "")
+    return {int(line.partition(",")[0]) for line in text.splitlines()}
+
+
+def _check_steps(value, results):
+    if not isinstance(value, list) or not value:
+        return "is not a valid list of steps."
+    known = {"content": str, "expected": str, "additional_info": str, "refs": str}
+    if results:
+        known.update(actual=str, status_id=int)
+    for step in value:
+        if not isinstance(step, dict) or not step.get("content"):
+            return "holds a step without content."
+        for key, item in step.items():
+            if key not in known or not isinstance(item, known[key]):
+                return f"holds a step whose {key} is not valid."
+        if results and step.get("status_id") not in range(1, 13):
+            return "holds a step without a valid status."
     return None

@@ -93,11 +93,17 @@ class Store:
         for tests in self.tests_of_run.values():
             tests.pop(case_id, None)
 
-    def add_field(self, name, type_id=1, required=False, where="case"):
+    def add_field(self, name, type_id=1, required=False, where="case", items=(), label=None, projects=None):
+        """items: labels of a dropdown's options, numbered from 1; projects: ids, or None for all."""
+        options = {"is_required": required, "default_value": ""}
+        if items:
+            options["items"] = "\n".join(f"{number}, {word}" for number, word in enumerate(items, 1))
         field = {"id": self.number("field"), "is_active": True, "type_id": type_id, "name": name,
-                 "system_name": f"custom_{name}", "label": name.replace("_", " ").title(), "description": None,
-                 "configs": [{"id": f"cfg-{name}", "context": {"is_global": True, "project_ids": None},
-                              "options": {"is_required": required, "default_value": ""}}],
+                 "system_name": f"custom_{name}", "label": label or name.replace("_", " ").title(),
+                 "description": None,
+                 "configs": [{"id": f"cfg-{name}",
+                              "context": {"is_global": projects is None, "project_ids": projects},
+                              "options": options}],
                  "display_order": 1, "include_all": True, "template_ids": []}
         (self.case_fields if where == "case" else self.result_fields).append(field)
         if where == "case":

@@ -581,7 +581,7 @@ static void when_the_field_matters(void **state)
 		enum got without;
 	} row[] = {
 		{ "", ASK_SKIP, GOT_NEXT },
-		{ "    match: [ref, title]\n    create: {cases: true}\n", ASK_SKIP, GOT_NEXT },
+		{ "    match: [ref, title]\n    create: {cases: true}\n", ASK_SEND, GOT_NEXT },
 		{ "    create: {cases: true}\n", ASK_SEND, GOT_PARK },
 		{ "    create: {cases: true}\n    match: [automation, title]\n", ASK_SEND, GOT_NEXT },
 		{ "    automation_field: robot_id\n", ASK_SEND, GOT_PARK },

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What new cases hold, and what becomes of those that are there; each as the vendor's command line offers it."""
+
+import pytest
+
+from reports import case, junit, suite
+from test_testrail_results import reported
+
+CREATE = {"cases": True}
+
+
+def only_case(testrail):
+    assert len(testrail.store.cases) == 1, testrail.story()
+    return next(iter(testrail.store.cases.values()))
+
+
+# ---- case-fields, template, type, priority ----
+
+def test_case_fields_option_fills_new_cases(resultd, testrail):
+    testrail.case_field("area", 6, items=["Cart", "Till"], label="Area of work")
+    testrail.case_field("plain", 3)
+    resultd.deliver_to(testrail, create={**CREATE, "template": "Test Case (Steps)", "type": "automated",
+                                         "priority": "4",
+                                         "fields": {"Area of work": "till", "plain": "of {class}"}})
+    resultd.imports(resultd.write("a.xml", junit(case("t1"))))
+    row = only_case(testrail)
+    assert (row["template_id"], row["type_id"], row["priority_id"]) == (2, 3, 4)
+    assert (row["custom_area"], row["custom_plain"]) == (2, "of shop.Cart")
+
+
+@pytest.mark.parametrize("create, words", [
+    ({"template": "Nothing"}, "Test Case (Text)"), ({"type": "Nothing"}, "Automated"), ({"priority": "9"}, "Medium"),
+    ({"fields": {"area": "Moon"}}, "Cart, Till"), ({"fields": {"colour": "x"}}, 'no field "colour"')])
+def test_a_wrong_case_field_is_found_before_anything_is_made(resultd, testrail, create, words):
+    testrail.case_field("area", 6, items=["Cart", "Till"])
+    resultd.deliver_to(testrail, create={**CREATE, **create})
+    done = resultd.imports(resultd.write("a.xml", junit(case("t1"))), code=4)
+    assert words in done.delivery()["last_error"] and testrail.store.cases == {}
+    checked = resultd("check", "--online")
+    assert checked.code == 2 and words in checked.err
+
+
+def test_a_required_case_field_without_a_value_is_found_by_check(resultd, testrail):
+    testrail.case_field("area", 6, required=True, items=["Cart", "Till"])
+    resultd.deliver_to(testrail, create=CREATE)
+    checked = resultd("check", "--online")
+    assert checked.code == 2 and "custom_area is required" in checked.err and "create.fields" in checked.err
+
+
+@pytest.mark.parametrize("key", ["testrail_case_field", "testrail_case_field_a"])
+def test_testrail_case_field_property_goes_before_the_configuration(resultd, testrail, key):
+    testrail.case_field("area", 6, items=["Cart", "Till"])
+    resultd.deliver_to(testrail, create={**CREATE, "priority": "Medium", "fields": {"area": "Cart"}})
+    resultd.imports(resultd.write("a.xml", junit(
+        reported("t1", (key, "custom_area:Till"), (key, "priority_id:1"), (key, "type_id:3"), (key, "estimate:2m 5s"),
+                 (key, "refs:REQ-1, REQ-2,REQ-1")))))
+    row = only_case(testrail)
+    assert (row["custom_area"], row["priority_id"], row["type_id"], row["estimate"]) == (2, 1, 3, "2m 5s")
+    assert row["refs"] == "REQ-1, REQ-2"
+
+
+def test_a_wrong_case_property_is_told_in_the_comment(resultd, testrail):
+    resultd.deliver_to(testrail, create=CREATE)
+    resultd.imports(resultd.write("a.xml", junit(reported("t1", ("testrail_case_field", "colour:red")))))
+    only_case(testrail)
+    assert "testrail_case_field: colour is no field of this project" in testrail.results()[0]["comment"]
+
+
+def test_two_imports_make_no_case_twice(resultd, testrail):
+    resultd.deliver_to(testrail, create=CREATE)
+    report = junit(suite(case("t1"), case("t2"), name="A"), suite(case("t3"), name="B"))
+    resultd.imports(resultd.write("a.xml", report))
+    resultd.imports(resultd.write("a.xml", report), options=["--run-key", "again"])
+    assert len(testrail.store.cases) == 3 and len(testrail.store.sections) == 2 and len(testrail.runs) == 2
+
+
+# ---- case-matcher ----
+
+@pytest.mark.parametrize("name", ["C77 pays", "pays C77", "C77_pays", "pays_C77", "[C77] pays", "pays [C77]"])
+def test_case_matcher_name(resultd, testrail, name):
+    testrail.case("anything", number=77)
+    resultd.deliver_to(testrail, match=["ref"])
+    resultd.imports(resultd.write("a.xml", junit(case(name))))
+    assert [row["_case"] for row in testrail.results()] == [77]
+
+
+@pytest.mark.parametrize("value", ["C77", "77", "c77", "C77, C78"])
+def test_case_matcher_property(resultd, testrail, value):
+    testrail.case("anything", number=77)
+    testrail.case("something", number=78)
+    resultd.deliver_to(testrail, match=["ref"])
+    resultd.imports(resultd.write("a.xml", junit(reported("pays", ("test_id", value)))))
+    assert [row["_case"] for row in testrail.results()] == [77, 78][:1 + value.count(",")]
+
+
+def test_case_matcher_auto(resultd, testrail):
+    wanted = testrail.case("anything", automation="shop.Cart.pays")
+    resultd.deliver_to(testrail, match=["automation"])
+    resultd.imports(resultd.write("a.xml", junit(case("pays"))))
+    assert [row["_case"] for row in testrail.results()] == [wanted["id"]]
+
+
+def test_a_title_is_the_last_resort(resultd, testrail):
+    by_title = testrail.case("pays")
+    by_id = testrail.case("ships", automation="shop.Cart.pays")
+    resultd.deliver_to(testrail, match=["ref", "automation", "title"])
+    resultd.imports(resultd.write("a.xml", junit(case("pays"), case("ships"))))
+    # "pays" is found by its id, though another case is called so; "ships" by the title of the same case
+    assert [row["_case"] for row in testrail.results()] == [by_id["id"]]
+    assert by_title["custom_automation_id"] is None
