@@ -3,6 +3,7 @@
  * collect.c - watched directories -> intake -> runs that end by themselves. */
 #include "daemon/collect.h"
 
+#include "daemon/archive.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/glob.h"
 #include "daemon/base/list.h"
@@ -79,6 +80,7 @@ struct collect {
 	void *cookie;
 	struct collect_counts counts;
 	struct sift *sift;
+	struct archive *archive;
 };
 
 struct file_cookie {
@@ -325,6 +327,9 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 		later(f, o->state == INTAKE_INCOMPLETE);
 		break;
 	}
+	if (f->source->watch->after != AFTER_KEEP &&
+	    ((o->state == INTAKE_ACCEPTED && o->complete) || o->state == INTAKE_DUPLICATE))
+		archive_put(c->archive, f->source->watch, f->source->root, f->relative, f->mtime_ms);
 	struct gathering *g = o->run != 0 ? find_run(c, o->run) : NULL;
 	if (g == NULL && o->run != 0 && !o->run_ended)
 		g = add_run(c, o->run, f->key, f->source->watch, f->mtime_ms);
@@ -509,11 +514,25 @@ static bool take(struct source *s, const char *relative, int64_t mtime_ms, struc
 	return true;
 }
 
+/* What lies where `after: move` puts things was taken before. */
+static bool put_away(const struct collect *c, const char *path)
+{
+	for (size_t i = 0; i < c->opt.config->watch_count; i++) {
+		const struct config_watch *w = &c->opt.config->watch[i];
+		size_t n = w->after == AFTER_MOVE ? strlen(w->after_dir) : 0;
+		if (n > 0 && strncmp(path, w->after_dir, n) == 0 && path[n] == '/')
+			return true;
+	}
+	return false;
+}
+
 static bool on_settled(void *cookie, const struct watch_file *file)
 {
 	struct source *s = cookie;
 
 	if (file->existing && s->watch->existing == EXISTING_IGNORE)
+		return true;
+	if (put_away(s->collect, file->path))
 		return true;
 	return take(s, file->relative, file->mtime_ms, NULL);
 }
@@ -573,6 +592,7 @@ static void on_tick(uv_timer_t *timer)
 		return;
 	check_retries(c, now);
 	check_runs(c, now);
+	archive_turn(c->archive, now);
 	/* A marker whose reports all turned out to be none of ours. */
 	list_each_safe(link, &c->marks) {
 		struct mark *m = list_entry(link, struct mark, link);
@@ -647,6 +667,7 @@ int collect_open(const struct collect_options *options, struct collect **out, st
 	list_init(&c->gatherings);
 	list_init(&c->retries);
 	list_init(&c->marks);
+	c->archive = archive_new(intake_executor(options->intake));
 	c->sift = sift_new(intake_executor(options->intake), on_sifted, c);
 	uv_timer_init(options->loop, &c->tick);
 	c->tick.data = c;
@@ -675,6 +696,7 @@ static void closed(struct collect *c)
 	list_each_safe(link, &c->marks)
 		free_mark(list_entry(link, struct mark, link));
 	sift_free(c->sift);
+	archive_free(c->archive);
 	void (*done)(void *) = c->done;
 	void *cookie = c->cookie;
 	free(c);
@@ -696,7 +718,7 @@ static void on_drain(uv_timer_t *timer)
 {
 	struct collect *c = timer->data;
 
-	if (c->busy > 0 || sift_busy(c->sift))
+	if (c->busy > 0 || sift_busy(c->sift) || archive_busy(c->archive) > 0)
 		return;
 	uv_close((uv_handle_t *)&c->tick, on_tick_closed);
 }

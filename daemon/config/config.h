@@ -30,6 +30,7 @@ struct config_sink {
 enum watch_mode { WATCH_AUTO, WATCH_INOTIFY, WATCH_POLL };
 enum watch_existing { EXISTING_IMPORT, EXISTING_IGNORE };
 enum watch_late { LATE_NEW, LATE_APPEND };
+enum watch_after { AFTER_KEEP, AFTER_DELETE, AFTER_MOVE };
 
 struct config_watch {
 	char *name, *path; /* path with {captures} */
@@ -44,6 +45,8 @@ struct config_watch {
 		int late;
 	} run;
 	struct config_strings sinks; /* empty: every sink */
+	int after;                   /* enum watch_after */
+	char *after_dir;             /* NULL unless given */
 	unsigned line, column;
 };
 

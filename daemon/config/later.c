@@ -11,7 +11,7 @@ static const struct {
 	const char *place, *keys;
 } later[] = {
 	{ "", " control " },
-	{ "watch", " evidence roots after after_dir " },
+	{ "watch", " evidence roots " },
 	{ "keep", " max_size " },
 	{ "testrail", " plan milestone configs refs update evidence " },
 	{ "testrail.run", " reuse start_on due_on " },

@@ -22,6 +22,7 @@ enum {
 static const char *const mode_words[] = { "auto", "inotify", "poll", NULL };
 static const char *const existing_words[] = { "import", "ignore", NULL };
 static const char *const late_words[] = { "new", "append", NULL };
+static const char *const after_words[] = { "keep", "delete", "move", NULL };
 
 #define DAY ((int64_t)86400000)
 
@@ -57,6 +58,8 @@ const struct config_key config_watch_keys[] = {
 	{ "timezone", CONFIG_STRING, offsetof(struct config_watch, timezone), .def = "UTC" },
 	{ "run", CONFIG_STRUCT, 0, .keys = run_keys },
 	{ "sinks", CONFIG_STRINGS, offsetof(struct config_watch, sinks), .def = NULL },
+	{ "after", CONFIG_ENUM, offsetof(struct config_watch, after), .words = after_words, .def = "keep" },
+	{ "after_dir", CONFIG_PATH, offsetof(struct config_watch, after_dir), .def = NULL },
 	{ 0 },
 };
 
@@ -262,6 +265,8 @@ static void check_watch(struct config_reader *r, const struct yaml_node *n, cons
 	problem = w->timezone != NULL ? timezone_problem(w->timezone) : NULL;
 	if (problem != NULL)
 		config_fault_node(r, yaml_node_get(n, "timezone"), "\"timezone\" %s", problem);
+	if (w->after == AFTER_MOVE && w->after_dir == NULL)
+		config_fault_node(r, yaml_node_get(n, "after"), "\"after: move\" needs \"after_dir\"");
 	check_template(r, run, "key", w->run.key);
 	check_template(r, run, "name", w->run.name);
 	check_template(r, run, "variant", w->run.variant);
