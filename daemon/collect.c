@@ -9,6 +9,7 @@
 #include "daemon/base/list.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
+#include "daemon/known.h"
 #include "daemon/runspec.h"
 #include "daemon/sift.h"
 #include "daemon/watch/watch.h"
@@ -40,8 +41,6 @@ struct gathering {
 	int64_t opened_ms, last_ms; /* mono; the wall clock may jump */
 	int64_t first_mtime_ms;     /* of its first report: an older marker is the last run's */
 	bool ending, marked;
-	uint64_t *taken; /* hashes of the files that it got, and their times */
-	size_t taken_count, taken_room;
 };
 
 /* A file that is looked at again later: it broke off, changed, or the disk was full. */
@@ -81,6 +80,7 @@ struct collect {
 	struct collect_counts counts;
 	struct sift *sift;
 	struct archive *archive;
+	struct known *known;
 };
 
 struct file_cookie {
@@ -147,30 +147,10 @@ static struct gathering *add_run(struct collect *c, int64_t run, const char *key
 	return g;
 }
 
-/* What was taken decides whether a later file tells the same; names are too many to keep. */
-static uint64_t file_hash(const char *path, int64_t mtime_ms)
-{
-	uint64_t h = UINT64_C(14695981039346656037) ^ (uint64_t)mtime_ms;
-
-	for (; *path != '\0'; path++)
-		h = (h ^ (unsigned char)*path) * UINT64_C(1099511628211);
-	return h;
-}
-
-static void note_taken(struct gathering *g, const char *path, int64_t mtime_ms)
-{
-	if (g->taken_count == g->taken_room) {
-		g->taken_room = g->taken_room > 0 ? g->taken_room * 2 : 16;
-		g->taken = xrealloc(g->taken, g->taken_room, sizeof(*g->taken));
-	}
-	g->taken[g->taken_count++] = file_hash(path, mtime_ms);
-}
-
 static void free_run(struct gathering *g)
 {
 	list_remove(&g->link);
 	free(g->key);
-	free(g->taken);
 	free(g);
 }
 
@@ -333,8 +313,8 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 	struct gathering *g = o->run != 0 ? find_run(c, o->run) : NULL;
 	if (g == NULL && o->run != 0 && !o->run_ended)
 		g = add_run(c, o->run, f->key, f->source->watch, f->mtime_ms);
-	if (g != NULL && (o->state == INTAKE_ACCEPTED || o->state == INTAKE_DUPLICATE))
-		note_taken(g, f->path, f->mtime_ms);
+	if (o->state == INTAKE_ACCEPTED || o->state == INTAKE_DUPLICATE)
+		known_note(c->known, f->key, f->path, f->mtime_ms);
 	if (g != NULL && f->mtime_ms < g->first_mtime_ms)
 		g->first_mtime_ms = f->mtime_ms;
 	if (g != NULL && !again)
@@ -403,14 +383,15 @@ static char *sift_run(void *cookie, const char *path)
 static bool sift_taken(void *cookie, const char *run, const char *path, int64_t mtime_ms)
 {
 	const struct source *s = cookie;
-	const struct gathering *g = run != NULL ? find_key(s->collect, run) : NULL;
-	uint64_t hash = file_hash(path, mtime_ms);
 
-	for (size_t i = 0; g != NULL && i < g->taken_count; i++) {
-		if (g->taken[i] == hash)
-			return true;
-	}
-	return false;
+	return run != NULL && known_has(s->collect->known, run, path, mtime_ms);
+}
+
+static bool sift_knows(void *cookie, const char *run)
+{
+	const struct source *s = cookie;
+
+	return known_ready(s->collect->known, run);
 }
 
 static void on_sifted(void *cookie)
@@ -427,6 +408,7 @@ static enum sift_answer sift(struct source *s, const char *path, int64_t mtime_m
 	const struct sift_tree tree = {
 		.wanted = sift_wanted,
 		.run_of = sift_run,
+		.knows = sift_knows,
 		.taken = sift_taken,
 		.cookie = s,
 	};
@@ -669,6 +651,7 @@ int collect_open(const struct collect_options *options, struct collect **out, st
 	list_init(&c->marks);
 	c->archive = archive_new(intake_executor(options->intake));
 	c->sift = sift_new(intake_executor(options->intake), on_sifted, c);
+	c->known = known_new(options->queue, on_sifted, c);
 	uv_timer_init(options->loop, &c->tick);
 	c->tick.data = c;
 	uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
@@ -697,6 +680,7 @@ static void closed(struct collect *c)
 		free_mark(list_entry(link, struct mark, link));
 	sift_free(c->sift);
 	archive_free(c->archive);
+	known_free(c->known);
 	void (*done)(void *) = c->done;
 	void *cookie = c->cookie;
 	free(c);
@@ -718,7 +702,7 @@ static void on_drain(uv_timer_t *timer)
 {
 	struct collect *c = timer->data;
 
-	if (c->busy > 0 || sift_busy(c->sift) || archive_busy(c->archive) > 0)
+	if (c->busy > 0 || sift_busy(c->sift) || known_busy(c->known) || archive_busy(c->archive) > 0)
 		return;
 	uv_close((uv_handle_t *)&c->tick, on_tick_closed);
 }

@@ -20,7 +20,7 @@ enum {
 };
 
 struct folder {
-	char *scope;
+	char *scope, *run_asked; /* of the file asked about; those of other runs tell nothing about it */
 	struct family_file *file;
 	char **path, **run;
 	int64_t *mtime_ms;
@@ -47,6 +47,7 @@ static void folder_free(struct folder *f)
 		free(f->run[i]);
 	}
 	free(f->scope);
+	free(f->run_asked);
 	free(f->file);
 	free(f->path);
 	free(f->run);
@@ -78,7 +79,8 @@ bool sift_busy(const struct sift *s)
 	return s->pending != NULL;
 }
 
-static void add(struct folder *f, const struct sift_tree *t, const char *path, int64_t mtime_ms)
+/* Takes run over. */
+static void add(struct folder *f, const struct sift_tree *t, const char *path, int64_t mtime_ms, char *run)
 {
 	if (f->count == f->room) {
 		f->room = f->room > 0 ? f->room * 2 : 16;
@@ -88,14 +90,19 @@ static void add(struct folder *f, const struct sift_tree *t, const char *path, i
 		f->mtime_ms = xrealloc(f->mtime_ms, f->room, sizeof(*f->mtime_ms));
 	}
 	f->path[f->count] = xstrdup(path);
-	f->run[f->count] = t->run_of(t->cookie, path);
+	f->run[f->count] = run;
 	f->mtime_ms[f->count] = mtime_ms;
 	f->file[f->count] = (struct family_file){
 		.path = f->path[f->count],
-		.run = f->run[f->count],
-		.fixed = t->taken(t->cookie, f->run[f->count], path, mtime_ms),
+		.run = run,
+		.fixed = t->taken(t->cookie, run, path, mtime_ms),
 	};
 	f->count++;
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a != NULL && b != NULL ? strcmp(a, b) == 0 : a == b;
 }
 
 static bool list(struct folder *f, const struct sift_tree *t, const char *but)
@@ -111,7 +118,12 @@ static bool list(struct folder *f, const struct sift_tree *t, const char *but)
 		    !t->wanted(t->cookie, e->fts_path))
 			continue;
 		const struct timespec *m = &e->fts_statp->st_mtim;
-		add(f, t, e->fts_path, (int64_t)m->tv_sec * 1000 + m->tv_nsec / 1000000);
+		char *run = t->run_of(t->cookie, e->fts_path);
+		if (!same(run, f->run_asked)) {
+			free(run);
+			continue;
+		}
+		add(f, t, e->fts_path, (int64_t)m->tv_sec * 1000 + m->tv_nsec / 1000000, run);
 		fits = f->count < FILES_MAX;
 	}
 	fts_close(fts);
@@ -132,7 +144,8 @@ static void done(void *cookie)
 
 	/* In the place of the same folder, or of the one that was not asked about for longest. */
 	for (size_t i = 0; i < FOLDERS; i++) {
-		if (s->folder[i] != NULL && strcmp(s->folder[i]->scope, s->pending->scope) == 0) {
+		if (s->folder[i] != NULL && strcmp(s->folder[i]->scope, s->pending->scope) == 0 &&
+		    same(s->folder[i]->run_asked, s->pending->run_asked)) {
 			at = i;
 			break;
 		}
@@ -178,10 +191,17 @@ enum sift_answer sift_ask(struct sift *s, const struct sift_file *file, const st
 		*why = known_file->why;
 		return known_file->out ? SIFT_LEAVE : SIFT_TAKE;
 	}
+	char *run = tree->run_of(tree->cookie, file->path);
+	if (run != NULL && tree->knows != NULL && !tree->knows(tree->cookie, run)) {
+		free(scope);
+		free(run);
+		return SIFT_WAIT;
+	}
 	struct folder *f = xcalloc(1, sizeof(*f));
 	f->scope = scope;
+	f->run_asked = xstrdup(run);
 	f->used = ++s->clock;
-	add(f, tree, file->path, file->mtime_ms);
+	add(f, tree, file->path, file->mtime_ms, run);
 	if (!list(f, tree, file->path)) {
 		folder_free(f);
 		return SIFT_TAKE;

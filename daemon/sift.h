@@ -27,6 +27,9 @@ struct sift_file {
 struct sift_tree {
 	bool (*wanted)(void *cookie, const char *path);  /* would it be taken at all? */
 	char *(*run_of)(void *cookie, const char *path); /* the run it belongs to; freed here */
+	/* Is it known what that run has taken?  If not it is being found out, and who asks here asks again then.
+	 * NULL: always. */
+	bool (*knows)(void *cookie, const char *run);
 	bool (*taken)(void *cookie, const char *run, const char *path, int64_t mtime_ms);
 	void *cookie;
 };

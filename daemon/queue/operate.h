@@ -123,6 +123,7 @@ void queue_retire(struct queue *q, const struct retire *what, queue_retired_fn *
 
 struct seen_key {
 	const char *run_key, *path; /* path: where the file was last; NULL */
+	int64_t last_ms;            /* when it was met last */
 	uint8_t sha256[32];
 	bool there; /* to queue_forget(): the file is there still */
 };
@@ -131,6 +132,8 @@ typedef void queue_seen_fn(void *cookie, int rc, const struct seen_key *key, siz
 /* Keys of reports that were not met since before_ms and whose run is gone, at most max. */
 void queue_forgettable(struct queue *q, int64_t before_ms, int64_t now_ms, size_t max, queue_seen_fn *done,
 		       void *cookie);
+/* What was taken under this key, whichever of its runs it went to, and at most so many. */
+void queue_known(struct queue *q, const char *run_key, size_t max, queue_seen_fn *done, void *cookie);
 /* Forgets those whose file is gone (and that were not met meanwhile); the others count as met now. */
 void queue_forget(struct queue *q, const struct seen_key *key, size_t count, int64_t before_ms,
 		  int64_t now_ms, queue_done_fn *done, void *cookie);

@@ -210,9 +210,27 @@ struct keys_op {
 	queue_seen_fn *done;
 	struct arena arena;
 	int64_t before_ms, now_ms;
+	char *run_key; /* queue_known() */
 	struct seen_key *key;
 	size_t count, max;
 };
+
+static void keys_read(struct keys_op *o, struct db_stmt *s)
+{
+	while (o->count < o->max && db_row(s)) {
+		struct seen_key *k = &o->key[o->count];
+		size_t len;
+		const void *hash = db_blob(s, 1, &len);
+		k->run_key = arena_strdup(&o->arena, db_text(s, 0));
+		k->path = arena_strdup(&o->arena, db_text(s, 2));
+		k->last_ms = db_int(s, 3);
+		if (len != sizeof(k->sha256) || k->run_key == NULL)
+			continue;
+		memcpy(k->sha256, hash, len);
+		o->count++;
+	}
+	db_end(s);
+}
 
 static int forgettable_work(struct queue *q, struct op *op, struct err *err)
 {
@@ -224,21 +242,11 @@ static int forgettable_work(struct queue *q, struct op *op, struct err *err)
 	       "UPDATE seen SET last_ms = ?2 WHERE last_ms < ?1 AND EXISTS (SELECT 1 FROM run WHERE id = "
 	       "seen.run)",
 	       DB(db_i(o->before_ms), db_i(o->now_ms)));
-	struct db_stmt *s = db_query(
-		q->db, "SELECT run_key, sha256, path FROM seen WHERE last_ms < ?1 ORDER BY last_ms LIMIT ?2",
-		DB(db_i(o->before_ms), db_i((int64_t)o->max)));
-	while (o->count < o->max && db_row(s)) {
-		struct seen_key *k = &o->key[o->count];
-		size_t len;
-		const void *hash = db_blob(s, 1, &len);
-		k->run_key = arena_strdup(&o->arena, db_text(s, 0));
-		k->path = arena_strdup(&o->arena, db_text(s, 2));
-		if (len != sizeof(k->sha256) || k->run_key == NULL)
-			continue;
-		memcpy(k->sha256, hash, len);
-		o->count++;
-	}
-	db_end(s);
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT run_key, sha256, path, last_ms FROM seen WHERE last_ms < ?1 "
+				     "ORDER BY last_ms LIMIT ?2",
+				     DB(db_i(o->before_ms), db_i((int64_t)o->max)));
+	keys_read(o, s);
 	return 0;
 }
 
@@ -256,6 +264,33 @@ static void keys_drop(struct op *op)
 
 	arena_done(&o->arena);
 	free(o->key);
+	free(o->run_key);
+}
+
+static int known_work(struct queue *q, struct op *op, struct err *err)
+{
+	struct keys_op *o = (struct keys_op *)op;
+
+	(void)err;
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT run_key, sha256, path, last_ms FROM seen WHERE run_key = ?1 AND "
+				     "path IS NOT NULL LIMIT ?2",
+				     DB(db_s(o->run_key), db_i((int64_t)o->max)));
+	keys_read(o, s);
+	return 0;
+}
+
+void queue_known(struct queue *q, const char *run_key, size_t max, queue_seen_fn *done, void *cookie)
+{
+	struct keys_op *o = op_new(sizeof(*o), 0, known_work, forgettable_answer, keys_drop);
+
+	o->done = done;
+	o->base.cookie = cookie;
+	o->arena = ARENA_LIMIT(64 << 20);
+	o->run_key = xstrdup(run_key);
+	o->max = max;
+	o->key = xcalloc(o->max, sizeof(*o->key));
+	op_start(q, &o->base.op);
 }
 
 void queue_forgettable(struct queue *q, int64_t before_ms, int64_t now_ms, size_t max, queue_seen_fn *done,

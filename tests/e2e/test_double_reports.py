@@ -219,3 +219,24 @@ def test_a_watch_takes_what_only_looks_alike(resultd, testrail, watching):
     assert len(testrail.results()) == 4
     assert "skipped: " not in daemon.err
     assert daemon.terminate().code == 0
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["in an open run", "after the run"])
+def test_a_watch_remembers_the_form_that_came_first_over_a_restart(resultd, testrail, watching, ended):
+    """What was left out before is there still, and is left out again, whoever took the rest."""
+    run = {} if ended else {"close_after": "20s"}
+    daemon = watching(**run)
+    resultd.drop("17/junitreports/TEST-shop.Cart.xml", SINGLE)
+    daemon.says("accepted .*junitreports")
+    resultd.drop("17/testng-results.xml", TESTNG)
+    daemon.says("skipped: .*testng-results.xml")
+    if ended:
+        testrail.wait_for("close_run", timeout=40, answered=True)
+    assert daemon.terminate().code == 0
+
+    daemon = watching(**run)
+    daemon.says("skipped: .*testng-results.xml")
+    resultd.drop("17/DONE.xml", suite(case("rests", "shop.Desk"), name="two"))
+    daemon.says("accepted .*DONE.xml")
+    assert "testng-results" not in "".join(line for line in daemon.err.splitlines() if "accepted" in line)
+    assert daemon.terminate().code == 0
