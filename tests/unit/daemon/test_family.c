@@ -259,10 +259,12 @@ static void a_scope_is_given_where_relatives_may_be(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_aggregate_beside_all_of_its_parts_is_left_out),
+		{ "3.4 double reporting: Ant's aggregate, a merged file",
+		  an_aggregate_beside_all_of_its_parts_is_left_out, NULL, NULL, NULL },
 		cmocka_unit_test(an_aggregate_that_has_anything_of_its_own_is_taken),
 		cmocka_unit_test(an_aggregate_that_is_taken_leaves_its_parts_out),
-		cmocka_unit_test(of_the_forms_of_a_testng_run_one_is_taken),
+		{ "3.4 double reporting: testng-results.xml beside junitreports and TEST-TestSuite.xml",
+		  of_the_forms_of_a_testng_run_one_is_taken, NULL, NULL, NULL },
 		cmocka_unit_test(a_runner_that_tells_more_than_testng_is_taken_instead),
 		cmocka_unit_test(what_testng_did_not_say_is_taken),
 		cmocka_unit_test(what_was_taken_before_decides),
