@@ -2,14 +2,12 @@
  *
  * junit.c - JUnit's XML, which nobody ever specified, as its many producers write it.
  *
- * A table of elements by context; what a dialect does differently is noted where the code minds it.
+ * A table of elements by context, and the case itself; what stands in the elements of suites and cases is read
+ * by junit_suite.c, junit_problem.c and junit_property.c.  What a dialect does differently is noted where the
+ * code minds it.
  * Test cases and suites are taken at any depth, also inside elements that nobody knows. */
-#include "parsers/state.h"
+#include "parsers/junit.h"
 
-#include "daemon/base/mem.h"
-#include "daemon/base/utf8.h"
-
-#include <stdlib.h>
 #include <string.h>
 
 enum {            /* contexts */
@@ -30,12 +28,6 @@ static struct parser *self(void *cookie)
 	return cookie;
 }
 
-/* What is inside a case belongs to p->build, which a hostile nesting may have closed. */
-static struct build *open_case(struct parser *p)
-{
-	return p->build;
-}
-
 static char lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -46,161 +38,6 @@ static bool equal_nocase(const char *a, const char *b)
 	for (; *a != '\0' && lower(*a) == lower(*b); a++, b++)
 		;
 	return lower(*a) == lower(*b);
-}
-
-/* ---- suites ---- */
-
-static uint64_t header_count(struct parser *p, const char *value)
-{
-	uint64_t n;
-
-	if (value == NULL || text_blank(value, strlen(value)))
-		return UINT64_MAX;
-	if (scalar_count(value, &n))
-		return n;
-	warn(p, WARN_HEADER, "the count \"%.40s\" makes no sense", value);
-	return UINT64_MAX;
-}
-
-static void suite_open(void *cookie, const char *element, const char **attrs)
-{
-	struct parser *p = self(cookie);
-	bool is_suite = strcmp(xml_local(element), "testsuite") == 0;
-	const char *name = "", *stamp = NULL, *hostname = NULL, *file = NULL;
-	const char *tests = NULL, *failures = NULL, *errors = NULL, *skipped = NULL;
-	unsigned count = 0;
-
-	for (const char **a = attrs; a[0] != NULL; a += 2) {
-		if (++count > p->limits.attributes) {
-			warn(p, WARN_ATTRIBUTES,
-			     "an element has more than %u attributes; further ones are left out",
-			     p->limits.attributes);
-			break;
-		}
-		const char *key = a[0], *value = a[1];
-		switch (key[0]) {
-		case 'n':
-			if (strcmp(key, "name") == 0)
-				name = value;
-			break;
-		case 't':
-			if (strcmp(key, "tests") == 0)
-				tests = value;
-			else if (strcmp(key, "timestamp") == 0)
-				stamp = value;
-			break;
-		case 'f':
-			if (strcmp(key, "failures") == 0)
-				failures = value;
-			else if (strcmp(key, "file") == 0 || strcmp(key, "filepath") == 0)
-				file = value;
-			break;
-		case 'e':
-			if (strcmp(key, "errors") == 0)
-				errors = value;
-			break;
-		case 's':
-			/* unittest and pytest of old: skips; others: skip. */
-			if (strcmp(key, "skipped") == 0 || strcmp(key, "skips") == 0 ||
-			    strcmp(key, "skip") == 0)
-				skipped = value;
-			break;
-		case 'h':
-			if (strcmp(key, "hostname") == 0)
-				hostname = value;
-			break;
-		case 'i':
-			if (!is_suite && strcmp(key, "id") == 0)
-				p->root_id = true;
-			break;
-		default:
-			break;
-		}
-	}
-	p->stats.suites += is_suite;
-	/* <testsuites> is no suite: its name is the tool's or the project's, and not part of a path. */
-	size_t len = is_suite ? strlen(name) : 0;
-	if (len > p->limits.attribute) {
-		warn(p, WARN_ATTRIBUTE, "an attribute is longer than %zu bytes and was cut",
-		     p->limits.attribute);
-		len = utf8_cut(name, len, p->limits.attribute);
-	}
-	struct suite *s = suite_push(p, name, p->options->counts_only ? 0 : len);
-	s->tests = header_count(p, tests);
-	s->failures = header_count(p, failures);
-	s->errors = header_count(p, errors);
-	s->skipped = header_count(p, skipped);
-	if (stamp != NULL)
-		s->started_ms = build_stamp(p, stamp);
-	if (p->options->counts_only)
-		return;
-	if (hostname != NULL && *hostname != '\0' && strlen(hostname) <= 1024)
-		s->hostname = xstrdup(hostname);
-	if (file != NULL && *file != '\0' && strlen(file) <= 4096 && p->suite_count <= p->limits.depth)
-		s->file = xstrdup(file);
-}
-
-static void suite_close(void *cookie)
-{
-	struct parser *p = self(cookie);
-	struct suite *s = suite_top(p);
-
-	if (s == NULL)
-		return;
-	uint64_t cases = p->stats.cases - s->had_cases;
-	uint64_t bad = p->stats.failed - s->had_failed + p->stats.error - s->had_error;
-	/* Producers disagree about what is a failure and what an error; their sum is a fact. */
-	uint64_t said =
-		s->failures != UINT64_MAX && s->errors != UINT64_MAX ? s->failures + s->errors : UINT64_MAX;
-	if (s->tests != UINT64_MAX && s->tests != cases)
-		warn(p, WARN_HEADER_COUNT, "the header says %llu tests, there are %llu",
-		     (unsigned long long)s->tests, (unsigned long long)cases);
-	else if (said != UINT64_MAX && said != bad)
-		warn(p, WARN_HEADER_COUNT, "the header says %llu failures and errors, there are %llu",
-		     (unsigned long long)said, (unsigned long long)bad);
-	suite_pop(p);
-}
-
-/* A class that failed to load, a fixture that broke, a script that died (Ant, Bazel, TAP): no case, but the run
- * has failed. */
-static void suite_problem(void *cookie, const char *element, const char **attrs)
-{
-	struct parser *p = self(cookie);
-	const struct suite *s = suite_top(p);
-	const char *message = xml_attr(attrs, "message"), *name = s != NULL ? s->name : NULL;
-
-	if (message == NULL || *message == '\0')
-		message = xml_attr(attrs, "type");
-	p->stats.suite_problems++;
-	warn(p, WARN_SUITE_RESULT, "<%.20s> belongs to a suite and not to a test case%s%.60s%s%.100s",
-	     xml_local(element), name != NULL ? ": " : "", name != NULL ? name : "",
-	     message != NULL ? ": " : "", message != NULL ? message : "");
-}
-
-static void suite_property_open(void *cookie, const char *element, const char **attrs)
-{
-	struct parser *p = self(cookie);
-	const char *key = xml_attr(attrs, "name"), *value = xml_attr(attrs, "value");
-
-	(void)element;
-	if (p->events->property == NULL || key == NULL)
-		return;
-	if (value != NULL && *value != '\0')
-		suite_property(p, key, value);
-	else if (p->suite_key == NULL && strlen(key) <= p->limits.text)
-		p->suite_key = xstrdup(key); /* the value is the text */
-}
-
-static void suite_property_close(void *cookie)
-{
-	struct parser *p = self(cookie);
-
-	if (p->suite_key == NULL)
-		return;
-	suite_property(p, p->suite_key, p->suite_value.data);
-	free(p->suite_key);
-	p->suite_key = NULL;
-	buf_reset(&p->suite_value);
 }
 
 /* ---- cases ---- */
@@ -416,304 +253,34 @@ static void case_close(void *cookie)
 	build_close(self(cookie));
 }
 
-/* ---- failures ---- */
-
-static void problem_attrs(struct parser *p, struct problem *problem, const char **attrs)
-{
-	for (; attrs[0] != NULL; attrs += 2) {
-		if (strcmp(attrs[0], "message") == 0)
-			text_attr(p, &problem->message, TEXT_MESSAGE, attrs[1]);
-		else if (strcmp(attrs[0], "type") == 0)
-			problem->type = build_string(p, attrs[1]);
-		else if (strcmp(attrs[0], "time") == 0) /* nextest tells of each attempt */
-			problem->duration_ms = build_duration_ms(p, attrs[1]);
-		else if (strcmp(attrs[0], "timestamp") == 0)
-			problem->started_ms = build_stamp(p, attrs[1]);
-	}
-}
-
-static void problem_begin(struct parser *p, enum problem_kind kind, enum outcome outcome, const char **attrs)
-{
-	if (open_case(p) == NULL)
-		return;
-	struct problem *problem = build_problem(p, kind, outcome);
-	if (problem == NULL) {
-		/* Its text goes nowhere, but its end will come. */
-		text_push(p, NULL, TEXT_DETAIL, false);
-		return;
-	}
-	problem_attrs(p, problem, attrs);
-	text_push(p, &problem->detail, TEXT_DETAIL, false);
-}
-
-static void failure_open(void *cookie, const char *name, const char **attrs)
-{
-	(void)name;
-	problem_begin(self(cookie), PROBLEM_FAILED, OUTCOME_FAILED, attrs);
-}
-
-static void error_open(void *cookie, const char *name, const char **attrs)
-{
-	(void)name;
-	problem_begin(self(cookie), PROBLEM_ERROR, OUTCOME_ERROR, attrs);
-}
-
-static void skipped_open(void *cookie, const char *name, const char **attrs)
-{
-	(void)name;
-	problem_begin(self(cookie), PROBLEM_SKIPPED, OUTCOME_SKIPPED, attrs);
-}
-
-/* flakyFailure, flakyError, rerunFailure, rerunError: Surefire's, since taken over by many. */
-static void other_attempt_open(void *cookie, const char *element, const char **attrs)
-{
-	const char *name = xml_local(element);
-
-	problem_begin(self(cookie), name[0] == 'f' ? PROBLEM_FLAKY : PROBLEM_RERUN,
-		      strstr(name, "Error") != NULL ? OUTCOME_ERROR : OUTCOME_FAILED, attrs);
-}
-
-static void text_close(void *cookie)
-{
-	struct parser *p = self(cookie);
-
-	if (open_case(p) != NULL)
-		text_pop(p);
-}
-
-/* The attempt that is open: the last of the list, unless it was one too many. */
-static struct problem *last_problem(struct build *b)
-{
-	struct problem *last = b->problems;
-
-	if (b->targets == 0 || b->targets > TARGETS || b->target[b->targets - 1].slot == NULL)
-		return NULL;
-	while (last != NULL && last->next != NULL)
-		last = last->next;
-	return last;
-}
-
-/* ---- output ---- */
-
-/* The same element again goes on in a new line. */
-static void output_begin(struct parser *p, struct slot *slot, enum text_kind kind)
-{
-	if (slot != NULL && slot->len > 0 && slot->s[slot->len - 1] != '\n')
-		slot_append(p, slot, kind, "\n", 1);
-	text_push(p, slot, kind, true);
-}
-
-static void out_open(void *cookie, const char *name, const char **attrs)
-{
-	struct parser *p = self(cookie);
-	struct build *b = open_case(p);
-
-	(void)name;
-	(void)attrs;
-	if (b != NULL)
-		output_begin(p, &b->out, TEXT_OUT);
-}
-
-static void err_open(void *cookie, const char *name, const char **attrs)
-{
-	struct parser *p = self(cookie);
-	struct build *b = open_case(p);
-
-	(void)name;
-	(void)attrs;
-	if (b != NULL)
-		output_begin(p, &b->err, TEXT_ERR);
-}
-
-static void attempt_trace_open(void *cookie, const char *name, const char **attrs)
-{
-	struct parser *p = self(cookie);
-	struct build *b = open_case(p);
-	struct problem *last = b != NULL ? last_problem(b) : NULL;
-
-	(void)name;
-	(void)attrs;
-	if (b == NULL)
-		return;
-	if (last != NULL && text_blank(last->detail.s, last->detail.len))
-		last->detail.len = last->detail.whole = 0;
-	if (last != NULL && last->detail.len > 0 && last->detail.s[last->detail.len - 1] != '\n')
-		slot_append(p, &last->detail, TEXT_DETAIL, "\n", 1);
-	text_push(p, last != NULL ? &last->detail : NULL, TEXT_DETAIL, false);
-}
-
-static void attempt_out_open(void *cookie, const char *name, const char **attrs)
-{
-	struct parser *p = self(cookie);
-	struct build *b = open_case(p);
-	struct problem *last = b != NULL ? last_problem(b) : NULL;
-
-	(void)name;
-	(void)attrs;
-	if (b != NULL)
-		output_begin(p, last != NULL ? &last->out : NULL, TEXT_OUT);
-}
-
-static void attempt_err_open(void *cookie, const char *name, const char **attrs)
-{
-	struct parser *p = self(cookie);
-	struct build *b = open_case(p);
-	struct problem *last = b != NULL ? last_problem(b) : NULL;
-
-	(void)name;
-	(void)attrs;
-	if (b != NULL)
-		output_begin(p, last != NULL ? &last->err : NULL, TEXT_ERR);
-}
-
-/* ---- properties ---- */
-
-/* The value is an attribute or the text; an attribute that says something wins. */
-static void property_open(void *cookie, const char *element, const char **attrs)
-{
-	struct parser *p = self(cookie);
-	struct build *b = open_case(p);
-
-	(void)element;
-	if (b == NULL || p->options->counts_only)
-		return;
-	const char *key = xml_attr(attrs, "name"), *value = xml_attr(attrs, "value");
-	if (key == NULL)
-		key = xml_attr(attrs, "key");
-	b->key = NULL;
-	if (value != NULL && *value != '\0')
-		build_property(p, key, value);
-	else
-		b->key = build_string(p, key);
-	b->scratch = (struct slot){ .max = p->limits.text };
-	text_push(p, b->key != NULL ? &b->scratch : NULL, TEXT_DETAIL, false);
-}
-
-static void property_close(void *cookie)
-{
-	struct parser *p = self(cookie);
-	struct build *b = open_case(p);
-
-	if (b == NULL || p->options->counts_only)
-		return;
-	text_pop(p);
-	if (b->key == NULL)
-		return;
-	const char *s = b->scratch.s != NULL ? b->scratch.s : "";
-	size_t len = strlen(s);
-	while (len > 0 && text_blank(s + len - 1, 1))
-		len--;
-	while (len > 0 && text_blank(s, 1)) {
-		s++;
-		len--;
-	}
-	const char *value = arena_strndup(&b->arena, s, len);
-	build_property(p, b->key, value);
-	b->key = NULL;
-}
-
-/* <property name="testrun_evidence"><item name="shot.png">base64</item></property> (Xray's, Playwright's) */
-static void item_open(void *cookie, const char *element, const char **attrs)
-{
-	struct parser *p = self(cookie);
-	struct build *b = open_case(p);
-
-	(void)element;
-	if (b == NULL || p->options->counts_only)
-		return;
-	b->key = build_string(p, xml_attr(attrs, "name"));
-	b->scratch = (struct slot){ .max = p->limits.attribute };
-	text_push(p, &b->scratch, TEXT_DETAIL, false);
-}
-
-static void item_close(void *cookie)
-{
-	struct parser *p = self(cookie);
-	struct build *b = open_case(p);
-
-	if (b == NULL || p->options->counts_only)
-		return;
-	text_pop(p);
-	if (b->scratch.cut) {
-		warn(p, WARN_ITEM, "an <item> of a property is too long and is left out");
-	} else if (b->scratch.len > 0 && b->key != NULL) {
-		/* White space in base64 is layout. */
-		static const char prefix[] = "data:;base64,";
-		char *url = arena_alloc(&b->arena, sizeof(prefix) + b->scratch.len);
-		if (url != NULL) {
-			size_t n = sizeof(prefix) - 1;
-			memcpy(url, prefix, n);
-			for (size_t i = 0; i < b->scratch.len; i++) {
-				if (!text_blank(b->scratch.s + i, 1))
-					url[n++] = b->scratch.s[i];
-			}
-			url[n] = '\0';
-			build_evidence(p, url, b->key);
-		}
-	}
-	b->scratch = (struct slot){ 0 };
-	b->key = NULL;
-}
-
-/* What a case holds that we do not know (PHPUnit's <warning>, a <description>): kept by its name, with its
- * message or its text. */
-static void unknown_open(void *cookie, const char *element, const char **attrs)
-{
-	struct parser *p = self(cookie);
-	struct build *b = open_case(p);
-
-	if (b == NULL || p->options->counts_only)
-		return;
-	const char *message = xml_attr(attrs, "message");
-	b->key = NULL;
-	if (message != NULL && *message != '\0')
-		build_property(p, xml_local(element), message);
-	else
-		b->key = build_string(p, xml_local(element));
-	b->scratch = (struct slot){ .max = p->limits.text };
-	text_push(p, b->key != NULL ? &b->scratch : NULL, TEXT_DETAIL, false);
-}
-
-static void unknown_close(void *cookie)
-{
-	struct parser *p = self(cookie);
-	struct build *b = open_case(p);
-
-	if (b == NULL || p->options->counts_only)
-		return;
-	if (b->key != NULL && text_blank(b->scratch.s, b->scratch.len))
-		b->key = NULL;
-	property_close(cookie);
-}
-
 /* Namesakes stand side by side. */
 static const struct xml_rule junit_rules[] = {
-	{ "testsuites", ANY, SUITE, suite_open, suite_close, false },
-	{ "testrun", TOP, SUITE, suite_open, suite_close, false }, /* Eclipse */
-	{ "testsuite", ANY, SUITE, suite_open, suite_close, false },
+	{ "testsuites", ANY, SUITE, junit_suite_open, junit_suite_close, false },
+	{ "testrun", TOP, SUITE, junit_suite_open, junit_suite_close, false }, /* Eclipse */
+	{ "testsuite", ANY, SUITE, junit_suite_open, junit_suite_close, false },
 	{ "testcase", ANY, CASE, case_open, case_close, false },
-	{ "failure", CASE, PROBLEM, failure_open, text_close, true },
-	{ "failure", SUITE, OTHER, suite_problem, NULL, false },
-	{ "error", CASE, PROBLEM, error_open, text_close, true },
-	{ "error", SUITE, OTHER, suite_problem, NULL, false },
-	{ "internalError", CASE, PROBLEM, error_open, text_close, true }, /* Catch2 */
-	{ "skipped", CASE, PROBLEM, skipped_open, text_close, true },
-	{ "ignored", CASE, PROBLEM, skipped_open, text_close, true }, /* TestNG's file a <test> */
-	{ "flakyFailure", CASE, RERUN, other_attempt_open, text_close, true },
-	{ "flakyError", CASE, RERUN, other_attempt_open, text_close, true },
-	{ "rerunFailure", CASE, RERUN, other_attempt_open, text_close, true },
-	{ "rerunError", CASE, RERUN, other_attempt_open, text_close, true },
-	{ "stackTrace", RERUN, OTHER, attempt_trace_open, text_close, true },
-	{ "system-out", CASE, OTHER, out_open, text_close, true },
-	{ "system-out", RERUN, OTHER, attempt_out_open, text_close, true },
-	{ "system-err", CASE, OTHER, err_open, text_close, true },
-	{ "system-err", RERUN, OTHER, attempt_err_open, text_close, true },
+	{ "failure", CASE, PROBLEM, junit_failure_open, junit_text_close, true },
+	{ "failure", SUITE, OTHER, junit_suite_problem, NULL, false },
+	{ "error", CASE, PROBLEM, junit_error_open, junit_text_close, true },
+	{ "error", SUITE, OTHER, junit_suite_problem, NULL, false },
+	{ "internalError", CASE, PROBLEM, junit_error_open, junit_text_close, true }, /* Catch2 */
+	{ "skipped", CASE, PROBLEM, junit_skipped_open, junit_text_close, true },
+	{ "ignored", CASE, PROBLEM, junit_skipped_open, junit_text_close, true }, /* TestNG's file a <test> */
+	{ "flakyFailure", CASE, RERUN, junit_other_attempt_open, junit_text_close, true },
+	{ "flakyError", CASE, RERUN, junit_other_attempt_open, junit_text_close, true },
+	{ "rerunFailure", CASE, RERUN, junit_other_attempt_open, junit_text_close, true },
+	{ "rerunError", CASE, RERUN, junit_other_attempt_open, junit_text_close, true },
+	{ "stackTrace", RERUN, OTHER, junit_attempt_trace_open, junit_text_close, true },
+	{ "system-out", CASE, OTHER, junit_out_open, junit_text_close, true },
+	{ "system-out", RERUN, OTHER, junit_attempt_out_open, junit_text_close, true },
+	{ "system-err", CASE, OTHER, junit_err_open, junit_text_close, true },
+	{ "system-err", RERUN, OTHER, junit_attempt_err_open, junit_text_close, true },
 	{ "properties", CASE, PROPERTIES, NULL, NULL, false },
 	{ "properties", SUITE, SUITE_PROPERTIES, NULL, NULL, false },
-	{ "property", PROPERTIES | CASE, PROPERTY, property_open, property_close, true },
-	{ "property", SUITE_PROPERTIES, OTHER, suite_property_open, suite_property_close, true },
-	{ "item", PROPERTY, OTHER, item_open, item_close, true },
-	{ "*", CASE, OTHER, unknown_open, unknown_close, true },
+	{ "property", PROPERTIES | CASE, PROPERTY, junit_property_open, junit_property_close, true },
+	{ "property", SUITE_PROPERTIES, OTHER, junit_suite_property_open, junit_suite_property_close, true },
+	{ "item", PROPERTY, OTHER, junit_item_open, junit_item_close, true },
+	{ "*", CASE, OTHER, junit_unknown_open, junit_unknown_close, true },
 	{ 0 },
 };
 
