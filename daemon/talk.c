@@ -195,11 +195,14 @@ static void table_end(struct conversation *c)
 		return;
 	}
 	if (o->run_ended && settled(o) && o->parts_loading == 0) {
-		if (o->parked > 0 || o->evidence_parked > 0)
+		if (o->evidence_parked > 0)
 			log_warning(&c->log,
 				    "delivered, but %" PRIu64 " tests and %" PRIu64
 				    " files are parked; the %s stays open",
 				    o->parked, o->evidence_parked, c->lane->sink->run_word);
+		else if (o->parked > 0)
+			log_warning(&c->log, "delivered, but %" PRIu64 " tests are parked; the %s stays open",
+				    o->parked, c->lane->sink->run_word);
 		else
 			log_info(&c->log, "delivered \"%s\"", c->run.name);
 		talk_note(c, SETTLE_DELIVERED, 0, NULL, talk_end);

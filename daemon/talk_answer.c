@@ -218,6 +218,17 @@ void talk_reply(void *cookie, const struct reply *reply)
 		log_warning(&c->log, "%s: %s; next try in %" PRId64 " s", c->step->name, reason, wait / 1000);
 		not_executed(c, wait, reason);
 		return;
+	case EXCHANGE_NO_FILE:
+		/* Nothing of ours that the server could mend: this file is parked, the others go on. */
+		log_error(&c->log, "%s: %s", c->step->name, reason);
+		if (c->rows == NULL || c->rows->count == 0) {
+			talk_park(c, reason);
+			return;
+		}
+		for (size_t i = 0; i < c->rows->count; i++)
+			learned_parked(&c->t.learned, c->rows->row[i].id, "its kept copy is gone or damaged");
+		talk_note(c, SETTLE_GO_ON, 0, reason, talk_go_on);
+		return;
 	case EXCHANGE_LOST:
 	case EXCHANGE_TOO_LARGE:
 		wait = talk_backoff(c);

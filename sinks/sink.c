@@ -221,3 +221,27 @@ void sink_escape(struct buf *b, const char *value)
 		buf_append(b, code, 3);
 	}
 }
+
+void sink_evidence_policy(const struct sink_evidence *conf, struct evidence_policy *out)
+{
+	*out = (struct evidence_policy){
+		.results = (enum evidence_of)conf->results,
+		.max_size = (uint64_t)conf->max_size,
+		.max_files = (unsigned)conf->max_files,
+		.types = (const char *const *)conf->types.item,
+		.type_count = conf->types.count,
+		.report = conf->report,
+	};
+}
+
+void sink_upload(struct talk *t, struct request *r, const char *field)
+{
+	const struct row_evidence *e = t->rows->row[0].evidence;
+	const char *dir = t->evidence_dir != NULL ? t->evidence_dir : ".";
+
+	r->upload_path = arena_printf(t->arena, "%s/%s", dir, e->kept);
+	r->upload_field = field;
+	r->upload_name = e->name;
+	r->upload_type = e->type;
+	r->upload_size = e->size;
+}

@@ -19,6 +19,7 @@
 #define RD_SINKS_SINK_H
 
 #include "daemon/base/err.h"
+#include "daemon/config/common.h"
 #include "daemon/config/config.h"
 #include "daemon/config/template.h"
 #include "daemon/model/evidence.h"
@@ -174,6 +175,12 @@ void sink_set_string(cJSON *object, const char *name, const char *value); /* rep
 void sink_set_int(cJSON *object, const char *name, int64_t value);
 /* Percent-encodes a value for a query. */
 void sink_escape(struct buf *b, const char *value);
+
+/* What the keys of SINK_EVIDENCE_KEYS say; borrows from the configuration. */
+void sink_evidence_policy(const struct sink_evidence *conf, struct evidence_policy *out);
+/* Makes the request an upload of the row's file, under its own name, in the form's part `field`.  Where
+ * memory ends upload_path stays NULL. */
+void sink_upload(struct talk *t, struct request *r, const char *field);
 
 /* Several tests and attempts folded into what is posted for one case (`several`, design.md 3). */
 enum several { SEVERAL_WORST, SEVERAL_EACH, SEVERAL_LAST };

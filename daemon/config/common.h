@@ -7,16 +7,25 @@
 
 #include "daemon/config/keys.h"
 
+/* Which files go with the results.  A sink that takes some adds SINK_EVIDENCE_KEYS to its table. */
+struct sink_evidence {
+	int results; /* index into failed | all | none, as enum evidence_of */
+	int64_t max_size, max_files;
+	struct config_strings types;
+	bool report;
+};
+
 struct sink_common {
 	double rate; /* requests a minute that the server allows */
 	int64_t linger_ms;
 	int on_unknown; /* enum on_unknown */
 	char *ca_file, *cert_file, *key_file, *proxy;
 	bool verify, plain;
+	struct sink_evidence evidence;
 };
 enum on_unknown { ON_UNKNOWN_RESEND, ON_UNKNOWN_HOLD };
 
-extern const struct config_key config_tls_keys[];
+extern const struct config_key config_tls_keys[], config_evidence_keys[];
 extern const char *const config_on_unknown_words[];
 
 /* Whether a sink may talk to this URL: http or https, a host, no user, password, query or fragment; http
@@ -33,6 +42,8 @@ int config_url_check(const char *url, bool plain, struct err *err);
 	  .words = config_on_unknown_words }, \
 	{ "proxy", CONFIG_URL, .offset = offsetof(type, member.proxy) }, \
 	{ "tls", CONFIG_STRUCT, offsetof(type, member), .keys = config_tls_keys }
+#define SINK_EVIDENCE_KEYS(type, member) \
+	{ "evidence", CONFIG_STRUCT, offsetof(type, member.evidence), .keys = config_evidence_keys }
 /* clang-format on */
 /* NOLINTEND(bugprone-macro-parentheses) */
 

@@ -13,11 +13,10 @@ static const struct {
 	{ "", " control " },
 	{ "watch", " evidence roots " },
 	{ "keep", " max_size " },
-	{ "testrail", " plan milestone configs refs update evidence " },
+	{ "testrail", " plan milestone configs refs update " },
 	{ "testrail.run", " reuse start_on due_on " },
 	{ "testrail.create", " field " },
 	{ "testrail.update", " cases refs " },
-	{ "testrail.evidence", " results max_size max_files types report " },
 	{ "aio", " deployment url token user password pat project cycle match create statuses attempts mode "
 		 "batch rate linger on_unknown evidence tls proxy " },
 	{ "local", " dir_mode " },

@@ -273,6 +273,8 @@ static int prepare_upload(struct exchange_op *op)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
+	if (q->upload_size > 0 && (uint64_t)st.st_size != q->upload_size)
+		return -ESTALE;
 	op->fd_left = (uint64_t)st.st_size;
 	op->mime = curl_mime_init(op->easy);
 	curl_mimepart *part = op->mime != NULL ? curl_mime_addpart(op->mime) : NULL;
@@ -451,6 +453,7 @@ static void release(struct exchange_op *op)
 int exchange_prepare(struct exchange_op *op, const struct http_timeouts *timeouts, const char *user_agent)
 {
 	const char *what = "the request cannot be made";
+	bool no_file = false;
 	int rc = -ENOMEM;
 
 	op->easy = curl_easy_init();
@@ -461,7 +464,8 @@ int exchange_prepare(struct exchange_op *op, const struct http_timeouts *timeout
 		rc = prepare_headers(op);
 	if (rc == 0) {
 		rc = prepare_method(op);
-		if (rc < 0 && op->request->upload_path != NULL)
+		no_file = rc < 0 && rc != -ENOMEM && op->request->upload_path != NULL;
+		if (no_file)
 			what = op->request->upload_path;
 	}
 	if (rc == 0)
@@ -473,8 +477,12 @@ int exchange_prepare(struct exchange_op *op, const struct http_timeouts *timeout
 out:
 	if (rc < 0) {
 		release(op);
-		op->reply.exchange = EXCHANGE_NOT_SENT;
-		snprintf(op->reply.error, sizeof(op->reply.error), "%s: %s", what, strerror(-rc));
+		op->reply.exchange = no_file ? EXCHANGE_NO_FILE : EXCHANGE_NOT_SENT;
+		if (rc == -ESTALE)
+			snprintf(op->reply.error, sizeof(op->reply.error), "%s: it is not as large as it was",
+				 what);
+		else
+			snprintf(op->reply.error, sizeof(op->reply.error), "%s: %s", what, strerror(-rc));
 	}
 	return rc;
 }
@@ -554,6 +562,7 @@ void exchange_end(struct exchange_op *op, CURLcode code)
 	case EXCHANGE_NOT_SENT:
 	case EXCHANGE_REFUSED_TLS:
 	case EXCHANGE_CANCELLED:
+	case EXCHANGE_NO_FILE:
 		snprintf(r->error, sizeof(r->error), "%s", why);
 		break;
 	case EXCHANGE_LOST:

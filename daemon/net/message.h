@@ -24,6 +24,7 @@ struct request {
 	uint64_t reply_max;       /* bytes of body accepted; 0: the transport's default (16 MiB) */
 	/* Upload of a file as multipart/form-data, streamed from disk; NULL: none. */
 	const char *upload_path, *upload_field, *upload_name, *upload_type;
+	uint64_t upload_size;           /* what the file holds; another size is EXCHANGE_NO_FILE; 0: any */
 	const char *const *upload_form; /* further parts: name, value, name, value, NULL; NULL: none */
 };
 
@@ -38,6 +39,7 @@ enum exchange {
 	EXCHANGE_REFUSED_TLS, /* the peer's certificate did not verify */
 	EXCHANGE_TOO_LARGE,   /* the body passed reply_max */
 	EXCHANGE_CANCELLED,
+	EXCHANGE_NO_FILE, /* nothing was sent: the file to be uploaded is not there, or not what it was */
 };
 
 struct reply {

@@ -32,6 +32,20 @@ static bool name_taken(struct fill *f, const char *rid, const char *name)
 		      DB(db_i(f->d.id), db_s(rid), db_s(name)), 0) != 0;
 }
 
+/* Quotes are read in different ways by those who parse forms, and then no look-up would know the name
+ * again; the others are refused by some file systems. */
+static const char *plain_name(struct fill *f, const char *name)
+{
+	char *copy = arena_strdup(&f->rows->arena, name);
+
+	for (char *c = copy; c != NULL && *c != '\0'; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f || strchr("\"\\/<>|:*?", *c) != NULL)
+			*c = '_';
+	if (copy != NULL && copy[0] == '.' && (copy[1] == '\0' || copy[1] == '.'))
+		copy[0] = '_';
+	return copy != NULL ? copy : "evidence";
+}
+
 /* "shot.png", "shot (2).png", ... */
 static const char *free_name(struct fill *f, const char *rid, const char *wanted)
 {
@@ -117,7 +131,7 @@ static void give(struct fill *f, struct offer *o)
 		return;
 	*e = o->e;
 	if (!o->named) {
-		e->name = free_name(f, e->remote_result, evidence_name(&o->file));
+		e->name = free_name(f, e->remote_result, plain_name(f, evidence_name(&o->file)));
 		db_run(f->q->db, "UPDATE attach SET name = ?2 WHERE id = ?1",
 		       DB(db_i(o->attach), db_s(e->name)));
 	}

@@ -95,6 +95,12 @@ static const struct step steps[] = {
 	  .got = testrail_results_got,
 	  .look = testrail_results_look,
 	  .looked = testrail_results_looked },
+	{ .name = "add-evidence",
+	  .rows = ROWS_EVIDENCE,
+	  .ask = testrail_evidence_ask,
+	  .got = testrail_evidence_got,
+	  .look = testrail_evidence_look,
+	  .looked = testrail_evidence_looked },
 	{ .name = "close-run", .final = true, .ask = testrail_close_ask, .got = testrail_close_got },
 	{ 0 },
 };
@@ -191,4 +197,5 @@ const struct sink sink_testrail = {
 	.classify = classify,
 	.batch = batch,
 	.common = common,
+	.evidence = testrail_evidence,
 };

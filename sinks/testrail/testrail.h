@@ -34,6 +34,7 @@
 #define TESTRAIL_NAME_MAX    250 /* of titles, names, string fields */
 #define TESTRAIL_FIELD_MAX   128
 #define TESTRAIL_COMMENT_MAX (64u << 10)
+#define TESTRAIL_FILE_MAX    (INT64_C(256) << 20) /* of an attachment */
 #define TESTRAIL_LOOK_MS     300000 /* look-ups begin so long before the request: clocks differ */
 
 struct testrail_conf {
@@ -314,5 +315,11 @@ enum ask testrail_results_ask(struct talk *t, struct request *r);
 enum got testrail_results_got(struct talk *t, const struct reply *r);
 enum ask testrail_results_look(struct talk *t, struct request *r);
 enum looked testrail_results_looked(struct talk *t, const struct reply *r);
+
+void testrail_evidence(const void *conf, struct evidence_policy *out);
+enum ask testrail_evidence_ask(struct talk *t, struct request *r);
+enum got testrail_evidence_got(struct talk *t, const struct reply *r);
+enum ask testrail_evidence_look(struct talk *t, struct request *r);
+enum looked testrail_evidence_looked(struct talk *t, const struct reply *r);
 
 #endif

@@ -71,6 +71,7 @@ const struct config_key testrail_keys[] = {
 	{ "statuses", CONFIG_STRUCT, 0, .keys = status_keys },
 	{ "result", CONFIG_STRUCT, 0, .keys = result_keys },
 	{ "batch", CONFIG_INT, AT(batch), .min = 1, .max = 1000, .def = "250" },
+	SINK_EVIDENCE_KEYS(struct testrail_conf, common),
 	SINK_COMMON_KEYS(struct testrail_conf, common, "180/min"),
 	{ 0 },
 };
@@ -148,6 +149,8 @@ int testrail_check(void *conf, struct err *err)
 		rc = check_map(&c->create.fields, "create.fields", err);
 	if (rc == 0)
 		rc = check_map(&c->result.fields, "result.fields", err);
+	if (rc == 0 && c->common.evidence.max_size > TESTRAIL_FILE_MAX)
+		rc = err_set(err, -EINVAL, "evidence.max_size: TestRail takes files of at most 256MiB");
 	if (rc == 0 && c->match.count == 0)
 		rc = err_set(err, -EINVAL, "match is empty: no result could ever find its case");
 	if (rc == 0 && c->create.cases && !testrail_matches(c, MATCH_AUTOMATION) &&

@@ -13,6 +13,7 @@ import html
 import time
 
 from .http_server import Answer, Server
+from .testrail_attachments import TEXT_IDS, UPLOADS, read_upload
 from .testrail_routes import PAGED, ROUTES
 from .testrail_rules import Forbidden, Refused, page_of, parse_body, split_target
 from .testrail_store import Store
@@ -42,6 +43,9 @@ class TestRail(Server):
         self.missing = set()            # endpoints that this server does not have yet
         self.ids_as_text = False
         self.body_max = None            # bytes; beyond: 413 from the proxy
+        self.result_editing = True      # "Allow editing results" of the site settings
+        self.attachment_uuids = False   # ids of files: from 7.1 on in the cloud
+        self.old_attachments = False    # lists of files do not say of which result
         self.no_answer_ids = False      # add_results answers without case_id (older servers)
         self.refuse_result = lambda body: None      # words that refuse a batch for one of its results
         # requests a minute, and what a 429 says of it: seconds, a function of seconds, or None for nothing
@@ -102,6 +106,14 @@ class TestRail(Server):
 
     def results(self, case=None, run=None):
         return self.store.results_of(run and run["id"], case and case["id"])
+
+    def files(self, case=None, run=None):
+        """Attachments of results (of a case), or of a run, in the order in which they were applied."""
+        with self.lock:
+            rows = [row for row in self.store.attachments.values()
+                    if (row["entity_type"] == "run") == (run is not None)]
+            return [row for row in rows if (run is None or row["entity_id"] == run["id"])
+                    and (case is None or row["case_id"] == case["id"])]
 
     def status_names(self, case=None, run=None):
         """Names of the statuses posted, in order."""
@@ -176,6 +188,8 @@ class TestRail(Server):
         return None
 
     def _json(self, value, status=200):
+        if isinstance(value, Answer):
+            return value
         answer = Answer(status, value)
         if self.banner:
             answer.body = b"USER AUTHENTICATION SUCCESSFUL!\n" + answer.body
@@ -196,6 +210,9 @@ class TestRail(Server):
             raise Forbidden(f"{len(request.args)} path arguments", 404)
         numbers = []
         for arg in request.args:
+            if request.endpoint in TEXT_IDS:
+                numbers.append(arg)
+                continue
             if not arg.isdigit():
                 raise Forbidden("Field :id is not a valid ID.")
             numbers.append(int(arg))
@@ -204,6 +221,11 @@ class TestRail(Server):
             raise Forbidden(f"query key {sorted(unknown)[0]} is not known here")
         if method == "GET":
             return function(self, request, *numbers)
+        if request.endpoint in UPLOADS:
+            request.file = read_upload(request)
+            value = function(self, request, *numbers)
+            request.applied = True
+            return value
         request.json = parse_body(request.body)
         if not isinstance(request.json, dict):
             raise Forbidden("The request body is not a valid object.")
@@ -222,7 +244,7 @@ class TestRail(Server):
         if request.method not in ("GET", "POST"):
             raise Forbidden(f"method {request.method}", 404)
         kind = (request.header("Content-Type") or "").split(";")[0].strip().lower()
-        if kind != "application/json":
+        if kind != ("multipart/form-data" if request.endpoint in UPLOADS else "application/json"):
             raise Forbidden("Content-Type header missing (use Content-Type: application/json)")
         if request.method == "GET" and request.body:
             raise Forbidden("a GET with a body")

@@ -16,11 +16,11 @@ class Store:
         self.now = time.time
         self.lag = 0.0                          # seconds until what was made shows up in lists
         first = {"user": 1, "project": 1, "suite": 11, "section": 101, "case": 1001, "run": 50001, "test": 700001,
-                 "result": 9000001, "plan": 30001, "field": 1, "milestone": 201}
+                 "result": 9000001, "plan": 30001, "field": 1, "milestone": 201, "attachment": 443}
         self._next = {kind: itertools.count(number) for kind, number in first.items()}
         self.users, self.projects, self.suites = {}, {}, {}
         self.sections, self.cases, self.runs, self.plans = {}, {}, {}, {}
-        self.tests, self.results = {}, {}
+        self.tests, self.results, self.attachments = {}, {}, {}
         self.tests_of_run = {}                  # run -> {case -> test}
         self.case_fields, self.result_fields = [], []
         self.statuses = [{"id": number, "name": name, "label": name.title(), "is_system": True,
@@ -38,6 +38,9 @@ class Store:
 
     def stamp(self):
         return int(self.now())
+
+    def visible_from(self):
+        return time.monotonic() + self.lag
 
     def visible(self, row):
         return time.monotonic() >= row.get("_visible", 0.0)

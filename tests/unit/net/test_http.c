@@ -943,8 +943,19 @@ static void what_is_no_file_is_not_uploaded(void **state)
 		call_init(&k, METHOD_POST, "attach", NULL);
 		k.request.upload_path = row[i];
 		call_run(&k, &c);
-		assert_int_equal(k.exchange, EXCHANGE_NOT_SENT);
+		assert_int_equal(k.exchange, EXCHANGE_NO_FILE);
 		assert_true(has(k.error, row[i]));
+		call_free(&k);
+	}
+	for (uint64_t size = 9; size <= 11; size++) { /* a file is what it was, or nothing is sent */
+		struct call k;
+
+		call_init(&k, METHOD_POST, "attach", NULL);
+		k.request.upload_path = path;
+		k.request.upload_size = size;
+		call_run(&k, &c);
+		assert_int_equal(k.exchange, size == 10 ? EXCHANGE_NOT_SENT : EXCHANGE_NO_FILE);
+		assert_true(size == 10 || has(k.error, "not as large"));
 		call_free(&k);
 	}
 	client_close(&c);

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * testrail_evidence.c - files: add_attachment_to_result and _to_run, one a request, and what became of an
+ * upload whose answer was lost.
+ *
+ * A file belongs to the result whose id the server returned; its name is unique there, so name and size
+ * say whether it has arrived.  Attachments may be forbidden as a whole (result editing is off, or the
+ * server is too old): the first refusal tells, and the other files of this walk are parked with its words,
+ * without a request each; a retry asks again.  scratch holds
+ *   denied_result, denied_run   such words
+ *   test     of a look-up: the test whose result it is (lists go by test)
+ *   offset   of the list that is being read */
+#include "sinks/testrail/testrail.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct row_evidence *file_of(const struct talk *t)
+{
+	return t->rows->row[0].evidence;
+}
+
+static const char *denied_key(const struct row_evidence *e)
+{
+	return e->of_run ? "denied_run" : "denied_result";
+}
+
+void testrail_evidence(const void *conf, struct evidence_policy *out)
+{
+	const struct testrail_conf *c = conf;
+
+	sink_evidence_policy(&c->common.evidence, out);
+}
+
+/* ---- upload ---- */
+
+enum ask testrail_evidence_ask(struct talk *t, struct request *r)
+{
+	const struct row_evidence *e = file_of(t);
+	const char *denied = sink_string(testrail_scratch(t), denied_key(e));
+
+	if (testrail_run_id(t) == NULL)
+		return ASK_SKIP;
+	if (denied != NULL) {
+		learned_parked(&t->learned, t->rows->row[0].id, denied);
+		return ASK_LEARN;
+	}
+	if (e->of_run)
+		testrail_post(r, "add_attachment_to_run", testrail_run_id(t));
+	else
+		testrail_post(r, "add_attachment_to_result", e->remote_result);
+	sink_upload(t, r, "attachment");
+	if (r->upload_path != NULL)
+		return ASK_SEND;
+	err_set(&t->err, -ENOMEM, "the path of \"%.200s\" is too long", e->name);
+	return ASK_PARK;
+}
+
+static enum got deny(struct talk *t, const char *words)
+{
+	sink_set_string(testrail_scratch(t), denied_key(file_of(t)), words);
+	learned_parked(&t->learned, t->rows->row[0].id, words);
+	err_clear(&t->err);
+	return GOT_MORE;
+}
+
+static enum got upload_refused(struct talk *t, const struct reply *r)
+{
+	const struct row_evidence *e = file_of(t);
+	const char *call = e->of_run ? "add_attachment_to_run" : "add_attachment_to_result";
+	const char *words = sink_words(t->arena, r);
+	enum got got = testrail_refused(t, r, call, GOT_REFUSED);
+
+	if (got != GOT_REFUSED)
+		return got;
+	if (r->status == 403)
+		return deny(t,
+			    arena_printf(t->arena, "%s%s", t->err.text,
+					 e->of_run ? ""
+						   : "; files of results need \"Allow editing results\" in "
+						     "TestRail's site settings"));
+	if (testrail_says_unknown_call(r, words))
+		return deny(t,
+			    arena_printf(t->arena, "%s; this TestRail does not know the call", t->err.text));
+	if (testrail_says_closed(words))
+		return deny(t, arena_strdup(t->arena, t->err.text));
+	return GOT_REFUSED; /* one file: it is parked alone */
+}
+
+enum got testrail_evidence_got(struct talk *t, const struct reply *r)
+{
+	if (!testrail_ok(r))
+		return upload_refused(t, r);
+	cJSON *root = sink_json(r);
+	const char *id = sink_id(t->arena, root, "attachment_id"); /* a number, or a UUID on newer clouds */
+	cJSON_Delete(root);
+	if (id == NULL)
+		return GOT_UNKNOWN;
+	learned_posted(&t->learned, t->rows->row[0].id, id);
+	return GOT_MORE;
+}
+
+/* ---- did it happen? ---- */
+
+enum ask testrail_evidence_look(struct talk *t, struct request *r)
+{
+	const struct row_evidence *e;
+	cJSON *scratch = testrail_scratch(t);
+	const char *run = testrail_run_id(t), *test = sink_string(scratch, "test");
+
+	if (run == NULL || t->rows->count == 0)
+		return ASK_SKIP;
+	e = file_of(t);
+	if (e->of_run)
+		testrail_get(r, "get_attachments_for_run", run);
+	else if (test != NULL)
+		testrail_get(r, "get_attachments_for_test", test);
+	else if (t->rows->row[0].remote_id == NULL)
+		return ASK_SKIP; /* the case is gone, and its result with it */
+	else {
+		/* Nothing lists the files of one result: first, which test it is of. */
+		testrail_get(r, "get_results_for_case", run);
+		buf_putc(&r->path, '/');
+		sink_escape(&r->path, t->rows->row[0].remote_id);
+	}
+	testrail_page_args(r, sink_int(scratch, "offset", 0));
+	return ASK_SEND;
+}
+
+static bool named_so(const cJSON *item, const char *name)
+{
+	const char *a = sink_string(item, "name"), *b = sink_string(item, "filename");
+
+	return (a != NULL && strcmp(a, name) == 0) || (b != NULL && strcmp(b, name) == 0);
+}
+
+/* Newer servers say which result a file is of; where none does, the time must not speak against it. */
+static bool of_this(const struct talk *t, const cJSON *item, const struct row_evidence *e)
+{
+	static const char *const unset[] = { "result_id", "entity_id" };
+	const char *type = sink_string(item, "entity_type");
+	int64_t skew = sink_int(t->facts, "skew", 0);
+	int64_t at = sink_int(item, "created_on", INT64_MAX);
+
+	if (at < (t->sent_ms + (skew < 0 ? skew : 0) - TESTRAIL_LOOK_MS) / 1000)
+		return false;
+	if (e->of_run) {
+		/* Whether the list of a run also holds the files of its results is not documented. */
+		const char *id = sink_id(t->arena, item, "result_id");
+		return (type == NULL || strcmp(type, "test_change") != 0) &&
+		       (id == NULL || strcmp(id, "0") == 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		const char *id = sink_id(t->arena, item, unset[i]);
+		if (i == 1 && (type == NULL || strcmp(type, "test_change") != 0))
+			break;
+		if (id != NULL && strcmp(id, "0") != 0)
+			return strcmp(id, e->remote_result) == 0;
+	}
+	return true;
+}
+
+static enum looked file_looked(struct talk *t, const struct testrail_page *page)
+{
+	const struct row_evidence *e = file_of(t);
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, page->items)
+	{
+		int64_t size = sink_int(item, "size", (int64_t)e->size);
+		if (size != (int64_t)e->size || !named_so(item, e->name) || !of_this(t, item, e))
+			continue;
+		const char *id = sink_id(t->arena, item, "id");
+		learned_posted(&t->learned, t->rows->row[0].id,
+			       id != NULL ? id : sink_id(t->arena, item, "attachment_id"));
+		return LOOKED_ALL;
+	}
+	return page->last ? LOOKED_NONE : LOOKED_MORE;
+}
+
+/* The result's test; LOOKED_NONE where the result is not there any more. */
+static enum looked test_looked(struct talk *t, const struct testrail_page *page)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, page->items)
+	{
+		const char *test = sink_id(t->arena, item, "test_id");
+		if (!testrail_id_is(item, "id", file_of(t)->remote_result) || test == NULL)
+			continue;
+		sink_set_string(testrail_scratch(t), "test", test);
+		return LOOKED_ALL;
+	}
+	return page->last ? LOOKED_NONE : LOOKED_MORE;
+}
+
+/* Where files cannot be listed nobody can find out: a person may look, and decide. */
+static enum looked cannot_look(struct talk *t, const struct reply *r)
+{
+	testrail_refused(t, r, "look-up of a file", GOT_PARK);
+	if (r->status == 400)
+		return LOOKED_NONE; /* its result or run is gone: the next upload says so */
+	if (r->status != 403 && r->status != 404)
+		return LOOKED_UNSURE;
+	learned_parked(&t->learned, t->rows->row[0].id,
+		       arena_printf(t->arena, "it may have arrived, but what has cannot be listed (%s)",
+				    t->err.text));
+	return LOOKED_ALL;
+}
+
+enum looked testrail_evidence_looked(struct talk *t, const struct reply *r)
+{
+	const struct row_evidence *e = file_of(t);
+	cJSON *scratch = testrail_scratch(t);
+	bool files = e->of_run || sink_string(scratch, "test") != NULL;
+	struct testrail_page page;
+
+	if (!testrail_ok(r))
+		return cannot_look(t, r);
+	if (!testrail_page(r, files ? "attachments" : "results", &page))
+		return LOOKED_UNSURE;
+	enum looked looked = files ? file_looked(t, &page) : test_looked(t, &page);
+	if (looked == LOOKED_MORE)
+		sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
+	if (looked == LOOKED_ALL && !files) {
+		sink_set_int(scratch, "offset", 0);
+		looked = LOOKED_MORE; /* now its files */
+	}
+	cJSON_Delete(page.root);
+	return looked;
+}

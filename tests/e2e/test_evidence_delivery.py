@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files at TestRail: bound to the result that was posted, once, streamed, parked apart from it."""
+
+import pytest
+
+from expect import one_closed_run
+from planted import REPORT, Planted
+from reports import case, junit
+from standins.http_server import Answer
+
+
+def known(testrail, *names):
+    return [testrail.case(name, automation=f"shop.Cart.{name}") for name in names]
+
+
+@pytest.fixture
+def planted(resultd):
+    return Planted(resultd)
+
+
+def accept(resultd, planted, *cases, **options):
+    """A report of these cases; its part."""
+    planted.accept(resultd.write("a.xml", junit(*cases)), **options)
+    return planted.parts()[-1]
+
+
+def test_a_file_is_attached_to_the_result_of_its_test(resultd, testrail, planted):
+    good, bad = known(testrail, "good", "bad")
+    resultd.deliver_to(testrail, evidence={"results": "all"})
+    part = accept(resultd, planted, case("good"), case("bad", failure="no"))
+    planted.add([(part, 0, "logs/ok.log", b"fine\n"), (part, 1, "shots/cart.png", b"\x89PNG" + bytes(5000))])
+    resultd.delivers()
+    one_closed_run(testrail, cases=2)
+    [log], [shot] = testrail.files(good), testrail.files(bad)
+    assert (log["name"], log["_data"], log["_type"]) == ("ok.log", b"fine\n", "text/plain")
+    assert (shot["name"], shot["size"], shot["_type"]) == ("cart.png", 5004, "image/png")
+    assert shot["result_id"] == testrail.results(bad)[0]["id"]
+    assert testrail.only_run["is_completed"]
+
+
+def test_by_default_only_failed_results_have_files(resultd, testrail, planted):
+    good, bad = known(testrail, "good", "bad")
+    resultd.deliver_to(testrail)
+    part = accept(resultd, planted, case("good"), case("bad", failure="no"))
+    planted.add([(part, 0, "ok.log", b"fine"), (part, 1, "bad.log", b"oh"), (part, None, "run.log", b"all")])
+    resultd.delivers()
+    assert testrail.files(good) == [] and len(testrail.files(bad)) == 1
+    assert [row["name"] for row in testrail.files(run=testrail.only_run)] == ["run.log"]
+
+
+def test_the_report_itself_is_attached_to_the_run_where_that_is_wanted(resultd, testrail, planted):
+    known(testrail, "good")
+    resultd.deliver_to(testrail, evidence={"report": True, "types": ["png"]})
+    part = accept(resultd, planted, case("good"))
+    planted.add([(part, None, "a.xml", b"<testsuites/>", {"origin": REPORT})])
+    resultd.delivers()
+    [report] = testrail.files(run=testrail.only_run)
+    assert report["name"] == "a.xml" and report["_type"] == "application/xml"
+    assert testrail.only_run["is_completed"]
+
+
+def test_limits_of_size_number_and_type_are_kept(resultd, testrail, planted):
+    (bad,) = known(testrail, "bad")
+    resultd.deliver_to(testrail, evidence={"max_size": "1KiB", "max_files": 2, "types": ["image/*", "*.log"]})
+    part = accept(resultd, planted, case("bad", failure="no"))
+    planted.add([(part, 0, "large.png", bytes(1025)), (part, 0, "1.png", b"1"), (part, 0, "no.zip", b"z"),
+                 (part, 0, "2.LOG", b"2"), (part, 0, "3.png", b"3")])
+    resultd.delivers()
+    assert [row["name"] for row in testrail.files(bad)] == ["1.png", "2.LOG"]
+    said = {name: reason for name, reason in planted.rows(
+        "SELECT e.named, a.reason FROM attach a JOIN evidence e ON e.id = a.evidence WHERE a.state = 5")}
+    assert set(said) == {"large.png", "no.zip", "3.png"}
+    assert "max_size" in said["large.png"] and "types" in said["no.zip"] and "max_files" in said["3.png"]
+
+
+def test_two_files_of_one_name_get_names_of_their_own(resultd, testrail, planted):
+    (bad,) = known(testrail, "bad")
+    resultd.deliver_to(testrail)
+    part = accept(resultd, planted, case("bad", failure="no"))
+    planted.add([(part, 0, "a/shot.png", b"1"), (part, 0, "b/shot.png", b"2")])
+    resultd.delivers()
+    assert {row["name"]: row["_data"] for row in testrail.files(bad)} == {"shot.png": b"1", "shot (2).png": b"2"}
+
+
+@pytest.mark.parametrize("name, arrives", [
+    ("größe 100%.png", "größe 100%.png"), ("a;b=c.log", "a;b=c.log"), ("Ω" * 80 + ".txt", "Ω" * 80 + ".txt"),
+    # what servers decode in different ways, or file systems refuse
+    ('say "hi"?.png', "say _hi__.png"), ("x" * 300 + ".html", "x" * 200 + ".html"), ("..", "_.")])
+def test_names_arrive_as_they_are(resultd, testrail, planted, name, arrives):
+    (bad,) = known(testrail, "bad")
+    resultd.deliver_to(testrail)
+    part = accept(resultd, planted, case("bad", failure="no"))
+    planted.add([(part, 0, name, b"1")])
+    resultd.delivers()
+    assert [row["name"] for row in testrail.files(bad)] == [arrives]
+
+
+# ---- what goes wrong ----
+
+@pytest.mark.parametrize("how", ["reset", "close", "empty", "html", "partial", Answer(502), Answer(504)], ids=str)
+@pytest.mark.parametrize("old", [False, True], ids=["new", "old"])
+def test_a_lost_answer_is_looked_up_before_a_file_is_sent_again(resultd, testrail, planted, how, old):
+    good, bad = known(testrail, "good", "bad")
+    testrail.old_attachments = old
+    resultd.deliver_to(testrail, evidence={"results": "all"})
+    part = accept(resultd, planted, case("good"), case("bad", failure="no"))
+    planted.add([(part, 0, "1.png", b"one"), (part, 1, "1.png", b"two"), (part, None, "run.log", b"run")])
+    testrail.fault("add_attachment_to_result", after=how, times=2)
+    testrail.fault("add_attachment_to_run", after=how)
+    resultd.delivers()
+    assert [row["_data"] for row in testrail.files(good)] == [b"one"]
+    assert [row["_data"] for row in testrail.files(bad)] == [b"two"]
+    assert [row["_data"] for row in testrail.files(run=testrail.only_run)] == [b"run"]
+    assert len(testrail.calls("get_attachments_for_test")) == 2
+    one_closed_run(testrail, cases=2)
+
+
+@pytest.mark.parametrize("how", ["reset", "early", Answer(502)], ids=str)
+def test_what_did_not_arrive_is_sent_again(resultd, testrail, planted, how):
+    (bad,) = known(testrail, "bad")
+    resultd.deliver_to(testrail)
+    part = accept(resultd, planted, case("bad", failure="no"))
+    planted.add([(part, 0, "1.png", b"one"), (part, None, "run.log", b"run")])
+    testrail.fault("add_attachment_to_result", before=how)
+    testrail.fault("add_attachment_to_run", before=how)
+    resultd.delivers()
+    assert [row["_data"] for row in testrail.files(bad)] == [b"one"]
+    assert len(testrail.files(run=testrail.only_run)) == 1
+    one_closed_run(testrail, cases=1)
+
+
+def test_a_look_up_that_shows_it_late_sends_nothing_twice(resultd, testrail, planted):
+    (bad,) = known(testrail, "bad")
+    resultd.deliver_to(testrail)
+    part = accept(resultd, planted, case("bad", failure="no"))
+    planted.add([(part, 0, "1.png", b"one")])
+    resultd.scale = 50
+    testrail.store.lag = 0.3
+    testrail.fault("add_attachment_to_result", after="reset")
+    resultd.delivers()
+    assert len(testrail.files(bad)) == 1
+
+
+def test_forbidden_files_are_parked_at_the_cost_of_one_request_and_the_results_stay(resultd, testrail, planted):
+    (bad,) = known(testrail, "bad")
+    testrail.result_editing = False
+    resultd.deliver_to(testrail)
+    part = accept(resultd, planted, case("bad", failure="no"))
+    planted.add([(part, 0, f"{n}.png", b"%d" % n) for n in range(10)] + [(part, None, "run.log", b"run")])
+    done = resultd.delivers(code=4)
+    assert len(testrail.calls("add_attachment_to_result")) == 1
+    assert len(testrail.results(bad)) == 1 and len(testrail.files(run=testrail.only_run)) == 1
+    assert not testrail.only_run["is_completed"], "a run with parked files stays open"
+    assert "10 files" in done.err
+    testrail.result_editing = True
+    assert resultd("queue", "retry").code == 0
+    resultd.delivers()
+    assert len(testrail.files(bad)) == 10 and testrail.only_run["is_completed"]
+
+
+def test_a_file_that_is_refused_as_too_large_is_parked_alone(resultd, testrail, planted):
+    (bad,) = known(testrail, "bad")
+    testrail.body_max = 20000
+    resultd.deliver_to(testrail)
+    part = accept(resultd, planted, case("bad", failure="no"))
+    planted.add([(part, 0, "1.png", b"1"), (part, 0, "large.png", bytes(30000)), (part, 0, "3.png", b"3")])
+    resultd.delivers(code=4)
+    assert [row["name"] for row in testrail.files(bad)] == ["1.png", "3.png"]
+    assert len([call for call in testrail.calls("add_attachment_to_result") if call.status == 413]) == 1
+
+
+def test_a_server_without_the_call_parks_the_files_and_takes_the_results(resultd, testrail, planted):
+    (bad,) = known(testrail, "bad")
+    testrail.missing = {"add_attachment_to_run"}
+    resultd.deliver_to(testrail)
+    part = accept(resultd, planted, case("bad", failure="no"))
+    planted.add([(part, 0, "1.png", b"1"), (part, None, "a.log", b"a"), (part, None, "b.log", b"b")])
+    resultd.delivers(code=4)
+    assert len(testrail.files(bad)) == 1 and len(testrail.results(bad)) == 1
+    assert len(testrail.calls("add_attachment_to_run")) == 1
+
+
+def test_a_kept_copy_that_is_gone_is_parked_and_the_others_go_on(resultd, testrail, planted):
+    (bad,) = known(testrail, "bad")
+    resultd.deliver_to(testrail)
+    part = accept(resultd, planted, case("bad", failure="no"))
+    planted.add([(part, 0, "1.png", b"1"), (part, 0, "2.png", b"22"), (part, 0, "3.png", b"333")])
+    for kept, size in planted.rows("SELECT kept, size FROM evidence WHERE size < 3"):
+        path = resultd.state / "evidence" / kept
+        if size == 1:
+            path.unlink()
+        else:
+            path.write_bytes(b"changed")
+    resultd.delivers(code=4)
+    assert [row["name"] for row in testrail.files(bad)] == ["3.png"]
+
+
+def test_killed_while_a_file_is_under_way_attaches_it_once(resultd, testrail, planted):
+    (bad,) = known(testrail, "bad")
+    resultd.deliver_to(testrail)
+    part = accept(resultd, planted, case("bad", failure="no"))
+    planted.add([(part, 0, f"{n}.png", b"%d" % n) for n in range(4)])
+    fault = testrail.fault("add_attachment_to_result", after="hang", call=2)
+    running = resultd.spawn("deliver", "--timeout", "600s")
+    testrail.wait_for("add_attachment_to_result", 2)
+    running.kill()
+    fault.release()
+    resultd.delivers()
+    assert sorted(row["name"] for row in testrail.files(bad)) == ["0.png", "1.png", "2.png", "3.png"]
+    one_closed_run(testrail, cases=1)
+
+
+@pytest.mark.parametrize("answer", [Answer(429, {"error": "slow"}, {"Retry-After": "1"}), 409, 503], ids=str)
+def test_a_busy_server_is_waited_for(resultd, testrail, planted, answer):
+    (bad,) = known(testrail, "bad")
+    resultd.deliver_to(testrail)
+    part = accept(resultd, planted, case("bad", failure="no"))
+    planted.add([(part, 0, "1.png", b"1")])
+    testrail.answers("add_attachment_to_result", answer)
+    resultd.delivers()
+    assert len(testrail.files(bad)) == 1
+
+
+def test_evidence_of_a_parked_result_waits_with_it(resultd, testrail, planted):
+    (bad,) = known(testrail, "bad")
+    testrail.refuse_result = lambda body: "Field :results.custom_os is a required field."
+    resultd.deliver_to(testrail)
+    part = accept(resultd, planted, case("bad", failure="no"))
+    planted.add([(part, 0, "1.png", b"1")])
+    resultd.delivers(code=4)
+    assert testrail.store.attachments == {}
+    testrail.refuse_result = lambda body: None
+    assert resultd("queue", "retry").code == 0
+    resultd.delivers()
+    assert len(testrail.files(bad)) == 1
+
+
+def test_a_test_of_two_cases_has_its_file_at_both(resultd, testrail, planted):
+    one, two = testrail.case("one"), testrail.case("two")
+    resultd.deliver_to(testrail)
+    part = accept(resultd, planted, case("bad", failure="no", refs=[one["id"], two["id"]]))
+    planted.add([(part, 0, "1.png", b"1")])
+    resultd.delivers()
+    assert len(testrail.files(one)) == 1 and len(testrail.files(two)) == 1
