@@ -5,10 +5,11 @@
 
 #include <string.h>
 
-extern const struct sink sink_testrail, sink_local;
+extern const struct sink sink_testrail, sink_aio, sink_local;
 
 const struct sink *const sink_list[] = {
 	&sink_testrail,
+	&sink_aio,
 	&sink_local,
 	NULL,
 };

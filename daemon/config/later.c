@@ -17,8 +17,7 @@ static const struct {
 	{ "testrail.run", " reuse start_on due_on " },
 	{ "testrail.create", " field " },
 	{ "testrail.update", " cases refs " },
-	{ "aio", " deployment url token user password pat project cycle match create statuses attempts mode "
-		 "batch rate linger on_unknown evidence tls proxy " },
+	{ "aio", " evidence " },
 	{ "local", " dir_mode " },
 };
 

@@ -205,6 +205,16 @@ class Resultd:
                       "key": {"file": str(self.key_file)}, "project": "Datahub", "rate": "60000/min",
                       "linger": "1s"}, keys)
 
+    def aio(self, aio, **keys):
+        """The `sinks:` entry for a stand-in of AIO Tests, quick and with the secret in a file."""
+        secret = aio.token if aio.deployment == "cloud" else aio.password
+        if not self.key_file.exists():
+            self.write_key(secret)
+        login = ({"token": {"file": str(self.key_file)}} if aio.deployment == "cloud" else
+                 {"user": aio.user, "password": {"file": str(self.key_file)}})
+        return merge({"type": "aio", "deployment": aio.deployment, "url": aio.address, "project": "AT",
+                      "rate": "60000/min", "linger": "1s", **login}, keys)
+
     def configure(self, sinks, **more):
         """Writes the configuration; JSON is YAML."""
         return self.configure_text(json.dumps({"state_dir": str(self.state), "sinks": sinks, **more}, indent=1))
@@ -218,6 +228,10 @@ class Resultd:
     def deliver_to(self, testrail, **keys):
         """The usual configuration: one sink, `rail`."""
         return self.configure({"rail": self.rail(testrail, **keys)})
+
+    def deliver_to_aio(self, aio, **keys):
+        """The same with one sink, `aio`."""
+        return self.configure({"aio": self.aio(aio, **keys)})
 
     # ---- commands ----
 

@@ -64,6 +64,7 @@ static void every_file_is_taken(void **state)
 	static const char *const file[] = {
 		"etc/resultd.yaml",
 		"etc/examples/testrail.yaml",
+		"etc/examples/aio.yaml",
 		"etc/examples/local.yaml",
 	};
 	(void)state;

@@ -1,0 +1,767 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * aio_cycle.c - the cycle over there: named, found by its title, made, closed.
+ *
+ * The run's token stands at the end of the objective, so that a cycle can be found when the answer to its
+ * making was lost: by its exact title (no search goes by the objective), and then compared. */
+#include "sinks/aio/aio.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/json.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#define FOLDERS_KEPT 500
+#define FAILS_MAX    6 /* look-ups that find no folder; then it is done without */
+#define OBJECTIVE    (32u << 10)
+
+static void keep_cycle(struct talk *t, const cJSON *item, bool own)
+{
+	cJSON *cycle = aio_object(t->bookmark, "cycle");
+	const char *key = sink_string(item, "key"), *id = sink_id(t->arena, item, "ID");
+
+	sink_set_string(cycle, "id", id);
+	sink_set_string(cycle, "key", key != NULL ? key : id);
+	sink_set_int(cycle, "own", own);
+	/* The address of Jira itself is in no answer, so there is no link for people. */
+	learned_run(&t->learned, key != NULL ? key : id, NULL);
+}
+
+static bool is_cycle(struct talk *t, const cJSON *item)
+{
+	return sink_string(item, "key") != NULL || sink_id(t->arena, item, "ID") != NULL;
+}
+
+/* Why results cannot go there; NULL: they can. */
+static const char *unusable(struct talk *t, const cJSON *item)
+{
+	const char *why = aio_forbidden(t, item, 2);
+
+	if (sink_bool(item, "isClosed"))
+		return "closed";
+	if (sink_bool(item, "isArchived"))
+		return "archived";
+	return why;
+}
+
+/* ---- an existing cycle ---- */
+
+enum ask aio_cycle_ask(struct talk *t, struct request *r)
+{
+	const struct aio_conf *c = t->conf;
+
+	if (c->cycle.key == NULL || aio_cycle(t) != NULL)
+		return ASK_SKIP;
+	aio_get(t, r, "testcycle/{}/detail", c->cycle.key);
+	return ASK_SEND;
+}
+
+enum got aio_cycle_got(struct talk *t, const struct reply *r)
+{
+	enum got got = GOT_NEXT;
+
+	if (!aio_ok(r))
+		return aio_refused(t, r, "cycle.key", GOT_PARK);
+	cJSON *root = sink_json(r);
+	if (!is_cycle(t, root)) {
+		cJSON_Delete(root);
+		return GOT_UNKNOWN;
+	}
+	const char *why = unusable(t, root), *key = sink_string(root, "key");
+	if (why != NULL) {
+		bool over = sink_bool(root, "isClosed") || sink_bool(root, "isArchived");
+		aio_park(t, "cycle.key: the cycle %s is %s", key != NULL ? key : "", why);
+		got = over ? GOT_CLOSED : GOT_PARK;
+	} else {
+		if (sink_bool(root, "isLockedForEdit"))
+			aio_say(t,
+				"the cycle %s is locked: it takes results of the cases it has, and no "
+				"further "
+				"cases",
+				key != NULL ? key : "");
+		keep_cycle(t, root, false);
+	}
+	cJSON_Delete(root);
+	return got;
+}
+
+/* ---- what a new one is made of ---- */
+
+const char *aio_cycle_title(struct talk *t)
+{
+	const struct aio_conf *c = t->conf;
+	struct buf name = BUF_LIMIT(64u << 10);
+	const char *line = NULL;
+
+	if (text_expand(t, c->cycle.name, t->run->vars, "cycle.name", &name)) {
+		line = text_line(t->arena, name.data != NULL ? name.data : "", AIO_TITLE_MAX);
+		if (line == NULL || *line == '\0')
+			line = t->run->token;
+	}
+	buf_done(&name);
+	return line;
+}
+
+bool aio_cycle_path(struct talk *t, const char **path, size_t *count)
+{
+	const struct aio_conf *c = t->conf;
+	struct err err = ERR_NONE;
+	int rc = text_path(&c->cycle.folder, t->run->vars, NULL, AIO_TITLE_MAX, t->arena, path, count, &err);
+
+	if (rc == 0)
+		return true;
+	err_clear(&t->err);
+	err_set(&t->err, rc, "cycle.folder: %s", err.text);
+	return false;
+}
+
+/* ---- its folder ---- */
+
+/* A path as a member's name. */
+static const char *path_key(struct talk *t, const char *const *path, size_t count)
+{
+	struct buf b = BUF_LIMIT(64u << 10);
+
+	for (size_t i = 0; i < count; i++)
+		buf_printf(&b, "%s%s", i > 0 ? "\n" : "", path[i]);
+	const char *text = arena_strndup(t->arena, b.data != NULL ? b.data : "", b.len);
+	buf_done(&b);
+	return text != NULL ? text : "";
+}
+
+static void keep_folder(struct talk *t, const char *id)
+{
+	const char *path[TEXT_DEPTH_MAX];
+	cJSON *folders = aio_object(t->facts, "folders");
+	size_t count;
+
+	sink_set_string(aio_object(t->bookmark, "folder"), "id", id);
+	if (!aio_cycle_path(t, path, &count))
+		return;
+	if (cJSON_GetArraySize(folders) >= FOLDERS_KEPT) {
+		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "folders");
+		folders = aio_object(t->facts, "folders");
+	}
+	sink_set_string(folders, path_key(t, path, count), id);
+}
+
+/* Some sites cannot make folders: the cycle is more than its folder. */
+static void without_folder(struct talk *t, const char *why)
+{
+	cJSON *folder = aio_object(t->bookmark, "folder");
+
+	sink_set_int(folder, "none", 1);
+	sink_set_string(folder, "why", why);
+}
+
+enum ask aio_cycle_folder_ask(struct talk *t, struct request *r)
+{
+	const struct aio_conf *c = t->conf;
+	cJSON *folder = cJSON_GetObjectItemCaseSensitive(t->bookmark, "folder");
+	const char *path[TEXT_DEPTH_MAX];
+	size_t count;
+
+	if (aio_cycle(t) != NULL || c->cycle.folder.count == 0 || sink_string(folder, "id") != NULL ||
+	    sink_bool(folder, "none"))
+		return ASK_SKIP;
+	if (!aio_cycle_path(t, path, &count))
+		return ASK_PARK;
+	if (count == 0)
+		return ASK_SKIP;
+	const cJSON *known = cJSON_GetObjectItemCaseSensitive(t->facts, "folders");
+	const char *id = sink_string(known, path_key(t, path, count));
+	if (id != NULL) {
+		sink_set_string(aio_object(t->bookmark, "folder"), "id", id);
+		return ASK_SKIP;
+	}
+	if (sink_int(folder, "fails", 0) >= FAILS_MAX) {
+		without_folder(t, "making it failed, and the tree of folders does not show it");
+		return ASK_SKIP;
+	}
+	if (sink_bool(aio_scratch(t), "tree") || aio_old(t, "hierarchy")) {
+		sink_set_int(aio_scratch(t), "tree", 1);
+		aio_get(t, r, "testcycle/folder");
+		return ASK_SEND;
+	}
+	aio_put(t, r, "testcycle/folder/hierarchy");
+	buf_puts(&r->body, "{\"folderHierarchy\":[");
+	for (size_t i = 0; i < count; i++) {
+		json_sep(&r->body);
+		json_string(&r->body, path[i], strlen(path[i]));
+	}
+	buf_puts(&r->body, "]}");
+	return aio_send(t, r, "folder of the cycle");
+}
+
+/* Whether the tree shows the folder; it is kept then. */
+static bool tree_shows(struct talk *t, const struct reply *r)
+{
+	const char *path[TEXT_DEPTH_MAX];
+	size_t count;
+	cJSON *root = aio_ok(r) ? sink_json(r) : NULL;
+	const char *id =
+		root != NULL && aio_cycle_path(t, path, &count) ? aio_in_tree(t, root, path, count) : NULL;
+
+	cJSON_Delete(root);
+	err_clear(&t->err);
+	if (id != NULL)
+		keep_folder(t, id);
+	return id != NULL;
+}
+
+enum got aio_cycle_folder_got(struct talk *t, const struct reply *r)
+{
+	if (sink_bool(aio_scratch(t), "tree")) {
+		if (!tree_shows(t, r)) {
+			const char *why = sink_string(aio_scratch(t), "why");
+			without_folder(t, why != NULL ? why : "this server cannot make folders");
+		}
+		return GOT_NEXT;
+	}
+	if (!aio_ok(r)) {
+		aio_refused(t, r, "folder of the cycle", GOT_PARK);
+		sink_set_string(aio_scratch(t), "why", t->err.text);
+		sink_set_int(aio_scratch(t), "tree", 1);
+		if (r->status == 404)
+			aio_learn_old(t, "hierarchy", "a folder that is not there yet is done without");
+		err_clear(&t->err);
+		return GOT_MORE;
+	}
+	cJSON *root = sink_json(r);
+	const char *id = sink_id(t->arena, root, "ID");
+	cJSON_Delete(root);
+	if (id == NULL)
+		return GOT_UNKNOWN;
+	keep_folder(t, id);
+	return GOT_NEXT;
+}
+
+/* The call may be repeated; it is looked up all the same, because it fails for ever on some sites. */
+enum ask aio_cycle_folder_look(struct talk *t, struct request *r)
+{
+	aio_get(t, r, "testcycle/folder");
+	return ASK_SEND;
+}
+
+enum looked aio_cycle_folder_looked(struct talk *t, const struct reply *r)
+{
+	cJSON *folder = aio_object(t->bookmark, "folder");
+
+	if (tree_shows(t, r))
+		return LOOKED_ALL;
+	sink_set_int(folder, "fails", sink_int(folder, "fails", 0) + 1);
+	return LOOKED_NONE;
+}
+
+/* ---- its tags ---- */
+
+static bool expanded(struct talk *t, const struct template *tpl, const char *key, const char **out)
+{
+	struct buf text = BUF_LIMIT(4096);
+	bool good = text_expand(t, tpl, t->run->vars, key, &text);
+
+	*out = good ? text_line(t->arena, text.data != NULL ? text.data : "", AIO_TITLE_MAX) : NULL;
+	buf_done(&text);
+	return good;
+}
+
+/* Get-or-create: asked once for all tags that are not known by their ids. */
+enum ask aio_tags_ask(struct talk *t, struct request *r)
+{
+	const struct aio_conf *c = t->conf;
+	const cJSON *known = cJSON_GetObjectItemCaseSensitive(t->facts, "tags");
+	const char *name;
+	size_t owed = 0;
+
+	if (aio_cycle(t) != NULL || c->cycle.tags.count == 0 || aio_old(t, "tags") ||
+	    sink_bool(t->bookmark, "tagless"))
+		return ASK_SKIP;
+	buf_putc(&r->body, '[');
+	for (size_t i = 0; i < c->cycle.tags.count; i++) {
+		if (!expanded(t, c->cycle.tags.item[i], "cycle.tags", &name))
+			return ASK_PARK;
+		if (name == NULL || *name == '\0' || sink_string(known, name) != NULL)
+			continue;
+		json_sep(&r->body);
+		buf_putc(&r->body, '{');
+		json_field(&r->body, "name", name);
+		buf_putc(&r->body, '}');
+		owed++;
+	}
+	buf_putc(&r->body, ']');
+	if (owed == 0)
+		return ASK_SKIP;
+	aio_post(t, r, "tag");
+	return aio_send(t, r, "tags");
+}
+
+enum got aio_tags_got(struct talk *t, const struct reply *r)
+{
+	const cJSON *item;
+
+	if (r->status == 404) {
+		aio_learn_old(t, "tags", "cycles are made without tags");
+		return GOT_NEXT;
+	}
+	if (!aio_ok(r)) {
+		/* Who may not make tags still has results. */
+		aio_refused(t, r, "tags", GOT_PARK);
+		aio_say(t, "the cycle is made without tags that are not there yet: %s", t->err.text);
+		sink_set_int(t->bookmark, "tagless", 1);
+		err_clear(&t->err);
+		return GOT_NEXT;
+	}
+	cJSON *root = sink_json(r);
+	bool list = cJSON_IsArray(root);
+	cJSON_ArrayForEach(item, root)
+	{
+		const char *name = sink_string(item, "name"), *id = sink_id(t->arena, item, "ID");
+		if (list && name != NULL && id != NULL)
+			sink_set_string(aio_object(t->facts, "tags"), name, id);
+	}
+	cJSON_Delete(root);
+	/* What it left out is not asked for again and again. */
+	sink_set_int(t->bookmark, "tagless", 1);
+	return list ? GOT_NEXT : GOT_UNKNOWN;
+}
+
+/* ---- found by its title ---- */
+
+static void put_title_search(struct buf *b, const char *title)
+{
+	buf_puts(b, "{\"title\":{");
+	json_field(b, "comparisonType", "EXACT_MATCH");
+	json_field(b, "value", title);
+	buf_puts(b, "}}");
+}
+
+/* A page of the cycles with this title, or where no search is known, of all. */
+static void ask_cycles(struct talk *t, struct request *r, const char *title)
+{
+	if (aio_old(t, "cycle_search")) {
+		aio_get(t, r, "testcycle");
+	} else {
+		aio_search(t, r, "testcycle/search");
+		put_title_search(&r->body, title);
+	}
+	aio_page_args(r, sink_int(aio_scratch(t), "offset", 0));
+}
+
+static bool same_title(struct talk *t, const cJSON *item, const char *title)
+{
+	const char *own = sink_string(item, "title");
+	const char *line = own != NULL ? text_line(t->arena, own, AIO_TITLE_MAX) : NULL;
+
+	return line != NULL && strcmp(line, title) == 0;
+}
+
+enum ask aio_find_cycle_ask(struct talk *t, struct request *r)
+{
+	const struct aio_conf *c = t->conf;
+	const char *searched = sink_string(t->bookmark, "searched");
+
+	if (aio_cycle(t) != NULL || !c->cycle.reuse || c->cycle.key != NULL)
+		return ASK_SKIP;
+	const char *title = aio_cycle_title(t);
+	if (title == NULL)
+		return ASK_PARK;
+	if (searched != NULL && strcmp(searched, title) == 0)
+		return ASK_SKIP;
+	ask_cycles(t, r, title);
+	return aio_send(t, r, "search for the cycle");
+}
+
+/* Titles are not unique: the oldest one that takes results is meant, always the same. */
+static void weigh(struct talk *t, cJSON *pick, const cJSON *item, const char *title)
+{
+	const char *key = sink_string(item, "key");
+
+	if (key == NULL || !same_title(t, item, title))
+		return;
+	const char *why = unusable(t, item);
+	if (why != NULL) {
+		sink_set_string(pick, "unusable", arena_printf(t->arena, "%s is %s", key, why));
+		return;
+	}
+	sink_set_int(pick, "count", sink_int(pick, "count", 0) + 1);
+	int64_t made = aio_time(item, "createdDate"), id = sink_int(item, "ID", INT64_MAX / 2);
+	int64_t best = sink_int(pick, "made", INT64_MAX / 2),
+		best_id = sink_int(pick, "number", INT64_MAX / 2);
+	if (made == TIME_UNKNOWN)
+		made = INT64_C(1) << 52;
+	if (sink_string(pick, "key") != NULL && (made > best || (made == best && id >= best_id)))
+		return;
+	sink_set_string(pick, "key", key);
+	sink_set_string(pick, "ID", sink_id(t->arena, item, "ID"));
+	sink_set_int(pick, "made", made);
+	sink_set_int(pick, "number", id);
+}
+
+static enum got found(struct talk *t, const cJSON *pick, const char *title)
+{
+	int64_t count = sink_int(pick, "count", 0);
+	const char *why = sink_string(pick, "unusable");
+
+	if (count == 0) {
+		if (why != NULL)
+			aio_say(t, "the cycle of that title cannot be used (%s): a new one is made", why);
+		sink_set_string(t->bookmark, "searched", title);
+		return GOT_NEXT;
+	}
+	if (count > 1)
+		aio_say(t,
+			"%lld cycles are called \"%.200s\": the oldest, %s, is taken (cycle.key would name "
+			"one)",
+			(long long)count, title, sink_string(pick, "key"));
+	keep_cycle(t, pick, false);
+	return GOT_NEXT;
+}
+
+enum got aio_find_cycle_got(struct talk *t, const struct reply *r)
+{
+	cJSON *scratch = aio_scratch(t);
+	const char *title = aio_cycle_title(t);
+	struct aio_page page;
+	const cJSON *item;
+
+	if (r->status == 404 && !aio_old(t, "cycle_search")) {
+		aio_learn_old(t, "cycle_search", "the whole list of cycles is read instead");
+		return GOT_MORE;
+	}
+	if (!aio_ok(r))
+		return aio_refused(t, r, "search for the cycle", GOT_PARK);
+	if (title == NULL || !aio_page(r, &page))
+		return GOT_UNKNOWN;
+	cJSON_ArrayForEach(item, page.items) weigh(t, aio_object(scratch, "pick"), item, title);
+	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
+	bool last = page.last;
+	cJSON_Delete(page.root);
+	return last ? found(t, aio_object(scratch, "pick"), title) : GOT_MORE;
+}
+
+/* ---- made ---- */
+
+static void put_ids(struct buf *b, const char *key, const struct config_strings *list)
+{
+	if (list->count == 0)
+		return;
+	json_key(b, key);
+	buf_putc(b, '[');
+	for (size_t i = 0; i < list->count; i++)
+		aio_put_id(b, NULL, list->item[i]);
+	buf_putc(b, ']');
+}
+
+static bool put_date(struct talk *t, struct buf *b, const char *key, const struct template *tpl,
+		     const char *setting)
+{
+	char iso[CLOCK_ISO_SIZE];
+	const char *text;
+
+	if (tpl == NULL)
+		return true;
+	if (!expanded(t, tpl, setting, &text))
+		return false;
+	if (text == NULL || *text == '\0')
+		return true;
+	int64_t ms = text_time(text);
+	if (ms == TIME_UNKNOWN) {
+		aio_park(t, "%s: \"%.100s\" is no date (2026-11-21, or with a time 2026-11-21T10:00:00Z)",
+			 setting, text);
+		return false;
+	}
+	/* The description's type is a date-time; a number would be seconds to one reader, milliseconds to the
+	 * next. */
+	json_field(b, key, clock_iso(ms, iso));
+	return true;
+}
+
+static bool put_objective(struct talk *t, struct buf *b)
+{
+	const struct aio_conf *c = t->conf;
+	struct buf text = BUF_LIMIT(OBJECTIVE);
+	bool good = c->cycle.objective == NULL ||
+		    text_expand(t, c->cycle.objective, t->run->vars, "cycle.objective", &text);
+
+	if (good) {
+		buf_printf(&text, "%s%s", text.len > 0 ? "\n\n" : "", t->run->token);
+		good = buf_error(&text) == 0;
+		if (!good)
+			aio_park(t, "cycle.objective is longer than %u bytes", OBJECTIVE);
+	}
+	if (good)
+		json_field_n(b, "objective", text.data, text.len);
+	buf_done(&text);
+	return good;
+}
+
+static bool put_tasks(struct talk *t, struct buf *b)
+{
+	const struct aio_conf *c = t->conf;
+	const char *task;
+
+	if (c->cycle.tasks.count == 0)
+		return true;
+	json_key(b, "jiraTaskIDs");
+	buf_putc(b, '[');
+	for (size_t i = 0; i < c->cycle.tasks.count; i++) {
+		if (!expanded(t, c->cycle.tasks.item[i], "cycle.tasks", &task))
+			return false;
+		if (task == NULL || *task == '\0')
+			continue;
+		json_sep(b);
+		json_string(b, task, strlen(task));
+	}
+	buf_putc(b, ']');
+	return true;
+}
+
+/* Only the documented wrapper is kept over there; a plain list of ids would be dropped silently. */
+static bool put_tags(struct talk *t, struct buf *b)
+{
+	const struct aio_conf *c = t->conf;
+	const cJSON *known = cJSON_GetObjectItemCaseSensitive(t->facts, "tags");
+	const char *name;
+
+	if (c->cycle.tags.count == 0 || known == NULL)
+		return true;
+	json_key(b, "tags");
+	buf_putc(b, '[');
+	for (size_t i = 0; i < c->cycle.tags.count; i++) {
+		if (!expanded(t, c->cycle.tags.item[i], "cycle.tags", &name))
+			return false;
+		const char *id = name != NULL ? sink_string(known, name) : NULL;
+		if (id == NULL)
+			continue;
+		json_sep(b);
+		buf_puts(b, "{\"tag\":{");
+		aio_put_id(b, "ID", id);
+		buf_puts(b, "}}");
+	}
+	buf_putc(b, ']');
+	return true;
+}
+
+static const char *folder_id(const struct talk *t)
+{
+	return sink_string(cJSON_GetObjectItemCaseSensitive(t->bookmark, "folder"), "id");
+}
+
+static void put_folder(struct talk *t, struct buf *b, bool flat)
+{
+	const char *id = folder_id(t);
+
+	if (id == NULL)
+		return;
+	if (flat) {
+		aio_put_id(b, "folderID", id);
+		return;
+	}
+	json_key(b, "folder");
+	buf_putc(b, '{');
+	aio_put_id(b, "ID", id);
+	buf_putc(b, '}');
+}
+
+static bool back_dated(const struct talk *t)
+{
+	const struct aio_conf *c = t->conf;
+
+	return t->run->backfill && !aio_old(t, "migrate_cycle") && c->cycle.sets.count == 0;
+}
+
+static bool put_cycle(struct talk *t, struct buf *b, const char *title)
+{
+	const struct aio_conf *c = t->conf;
+	char iso[CLOCK_ISO_SIZE];
+	bool sets = c->cycle.sets.count > 0;
+
+	buf_putc(b, '{');
+	json_field(b, "title", title);
+	if (sets) {
+		json_key(b, "sourceIDs");
+		buf_putc(b, '[');
+		for (size_t i = 0; i < c->cycle.sets.count; i++) {
+			json_sep(b);
+			json_string(b, c->cycle.sets.item[i], strlen(c->cycle.sets.item[i]));
+		}
+		buf_putc(b, ']');
+	}
+	put_folder(t, b, sets);
+	json_field(b, "ownedByID", c->cycle.owner);
+	put_ids(b, "jiraReleaseIDs", &c->cycle.releases);
+	put_ids(b, "jiraComponentIDs", &c->cycle.components);
+	if (back_dated(t))
+		json_field(b, "createdDate", clock_iso(t->run->started_ms, iso));
+	bool good = put_objective(t, b) && put_tasks(t, b) && put_tags(t, b) &&
+		    put_date(t, b, "startDate", c->cycle.start_on, "cycle.start_on") &&
+		    put_date(t, b, "endDate", c->cycle.due_on, "cycle.due_on") &&
+		    aio_put_fields(t, b, "cycle_fields", "customFields", false, t->run->vars);
+	buf_putc(b, '}');
+	return good;
+}
+
+enum ask aio_add_cycle_ask(struct talk *t, struct request *r)
+{
+	const struct aio_conf *c = t->conf;
+
+	if (aio_cycle(t) != NULL || c->cycle.key != NULL)
+		return ASK_SKIP;
+	const char *title = aio_cycle_title(t);
+	if (title == NULL || !put_cycle(t, &r->body, title))
+		return ASK_PARK;
+	if (c->cycle.sets.count > 0)
+		aio_post(t, r, "testcycle/testset/create");
+	else
+		aio_post(t, r, back_dated(t) ? "testcycle/detail/migrate" : "testcycle/detail");
+	return aio_send(t, r, "new cycle");
+}
+
+static void say_folder(struct talk *t)
+{
+	const cJSON *folder = cJSON_GetObjectItemCaseSensitive(t->bookmark, "folder");
+	const char *why = sink_string(folder, "why");
+
+	if (sink_bool(folder, "none"))
+		aio_say(t, "the cycle is made without its folder: %s", why != NULL ? why : "");
+}
+
+static enum got add_refused(struct talk *t, const struct reply *r)
+{
+	static const char *const folder[] = { "folder", NULL };
+	enum got got = aio_refused(t, r, "new cycle", GOT_PARK);
+	const char *text = arena_strdup(t->arena, t->err.text);
+
+	if (r->status == 404 && back_dated(t)) {
+		aio_learn_old(t, "migrate_cycle",
+			      "the cycle is dated today, its start date says when it was");
+		err_clear(&t->err);
+		return GOT_MORE;
+	}
+	if (got != GOT_PARK || text == NULL)
+		return got;
+	if ((r->status == 400 || r->status == 404) && folder_id(t) != NULL && aio_says(text, folder)) {
+		/* Deleted over there since we learned of it. */
+		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "folders");
+		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "folder");
+		return aio_back(t, "%s", text);
+	}
+	if (r->status == 400 && strcasestr(text, "tag") != NULL &&
+	    cJSON_GetObjectItemCaseSensitive(t->facts, "tags") != NULL) {
+		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "tags");
+		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tagless");
+		return aio_back(t, "%s", text);
+	}
+	return got;
+}
+
+enum got aio_add_cycle_got(struct talk *t, const struct reply *r)
+{
+	if (!aio_ok(r))
+		return add_refused(t, r);
+	cJSON *root = sink_json(r);
+	bool made = is_cycle(t, root);
+	if (made) {
+		keep_cycle(t, root, true);
+		say_folder(t);
+	}
+	cJSON_Delete(root);
+	return made ? GOT_NEXT : GOT_UNKNOWN;
+}
+
+static const char *sent_title(struct talk *t)
+{
+	cJSON *sent = cJSON_Parse(t->sent != NULL ? t->sent : "");
+	const char *title = sink_string(sent, "title");
+
+	title = title != NULL ? arena_strdup(t->arena, title) : NULL;
+	cJSON_Delete(sent);
+	return title;
+}
+
+enum ask aio_add_cycle_look(struct talk *t, struct request *r)
+{
+	const char *title = sent_title(t);
+
+	if (title == NULL)
+		return ASK_SKIP;
+	ask_cycles(t, r, title);
+	return aio_send(t, r, "look-up of the cycle");
+}
+
+enum looked aio_add_cycle_looked(struct talk *t, const struct reply *r)
+{
+	cJSON *scratch = aio_scratch(t);
+	struct aio_page page;
+	bool hit = false;
+	const cJSON *item;
+
+	if (r->status == 404 && !aio_old(t, "cycle_search")) {
+		aio_learn_old(t, "cycle_search", "the whole list of cycles is read instead");
+		return LOOKED_MORE;
+	}
+	if (!aio_ok(r)) {
+		aio_refused(t, r, "look-up of the cycle", GOT_PARK);
+		return LOOKED_UNSURE;
+	}
+	if (!aio_page(r, &page))
+		return LOOKED_UNSURE;
+	cJSON_ArrayForEach(item, page.items)
+	{
+		const char *objective = sink_string(item, "objective");
+		if (hit || objective == NULL || strstr(objective, t->run->token) == NULL ||
+		    !is_cycle(t, item))
+			continue;
+		hit = true;
+		keep_cycle(t, item, true);
+	}
+	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
+	bool last = page.last;
+	cJSON_Delete(page.root);
+	return hit ? LOOKED_ALL : last ? LOOKED_NONE : LOOKED_MORE;
+}
+
+/* ---- the end ---- */
+
+enum ask aio_close_ask(struct talk *t, struct request *r)
+{
+	const struct aio_conf *c = t->conf;
+	int64_t done = sink_int(t->bookmark, "closed", 0); /* 1: locked, 2: closed */
+	bool lock = c->cycle.lock && done < 1, close = c->cycle.close && done < 2;
+
+	if (aio_cycle(t) == NULL || aio_old(t, "state") || (!lock && !close))
+		return ASK_SKIP;
+	aio_put(t, r, "testcycle/{}/state", aio_cycle(t));
+	buf_putc(&r->body, '{');
+	json_field(&r->body, "name", lock ? "LOCKED" : "CLOSED");
+	json_field_bool(&r->body, "value", true);
+	buf_putc(&r->body, '}');
+	return ASK_SEND;
+}
+
+enum got aio_close_got(struct talk *t, const struct reply *r)
+{
+	const struct aio_conf *c = t->conf;
+	int64_t done = sink_int(t->bookmark, "closed", 0);
+	bool locking = c->cycle.lock && done < 1;
+	static const char *const already[] = { "already", NULL };
+
+	if (r->status == 404) {
+		/* Deleted: nothing is left to close.  Or a server that cannot. */
+		if (strcasestr(sink_words(t->arena, r), "cycle") == NULL)
+			aio_learn_old(t, "state", "cycles are left open");
+		sink_set_int(t->bookmark, "closed", 2);
+		return GOT_NEXT;
+	}
+	if (!aio_ok(r)) {
+		enum got got = aio_refused(t, r, "close", GOT_PARK);
+		/* Closed already: our first answer was lost. */
+		if (r->status != 400 || (!aio_says(t->err.text, already) && !aio_says_closed(t->err.text)))
+			return got;
+		err_clear(&t->err);
+	}
+	sink_set_int(t->bookmark, "closed", locking ? 1 : 2);
+	return GOT_MORE;
+}
