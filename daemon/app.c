@@ -363,7 +363,10 @@ void app_close(struct app *a, int64_t grace_ms)
 		uv_run(&a->loop, UV_RUN_ONCE);
 	intake_free(a->intake);
 	retention_free(a->retention);
+	/* The loop still turns below: for the queue's last writes, not for dispatch. */
+	uv_timer_stop(&a->turn);
 	dispatch_free(a->dispatch);
+	a->dispatch = NULL;
 	if (a->http != NULL)
 		a->http->ops->close(a->http);
 	if (a->folder != NULL)
