@@ -211,8 +211,11 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 		return rc;
 	}
 	if (a->opened.replaced)
-		log_error(NULL, "the queue's database was damaged and was moved to %s; a new one was begun",
-			  a->opened.moved_to);
+		log_error(
+			NULL,
+			"the queue's database was damaged and was moved to %s; a new one was begun; reports "
+			"that are older are held, since they may have been delivered (\"queue list\")",
+			a->opened.moved_to);
 	if (a->opened.unknown > 0)
 		log_info(NULL, "%llu deliveries were interrupted while sending; each is looked up first",
 			 (unsigned long long)a->opened.unknown);

@@ -76,6 +76,9 @@ struct part_spec {
 	uint64_t size;
 	bool again;       /* send even what was sent before */
 	bool late_append; /* an ended run of this key takes the part (`late: append`) */
+	/* When the file came or was changed last (wall).  One that is older than a damage to the database may
+	 * have been delivered already: it is held.  0: not known, never held. */
+	int64_t changed_ms;
 };
 
 enum take {

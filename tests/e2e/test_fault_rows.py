@@ -457,3 +457,70 @@ def test_row_58_a_read_only_file_system_is_refused_in_one_line(resultd, testrail
         assert done.code == 70 and len(done.err.strip().splitlines()) == 1 and "Read-only" in done.err, done
     finally:
         subprocess.run(["umount", resultd.state], check=True)
+
+
+def hurt(resultd, how):
+    """What crashes, disks and tidy people do to a database that nobody has open."""
+    db, wal = resultd.state / "queue.db", resultd.state / "queue.db-wal"
+    if how == "truncated":
+        with db.open("r+b") as file:
+            file.truncate(3 * 4096)
+    elif how == "garbage":
+        db.write_bytes(b"\x5a" * 40_000)
+    elif how == "flipped":
+        data = bytearray(db.read_bytes())
+        for page in range(2, min(14, len(data) // 4096)):   # the heads of some pages
+            data[page * 4096] ^= 0x40
+        db.write_bytes(data)
+        (resultd.state / "queue.db-check").write_bytes(b"")     # as a process leaves it that met damage
+    elif how == "no log":
+        wal.unlink()
+
+
+@pytest.mark.parametrize("how", ["truncated", "garbage", "flipped", "no log"])
+def test_row_57_a_damaged_database_holds_what_may_have_been_delivered(resultd, testrail, how):
+    known(testrail, 4)
+    watching(resultd, testrail)
+    daemon = resultd.spawn("run")
+    daemon.says("watching")
+    resultd.drop("a.xml", numbered(2))
+    testrail.wait_until(lambda: testrail.runs and testrail.only_run["is_completed"], timeout=40, what="the run")
+    if how == "no log":
+        daemon.kill()
+    else:
+        daemon.terminate()
+    hurt(resultd, how)
+    daemon = resultd.spawn("run")
+    daemon.says("was damaged and was moved to")
+    assert (resultd.inbox / "a.xml").exists()
+    stays(lambda: len(testrail.results()) == 2, 2.0, "nothing is sent twice")
+    daemon.terminate()
+    listed = resultd("queue", "list").out
+    assert "older than the damage" in listed, listed
+    assert list(resultd.state.glob("queue.db.damaged-*")), list(resultd.state.iterdir())
+    resultd.imports(resultd.write("fresh.xml", numbered(2, first=3)), options=["--run-key", "fresh", "--sink", "rail"])
+    each_case_once(testrail, 4)
+    # A person has looked, and lets it go: one more run.
+    done = resultd("queue", "retry")
+    assert done.code == 0, done
+    resultd.delivers()
+    assert len(testrail.results()) == 6 and len(testrail.runs) == 3
+
+
+def test_row_57_a_newer_schema_is_refused_and_left_alone(resultd, testrail):
+    import sqlite3
+    known(testrail, 2)
+    resultd.deliver_to(testrail)
+    resultd.imports(resultd.write("a.xml", numbered(2)))
+    path = resultd.state / "queue.db"
+    db = sqlite3.connect(path)
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    db.execute("PRAGMA user_version=99")
+    db.close()
+    done = resultd("import", resultd.write("b.xml", numbered(2)))
+    assert done.code == 70 and len(done.err.strip().splitlines()) == 1 and "newer resultd" in done.err, done
+    db = sqlite3.connect(path)
+    db.execute(f"PRAGMA user_version={version}")
+    db.close()
+    resultd.imports(resultd.write("a.xml", numbered(2)))
+    each_case_once(testrail, 2)

@@ -120,7 +120,7 @@ static void row_43_a_limit_is_taken_from_the_servers_words(void **state)
 		{ "100 calls/minute", 100 },
 		{ "Retry after 6 seconds", 0 },
 		{ "", 0 },
-		{ "99999999999999999999 per minute", 0 },
+		{ "5 per hour", 0 },
 		{ "180", 0 },
 		{ "180 ", 0 },
 		{ "18 per month, 20 per minute", 20 },
@@ -130,10 +130,7 @@ static void row_43_a_limit_is_taken_from_the_servers_words(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		double got = pace_in_words(row[i].text, strlen(row[i].text));
-		if (row[i].rate > 0)
-			assert_int_equal((int)got, (int)row[i].rate);
-		else
-			assert_true(got == 0 || got > 1e8);
+		assert_true(got == row[i].rate);
 	}
 	pace_init(&p, 300);
 	double before = p.interval_ms;
