@@ -51,7 +51,7 @@ bool app_full(struct app *a, char *text, size_t size)
 	return space_look(a->space) != SPACE_FINE && space_words(a->space, text, size) != NULL;
 }
 
-static unsigned time_scale(void)
+unsigned app_time_scale(void)
 {
 	const char *scale = getenv("RESULTD_TEST_TIME_SCALE");
 	unsigned n = scale != NULL ? (unsigned)strtoul(scale, NULL, 10) : 1;
@@ -221,7 +221,7 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 			 (unsigned long long)a->opened.unknown);
 	start_workers(a);
 	a->intake = intake_new(a->queue, a->executor, config, &a->state);
-	int64_t keep = config->keep.runs_ms, scale = time_scale();
+	int64_t keep = config->keep.runs_ms, scale = app_time_scale();
 	char *reports = state_path(&a->state, "reports");
 	const struct retention_options ro = {
 		.queue = a->queue,
@@ -268,7 +268,7 @@ int app_deliver(struct app *a, const char *only, bool dry, struct err *err)
 		.only = only,
 		.evidence_dir = a->evidence,
 		.dry = dry,
-		.time_scale = time_scale(),
+		.time_scale = app_time_scale(),
 	};
 	a->dispatch = dispatch_new(&options);
 	dispatch_kick(a->dispatch, false);
@@ -293,7 +293,7 @@ void app_tidy(struct app *a, int64_t max_ms)
 {
 	retention_start(a->retention);
 	if (max_ms == 0) {
-		uint64_t every = (uint64_t)HOUR_MS / time_scale();
+		uint64_t every = (uint64_t)HOUR_MS / app_time_scale();
 		uv_timer_start(&a->tidy, on_hour, every, every);
 		return;
 	}

@@ -12,6 +12,7 @@ import base64
 import html
 import time
 
+from . import testrail_admin            # its routes join the others
 from .http_server import Answer, Server
 from .testrail_attachments import TEXT_IDS, UPLOADS, read_upload
 from .testrail_routes import PAGED, ROUTES
