@@ -206,6 +206,32 @@ void queue_evidence_found(struct queue *q, int64_t id, const struct evidence *e,
 	op_start(q, &o->base.op);
 }
 
+void evidence_run_over(struct queue *q, int64_t run, int64_t now_ms)
+{
+	static const char why[] = "it was not there when the run ended";
+	int64_t id[64];
+	size_t n;
+
+	do {
+		n = 0;
+		struct db_stmt *s =
+			db_query(q->db,
+				 "SELECT e.id FROM evidence e INDEXED BY evidence_awaited"
+				 " JOIN part p ON p.id = e.id >> 23 WHERE e.state = 1 AND p.state = 1"
+				 " AND e.run IN (SELECT id FROM run WHERE ended = 1"
+				 " AND (?1 = 0 OR id = ?1)) LIMIT 64",
+				 DB(db_i(run)));
+		while (n < 64 && db_row(s))
+			id[n++] = db_int(s, 0);
+		db_end(s);
+		for (size_t i = 0; i < n && db_failed(q->db, NULL) == 0; i++) {
+			db_run(q->db, "UPDATE evidence SET state = ?2, reason = ?3 WHERE id = ?1",
+			       DB(db_i(id[i]), db_i(EVIDENCE_MISSING), db_s(why)));
+			attach_found(q, id[i], false, why, now_ms);
+		}
+	} while (n == 64 && db_failed(q->db, NULL) == 0);
+}
+
 /* ---- what people see ---- */
 
 void evidence_count(struct queue *q, int64_t run, struct evidence_counts *out)

@@ -238,6 +238,8 @@ int64_t evidence_delete(struct queue *q, int64_t part, int64_t max,
 bool evidence_named(struct queue *q, const char *kept);
 /* The result of an evidence row did not simply pass. */
 bool evidence_bad(struct queue *q, int64_t ref);
+/* What is awaited in ended runs (run 0: in all of them) will not come any more: it is missing. */
+void evidence_run_over(struct queue *q, int64_t run, int64_t now_ms);
 void evidence_count(struct queue *q, int64_t run, struct evidence_counts *out);
 
 /* ---- attach.c: what deliveries owe of evidence ---- */
@@ -272,15 +274,6 @@ static inline int64_t attach_of_row(int64_t row)
 {
 	return row & (ROW_OF_ATTACH - 1);
 }
-
-/* ---- held.c ---- */
-
-/* The database is a new one, since the old one was damaged. */
-void held_begin(struct queue *q, int64_t now_ms);
-/* A part is taken into the run whose file was changed last then (wall; 0: not known). */
-void held_take(struct queue *q, int64_t run, int64_t changed_ms);
-void held_apply(struct queue *q, int64_t run, int64_t now_ms); /* after its deliveries were made due */
-void held_release(struct queue *q, int64_t delivery);
 
 /* ---- journal.c ---- */
 

@@ -180,6 +180,7 @@ static void recover(struct queue *q, struct queue_opened *opened)
 	db_run(q->db, "DELETE FROM evidence WHERE id >> 23 NOT IN (SELECT id FROM part)", DB_NOTHING);
 	db_run(q->db, "DELETE FROM delivery WHERE run IN (SELECT id FROM run WHERE ready = 0)", DB_NOTHING);
 	db_run(q->db, "DELETE FROM run WHERE ready = 0", DB_NOTHING);
+	evidence_run_over(q, 0, now);
 	/* A key outlives its run: no later run may be taken for it. */
 	q->next_run = db_get(q->db,
 			     "SELECT max(coalesce((SELECT max(id) FROM run), 0),"
@@ -261,12 +262,7 @@ int open_database(struct queue *q, const struct queue_options *o, struct queue_o
 	if (rc < 0)
 		return rc;
 	damaged = false;
-	rc = open_once(q, o, opened, &damaged, err);
-	if (rc == 0) {
-		held_begin(q, clock_wall_ms());
-		rc = db_failed(q->db, err);
-	}
-	return rc;
+	return open_once(q, o, opened, &damaged, err);
 }
 
 void open_close_database(struct queue *q, bool damaged)

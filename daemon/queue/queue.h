@@ -76,9 +76,6 @@ struct part_spec {
 	uint64_t size;
 	bool again;       /* send even what was sent before */
 	bool late_append; /* an ended run of this key takes the part (`late: append`) */
-	/* When the file came or was changed last (wall).  One that is older than a damage to the database may
-	 * have been delivered already: it is held.  0: not known, never held. */
-	int64_t changed_ms;
 };
 
 enum take {
@@ -162,6 +159,29 @@ void queue_evidence_awaited(struct queue *q, int64_t run, int64_t after, size_t 
  * then.  -EALREADY where it is settled; -ENOENT where its run is gone. */
 void queue_evidence_found(struct queue *q, int64_t id, const struct evidence *e, int64_t now_ms,
 			  queue_done_fn *done, void *cookie);
+
+/* Files beside reports that no report names (evidence_late.c). */
+struct found_file {
+	const char *named;    /* path, as it is stored */
+	const char *relative; /* what tells whose it is: beneath the folder of the run */
+	uint64_t size;
+};
+struct file_owner {
+	int64_t result; /* reference of the result that the file fits best; 0: none, or several tests alike */
+	bool bad;       /* as in awaited_evidence */
+	bool known;     /* the run has a file of this name and size already; nothing else is filled */
+};
+/* Queue thread: how well a file fits a test; 0: not at all. */
+typedef unsigned queue_fits_fn(const char *relative, const char *class_name, const char *name);
+typedef void queue_owners_fn(void *cookie, int rc, const struct file_owner *owner, size_t count,
+			     const struct err *err);
+/* Looks through all results of the run that are visible, in slices. */
+void queue_evidence_owners(struct queue *q, int64_t run, const struct found_file *file, size_t count,
+			   queue_fits_fn *fits, queue_owners_fn *done, void *cookie);
+/* Settled files become evidence of these results (0: of the run); its deliveries are due.  What the same
+ * result has already, by content, is left out.  -ENOENT: the run has no report. */
+void queue_evidence_add(struct queue *q, int64_t run, const struct evidence *e, const int64_t *result,
+			size_t count, int64_t now_ms, queue_done_fn *done, void *cookie);
 
 struct evidence_counts {
 	uint64_t kept, awaited, missing, refused; /* by state; each naming counts */
@@ -308,17 +328,6 @@ struct block {
 typedef void queue_blocks_fn(void *cookie, int rc, const struct block *block, size_t count,
 			     const struct err *err);
 void queue_blocks(struct queue *q, queue_blocks_fn *done, void *cookie);
-
-/* Requests that were made since a time (ours, wall), oldest first, as the journal has them: what an earlier
- * process has used of a rate.  Those of its last moments that were not noted any more are missing. */
-struct made {
-	const char *sink;
-	int64_t at_ms;
-	unsigned requests;
-};
-typedef void queue_made_fn(void *cookie, int rc, const struct made *made, size_t count,
-			   const struct err *err);
-void queue_made(struct queue *q, int64_t since_ms, queue_made_fn *done, void *cookie);
 
 /* ---- what people see ---- */
 

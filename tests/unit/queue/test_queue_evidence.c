@@ -342,7 +342,6 @@ static void what_is_awaited_is_found_or_missing(void **state)
 	struct resolver r = taking(&all_files);
 	struct awaited a;
 
-	assert_int_equal(fx_end_run(f, run), 0);
 	assert_int_equal(fx_resolve(f, d, &r), 0);
 	post(f, d);
 	assert_int_equal(fx_owed(f, d).evidence_awaited, 2);
@@ -384,6 +383,127 @@ static void what_is_awaited_is_found_or_missing(void **state)
 	assert_string_equal(f->text[1], "/etc/shadow|it lies outside of the report's folders|x|3");
 	assert_int_equal(fx_note(f, d, SETTLE_DELIVERED, NULL, NULL), 0);
 	assert_int_equal(fx_load(f, d)->state, DELIVERY_DELIVERED);
+}
+
+/* Nobody looks for it any more, and nobody may wait for it. */
+static void an_ended_run_awaits_nothing(void **state)
+{
+	struct fx *f = *state;
+	const struct evidence never = { .named = "never.png", .state = EVIDENCE_AWAITED };
+	const struct given files[] = { { "bad", never }, { NULL, never } };
+	int64_t run = part_with(f, &(struct fx_take){ .key = "k", .content = "x" }, two, 2, files, 2);
+	int64_t other = part_with(f, &(struct fx_take){ .key = "l", .content = "y" }, two, 2, files, 1);
+	struct resolver r = taking(&all_files);
+	struct awaited a;
+	int64_t d = 0;
+
+	assert_int_equal(fx_due(f, "rail", NOW + 1000000), 2);
+	for (size_t i = 0; i < 2; i++)
+		d = f->due[i].run == run ? f->due[i].delivery : d;
+	assert_int_equal(fx_resolve(f, d, &r), 0);
+	post(f, d);
+	assert_int_equal(fx_owed(f, d).evidence_awaited, 2);
+	assert_int_equal(fx_end_run(f, run), 0);
+	assert_int_equal(fx_owed(f, d).evidence_awaited, 0);
+	assert_int_equal(awaited(f, run, &a), 0);
+	counts(f, run);
+	assert_int_equal(f->number[2], 2);
+	assert_string_equal(f->text[0], "never.png|it was not there when the run ended|x|2");
+	assert_int_equal(awaited(f, other, &a), 1);
+}
+
+/* ---- files that no report names ---- */
+
+struct owners {
+	struct fx *f;
+	struct file_owner owner[8];
+};
+
+static void on_owners(void *cookie, int rc, const struct file_owner *owner, size_t count,
+		      const struct err *err)
+{
+	struct owners *o = cookie;
+
+	o->f->count = count;
+	for (size_t i = 0; i < count && i < 8; i++)
+		o->owner[i] = owner[i];
+	fx_set(o->f, rc, err);
+}
+
+static unsigned fits(const char *relative, const char *class_name, const char *name)
+{
+	(void)class_name;
+	return strstr(relative, name) != NULL ? (unsigned)strlen(name) : 0;
+}
+
+static int add_files(struct fx *f, int64_t run, const struct evidence *e, const int64_t *result, size_t count)
+{
+	fx_begin(f);
+	queue_evidence_add(f->q, run, e, result, count, NOW + 60, fx_done, f);
+	return fx_wait(f);
+}
+
+static void files_that_no_report_names_find_their_test(void **state)
+{
+	static const struct fx_result more[] = {
+		{ .class_name = "c", .name = "bad", .outcome = OUTCOME_PASSED },
+		{ .class_name = "c", .name = "one", .outcome = OUTCOME_FAILED },
+		{ .class_name = "d", .name = "one", .outcome = OUTCOME_FAILED },
+	};
+	const struct found_file file[] = {
+		{ "/w/bad.png", "bad.png", 10 },     { "/w/good.png", "good.png", 10 },
+		{ "/w/one.png", "one.png", 10 },     { "/w/none.png", "else.png", 10 },
+		{ "/w/bad-2.png", "bad-2.png", 11 },
+	};
+	struct fx *f = *state;
+	struct owners o = { .f = f };
+	struct resolver r = taking(&all_files);
+	int64_t run = part_with(f, &(struct fx_take){ .key = "k", .content = "x" }, two, 2, NULL, 0);
+	int64_t d = fx_only(f, "rail");
+	assert_int_equal(part_with(f, &(struct fx_take){ .key = "k", .content = "y" }, more, 3, NULL, 0),
+			 run);
+
+	/* What was sorted before must not hide what comes now. */
+	assert_int_equal(fx_resolve(f, d, &r), 0);
+	post(f, d);
+	fx_begin(f);
+	queue_evidence_owners(f->q, run, file, 5, fits, on_owners, &o);
+	assert_int_equal(fx_wait(f), 0);
+	assert_int_equal(f->count, 5);
+	assert_true(o.owner[0].result != 0);
+	assert_true(o.owner[0].bad); /* the attempt that failed, not the one that passed then */
+	assert_true(o.owner[1].result != 0);
+	assert_false(o.owner[1].bad);
+	assert_int_equal(o.owner[2].result, 0); /* of two tests */
+	assert_int_equal(o.owner[3].result, 0);
+	assert_int_equal(o.owner[4].result, o.owner[0].result);
+
+	struct evidence e[3] = { kept("/w/bad.png", "b/bad", 10), kept("/w/none.png", "b/none", 10),
+				 kept("/w/none-2.png", "b/none", 10) };
+	for (size_t i = 0; i < 3; i++)
+		e[i].origin = EVIDENCE_GLOB;
+	const int64_t result[3] = { o.owner[0].result, 0, 0 };
+	assert_int_equal(add_files(f, run, e, result, 3), 0);
+	assert_int_equal(add_files(f, run, e, result, 3), 0); /* again: nothing */
+	counts(f, run);
+	assert_int_equal(f->number[0], 2);
+	assert_int_equal(fx_resolve(f, d, &r), 0);
+	assert_int_equal(fx_owed(f, d).evidence_owed, 1);
+	assert_string_equal(offered(f, d)->remote_result, "r-bad");
+	settle(f, d, POSTED, "a1");
+	know_run(f, d);
+	assert_true(offered(f, d)->of_run);
+
+	fx_begin(f);
+	queue_evidence_owners(f->q, run, file, 5, fits, on_owners, &o);
+	assert_int_equal(fx_wait(f), 0);
+	assert_true(o.owner[0].known);
+	assert_false(o.owner[1].known);
+	assert_true(o.owner[3].known);
+	assert_false(o.owner[4].known);
+	const struct evidence strange = kept("x", "../x", 1);
+	assert_int_equal(add_files(f, run, &strange, result, 1), -EINVAL);
+	assert_int_equal(add_files(f, run + 100, e, result, 1), -ENOENT);
 }
 
 static void a_late_answer_is_not_undone_by_the_wait_for_it(void **state)
@@ -560,6 +680,8 @@ int main(void)
 		TEST(an_intent_gives_the_same_file_after_a_crash),
 		TEST(what_is_parked_is_parked_alone_and_retried),
 		TEST(what_is_awaited_is_found_or_missing),
+		TEST(an_ended_run_awaits_nothing),
+		TEST(files_that_no_report_names_find_their_test),
 		TEST(a_late_answer_is_not_undone_by_the_wait_for_it),
 		TEST(a_restarted_part_forgets_its_files),
 		TEST(a_part_that_never_was_has_no_files),
