@@ -46,29 +46,31 @@ static bool hold(void *cookie)
 	return a->space != NULL && space_look(a->space) == SPACE_OUT;
 }
 
+/* Results go before evidence: it is refused while there is room for them yet. */
+static int evidence_room(void *cookie, uint64_t size, struct err *err)
+{
+	struct app *a = cookie;
+	struct space_view v;
+
+	space_view(a->space, &v);
+	int64_t need = size < INT64_MAX / 4 ? (int64_t)size : INT64_MAX / 4;
+	if (v.low_water == 0 || v.free_bytes - need >= v.low_water + v.low_water / 4)
+		return 0;
+	return err_set(err, -ENOSPC, "only %lld MiB are free in the state directory, and results go first",
+		       (long long)(v.free_bytes >> 20));
+}
+
 bool app_full(struct app *a, char *text, size_t size)
 {
 	return space_look(a->space) != SPACE_FINE && space_words(a->space, text, size) != NULL;
 }
 
-unsigned app_time_scale(void)
+static unsigned time_scale(void)
 {
 	const char *scale = getenv("RESULTD_TEST_TIME_SCALE");
 	unsigned n = scale != NULL ? (unsigned)strtoul(scale, NULL, 10) : 1;
 
 	return n > 0 ? n : 1;
-}
-
-/* Tests of servers that do not answer need not wait as long as people do. */
-static void shorten_timeouts(struct transport *http)
-{
-	const char *ms = getenv("RESULTD_TEST_TIMEOUT_MS");
-	struct http_timeouts t = HTTP_TIMEOUTS;
-
-	if (ms == NULL)
-		return;
-	t.connect_ms = t.total_ms = (unsigned)strtoul(ms, NULL, 10);
-	http_set_timeouts(http, &t);
 }
 
 /* ---- workers ---- */
@@ -196,6 +198,14 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 	}
 	a->space = space_new(a->state.dir, config->keep.low_water);
 	a->evidence = state_path(&a->state, "evidence");
+	rc = evidence_store_open(a->state.dir, evidence_room, a, &a->store, err);
+	if (rc < 0) {
+		uv_loop_close(&a->loop);
+		space_free(a->space);
+		free(a->evidence);
+		state_close(&a->state);
+		return rc;
+	}
 	char *path = state_path(&a->state, "queue.db");
 	struct queue_options qo = {
 		.path = path, .loop = &a->loop, .on_fatal = on_fatal, .make_room = make_room, .cookie = a
@@ -205,23 +215,22 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 	if (rc < 0) {
 		uv_run(&a->loop, UV_RUN_DEFAULT);
 		uv_loop_close(&a->loop);
+		evidence_store_close(a->store);
 		space_free(a->space);
 		free(a->evidence);
 		state_close(&a->state);
 		return rc;
 	}
 	if (a->opened.replaced)
-		log_error(
-			NULL,
-			"the queue's database was damaged and was moved to %s; a new one was begun; reports "
-			"that are older are held, since they may have been delivered (\"queue list\")",
-			a->opened.moved_to);
+		log_error(NULL, "the queue's database was damaged and was moved to %s; a new one was begun",
+			  a->opened.moved_to);
 	if (a->opened.unknown > 0)
 		log_info(NULL, "%llu deliveries were interrupted while sending; each is looked up first",
 			 (unsigned long long)a->opened.unknown);
 	start_workers(a);
-	a->intake = intake_new(a->queue, a->executor, config, &a->state);
-	int64_t keep = config->keep.runs_ms, scale = app_time_scale();
+	a->intake = intake_new(a->queue, a->executor, config, &a->state, a->store);
+	a->gather = evidence_gather_new(a->queue, a->executor, config, a->store);
+	int64_t keep = config->keep.runs_ms, scale = time_scale();
 	char *reports = state_path(&a->state, "reports");
 	const struct retention_options ro = {
 		.queue = a->queue,
@@ -254,7 +263,6 @@ int app_deliver(struct app *a, const char *only, bool dry, struct err *err)
 	a->http = http_open(&a->loop, "resultd/" RD_VERSION, err);
 	if (a->http == NULL)
 		return -EINVAL;
-	shorten_timeouts(a->http);
 	a->folder = folder_open(a->executor);
 	struct dispatch_options options = {
 		.config = a->config,
@@ -268,7 +276,7 @@ int app_deliver(struct app *a, const char *only, bool dry, struct err *err)
 		.only = only,
 		.evidence_dir = a->evidence,
 		.dry = dry,
-		.time_scale = app_time_scale(),
+		.time_scale = time_scale(),
 	};
 	a->dispatch = dispatch_new(&options);
 	dispatch_kick(a->dispatch, false);
@@ -293,7 +301,7 @@ void app_tidy(struct app *a, int64_t max_ms)
 {
 	retention_start(a->retention);
 	if (max_ms == 0) {
-		uint64_t every = (uint64_t)HOUR_MS / app_time_scale();
+		uint64_t every = (uint64_t)HOUR_MS / time_scale();
 		uv_timer_start(&a->tidy, on_hour, every, every);
 		return;
 	}
@@ -375,9 +383,11 @@ void app_close(struct app *a, int64_t grace_ms)
 	stop_dispatch(a, grace_ms);
 	/* Files that are being read end by themselves; their results are worth the moment. */
 	while ((a->intake != NULL && intake_busy(a->intake) > 0) ||
+	       (a->gather != NULL && evidence_gather_busy(a->gather) > 0) ||
 	       (a->retention != NULL && retention_busy(a->retention)) || executor_pending(a->executor) > 0)
 		uv_run(&a->loop, UV_RUN_ONCE);
 	intake_free(a->intake);
+	evidence_gather_free(a->gather);
 	retention_free(a->retention);
 	/* The loop still turns below: for the queue's last writes, not for dispatch. */
 	uv_timer_stop(&a->turn);
@@ -399,6 +409,8 @@ void app_close(struct app *a, int64_t grace_ms)
 		uv_close((uv_handle_t *)&a->signal[i], NULL);
 	uv_run(&a->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&a->loop);
+	evidence_store_close(a->store);
+	a->store = NULL;
 	space_free(a->space);
 	a->space = NULL;
 	free(a->evidence);

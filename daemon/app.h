@@ -9,6 +9,7 @@
 
 #include "daemon/config/config.h"
 #include "daemon/dispatch.h"
+#include "daemon/evidence_gather.h"
 #include "daemon/intake.h"
 #include "daemon/queue/queue.h"
 #include "daemon/retention.h"
@@ -40,6 +41,8 @@ struct app {
 	struct dispatch *dispatch;
 	struct retention *retention;
 	struct space *space;
+	struct evidence_store *store;
+	struct evidence_gather *gather;
 	char *evidence; /* STATE/evidence */
 	uv_async_t reap;
 	uv_timer_t tidy;
@@ -61,8 +64,6 @@ int app_deliver(struct app *a, const char *only, bool dry, struct err *err);
 void app_tidy(struct app *a, int64_t max_ms);
 /* Nothing new may be taken in: the disk is almost full.  text: why. */
 bool app_full(struct app *a, char *text, size_t size);
-/* By how much waits are shortened: 1, but in tests (RESULTD_TEST_TIME_SCALE). */
-unsigned app_time_scale(void);
 int app_loop(struct app *a); /* returns app_quit()'s code */
 void app_quit(struct app *a, int code);
 /* Ends requests (grace_ms for those under way), closes the queue, gives the directory back. */

@@ -9,6 +9,7 @@
 #include "daemon/base/list.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
+#include "daemon/evidence_run.h"
 #include "daemon/known.h"
 #include "daemon/runspec.h"
 #include "daemon/sift.h"
@@ -28,6 +29,7 @@ enum {
 	RETRY_FIRST_MS = 2000,
 	RETRY_MAX_MS = 60000,
 	MARK_MS = 60000,
+	FOLDERS_MAX = 1000,
 };
 
 static const struct log_ctx log_ctx = { .who = "collect" };
@@ -41,6 +43,7 @@ struct gathering {
 	int64_t opened_ms, last_ms; /* mono; the wall clock may jump */
 	int64_t first_mtime_ms;     /* of its first report: an older marker is the last run's */
 	bool ending, marked;
+	struct evidence_run *evidence; /* NULL: its watch has no source here */
 };
 
 /* A file that is looked at again later: it broke off, changed, or the disk was full. */
@@ -67,13 +70,21 @@ struct source {
 	const struct config_watch *watch;
 	struct watch *w;
 	const char *root; /* what relative paths are relative to; the watch's */
+	struct list folders;
+};
+
+/* Where a run of the source had files: what was there when it ended is not the next one's. */
+struct folder {
+	struct list link;
+	char *path;
+	int64_t until_ms; /* wall */
 };
 
 struct collect {
 	struct collect_options opt;
 	struct list sources, gatherings, retries, marks;
 	uv_timer_t tick;
-	size_t busy, closing;
+	size_t busy, closing, endings; /* files in intake; runs that are being ended */
 	bool stopping, tick_closed, held;
 	void (*done)(void *cookie);
 	void *cookie;
@@ -125,9 +136,90 @@ static void free_mark(struct mark *m)
 	free(m);
 }
 
+/* ---- evidence of runs ---- */
+
+static struct source *source_of(struct collect *c, const struct config_watch *watch)
+{
+	list_each(link, &c->sources) {
+		struct source *s = list_entry(link, struct source, link);
+		if (s->watch == watch)
+			return s;
+	}
+	return NULL;
+}
+
+static struct folder *find_folder(struct source *s, const char *path)
+{
+	list_each(link, &s->folders) {
+		struct folder *f = list_entry(link, struct folder, link);
+		if (strcmp(f->path, path) == 0)
+			return f;
+	}
+	return NULL;
+}
+
+static void free_folder(struct folder *f)
+{
+	list_remove(&f->link);
+	free(f->path);
+	free(f);
+}
+
+/* first: the path of a report that the run got; NULL: not known. */
+static void begin_evidence(struct collect *c, struct gathering *g, const char *first)
+{
+	struct source *s = source_of(c, g->watch);
+	char *workspace = s != NULL && first != NULL ? evidence_workspace(g->watch, first) : NULL;
+	const struct folder *f = workspace != NULL ? find_folder(s, workspace) : NULL;
+
+	if (c->opt.evidence != NULL && s != NULL) {
+		const struct evidence_run_options options = {
+			.gather = c->opt.evidence,
+			.watch = g->watch,
+			.root = s->root,
+			.run = g->run,
+			.key = g->key,
+			.since_ms = f != NULL ? f->until_ms : INT64_MIN,
+		};
+		g->evidence = evidence_run_new(&options);
+	}
+	free(workspace);
+}
+
+static void note_folders(struct collect *c, const struct gathering *g)
+{
+	struct source *s = source_of(c, g->watch);
+	const struct evidence_places *base = evidence_run_base(g->evidence);
+
+	for (size_t i = 0; s != NULL && i < base->count; i++) {
+		char *path = xasprintf("%s/%s", s->root, base->item[i].path);
+		size_t len = strlen(path);
+		if (len > 1 && path[len - 1] == '/')
+			path[len - 1] = '\0';
+		struct folder *f = find_folder(s, path);
+		if (f == NULL) {
+			f = xcalloc(1, sizeof(*f));
+			f->path = xstrdup(path);
+			list_append(&s->folders, &f->link);
+		}
+		f->until_ms = clock_wall_ms();
+		free(path);
+	}
+	/* Where each build has a folder of its own, old ones are not met again. */
+	size_t count = 0;
+	if (s != NULL) {
+		list_each(link, &s->folders)
+			count++;
+		list_each_safe(link, &s->folders) {
+			if (count-- > FOLDERS_MAX)
+				free_folder(list_entry(link, struct folder, link));
+		}
+	}
+}
+
 /* mtime_ms: of the report that brought it. */
 static struct gathering *add_run(struct collect *c, int64_t run, const char *key,
-				 const struct config_watch *watch, int64_t mtime_ms)
+				 const struct config_watch *watch, const char *path, int64_t mtime_ms)
 {
 	struct gathering *g = xcalloc(1, sizeof(*g));
 
@@ -137,6 +229,7 @@ static struct gathering *add_run(struct collect *c, int64_t run, const char *key
 	g->opened_ms = g->last_ms = clock_mono_ms();
 	g->first_mtime_ms = mtime_ms;
 	list_append(&c->gatherings, &g->link);
+	begin_evidence(c, g, path);
 	list_each_safe(link, &c->marks) {
 		struct mark *m = list_entry(link, struct mark, link);
 		if (strcmp(m->key, key) != 0)
@@ -150,6 +243,7 @@ static struct gathering *add_run(struct collect *c, int64_t run, const char *key
 static void free_run(struct gathering *g)
 {
 	list_remove(&g->link);
+	evidence_run_free(g->evidence);
 	free(g->key);
 	free(g);
 }
@@ -174,7 +268,18 @@ static void on_ended(void *cookie, int rc, const struct err *err)
 		if (g != NULL)
 			free_run(g);
 	}
+	e->collect->endings--;
 	free(e);
+}
+
+static void on_last_look(void *cookie)
+{
+	struct ending *e = cookie;
+	struct gathering *g = find_run(e->collect, e->run);
+
+	if (g != NULL)
+		note_folders(e->collect, g);
+	queue_end_run(e->collect->opt.queue, e->run, clock_wall_ms(), on_ended, e);
 }
 
 static void end_run(struct collect *c, struct gathering *g, const char *why)
@@ -185,7 +290,11 @@ static void end_run(struct collect *c, struct gathering *g, const char *why)
 	g->ending = true;
 	e->collect = c;
 	e->run = g->run;
-	queue_end_run(c->opt.queue, g->run, clock_wall_ms(), on_ended, e);
+	c->endings++;
+	if (g->evidence != NULL)
+		evidence_run_end(g->evidence, on_last_look, e);
+	else
+		queue_end_run(c->opt.queue, g->run, clock_wall_ms(), on_ended, e);
 }
 
 static void resume_all(struct collect *c);
@@ -217,6 +326,8 @@ static void check_runs(struct collect *c, int64_t now)
 			end_run(c, g, "nothing came any more");
 		else if (g->watch->run.max_age_ms > 0 && now - g->opened_ms >= g->watch->run.max_age_ms)
 			end_run(c, g, "it is old enough");
+		else if (g->evidence != NULL)
+			evidence_run_turn(g->evidence, now, g->last_ms);
 	}
 }
 
@@ -255,6 +366,40 @@ static void later(struct file_cookie *f, bool incomplete)
 						     : f->wait_ms * 2;
 	r->at_ms = now + r->wait_ms;
 	list_append(&c->retries, &r->link);
+}
+
+/* A report that came to a run that has ended: nobody will end it again, so what it names is looked for now. */
+struct late {
+	struct collect *collect;
+	struct evidence_run *evidence;
+};
+
+static void on_late_look(void *cookie)
+{
+	struct late *l = cookie;
+
+	l->collect->endings--;
+	evidence_run_free(l->evidence);
+	free(l);
+}
+
+static void look_late(struct collect *c, int64_t run, const struct file_cookie *f)
+{
+	if (c->opt.evidence == NULL)
+		return;
+	const struct evidence_run_options options = {
+		.gather = c->opt.evidence,
+		.watch = f->source->watch,
+		.root = f->source->root,
+		.run = run,
+		.key = f->key,
+		.since_ms = INT64_MIN,
+	};
+	struct late *l = xcalloc(1, sizeof(*l));
+	l->collect = c;
+	l->evidence = evidence_run_new(&options);
+	c->endings++;
+	evidence_run_end(l->evidence, on_late_look, l);
 }
 
 static void on_file(void *cookie, const struct intake_outcome *o)
@@ -297,14 +442,6 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 			log_debug(&log_ctx, "vanished: %s", f->path);
 			break;
 		}
-		/* A disk or a share that does not answer now may do so in a while (row 15). */
-		if (o->err != NULL && (o->err->code == -EIO || o->err->code == -ESTALE) &&
-		    (f->first_ms == 0 || clock_mono_ms() - f->first_ms < INCOMPLETE_MS)) {
-			again = true;
-			log_debug(&log_ctx, "later: %s", reason);
-			later(f, false);
-			break;
-		}
 		c->counts.unreadable++;
 		log_error(&log_ctx, "unreadable: %s", reason);
 		break;
@@ -320,7 +457,11 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 		archive_put(c->archive, f->source->watch, f->source->root, f->relative, f->mtime_ms);
 	struct gathering *g = o->run != 0 ? find_run(c, o->run) : NULL;
 	if (g == NULL && o->run != 0 && !o->run_ended)
-		g = add_run(c, o->run, f->key, f->source->watch, f->mtime_ms);
+		g = add_run(c, o->run, f->key, f->source->watch, f->path, f->mtime_ms);
+	if (g != NULL && g->evidence != NULL && o->state == INTAKE_ACCEPTED)
+		evidence_run_report(g->evidence, f->path, o->evidence);
+	if (g == NULL && o->state == INTAKE_ACCEPTED && o->evidence != NULL && o->evidence->awaited > 0)
+		look_late(c, o->run, f);
 	if (o->state == INTAKE_ACCEPTED || o->state == INTAKE_DUPLICATE)
 		known_note(c->known, f->key, f->path, f->mtime_ms);
 	if (g != NULL && f->mtime_ms < g->first_mtime_ms)
@@ -476,6 +617,8 @@ static bool take(struct source *s, const char *relative, int64_t mtime_ms, struc
 		f->wait_ms = again != NULL ? again->wait_ms : 0;
 		f->mtime_ms = mtime_ms;
 		int root = open(s->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		struct evidence_places places = { 0 };
+		evidence_places_watch(s->watch, s->root, path, &places);
 		const struct intake_job job = {
 			.path = path,
 			.root_fd = root,
@@ -484,11 +627,13 @@ static bool take(struct source *s, const char *relative, int64_t mtime_ms, struc
 			.timezone = spec.timezone,
 			.variant = spec.variant,
 			.late_append = s->watch->run.late == LATE_APPEND,
+			.places = &places,
 			.refuse_incomplete =
 				again == NULL || !again->incomplete || now - again->first_ms < INCOMPLETE_MS,
 		};
 		c->busy++;
 		intake_take(c->opt.intake, &job, on_file, f);
+		evidence_places_done(&places);
 		if (root >= 0)
 			close(root);
 		struct gathering *g = find_key(c, spec.run.key);
@@ -608,7 +753,8 @@ static void on_open_runs(void *cookie, int rc, const struct open_run *run, size_
 		if (w == NULL || find_run(c, run[i].id) != NULL)
 			continue;
 		/* Its first report was quiet before it was taken. */
-		struct gathering *g = add_run(c, run[i].id, run[i].key, w, run[i].opened_ms - w->settle_ms);
+		struct gathering *g =
+			add_run(c, run[i].id, run[i].key, w, NULL, run[i].opened_ms - w->settle_ms);
 		int64_t age = clock_wall_ms() - run[i].opened_ms;
 		g->opened_ms -= age > 0 ? age : 0;
 	}
@@ -638,6 +784,7 @@ static int open_source(struct collect *c, const struct config_watch *w, struct e
 
 	s->collect = c;
 	s->watch = w;
+	list_init(&s->folders);
 	int rc = watch_open(&options, &s->w, err);
 	if (rc < 0) {
 		free(s);
@@ -682,7 +829,10 @@ static void closed(struct collect *c)
 	list_each_safe(link, &c->retries)
 		free_retry(list_entry(link, struct retry, link));
 	list_each_safe(link, &c->sources) {
-		free(list_entry(link, struct source, link));
+		struct source *s = list_entry(link, struct source, link);
+		list_each_safe(at, &s->folders)
+			free_folder(list_entry(at, struct folder, link));
+		free(s);
 	}
 	list_each_safe(link, &c->marks)
 		free_mark(list_entry(link, struct mark, link));
@@ -710,7 +860,8 @@ static void on_drain(uv_timer_t *timer)
 {
 	struct collect *c = timer->data;
 
-	if (c->busy > 0 || sift_busy(c->sift) || known_busy(c->known) || archive_busy(c->archive) > 0)
+	if (c->busy > 0 || c->endings > 0 || sift_busy(c->sift) || known_busy(c->known) ||
+	    archive_busy(c->archive) > 0)
 		return;
 	uv_close((uv_handle_t *)&c->tick, on_tick_closed);
 }

@@ -19,6 +19,7 @@ struct collect_options {
 	const struct config *config;
 	struct queue *queue;
 	struct intake *intake;
+	struct evidence_gather *evidence; /* NULL: nobody looks for files */
 	/* A part became visible, or a run ended: deliveries may be due.  soon: no hurry. */
 	void (*on_part)(void *cookie, bool soon);
 	/* True: no file may be taken now; the directory is the buffer.  NULL: never. */

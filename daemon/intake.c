@@ -40,6 +40,7 @@ struct intake {
 	const struct state *state;
 	size_t busy;
 	uint64_t serial;
+	struct evidence_store *store;
 	struct list tasks;
 };
 
@@ -69,6 +70,13 @@ struct task {
 
 	int64_t part;
 	struct part_writer *writer;
+	struct evidence_places places;
+	bool looks; /* for what the report names; else somebody else does */
+	struct evidence_policy policy;
+	struct evidence_roots *roots;
+	struct evidence_capture *capture; /* NULL: no sink of the run wants any */
+	struct arena arena;               /* of the policy */
+	struct arena hints;               /* of one result */
 	struct report_summary summary;
 	bool summarized;
 	bool read; /* waits for its turn to become visible */
@@ -129,6 +137,11 @@ static void task_free(struct task *t)
 		report_summary_done(&t->summary);
 	cJSON_Delete(t->properties);
 	own_done(&t->run);
+	evidence_capture_free(t->capture);
+	evidence_roots_free(t->roots);
+	evidence_places_done(&t->places);
+	arena_done(&t->arena);
+	arena_done(&t->hints);
 	free(t->path);
 	free(t->relative);
 	free(t->timezone);
@@ -206,6 +219,7 @@ static void on_finished(void *cookie, int rc, const struct err *err)
 		return;
 	}
 	t->out.cases = t->summary.cases;
+	t->out.evidence = t->capture != NULL ? evidence_capture_tally(t->capture) : NULL;
 	/* What failed outside of any test case (a suite that did not load, TestNG's configuration) is no result,
 	 * but a run in which it happened is not green. */
 	t->out.failed = t->summary.failed + t->summary.error - t->summary.known_failures +
@@ -299,8 +313,41 @@ static int on_result(void *cookie, const struct result *r)
 		mine.variant = t->variant;
 	if (r->started_ms != TIME_UNKNOWN && (t->started_ms == TIME_UNKNOWN || r->started_ms < t->started_ms))
 		t->started_ms = r->started_ms;
+	if (r->evidence_count > 0) {
+		arena_reset(&t->hints);
+		mine.evidence = evidence_short_hints(r, &t->hints);
+	}
 	t->write_rc = part_writer_add(t->writer, &mine, &t->err);
+	if (t->write_rc == 0 && t->capture != NULL)
+		t->write_rc = evidence_capture_result(t->capture, r, &t->err);
 	return t->write_rc;
+}
+
+static int on_text_begin(void *cookie, enum text_kind kind)
+{
+	const struct task *t = cookie;
+
+	if (t->capture != NULL)
+		evidence_capture_text_begin(t->capture, kind);
+	return 0;
+}
+
+static int on_text_chunk(void *cookie, const char *data, size_t len)
+{
+	const struct task *t = cookie;
+
+	if (t->capture != NULL)
+		evidence_capture_text(t->capture, data, len);
+	return 0;
+}
+
+static int on_text_end(void *cookie)
+{
+	const struct task *t = cookie;
+
+	if (t->capture != NULL)
+		evidence_capture_text_end(t->capture);
+	return 0;
 }
 
 /* Properties of suites become variables of the run, the first of a name; Ant dumps hundreds of them. */
@@ -331,12 +378,40 @@ static void on_restart(void *cookie)
 	t->property_bytes = 0;
 
 	t->started_ms = TIME_UNKNOWN;
+	if (t->capture != NULL)
+		evidence_capture_restart(t->capture);
 	part_writer_restart(t->writer);
 }
 
 static bool redacted(void *cookie, const char *name)
 {
 	return config_redacted(cookie, name);
+}
+
+static void begin_capture(struct task *t)
+{
+	struct intake *in = t->in;
+
+	if (in->store == NULL)
+		return;
+	evidence_policy_of(in->config, t->run.spec.sinks, t->run.spec.sink_count, &t->arena, &t->policy);
+	if (!evidence_asked(&t->policy))
+		return;
+	if (t->looks)
+		t->roots = evidence_places_open(&t->places);
+	const struct evidence_take take = { .store = in->store, .policy = &t->policy, .roots = t->roots };
+	t->capture = evidence_capture_new(&take, t->writer);
+}
+
+/* What was captured is on disk before anything says that the report is accepted. */
+static void end_capture(struct task *t, bool take)
+{
+	if (t->capture == NULL || t->write_rc < 0 || !take)
+		return;
+	t->write_rc =
+		evidence_capture_report(t->capture, t->fd, t->path, redacted, (void *)t->in->config, &t->err);
+	if (t->write_rc == 0)
+		t->write_rc = evidence_capture_end(t->capture, &t->err);
 }
 
 static void read_work(void *cookie)
@@ -357,12 +432,16 @@ static void read_work(void *cookie)
 	static const struct parser_events events = {
 		.result = on_result,
 		.restart = on_restart,
+		.text_begin = on_text_begin,
+		.text_chunk = on_text_chunk,
+		.text_end = on_text_end,
 		.property = on_property,
 	};
 	struct err ignored = ERR_NONE;
 
 	t->writer = part_writer_new(t->in->queue, t->part);
 	t->started_ms = TIME_UNKNOWN;
+	begin_capture(t);
 	unsigned deaths = poison_enter(t->in->state, t->sha256);
 	if (deaths >= POISON_DEATHS) {
 		t->summary.verdict = REPORT_MALFORMED;
@@ -373,13 +452,14 @@ static void read_work(void *cookie)
 		poison_leave(t->in->state, t->sha256);
 	}
 	t->summarized = true;
+	bool take = t->summary.verdict == REPORT_OK || t->summary.verdict == REPORT_INCOMPLETE;
+	end_capture(t, take);
 	int rc = part_writer_end(t->writer, t->write_rc < 0 ? &ignored : &t->err);
 	if (t->write_rc == 0)
 		t->write_rc = rc;
 	t->writer = NULL;
 	if (t->write_rc == 0 && !keep_unchanged(t->fd, &t->st))
 		t->write_rc = err_set(&t->err, -EAGAIN, "%s: changed while it was read", t->path);
-	bool take = t->summary.verdict == REPORT_OK || t->summary.verdict == REPORT_INCOMPLETE;
 	if (t->write_rc == 0 && take && t->tmp != NULL) {
 		t->write_rc = keep_place(t->tmp, t->kept_path, &t->err);
 		if (t->write_rc == 0) {
@@ -462,15 +542,6 @@ static void keep_work(void *cookie)
 		err_set(&t->err, -EAGAIN, "%s: changed while it was read", t->path);
 }
 
-/* A change of the inode (it was moved here, its mode was set) counts as well, as nobody can forge it. */
-static int64_t changed_ms(const struct stat *st)
-{
-	int64_t m = (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
-	int64_t c = (int64_t)st->st_ctim.tv_sec * 1000 + st->st_ctim.tv_nsec / 1000000;
-
-	return m > c ? m : c;
-}
-
 static void keep_done(void *cookie)
 {
 	struct task *t = cookie;
@@ -490,7 +561,6 @@ static void keep_done(void *cookie)
 		.size = (uint64_t)t->st.st_size,
 		.again = t->again,
 		.late_append = t->late_append,
-		.changed_ms = changed_ms(&t->st),
 	};
 	memcpy(part.sha256, t->sha256, sizeof(part.sha256));
 	t->run.spec.now_ms = clock_wall_ms();
@@ -512,6 +582,10 @@ void intake_take(struct intake *in, const struct intake_job *job, intake_done_fn
 	t->late_append = job->late_append;
 	t->refuse_incomplete = job->refuse_incomplete;
 	own(&t->run, job->run);
+	t->looks = job->places != NULL;
+	evidence_places_copy(job->places, &t->places);
+	t->arena = ARENA_LIMIT(1 << 20);
+	t->hints = ARENA_LIMIT(1 << 20);
 	t->done = done;
 	t->cookie = cookie;
 	t->fd = -1;
@@ -523,7 +597,7 @@ void intake_take(struct intake *in, const struct intake_job *job, intake_done_fn
 }
 
 struct intake *intake_new(struct queue *q, struct executor *executor, const struct config *config,
-			  const struct state *state)
+			  const struct state *state, struct evidence_store *store)
 {
 	struct intake *in = xcalloc(1, sizeof(*in));
 
@@ -531,6 +605,7 @@ struct intake *intake_new(struct queue *q, struct executor *executor, const stru
 	in->executor = executor;
 	in->config = config;
 	in->state = state;
+	in->store = store;
 	list_init(&in->tasks);
 	return in;
 }

@@ -9,6 +9,8 @@
 
 #include "daemon/base/executor.h"
 #include "daemon/config/config.h"
+#include "daemon/evidence.h"
+#include "daemon/evidence_places.h"
 #include "daemon/queue/queue.h"
 #include "daemon/report.h"
 #include "daemon/state.h"
@@ -25,8 +27,9 @@ enum intake_state {
 const char *intake_state_name(enum intake_state s); /* the receipt's words */
 
 struct intake;
+/* store NULL: no evidence is captured. */
 struct intake *intake_new(struct queue *q, struct executor *executor, const struct config *config,
-			  const struct state *state);
+			  const struct state *state, struct evidence_store *store);
 void intake_free(struct intake *in); /* when nothing is under way */
 size_t intake_busy(const struct intake *in);
 struct executor *intake_executor(const struct intake *in); /* where it reads, for others who do */
@@ -39,6 +42,9 @@ struct intake_job {
 	const char *timezone; /* NULL: UTC */
 	const char *variant;  /* NULL */
 	bool again, late_append;
+	/* Where evidence that the report names may lie.  NULL: whoever gave the report will look for it
+	 * (evidence_gather.h); until then it is awaited. */
+	const struct evidence_places *places;
 	bool refuse_incomplete; /* answer INTAKE_INCOMPLETE instead of taking a part of the file */
 };
 struct intake_outcome {
@@ -52,6 +58,7 @@ struct intake_outcome {
 	const struct err *err;  /* why; code 0: nothing to say */
 	char *const *warnings;
 	size_t warning_count;
+	const struct evidence_tally *evidence; /* of an accepted report; NULL: nobody wants any */
 };
 typedef void intake_done_fn(void *cookie, const struct intake_outcome *outcome);
 /* Copies what it needs of job. */

@@ -142,21 +142,31 @@ int file_mkdirs(const char *path, mode_t mode, struct err *err)
 	return rc;
 }
 
-/* For kernels without openat2: every component by itself, no link followed, no "..". */
-static int open_by_components(int root_fd, const char *relative, int flags)
+/* A link in the middle of a path is "not a directory" to O_NOFOLLOW; people are told what it is. */
+static int refusal(int dir, const char *part)
+{
+	int e = errno;
+	struct stat st;
+
+	if (e == ENOTDIR && fstatat(dir, part, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+		e = ELOOP;
+	return -e;
+}
+
+/* Every component by itself, no link followed, no "..". */
+int file_open_components(int root_fd, const char *relative, int flags)
 {
 	char *copy = xstrdup(relative), *save = NULL;
 	int dir = root_fd, fd = -EINVAL;
 
 	for (char *part = strtok_r(copy, "/", &save); part != NULL;) {
 		char *next = strtok_r(NULL, "/", &save);
-		if (strcmp(part, "..") == 0) {
+		if (strcmp(part, "..") == 0)
 			fd = -EXDEV;
-			break;
-		}
-		fd = openat(dir, part, next != NULL ? O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC : flags);
-		if (fd < 0)
-			fd = -errno;
+		else if ((fd = openat(dir, part,
+				      next != NULL ? O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC : flags)) <
+			 0)
+			fd = refusal(dir, part);
 		if (dir != root_fd)
 			close(dir);
 		if (fd < 0 || next == NULL)
@@ -168,14 +178,12 @@ static int open_by_components(int root_fd, const char *relative, int flags)
 	return fd;
 }
 
-int file_open_beneath(int root_fd, const char *relative, int *out, struct err *err)
+static int open_beneath(int root_fd, const char *relative, int flags, struct err *err)
 {
-	const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 	struct open_how how = {
 		.flags = (uint64_t)flags,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
-	struct stat st;
 	long fd = -1;
 
 	if (relative[0] == '/')
@@ -186,7 +194,7 @@ int file_open_beneath(int root_fd, const char *relative, int *out, struct err *e
 			break;
 	}
 	if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EAGAIN))
-		fd = open_by_components(root_fd, relative, flags);
+		fd = file_open_components(root_fd, relative, flags);
 	else if (fd < 0)
 		fd = -errno;
 	if (fd < 0)
@@ -194,15 +202,37 @@ int file_open_beneath(int root_fd, const char *relative, int *out, struct err *e
 			       fd == -ELOOP   ? "a symbolic link is not followed"
 			       : fd == -EXDEV ? "it lies outside its folder"
 					      : strerror((int)-fd));
+	return (int)fd;
+}
+
+int file_open_beneath(int root_fd, const char *relative, int *out, struct err *err)
+{
+	struct stat st;
+	int fd = open_beneath(root_fd, relative, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+			      err);
+
+	if (fd < 0)
+		return fd;
 	int rc = 0;
-	if (fstat((int)fd, &st) < 0)
+	if (fstat(fd, &st) < 0)
 		rc = fail(err, relative, "examine");
 	else if (!S_ISREG(st.st_mode))
 		rc = err_set(err, -EINVAL, "\"%s\" is not a regular file", relative);
 	if (rc < 0) {
-		close((int)fd);
+		close(fd);
 		return rc;
 	}
-	*out = (int)fd;
+	*out = fd;
+	return 0;
+}
+
+int file_open_dir_beneath(int root_fd, const char *relative, int *out, struct err *err)
+{
+	int fd = open_beneath(root_fd, relative[0] != '\0' ? relative : ".",
+			      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, err);
+
+	if (fd < 0)
+		return fd;
+	*out = fd;
 	return 0;
 }

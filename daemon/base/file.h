@@ -21,5 +21,9 @@ int file_write_all(int fd, const void *data, size_t len);        /* 0 or negativ
  * -ENOENT..., -EINVAL for anything that is not a regular file.  openat2 where the kernel has it, else
  * component by component.  (faults.md, rule S4) */
 int file_open_beneath(int root_fd, const char *relative, int *fd, struct err *err);
+/* The same for a directory ("" or ".": root itself). */
+int file_open_dir_beneath(int root_fd, const char *relative, int *fd, struct err *err);
+/* What both do on kernels without openat2: a descriptor or a negative errno.  For tests. */
+int file_open_components(int root_fd, const char *relative, int flags);
 
 #endif

@@ -10,6 +10,7 @@
 #include "daemon/cli/cli.h"
 #include "daemon/cli/import_options.h"
 #include "daemon/cli/outcome.h"
+#include "daemon/evidence_gather.h"
 #include "daemon/runspec.h"
 
 #include <errno.h>
@@ -23,6 +24,11 @@
 #include <unistd.h>
 
 enum { AT_ONCE = 4, TRIES_MAX = 5, RETRY_MS = 500 };
+
+struct run_base { /* a folder that patterns are relative to */
+	int64_t run;
+	char *path;
+};
 
 struct import {
 	struct app app;
@@ -39,6 +45,9 @@ struct import {
 	size_t next, busy;
 	unsigned tries;
 	struct run_ids runs;
+	struct evidence_places places; /* named on the command line */
+	struct run_base *base;
+	size_t base_count;
 	size_t end_at;
 	struct await *await;
 	bool ending, timed_out, interrupted, room_said;
@@ -152,6 +161,32 @@ static bool wait_for_room(struct import *im, struct file_cookie *fc)
 	return true;
 }
 
+/* The folder that the watch's patterns are relative to, of a run that got this file. */
+static void add_base(struct import *im, int64_t run, const char *path)
+{
+	char *absolute = walk_absolute(path), *workspace = evidence_workspace(im->watch, absolute);
+	const char *base = workspace != NULL ? workspace : im->common_dir;
+
+	for (size_t i = 0; base != NULL && i < im->base_count; i++) {
+		if (im->base[i].run == run && strcmp(im->base[i].path, base) == 0)
+			base = NULL;
+	}
+	if (base != NULL) {
+		im->base = xrealloc(im->base, im->base_count + 1, sizeof(*im->base));
+		im->base[im->base_count++] = (struct run_base){ run, xstrdup(base) };
+	}
+	free(workspace);
+	free(absolute);
+}
+
+static void say_evidence(const struct import *im, const struct evidence_tally *t)
+{
+	for (size_t i = 0; i < t->note_count; i++)
+		say(im, "evidence: %s", t->note[i]);
+	if (t->more > 0)
+		say(im, "evidence: %" PRIu64 " more files are missing or refused", t->more);
+}
+
 static void on_file(void *cookie, const struct intake_outcome *o)
 {
 	struct file_cookie *fc = cookie;
@@ -181,6 +216,8 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 		}
 		for (size_t i = 0; i < o->warning_count; i++)
 			say(im, "%s", o->warnings[i]);
+		if (o->evidence != NULL)
+			say_evidence(im, o->evidence);
 		break;
 	case INTAKE_DUPLICATE:
 		im->duplicates++;
@@ -203,6 +240,8 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 	}
 	/* A run that got nothing but broken files is ended like the others, and goes without a trace. */
 	run_ids_add(&im->runs, o->run);
+	if (im->watch != NULL && im->watch->evidence.count > 0 && o->run != 0)
+		add_base(im, o->run, o->path);
 	add_file(im, o->path,
 		 o->state == INTAKE_RETRY || o->state == INTAKE_INCOMPLETE ? "unreadable"
 									   : intake_state_name(o->state),
@@ -301,6 +340,26 @@ static void say_doubles(const struct import *im)
 	}
 }
 
+/* Beneath its own folder, where the command was called, what was named to it, and the watch's roots. */
+static void places_of(void *cookie, const char *report, struct evidence_places *out)
+{
+	const struct import *im = cookie;
+	char *absolute = walk_absolute(report), *slash = strrchr(absolute, '/');
+
+	if (im->watch != NULL)
+		evidence_places_roots(im->watch, absolute, out);
+	slash[slash == absolute ? 1 : 0] = '\0';
+	struct evidence_places all = { 0 };
+	evidence_places_add(&all, NULL, absolute);
+	for (size_t i = 0; i < im->places.count; i++)
+		evidence_places_add(&all, NULL, im->places.item[i].path);
+	for (size_t i = 0; i < out->count; i++)
+		evidence_places_add(&all, out->item[i].top, out->item[i].path);
+	evidence_places_done(out);
+	*out = all;
+	free(absolute);
+}
+
 static void take_file(struct import *im, struct file_cookie *fc)
 {
 	if (wait_for_room(im, fc))
@@ -317,6 +376,8 @@ static void take_file(struct import *im, struct file_cookie *fc)
 		add_file(im, path, "unreadable", false, 0, err.text);
 		file_ended(fc);
 	} else {
+		struct evidence_places places = { 0 };
+		places_of(im, path, &places);
 		const struct intake_job job = {
 			.path = path,
 			.root_fd = -1,
@@ -324,8 +385,10 @@ static void take_file(struct import *im, struct file_cookie *fc)
 			.again = im->opt.again,
 			.timezone = im->opt.timezone != NULL ? im->opt.timezone : spec.timezone,
 			.variant = spec.variant,
+			.places = &places,
 		};
 		intake_take(im->app.intake, &job, on_file, fc);
+		evidence_places_done(&places);
 	}
 	arena_done(&a);
 	free(absolute);
@@ -407,6 +470,43 @@ static void on_settled(void *cookie, const struct outcome_totals *totals, bool t
 	gather(im);
 }
 
+static void on_ended(void *cookie, int rc, const struct err *err);
+
+static void on_looked(void *cookie, const struct evidence_tally *tally, const struct err *err)
+{
+	struct import *im = cookie;
+
+	(void)err;
+	say_evidence(im, tally);
+	queue_end_run(im->app.queue, im->runs.id[im->end_at++], clock_wall_ms(), on_ended, im);
+}
+
+/* All files are in: what is not there now will not come any more. */
+static void look_once_more(struct import *im)
+{
+	const struct config_watch *w = im->watch;
+	struct evidence_places base = { 0 };
+	for (size_t i = 0; i < im->base_count; i++) {
+		if (im->base[i].run == im->runs.id[im->end_at])
+			evidence_places_add(&base, NULL, im->base[i].path);
+	}
+	const struct evidence_look look = {
+		.run = im->runs.id[im->end_at],
+		.sinks = im->opt.sink,
+		.sink_count = im->opt.sink_count,
+		.places = places_of,
+		.cookie = im,
+		.glob = w != NULL ? (const char *const *)w->evidence.item : NULL,
+		.glob_count = w != NULL ? w->evidence.count : 0,
+		.base = &base,
+		.since_ms = INT64_MIN,
+		.final = true,
+	};
+
+	evidence_gather_look(im->app.gather, &look, on_looked, im);
+	evidence_places_done(&base);
+}
+
 static void on_ended(void *cookie, int rc, const struct err *err)
 {
 	struct import *im = cookie;
@@ -416,7 +516,7 @@ static void on_ended(void *cookie, int rc, const struct err *err)
 	if (im->app.dispatch != NULL)
 		dispatch_kick(im->app.dispatch, false);
 	if (im->end_at < im->runs.count && !im->opt.keep_open) {
-		queue_end_run(im->app.queue, im->runs.id[im->end_at++], clock_wall_ms(), on_ended, im);
+		look_once_more(im);
 		return;
 	}
 	struct err failed = ERR_NONE;
@@ -586,6 +686,23 @@ static int dry_work(struct import *im)
 	return code;
 }
 
+static void add_places(struct import *im, int argc, char **argv)
+{
+	char *here = getcwd(NULL, 0);
+
+	if (here != NULL)
+		evidence_places_add(&im->places, NULL, here);
+	free(here);
+	for (int i = optind; i < argc; i++) {
+		struct stat st;
+		if (stat(argv[i], &st) < 0 || !S_ISDIR(st.st_mode))
+			continue;
+		char *absolute = walk_absolute(argv[i]);
+		evidence_places_add(&im->places, NULL, absolute);
+		free(absolute);
+	}
+}
+
 int cmd_import(struct cli *cli, int argc, char **argv)
 {
 	struct import im = { .cli = cli, .arena = ARENA_LIMIT(1 << 20) };
@@ -604,6 +721,7 @@ int cmd_import(struct cli *cli, int argc, char **argv)
 		for (size_t i = 0; i < im.walk.unreadable_count; i++)
 			fprintf(stderr, "%s\n", im.walk.unreadable[i]);
 		im.common_dir = walk_common_dir(&im.walk);
+		add_places(&im, argc, argv);
 		ci_detect(&im.ci, &im.arena, ci_getenv, NULL);
 		if (im.opt.json)
 			im.files = cJSON_CreateArray();
@@ -619,6 +737,10 @@ int cmd_import(struct cli *cli, int argc, char **argv)
 	context_free(im.context);
 	free(im.context_dir);
 	free(im.common_dir);
+	evidence_places_done(&im.places);
+	for (size_t i = 0; i < im.base_count; i++)
+		free(im.base[i].path);
+	free(im.base);
 	walk_done(&im.walk);
 	run_ids_done(&im.runs);
 	arena_done(&im.arena);

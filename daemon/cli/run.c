@@ -101,6 +101,7 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 		.config = cli->config,
 		.queue = d.app.queue,
 		.intake = d.app.intake,
+		.evidence = d.app.gather,
 		.on_part = on_part,
 		.hold = on_hold,
 		.cookie = &d,

@@ -44,9 +44,11 @@ struct config_watch {
 		char *close_on;
 		int late;
 	} run;
-	struct config_strings sinks; /* empty: every sink */
-	int after;                   /* enum watch_after */
-	char *after_dir;             /* NULL unless given */
+	struct config_strings sinks;    /* empty: every sink */
+	struct config_strings evidence; /* globs beneath path: files captured with the run */
+	struct config_strings roots;    /* absolute, with {captures} of path: where evidence may lie, too */
+	int after;                      /* enum watch_after */
+	char *after_dir;                /* NULL unless given */
 	unsigned line, column;
 };
 

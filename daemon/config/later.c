@@ -11,7 +11,6 @@ static const struct {
 	const char *place, *keys;
 } later[] = {
 	{ "", " control " },
-	{ "watch", " evidence roots " },
 	{ "keep", " max_size " },
 	{ "testrail", " plan milestone configs refs update " },
 	{ "testrail.run", " reuse start_on due_on " },

@@ -57,6 +57,8 @@ const struct config_key config_watch_keys[] = {
 	  .def = "import" },
 	{ "timezone", CONFIG_STRING, offsetof(struct config_watch, timezone), .def = "UTC" },
 	{ "run", CONFIG_STRUCT, 0, .keys = run_keys },
+	{ "evidence", CONFIG_STRINGS, offsetof(struct config_watch, evidence), .def = NULL },
+	{ "roots", CONFIG_STRINGS, offsetof(struct config_watch, roots), .def = NULL },
 	{ "sinks", CONFIG_STRINGS, offsetof(struct config_watch, sinks), .def = NULL },
 	{ "after", CONFIG_ENUM, offsetof(struct config_watch, after), .words = after_words, .def = "keep" },
 	{ "after_dir", CONFIG_PATH, offsetof(struct config_watch, after_dir), .def = NULL },
@@ -243,6 +245,53 @@ static void check_template(struct config_reader *r, const struct yaml_node *run,
 		config_fault_node(r, n, "\"%s\" is needed before %s is known", key, used);
 }
 
+/* Whether {name} of a root is a capture of the watch's path. */
+static bool captured(const char *path, const char *open, size_t len)
+{
+	for (const char *s = strchr(path, '{'); s != NULL; s = strchr(s + 1, '{')) {
+		if (strncmp(s, open, len + 2) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const char *root_problem(const char *root, const char *path)
+{
+	if (*root != '/')
+		return "a folder is named by its absolute path";
+	for (const char *s = root; *s != '\0'; s++) {
+		if (*s == '/' && strncmp(s + 1, "..", 2) == 0 && (s[3] == '/' || s[3] == '\0'))
+			return "a folder is named without ..";
+		if (*s == '}')
+			return "a brace without its partner";
+		if (*s != '{')
+			continue;
+		size_t len = strcspn(s + 1, "{}/");
+		if (s[1 + len] != '}')
+			return "a brace without its partner";
+		if (path != NULL && !captured(path, s, len))
+			return "{..} stands for a capture of the watch's path";
+		s += len + 1;
+	}
+	return NULL;
+}
+
+static void check_roots(struct config_reader *r, const struct yaml_node *n, const char *path)
+{
+	struct yaml_node *const self[1] = { (struct yaml_node *)(uintptr_t)n };
+
+	if (n == NULL)
+		return;
+	struct yaml_node *const *item = n->kind == YAML_TREE_LIST_OF ? n->item : self;
+	for (size_t i = 0; i < (n->kind == YAML_TREE_LIST_OF ? n->count : 1); i++) {
+		if (item[i]->kind != YAML_TREE_SCALAR || item[i]->bad || yaml_node_null(item[i]))
+			continue;
+		const char *problem = root_problem(item[i]->text, path);
+		if (problem != NULL)
+			config_fault_node(r, item[i], "\"roots\": %s", problem);
+	}
+}
+
 static void check_watch(struct config_reader *r, const struct yaml_node *n, const struct config_watch *w,
 			const struct config *c)
 {
@@ -257,6 +306,8 @@ static void check_watch(struct config_reader *r, const struct yaml_node *n, cons
 		config_fault_node(r, yaml_node_get(n, "path"), "\"path\": %s", problem);
 	check_patterns(r, "files", yaml_node_get(n, "files"));
 	check_patterns(r, "exclude", yaml_node_get(n, "exclude"));
+	check_patterns(r, "evidence", yaml_node_get(n, "evidence"));
+	check_roots(r, yaml_node_get(n, "roots"), w->path);
 	if (close_on != NULL)
 		check_pattern(r, "close_on", close_on);
 	if (w->files.count == 0 && yaml_node_get(n, "files") != NULL)
