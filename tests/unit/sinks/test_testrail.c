@@ -169,12 +169,23 @@ static void usual_facts(struct talking *w)
 static void rows_of_some_kind(struct talking *w)
 {
 	static const char *const ids[] = { "11", "12", "13" };
+	static struct row_evidence file = { .name = "shot.png",
+					    .kept = "ab/cd",
+					    .type = "image/png",
+					    .sha256 = "",
+					    .size = 5,
+					    .test = "a.B.one",
+					    .named = "out/shot.png" };
 
+	file.of_run = dice(2) == 0;
+	file.remote_result = file.of_run ? NULL : "77";
 	talking_no_rows(w);
 	talking_row(w, "11", "a.B.one", OUTCOME_PASSED, 1, NULL);
 	talking_row(w, "12", "a.B.two", OUTCOME_FAILED, 2, "no");
 	for (size_t i = 0; i < w->rows.count; i++)
 		w->rows.row[i].name = "place";
+	for (size_t i = 0; i < w->rows.count; i++)
+		w->rows.row[i].evidence = &file;
 	talking_links(w, dice(4), 3, ids);
 }
 
@@ -205,7 +216,9 @@ static void one_step(struct talking *w, const struct step *s)
 	assert_true(w->request.path.len > 0 && buf_error(&w->request.path) == 0 &&
 		    buf_error(&w->request.body) == 0);
 	assert_int_equal(w->request.write, w->request.method == METHOD_POST);
-	if (w->request.write) {
+	if (w->request.upload_path != NULL) {
+		assert_int_equal(w->request.body.len, 0);
+	} else if (w->request.write) {
 		cJSON *body = cJSON_ParseWithLength(w->request.body.data, w->request.body.len);
 		assert_non_null(body);
 		cJSON_Delete(body);
