@@ -74,6 +74,8 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 		t->owed += line[i].owed;
 		t->posted += line[i].posted;
 		t->parked_tests += line[i].parked;
+		t->parked_files += line[i].evidence_parked;
+		t->owed_files += line[i].evidence_owed;
 		t->requests += line[i].requests;
 		if (line[i].state == DELIVERY_DELIVERED) {
 			t->delivered++;
@@ -86,7 +88,7 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 			   line[i].due_ms == INT64_MAX) {
 			/* The run goes on, but all that came so far is where it belongs. */
 			t->up_to_date++;
-			t->parked += line[i].parked > 0;
+			t->parked += line[i].parked > 0 || line[i].evidence_parked > 0;
 		} else {
 			t->waiting++;
 			o->locked += lane_locked(o->app, line[i].sink);
@@ -162,7 +164,7 @@ static void on_parked(void *cookie, int rc, const struct parked_line *line, size
 {
 	struct gather *g = cookie;
 	cJSON *d = cJSON_GetArrayItem(g->deliveries, (int)g->delivery_at++);
-	cJSON *list = cJSON_CreateArray();
+	cJSON *list = cJSON_CreateArray(), *files = cJSON_CreateArray();
 
 	(void)err;
 	for (size_t i = 0; rc == 0 && i < count; i++) {
@@ -170,9 +172,10 @@ static void on_parked(void *cookie, int rc, const struct parked_line *line, size
 		cJSON_AddStringToObject(p, "name", line[i].name != NULL ? line[i].name : "");
 		cJSON_AddStringToObject(p, "reason", line[i].reason != NULL ? line[i].reason : "");
 		cJSON_AddNumberToObject(p, "count", (double)line[i].count);
-		cJSON_AddItemToArray(list, p);
+		cJSON_AddItemToArray(line[i].file ? files : list, p);
 	}
 	cJSON_AddItemToObject(d, "parked_tests", list);
+	cJSON_AddItemToObject(d, "parked_files", files);
 	gather_parked(g);
 }
 
@@ -181,7 +184,8 @@ static void gather_parked(struct gather *g)
 	const cJSON *d;
 
 	while ((d = cJSON_GetArrayItem(g->deliveries, (int)g->delivery_at)) != NULL) {
-		if (cJSON_GetNumberValue(cJSON_GetObjectItem(d, "parked")) > 0) {
+		if (cJSON_GetNumberValue(cJSON_GetObjectItem(d, "parked")) > 0 ||
+		    cJSON_GetNumberValue(cJSON_GetObjectItem(d, "evidence_parked")) > 0) {
 			queue_parked(g->app->queue,
 				     (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(d, "id")),
 				     PARKED_SHOWN, on_parked, g);
@@ -221,7 +225,9 @@ static void on_run_lines(void *cookie, int rc, const struct delivery_line *line,
 		cJSON_AddNumberToObject(d, "posted", (double)l->posted);
 		cJSON_AddNumberToObject(d, "parked", (double)l->parked);
 		cJSON_AddNumberToObject(d, "ignored", (double)l->ignored);
-		cJSON_AddNumberToObject(d, "evidence", 0);
+		cJSON_AddNumberToObject(d, "evidence", (double)l->evidence_posted);
+		cJSON_AddNumberToObject(d, "evidence_parked", (double)l->evidence_parked);
+		cJSON_AddNumberToObject(d, "evidence_ignored", (double)l->evidence_ignored);
 		cJSON_AddNumberToObject(d, "requests", (double)l->requests);
 		if (l->reason != NULL && l->reason[0] != '\0')
 			cJSON_AddStringToObject(d, "last_error", l->reason);
@@ -325,9 +331,9 @@ static void put_clean(FILE *out, const char *s, size_t max)
 		fputc((unsigned char)*s < 0x20 || *s == 0x7f ? ' ' : *s, out);
 }
 
-static void print_parked(FILE *out, const cJSON *d)
+static void print_parked(FILE *out, const cJSON *d, const char *kind, const char *number_name)
 {
-	const cJSON *list = cJSON_GetObjectItem(d, "parked_tests"), *p;
+	const cJSON *list = cJSON_GetObjectItem(d, kind), *p;
 	double shown = 0;
 
 	cJSON_ArrayForEach(p, list)
@@ -340,9 +346,9 @@ static void print_parked(FILE *out, const cJSON *d)
 		put_clean(out, text(p, "reason"), 240);
 		fputc('\n', out);
 	}
-	if (number(d, "parked") > 10)
+	if (number(d, number_name) > 10)
 		fprintf(out, "      ... %.0f parked in all; \"resultd queue list\" tells more\n",
-			number(d, "parked"));
+			number(d, number_name));
 }
 
 void outcome_print(FILE *out, const cJSON *runs)
@@ -367,6 +373,10 @@ void outcome_print(FILE *out, const cJSON *runs)
 				fprintf(out, ", %.0f parked", number(d, "parked"));
 			if (number(d, "ignored") > 0)
 				fprintf(out, ", %.0f ignored", number(d, "ignored"));
+			if (number(d, "evidence") > 0)
+				fprintf(out, ", %.0f files", number(d, "evidence"));
+			if (number(d, "evidence_parked") > 0)
+				fprintf(out, ", %.0f files parked", number(d, "evidence_parked"));
 			fprintf(out, ", %.0f requests", number(d, "requests"));
 			if (text(d, "url")[0] != '\0') {
 				fputs("  ", out);
@@ -378,7 +388,8 @@ void outcome_print(FILE *out, const cJSON *runs)
 				put_clean(out, text(d, "last_error"), 500);
 				fputc('\n', out);
 			}
-			print_parked(out, d);
+			print_parked(out, d, "parked_tests", "parked");
+			print_parked(out, d, "parked_files", "evidence_parked");
 		}
 	}
 }
@@ -413,6 +424,8 @@ static void progress(struct await *w, const struct outcome_totals *t)
 		fprintf(stderr, " (%.0f/s)", (double)t->posted / s);
 	if (t->owed > 0)
 		fprintf(stderr, ", %" PRIu64 " to go", t->owed);
+	if (t->owed_files > 0)
+		fprintf(stderr, ", %" PRIu64 " files to go", t->owed_files);
 	if (t->parked_tests > 0)
 		fprintf(stderr, ", %" PRIu64 " parked", t->parked_tests);
 	if (t->waiting > 0 && t->wait_reason != NULL)

@@ -20,6 +20,7 @@ struct outcome_totals {
 	size_t dropped;    /* given up by a person */
 	size_t up_to_date; /* of runs that go on: nothing is owed at the moment */
 	uint64_t owed, posted, parked_tests, requests;
+	uint64_t owed_files, parked_files;
 	bool locked;             /* all that waits does so for an operator */
 	const char *wait_reason; /* of one that waits; borrowed until the next look */
 };

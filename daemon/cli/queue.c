@@ -72,10 +72,16 @@ static void print(struct queue_view *v)
 		char tests[64];
 		snprintf(tests, sizeof(tests), "%" PRId64 " posted %" PRId64 " parked", number(d, "posted"),
 			 number(d, "parked"));
+		int64_t files =
+			number(d, "evidence") + number(d, "evidence_owed") + number(d, "evidence_parked");
 		printf("%-6" PRId64 " %-12s %-9s %-6s %-6s %-22s ", number(d, "id"), text(d, "sink"),
 		       text(d, "state"), text(d, "since_ago"), text(d, "next_in"), tests);
 		queue_put_clean(text(d, "run"), 120);
 		putchar('\n');
+		if (files > 0)
+			printf("       files: %" PRId64 " sent, %" PRId64 " to go, %" PRId64 " parked\n",
+			       number(d, "evidence"), number(d, "evidence_owed"),
+			       number(d, "evidence_parked"));
 		if (text(d, "reason")[0] != '\0') {
 			printf("       why: ");
 			queue_put_clean(text(d, "reason"), 600);
@@ -84,6 +90,14 @@ static void print(struct queue_view *v)
 		cJSON_ArrayForEach(p, cJSON_GetObjectItem(d, "parked_tests"))
 		{
 			printf("       parked: ");
+			queue_put_clean(text(p, "name"), 200);
+			printf(": ");
+			queue_put_clean(text(p, "reason"), 400);
+			putchar('\n');
+		}
+		cJSON_ArrayForEach(p, cJSON_GetObjectItem(d, "parked_files"))
+		{
+			printf("       parked file: ");
 			queue_put_clean(text(p, "name"), 200);
 			printf(": ");
 			queue_put_clean(text(p, "reason"), 400);
@@ -102,6 +116,7 @@ static void on_parked(void *cookie, int rc, const struct parked_line *line, size
 	struct queue_view *v = cookie;
 	cJSON *d = cJSON_GetArrayItem(v->deliveries, (int)v->at++);
 	cJSON *list = cJSON_AddArrayToObject(d, "parked_tests");
+	cJSON *files = cJSON_AddArrayToObject(d, "parked_files");
 
 	(void)err;
 	for (size_t i = 0; rc == 0 && i < count; i++) {
@@ -109,7 +124,7 @@ static void on_parked(void *cookie, int rc, const struct parked_line *line, size
 		cJSON_AddStringToObject(p, "name", line[i].name != NULL ? line[i].name : "");
 		cJSON_AddStringToObject(p, "reason", line[i].reason != NULL ? line[i].reason : "");
 		cJSON_AddNumberToObject(p, "count", (double)line[i].count);
-		cJSON_AddItemToArray(list, p);
+		cJSON_AddItemToArray(line[i].file ? files : list, p);
 	}
 	next_parked(v);
 }
@@ -119,7 +134,7 @@ static void next_parked(struct queue_view *v)
 	const cJSON *d;
 
 	while ((d = cJSON_GetArrayItem(v->deliveries, (int)v->at)) != NULL) {
-		if (number(d, "parked") > 0) {
+		if (number(d, "parked") > 0 || number(d, "evidence_parked") > 0) {
 			queue_parked(v->app.queue, number(d, "id"), TESTS_MAX, on_parked, v);
 			return;
 		}
@@ -174,9 +189,17 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 			const char *name;
 			uint64_t n;
 		} row[] = {
-			{ "tests", l->tests },     { "posted", l->posted }, { "parked", l->parked },
-			{ "ignored", l->ignored }, { "owed", l->owed },     { "requests", l->requests },
+			{ "tests", l->tests },
+			{ "posted", l->posted },
+			{ "parked", l->parked },
+			{ "ignored", l->ignored },
+			{ "owed", l->owed },
+			{ "requests", l->requests },
 			{ "attempt", l->attempt },
+			{ "evidence", l->evidence_posted },
+			{ "evidence_owed", l->evidence_owed },
+			{ "evidence_parked", l->evidence_parked },
+			{ "evidence_ignored", l->evidence_ignored },
 		};
 		for (size_t k = 0; k < sizeof(row) / sizeof(row[0]); k++)
 			cJSON_AddNumberToObject(d, row[k].name, (double)row[k].n);

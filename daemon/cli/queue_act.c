@@ -12,19 +12,23 @@
 static void on_retried(void *cookie, int rc, const struct operated *o, const struct err *err)
 {
 	struct queue_view *v = cookie;
+	char files[48] = "";
 
 	if (rc < 0) {
 		queue_failed(v, rc, err);
 		return;
 	}
+	if (o->files > 0)
+		snprintf(files, sizeof(files), " and %" PRIu64 " files", o->files);
 	if (v->json)
-		printf("{\"deliveries\":%" PRIu64 ",\"tests\":%" PRIu64 "}\n", o->deliveries, o->tests);
+		printf("{\"deliveries\":%" PRIu64 ",\"tests\":%" PRIu64 ",\"files\":%" PRIu64 "}\n",
+		       o->deliveries, o->tests, o->files);
 	else if (o->deliveries == 0)
 		printf("Nothing is parked%s.\n", v->reason != NULL ? " for such a reason" : "");
 	else
 		printf("%" PRIu64 " deliveries and %" PRIu64
-		       " tests are due again; \"resultd deliver\" or the daemon sends them.\n",
-		       o->deliveries, o->tests);
+		       " tests%s are due again; \"resultd deliver\" or the daemon sends them.\n",
+		       o->deliveries, o->tests, files);
 	app_quit(&v->app, EXIT_OK);
 }
 

@@ -67,6 +67,11 @@ static void add_journal(cJSON *o, const struct delivery_detail *d)
 	cJSON_AddNumberToObject(o, "journal_left_out", (double)d->journal_left_out);
 }
 
+static const char *lost_word(const struct evidence_line *l)
+{
+	return l->state == EVIDENCE_MISSING ? "missing" : "refused";
+}
+
 static cJSON *detail_json(const struct delivery_detail *d)
 {
 	const struct delivery_line *l = &d->line;
@@ -75,9 +80,21 @@ static cJSON *detail_json(const struct delivery_detail *d)
 		const char *name;
 		uint64_t n;
 	} row[] = {
-		{ "tests", l->tests },     { "posted", l->posted },   { "parked", l->parked },
-		{ "ignored", l->ignored }, { "owed", l->owed },       { "requests", l->requests },
-		{ "attempt", l->attempt }, { "reports", d->reports },
+		{ "tests", l->tests },
+		{ "posted", l->posted },
+		{ "parked", l->parked },
+		{ "ignored", l->ignored },
+		{ "owed", l->owed },
+		{ "requests", l->requests },
+		{ "attempt", l->attempt },
+		{ "reports", d->reports },
+		{ "evidence", l->evidence_posted },
+		{ "evidence_owed", l->evidence_owed },
+		{ "evidence_parked", l->evidence_parked },
+		{ "evidence_ignored", l->evidence_ignored },
+		{ "evidence_awaited", d->evidence.awaited },
+		{ "evidence_missing", d->evidence.missing },
+		{ "evidence_refused", d->evidence.refused },
 	};
 
 	cJSON_AddNumberToObject(o, "id", (double)l->id);
@@ -107,6 +124,17 @@ static cJSON *detail_json(const struct delivery_detail *d)
 	add_reasons(o, "parked_tests", d->parked, d->parked_count);
 	add_reasons(o, "ignored_tests", d->ignored, d->ignored_count);
 	add_names(o, "owed_tests", &d->owed);
+	add_reasons(o, "parked_files", d->parked_files, d->parked_file_count);
+	add_reasons(o, "ignored_files", d->ignored_files, d->ignored_file_count);
+	cJSON *lost = cJSON_AddArrayToObject(o, "lost_files");
+	for (size_t i = 0; i < d->lost_count; i++) {
+		cJSON *e = cJSON_CreateObject();
+		cJSON_AddStringToObject(e, "name", d->lost[i].named);
+		cJSON_AddStringToObject(e, "state", lost_word(&d->lost[i]));
+		add_text(e, "reason", d->lost[i].reason);
+		cJSON_AddStringToObject(e, "report", d->lost[i].part);
+		cJSON_AddItemToArray(lost, e);
+	}
 	cJSON *reports = cJSON_AddArrayToObject(o, "report_paths");
 	for (size_t i = 0; i < d->report_count; i++)
 		cJSON_AddItemToArray(reports, cJSON_CreateString(d->report[i]));
@@ -141,6 +169,24 @@ static void print_reasons(const char *label, const struct reason_line *r, size_t
 	}
 }
 
+static void print_lost(const struct delivery_detail *d)
+{
+	for (size_t i = 0; i < d->lost_count; i++) {
+		const struct evidence_line *l = &d->lost[i];
+		printf("  %-9s ", lost_word(l));
+		queue_put_clean(l->named, 400);
+		if (l->reason != NULL) {
+			printf(": ");
+			queue_put_clean(l->reason, 400);
+		}
+		printf(" (in ");
+		queue_put_clean(l->part, 400);
+		printf(")\n");
+	}
+	if (d->evidence.missing + d->evidence.refused > 0 && d->lost_count == 50)
+		printf("            ... and perhaps more\n");
+}
+
 static void print_head(const struct delivery_detail *d)
 {
 	const struct delivery_line *l = &d->line;
@@ -161,6 +207,10 @@ static void print_head(const struct delivery_detail *d)
 	printf("  tests     %" PRIu64 ": %" PRIu64 " posted, %" PRIu64 " owed, %" PRIu64 " parked, %" PRIu64
 	       " ignored; %" PRIu64 " requests, attempt %u\n",
 	       l->tests, l->posted, l->owed, l->parked, l->ignored, l->requests, l->attempt);
+	if (l->evidence_posted + l->evidence_owed + l->evidence_parked + l->evidence_ignored > 0)
+		printf("  files     %" PRIu64 " sent, %" PRIu64 " to go, %" PRIu64 " parked, %" PRIu64
+		       " left out\n",
+		       l->evidence_posted, l->evidence_owed, l->evidence_parked, l->evidence_ignored);
 	for (size_t i = 0; i < d->report_count; i++)
 		line(i == 0 ? "reports" : "", d->report[i]);
 	if (d->reports > d->report_count)
@@ -212,6 +262,9 @@ static void on_detail(void *cookie, int rc, const struct delivery_detail *d, con
 		print_head(d);
 		print_reasons("parked", d->parked, d->parked_count);
 		print_reasons("ignored", d->ignored, d->ignored_count);
+		print_reasons("parked", d->parked_files, d->parked_file_count);
+		print_reasons("left out", d->ignored_files, d->ignored_file_count);
+		print_lost(d);
 		for (size_t i = 0; i < d->owed.name_count; i++)
 			line(i == 0 ? "owed" : "", d->owed.name[i]);
 		print_journal(d);

@@ -101,6 +101,15 @@ static void print_json(const struct status *v)
 		{ "reports", s->parts },   { "reports_malformed", s->parts_bad },
 		{ "results", s->results }, { "bytes", s->bytes },
 	};
+	const struct {
+		const char *name;
+		uint64_t n;
+	} file[] = {
+		{ "kept", s->evidence.kept },       { "awaited", s->evidence.awaited },
+		{ "missing", s->evidence.missing }, { "refused", s->evidence.refused },
+		{ "bytes", s->evidence.bytes },     { "owed", s->evidence_owed },
+		{ "parked", s->evidence_parked },
+	};
 
 	cJSON_AddStringToObject(o, "version", RD_VERSION);
 	cJSON_AddStringToObject(o, "state_dir", v->app.config->state_dir);
@@ -110,6 +119,9 @@ static void print_json(const struct status *v)
 	for (int i = 0; i <= DELIVERY_DROPPED; i++)
 		cJSON_AddNumberToObject(d, delivery_state_name((enum delivery_state)i),
 					(double)s->deliveries[i]);
+	cJSON *e = cJSON_AddObjectToObject(o, "evidence");
+	for (size_t i = 0; i < sizeof(file) / sizeof(file[0]); i++)
+		cJSON_AddNumberToObject(e, file[i].name, (double)file[i].n);
 	add_sizes(o, v);
 	if (s->oldest_ms != INT64_MAX)
 		cJSON_AddStringToObject(o, "oldest_waiting", clock_iso(s->oldest_ms, iso));
@@ -138,6 +150,12 @@ static void print_text(const struct status *v)
 	printf("\n  parked:    %" PRIu64 "%s\n", s->deliveries[DELIVERY_PARKED],
 	       s->deliveries[DELIVERY_PARKED] > 0 ? "  (needs you: \"resultd queue list\")" : "");
 	printf("  malformed: %" PRIu64 " reports\n", s->parts_bad);
+	const struct evidence_counts *e = &s->evidence;
+	if (e->kept + e->awaited + e->missing + e->refused > 0)
+		printf("  files:     %" PRIu64 " kept (%.1f MiB), %" PRIu64 " to go, %" PRIu64
+		       " parked, %" PRIu64 " awaited, %" PRIu64 " missing, %" PRIu64 " refused\n",
+		       e->kept, (double)e->bytes / 1048576, s->evidence_owed, s->evidence_parked, e->awaited,
+		       e->missing, e->refused);
 	print_sizes(v);
 	const cJSON *d;
 	cJSON_ArrayForEach(d, v->waiting)

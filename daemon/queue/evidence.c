@@ -276,6 +276,36 @@ void evidence_count(struct queue *q, int64_t run, struct evidence_counts *out)
 					      DB_NOTHING, 0);
 }
 
+const struct evidence_line *evidence_lost(struct queue *q, int64_t run, size_t max, struct arena *a,
+					  size_t *count)
+{
+	struct evidence_line *line = arena_calloc(a, max, sizeof(*line));
+	size_t n = 0;
+
+	*count = 0;
+	if (line == NULL || max == 0)
+		return NULL;
+	/* A file that many tests name is one line. */
+	struct db_stmt *s =
+		db_query(q->db,
+			 "SELECT e.named, e.reason, min(p.path), e.state FROM evidence e"
+			 " JOIN part p ON p.id = e.id >> 23"
+			 " WHERE (?1 = 0 OR e.run = ?1) AND e.state IN (2, 3) AND p.state = 1"
+			 " GROUP BY e.run, e.named, e.state, e.reason ORDER BY min(e.id) LIMIT ?2",
+			 DB(db_i(run), db_i((int64_t)max)));
+	while (n < max && db_row(s)) {
+		struct evidence_line l = { .named = arena_strdup(a, db_text(s, 0)),
+					   .reason = arena_strdup(a, db_text(s, 1)),
+					   .part = arena_strdup(a, db_text(s, 2)),
+					   .state = (enum evidence_state)db_int(s, 3) };
+		if (l.named != NULL && l.part != NULL)
+			line[n++] = l;
+	}
+	db_end(s);
+	*count = n;
+	return line;
+}
+
 struct lines_op {
 	struct op op;
 	queue_evidence_fn *done;
@@ -283,8 +313,8 @@ struct lines_op {
 	int64_t run;
 	struct arena arena;
 	struct evidence_counts counts;
-	struct evidence_line *line;
-	size_t count, room, max;
+	const struct evidence_line *line;
+	size_t count, max;
 };
 
 static int lines_work(struct queue *q, struct op *op, struct err *err)
@@ -293,29 +323,8 @@ static int lines_work(struct queue *q, struct op *op, struct err *err)
 
 	(void)err;
 	evidence_count(q, o->run, &o->counts);
-	if (o->max == 0 || o->counts.missing + o->counts.refused == 0)
-		return 0;
-	/* Each once: a file that many tests name is one line. */
-	struct db_stmt *s =
-		db_query(q->db,
-			 "SELECT e.named, e.reason, min(p.path), e.state FROM evidence e"
-			 " JOIN part p ON p.id = e.id >> 23"
-			 " WHERE (?1 = 0 OR e.run = ?1) AND e.state IN (2, 3) AND p.state = 1"
-			 " GROUP BY e.run, e.named, e.state, e.reason ORDER BY min(e.id) LIMIT ?2",
-			 DB(db_i(o->run), db_i((int64_t)o->max)));
-	while (o->count < o->max && db_row(s)) {
-		if (o->count == o->room) {
-			o->room = o->room == 0 ? 16 : o->room * 2;
-			o->line = xrealloc(o->line, o->room, sizeof(*o->line));
-		}
-		o->line[o->count++] = (struct evidence_line){
-			.named = arena_strdup(&o->arena, db_text(s, 0)),
-			.reason = arena_strdup(&o->arena, db_text(s, 1)),
-			.part = arena_strdup(&o->arena, db_text(s, 2)),
-			.state = (enum evidence_state)db_int(s, 3),
-		};
-	}
-	db_end(s);
+	if (o->counts.missing + o->counts.refused > 0)
+		o->line = evidence_lost(q, o->run, o->max, &o->arena, &o->count);
 	return 0;
 }
 
@@ -329,10 +338,7 @@ static void lines_answer(struct queue *q, struct op *op, int rc, const struct er
 
 static void lines_drop(struct op *op)
 {
-	struct lines_op *o = (struct lines_op *)op;
-
-	arena_done(&o->arena);
-	free(o->line);
+	arena_done(&((struct lines_op *)op)->arena);
 }
 
 void queue_evidence(struct queue *q, int64_t run, size_t max, queue_evidence_fn *done, void *cookie)

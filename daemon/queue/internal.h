@@ -241,6 +241,9 @@ bool evidence_bad(struct queue *q, int64_t ref);
 /* What is awaited in ended runs (run 0: in all of them) will not come any more: it is missing. */
 void evidence_run_over(struct queue *q, int64_t run, int64_t now_ms);
 void evidence_count(struct queue *q, int64_t run, struct evidence_counts *out);
+/* What is missing or was refused, of one run (0: of all): each once, at most max; NULL: none. */
+const struct evidence_line *evidence_lost(struct queue *q, int64_t run, size_t max, struct arena *a,
+					  size_t *count);
 
 /* ---- attach.c: what deliveries owe of evidence ---- */
 

@@ -16,6 +16,7 @@ enum {
 	REASONS_MAX = 50,
 	NAMES_MAX = 20,
 	REPORTS_MAX = 20,
+	LOST_MAX = 50,
 };
 
 struct detail_op {
@@ -68,7 +69,8 @@ static int read_line(struct queue *q, struct detail_op *o, struct err *err)
 		"SELECT d.run, d.sink, r.key, r.name, d.reason, coalesce(i.step, d.step), d.remote_id, d.url,"
 		" d.state, d.since_ms, d.due_ms, d.settled_ms, r.tests, d.n_posted, d.n_parked, d.n_ignored,"
 		" d.n_owed + d.n_unbound + d.n_new, d.requests, d.attempt, r.ended, r.watch, r.token,"
-		" i.step, i.sent_ms, i.looks"
+		" i.step, i.sent_ms, i.looks, d.ev_posted, d.ev_parked, d.ev_ignored,"
+		" d.ev_waiting + d.ev_owed + d.ev_awaited + d.ev_found"
 		" FROM delivery d JOIN run r ON r.id = d.run LEFT JOIN intent i ON i.delivery = d.id"
 		" WHERE d.id = ?1",
 		DB(db_i(o->delivery)));
@@ -106,6 +108,10 @@ static int read_line(struct queue *q, struct detail_op *o, struct err *err)
 	o->d.intent_step = arena_strdup(a, db_text(s, 22));
 	o->d.sent_ms = db_int_or(s, 23, TIME_UNKNOWN);
 	o->d.looks = (unsigned)db_int_or(s, 24, 0);
+	o->d.line.evidence_posted = (uint64_t)db_int(s, 25);
+	o->d.line.evidence_parked = (uint64_t)db_int(s, 26);
+	o->d.line.evidence_ignored = (uint64_t)db_int(s, 27);
+	o->d.line.evidence_owed = (uint64_t)db_int(s, 28);
 	db_end(s);
 	return 0;
 }
@@ -222,6 +228,42 @@ static const struct reason_line *read_reasons(struct queue *q, struct detail_op 
 	return line;
 }
 
+/* The same of files: a reason stands with each, and they have names of their own. */
+static const struct reason_line *read_files(struct queue *q, struct detail_op *o, enum attach_state state,
+					    size_t *count)
+{
+	struct reason_line *line = arena_calloc(&o->arena, REASONS_MAX, sizeof(*line));
+	size_t n = 0;
+
+	if (line == NULL)
+		return NULL;
+	struct db_stmt *s = db_query(q->db,
+				     "SELECT reason, count(*) FROM attach WHERE delivery = ?1 AND state = ?2"
+				     " GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ?3",
+				     DB(db_i(o->delivery), db_i(state), db_i(REASONS_MAX)));
+	while (n < REASONS_MAX && db_row(s)) {
+		line[n].reason = arena_strdup(&o->arena, db_text(s, 0));
+		line[n++].count = (uint64_t)db_int(s, 1);
+	}
+	db_end(s);
+	for (size_t i = 0; i < n; i++) {
+		const char **name = arena_calloc(&o->arena, NAMES_MAX, sizeof(*name));
+		s = db_query(
+			q->db,
+			"SELECT e.named FROM attach a JOIN evidence e ON e.id = a.evidence"
+			" WHERE a.delivery = ?1 AND a.state = ?2 AND a.reason IS ?3 ORDER BY a.id LIMIT ?4",
+			DB(db_i(o->delivery), db_i(state), db_s(line[i].reason), db_i(NAMES_MAX)));
+		while (name != NULL && line[i].name_count < NAMES_MAX && db_row(s))
+			name[line[i].name_count++] = arena_strdup(&o->arena, db_text(s, 0));
+		db_end(s);
+		line[i].name = name;
+		if (line[i].reason == NULL)
+			line[i].reason = "no reason is known";
+	}
+	*count = n;
+	return line;
+}
+
 static void read_reports(struct queue *q, struct detail_op *o)
 {
 	const char **path = arena_calloc(&o->arena, REPORTS_MAX, sizeof(*path));
@@ -253,6 +295,10 @@ static int detail_work(struct queue *q, struct op *op, struct err *err)
 	read_reports(q, o);
 	o->d.parked = read_reasons(q, o, ITEM_PARKED, &o->d.parked_count);
 	o->d.ignored = read_reasons(q, o, ITEM_IGNORED, &o->d.ignored_count);
+	o->d.parked_files = read_files(q, o, ATTACH_PARKED, &o->d.parked_file_count);
+	o->d.ignored_files = read_files(q, o, ATTACH_IGNORED, &o->d.ignored_file_count);
+	evidence_count(q, o->d.line.run, &o->d.evidence);
+	o->d.lost = evidence_lost(q, o->d.line.run, LOST_MAX, &o->arena, &o->d.lost_count);
 	o->d.owed.count = o->d.line.owed;
 	struct db_stmt *s = db_query(q->db,
 				     "SELECT id FROM item WHERE delivery = ?1 AND state IN (0, 1, 2)"

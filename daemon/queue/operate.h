@@ -33,7 +33,13 @@ struct delivery_detail {
 	unsigned looks, intent_rows;
 	const struct reason_line *parked, *ignored;
 	size_t parked_count, ignored_count;
-	struct reason_line owed;            /* without a reason */
+	struct reason_line owed; /* without a reason */
+	/* Files by reason; and what the run's reports named and nobody has. */
+	const struct reason_line *parked_files, *ignored_files;
+	size_t parked_file_count, ignored_file_count;
+	struct evidence_counts evidence;
+	const struct evidence_line *lost;
+	size_t lost_count;
 	const struct journal_line *journal; /* oldest first */
 	size_t journal_count;
 	uint64_t journal_left_out; /* older ones */

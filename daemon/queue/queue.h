@@ -352,10 +352,11 @@ struct parked_line {
 	const char *sink, *name, *reason;
 	int64_t delivery;
 	uint64_t count;
+	bool file; /* a file, not a test */
 };
 typedef void queue_parked_fn(void *cookie, int rc, const struct parked_line *line, size_t count,
 			     const struct err *err);
-/* Parked tests by name and reason. delivery 0: all. */
+/* Parked tests by name and reason, then parked files. delivery 0: all. */
 void queue_parked(struct queue *q, int64_t delivery, size_t max, queue_parked_fn *done, void *cookie);
 
 struct queue_status {

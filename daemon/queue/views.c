@@ -121,12 +121,13 @@ struct parked_op {
 };
 
 static void add_parked(struct parked_op *o, int64_t delivery, const char *sink, const char *name,
-		       const char *reason)
+		       const char *reason, bool file)
 {
 	/* Parameters of one test stand together; so do tests that were refused together. */
 	for (size_t i = o->count; i > 0 && o->count - i < 64; i--) {
 		struct parked_line *l = &o->line[i - 1];
-		if (l->delivery == delivery && strcmp(l->name, name) == 0 && strcmp(l->reason, reason) == 0) {
+		if (l->delivery == delivery && l->file == file && strcmp(l->name, name) == 0 &&
+		    strcmp(l->reason, reason) == 0) {
 			l->count++;
 			return;
 		}
@@ -135,6 +136,7 @@ static void add_parked(struct parked_op *o, int64_t delivery, const char *sink, 
 		return;
 	struct parked_line l = { .delivery = delivery,
 				 .count = 1,
+				 .file = file,
 				 .sink = arena_strdup(&o->arena, sink),
 				 .name = arena_strdup(&o->arena, name),
 				 .reason = arena_strdup(&o->arena, reason) };
@@ -157,10 +159,20 @@ static void parked_of(struct queue *q, struct parked_op *o, int64_t delivery)
 		const char *name = items_name(q, d.run, db_int(s, 0), &scratch);
 		const char *reason = db_text(s, 1);
 		char *why = reason != NULL ? xstrdup(reason) : xasprintf("no case for \"%s\"", name);
-		add_parked(o, delivery, d.sink, name, why);
+		add_parked(o, delivery, d.sink, name, why, false);
 		free(why);
 		arena_done(&scratch);
 	}
+	db_end(s);
+	if (d.ev[ATTACH_PARKED] == 0)
+		return;
+	s = db_query(q->db,
+		     "SELECT e.named, coalesce(a.reason, 'no reason is known') FROM attach a"
+		     " INDEXED BY attach_state JOIN evidence e ON e.id = a.evidence"
+		     " WHERE a.delivery = ?1 AND a.state = 3 ORDER BY a.id",
+		     DB(db_i(delivery)));
+	while (o->count < o->max && o->looked++ < o->max * PARKED_LOOK && db_row(s))
+		add_parked(o, delivery, d.sink, db_text(s, 0), db_text(s, 1), true);
 	db_end(s);
 }
 
@@ -177,7 +189,7 @@ static int parked_work(struct queue *q, struct op *op, struct err *err)
 	}
 	while (o->count < o->max) {
 		int64_t delivery = db_get(q->db,
-					  "SELECT id FROM delivery WHERE id < ?1 AND n_parked > 0"
+					  "SELECT id FROM delivery WHERE id < ?1 AND n_parked + ev_parked > 0"
 					  " ORDER BY id DESC LIMIT 1",
 					  DB(db_i(last)), 0);
 		if (delivery == 0)

@@ -242,3 +242,31 @@ def test_a_test_of_two_cases_has_its_file_at_both(resultd, testrail, planted):
     planted.add([(part, 0, "1.png", b"1")])
     resultd.delivers()
     assert len(testrail.files(one)) == 1 and len(testrail.files(two)) == 1
+
+
+# ---- what people see ----
+
+def test_lists_and_receipts_count_files_apart_from_tests(resultd, testrail, planted):
+    known(testrail, "bad", "good")
+    testrail.result_editing = False
+    resultd.deliver_to(testrail)
+    report = resultd.write("a.xml", junit(case("bad", failure="no"), case("good")))
+    planted.accept(report, options=["--keep-open", "--run-key", "k"])
+    part = planted.parts()[-1]
+    planted.add([(part, 0, "shots/1.png", b"1"), (part, 0, "gone.png", None, {"state": 2, "reason": "not there"}),
+                 (part, 0, "../../etc/shadow", None, {"state": 3, "reason": "outside of its folders"}),
+                 (part, None, "run.log", b"run")])
+    done = resultd.imports(report, options=["--run-key", "k"], code=4)
+    delivery = done.delivery()
+    assert delivery["state"] == "parked" and delivery["posted"] == 2 and delivery["parked"] == 0
+    assert delivery["evidence"] == 1 and delivery["evidence_parked"] == 1
+    assert [(row["name"], row["count"]) for row in delivery["parked_files"]] == [("shots/1.png", 1)]
+    listed = resultd("queue", "list").out
+    assert "1 sent, 0 to go, 1 parked" in listed and "parked file: shots/1.png: " in listed
+    shown = resultd("queue", "show", delivery["id"]).out
+    assert "Allow editing results" in shown
+    assert "missing   gone.png: not there" in shown and "refused   ../../etc/shadow: outside" in shown
+    status = resultd.status()["evidence"]
+    assert (status["kept"], status["missing"], status["refused"], status["parked"]) == (2, 1, 1, 1)
+    assert resultd("queue", "retry", "--reason", "no such words").out.startswith("Nothing is parked")
+    assert "0 tests and 1 files" in resultd("queue", "retry", "--reason", "allow EDITING").out
