@@ -65,12 +65,24 @@ bool app_full(struct app *a, char *text, size_t size)
 	return space_look(a->space) != SPACE_FINE && space_words(a->space, text, size) != NULL;
 }
 
-static unsigned time_scale(void)
+unsigned app_time_scale(void)
 {
 	const char *scale = getenv("RESULTD_TEST_TIME_SCALE");
 	unsigned n = scale != NULL ? (unsigned)strtoul(scale, NULL, 10) : 1;
 
 	return n > 0 ? n : 1;
+}
+
+/* Tests of servers that do not answer need not wait as long as people do. */
+static void shorten_timeouts(struct transport *http)
+{
+	const char *ms = getenv("RESULTD_TEST_TIMEOUT_MS");
+	struct http_timeouts t = HTTP_TIMEOUTS;
+
+	if (ms == NULL)
+		return;
+	t.connect_ms = t.total_ms = (unsigned)strtoul(ms, NULL, 10);
+	http_set_timeouts(http, &t);
 }
 
 /* ---- workers ---- */
@@ -222,15 +234,18 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 		return rc;
 	}
 	if (a->opened.replaced)
-		log_error(NULL, "the queue's database was damaged and was moved to %s; a new one was begun",
-			  a->opened.moved_to);
+		log_error(
+			NULL,
+			"the queue's database was damaged and was moved to %s; a new one was begun; reports "
+			"that are older are held, since they may have been delivered (\"queue list\")",
+			a->opened.moved_to);
 	if (a->opened.unknown > 0)
 		log_info(NULL, "%llu deliveries were interrupted while sending; each is looked up first",
 			 (unsigned long long)a->opened.unknown);
 	start_workers(a);
 	a->intake = intake_new(a->queue, a->executor, config, &a->state, a->store);
 	a->gather = evidence_gather_new(a->queue, a->executor, config, a->store);
-	int64_t keep = config->keep.runs_ms, scale = time_scale();
+	int64_t keep = config->keep.runs_ms, scale = app_time_scale();
 	char *reports = state_path(&a->state, "reports");
 	const struct retention_options ro = {
 		.queue = a->queue,
@@ -263,6 +278,7 @@ int app_deliver(struct app *a, const char *only, bool dry, struct err *err)
 	a->http = http_open(&a->loop, "resultd/" RD_VERSION, err);
 	if (a->http == NULL)
 		return -EINVAL;
+	shorten_timeouts(a->http);
 	a->folder = folder_open(a->executor);
 	struct dispatch_options options = {
 		.config = a->config,
@@ -276,7 +292,7 @@ int app_deliver(struct app *a, const char *only, bool dry, struct err *err)
 		.only = only,
 		.evidence_dir = a->evidence,
 		.dry = dry,
-		.time_scale = time_scale(),
+		.time_scale = app_time_scale(),
 	};
 	a->dispatch = dispatch_new(&options);
 	dispatch_kick(a->dispatch, false);
@@ -301,7 +317,7 @@ void app_tidy(struct app *a, int64_t max_ms)
 {
 	retention_start(a->retention);
 	if (max_ms == 0) {
-		uint64_t every = (uint64_t)HOUR_MS / time_scale();
+		uint64_t every = (uint64_t)HOUR_MS / app_time_scale();
 		uv_timer_start(&a->tidy, on_hour, every, every);
 		return;
 	}

@@ -64,6 +64,8 @@ int app_deliver(struct app *a, const char *only, bool dry, struct err *err);
 void app_tidy(struct app *a, int64_t max_ms);
 /* Nothing new may be taken in: the disk is almost full.  text: why. */
 bool app_full(struct app *a, char *text, size_t size);
+/* By how much waits are shortened: 1, but in tests (RESULTD_TEST_TIME_SCALE). */
+unsigned app_time_scale(void);
 int app_loop(struct app *a); /* returns app_quit()'s code */
 void app_quit(struct app *a, int code);
 /* Ends requests (grace_ms for those under way), closes the queue, gives the directory back. */

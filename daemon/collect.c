@@ -442,6 +442,14 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 			log_debug(&log_ctx, "vanished: %s", f->path);
 			break;
 		}
+		/* A disk or a share that does not answer now may do so in a while (row 15). */
+		if (o->err != NULL && (o->err->code == -EIO || o->err->code == -ESTALE) &&
+		    (f->first_ms == 0 || clock_mono_ms() - f->first_ms < INCOMPLETE_MS)) {
+			again = true;
+			log_debug(&log_ctx, "later: %s", reason);
+			later(f, false);
+			break;
+		}
 		c->counts.unreadable++;
 		log_error(&log_ctx, "unreadable: %s", reason);
 		break;

@@ -22,6 +22,7 @@ enum {
 	HELD_MS = 5000,
 	DOUBT_AGAIN_MS = 5000,
 	DOUBT_OVER_MS = 30 * 60 * 1000,
+	MADE_MS = 60 * 1000, /* in which a bucket of any rate fills up again */
 };
 
 static const char HELD[] = "the disk of the state directory is almost full";
@@ -401,6 +402,27 @@ static void on_blocks(void *cookie, int rc, const struct block *block, size_t co
 	dispatch_kick(d, false);
 }
 
+/* What an earlier process used of each rate: the bucket goes on where it was. */
+static void on_made(void *cookie, int rc, const struct made *made, size_t count, const struct err *err)
+{
+	struct dispatch *d = cookie;
+
+	d->notes--;
+	if (rc < 0) {
+		log_error(NULL, "cannot read what was sent of late: %s", err->text);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		list_each(link, &d->lanes) {
+			const struct lane *l = list_entry(link, struct lane, link);
+			int64_t ago = clock_wall_ms() - made[i].at_ms;
+			if (l->scope != NULL && strcmp(l->config->name, made[i].sink) == 0)
+				pace_made(&l->scope->pace, lane_now() - (ago < 0 ? 0 : ago),
+					  made[i].requests);
+		}
+	}
+}
+
 static struct scope *scope_of(struct dispatch *d, const struct endpoint *e)
 {
 	const char *name = e->scope != NULL ? e->scope : e->url;
@@ -447,6 +469,8 @@ struct dispatch *dispatch_new(const struct dispatch_options *options)
 	if (options->queue != NULL) {
 		d->notes++;
 		queue_blocks(options->queue, on_blocks, d);
+		d->notes++;
+		queue_made(options->queue, clock_wall_ms() - MADE_MS, on_made, d);
 	}
 	return d;
 }

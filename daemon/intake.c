@@ -542,6 +542,15 @@ static void keep_work(void *cookie)
 		err_set(&t->err, -EAGAIN, "%s: changed while it was read", t->path);
 }
 
+/* A change of the inode (it was moved here, its mode was set) counts as well, as nobody can forge it. */
+static int64_t changed_ms(const struct stat *st)
+{
+	int64_t m = (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
+	int64_t c = (int64_t)st->st_ctim.tv_sec * 1000 + st->st_ctim.tv_nsec / 1000000;
+
+	return m > c ? m : c;
+}
+
 static void keep_done(void *cookie)
 {
 	struct task *t = cookie;
@@ -561,6 +570,7 @@ static void keep_done(void *cookie)
 		.size = (uint64_t)t->st.st_size,
 		.again = t->again,
 		.late_append = t->late_append,
+		.changed_ms = changed_ms(&t->st),
 	};
 	memcpy(part.sha256, t->sha256, sizeof(part.sha256));
 	t->run.spec.now_ms = clock_wall_ms();

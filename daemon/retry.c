@@ -3,6 +3,9 @@
  * retry.c - waits and rates. */
 #include "daemon/retry.h"
 
+#include <string.h>
+#include <strings.h>
+
 enum { BASE_MS = 5000, CAP_MS = 15 * 60 * 1000, HOUR_MS = 3600 * 1000 };
 
 static uint64_t mix(uint64_t x)
@@ -61,11 +64,66 @@ int64_t pace_wait_ms(const struct pace *p, int64_t now_ms, bool look)
 	return wait;
 }
 
-void pace_take(struct pace *p, int64_t now_ms)
+void pace_made(struct pace *p, int64_t at_ms, unsigned requests)
 {
 	if (p->interval_ms <= 0)
 		return;
-	if (p->full_at_ms < (double)now_ms)
-		p->full_at_ms = (double)now_ms;
-	p->full_at_ms += p->interval_ms;
+	if (p->full_at_ms < (double)at_ms)
+		p->full_at_ms = (double)at_ms;
+	p->full_at_ms += p->interval_ms * requests;
+}
+
+void pace_take(struct pace *p, int64_t now_ms)
+{
+	pace_made(p, now_ms, 1);
+}
+
+bool pace_learn(struct pace *p, double rate_per_minute)
+{
+	struct pace told;
+
+	/* A word like "1 per minute" would be a misunderstanding rather than a limit. */
+	if (rate_per_minute < 6)
+		return false;
+	pace_init(&told, rate_per_minute);
+	if (p->interval_ms > 0 && told.interval_ms <= p->interval_ms)
+		return false;
+	p->interval_ms = told.interval_ms;
+	p->burst = told.burst;
+	return true;
+}
+
+static bool at_word(const char *text, size_t len, const char *word)
+{
+	size_t n = strlen(word);
+
+	return len >= n && strncasecmp(text, word, n) == 0;
+}
+
+double pace_in_words(const char *text, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len) {
+		if (text[i] < '0' || text[i] > '9') {
+			i++;
+			continue;
+		}
+		double n = 0;
+		size_t from = i;
+		for (; i < len && text[i] >= '0' && text[i] <= '9' && i - from < 9; i++)
+			n = n * 10 + (text[i] - '0');
+		size_t k = i;
+		while (k < len && text[k] == ' ')
+			k++;
+		if (at_word(text + k, len - k, "requests") || at_word(text + k, len - k, "calls"))
+			while (k < len && text[k] >= 'a' && text[k] <= 'z')
+				k++;
+		while (k < len && text[k] == ' ')
+			k++;
+		if (at_word(text + k, len - k, "per minute") || at_word(text + k, len - k, "/minute") ||
+		    at_word(text + k, len - k, "a minute"))
+			return n;
+	}
+	return 0;
 }

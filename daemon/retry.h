@@ -5,6 +5,7 @@
 #define RD_RETRY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Full jitter above a floor: uniform(base, min(cap, base * 2^tries)), base 5 s, cap 15 min.  seed is any
@@ -30,5 +31,13 @@ void pace_init(struct pace *p, double rate_per_minute);
 /* 0: a request may leave now; else the milliseconds to wait.  Takes nothing. */
 int64_t pace_wait_ms(const struct pace *p, int64_t now_ms, bool look);
 void pace_take(struct pace *p, int64_t now_ms);
+/* Requests that were made at a time that lies behind now_ms, by an earlier process; oldest first. */
+void pace_made(struct pace *p, int64_t at_ms, unsigned requests);
+/* The server named its limit: from now on no more than that, if it is less than what was configured.  True where
+ * it is. */
+bool pace_learn(struct pace *p, double rate_per_minute);
+/* A rate in what a server says of its limit ("API Rate Limit Exceeded - 180 per minute maximum allowed."); 0:
+ * none.  Source: TestRail's error handling page; others word it alike. */
+double pace_in_words(const char *text, size_t len);
 
 #endif

@@ -98,6 +98,10 @@ static void wait_for_server(struct conversation *c, const struct reply *r, const
 	int64_t wait;
 
 	if (r->status == 429) {
+		double told = pace_in_words(r->body.data, r->body.len);
+		if (l->scope != NULL && pace_learn(&l->scope->pace, told))
+			log_warning(&c->log, "the server's limit is %.0f requests a minute: kept from now on",
+				    told);
 		wait = lane_scaled(l, retry_limited_ms(r->retry_after_s));
 		lane_block_scope(l, wait, reason);
 		not_executed(c, wait, reason);

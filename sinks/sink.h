@@ -128,6 +128,12 @@ enum answer_class {
 	ANSWER_FORBIDDEN, /* 403 on one thing */
 };
 
+/* What commands of administration need to know of a sink, beside its endpoint. */
+struct sink_admin {
+	const char *project; /* as the configuration names it; NULL: it does not */
+	const char *base;    /* goes before the path of each request ("rest/api/"); never NULL */
+};
+
 struct sink {
 	const char *name;     /* `type:` in the configuration */
 	const char *run_word; /* "run", "cycle": for messages */
@@ -154,6 +160,8 @@ struct sink {
 	 * are parked apart from their results and counted apart; `final` steps wait for them too.  A
 	 * refusal (GOT_REFUSED) parks the file alone. */
 	void (*evidence)(const void *conf, struct evidence_policy *out);
+	/* For commands of administration; what out reaches is borrowed from conf.  NULL: there are none. */
+	void (*admin)(const void *conf, struct sink_admin *out);
 };
 
 /* The list of sinks, ended by NULL.  (sink.c) */

@@ -67,6 +67,8 @@ const struct command commands[] = {
 	  "  import FILE                      takes such a file in; what is here already stays as it is\n"
 	  "\n  --timeout DURATION  how long to wait for the state directory (default 5s)\n" },
 	{ "status", cmd_status, "one screen: is it working, what waits, what needs me", "[--json]\n" },
+	{ "testrail", cmd_testrail, "administration of TestRail: projects, fields, suites, statuses, runs",
+	  "" },
 	{ 0 },
 };
 
@@ -82,9 +84,27 @@ int cli_usage(const char *command, const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
+/* Commands of several verbs tell their usage from their own tables. */
+static const struct {
+	const char *name;
+	void (*tell)(void);
+} verb_tables[] = {
+	{ "testrail", help_testrail },
+};
+
 void cli_help(const struct command *c)
 {
-	printf("resultd %s %s%s- %s\n", c->name, c->usage, c->usage[0] == '\0' ? "" : "\n", c->summary);
+	void (*tell)(void) = NULL;
+
+	for (size_t i = 0; i < sizeof(verb_tables) / sizeof(verb_tables[0]); i++) {
+		if (strcmp(verb_tables[i].name, c->name) == 0)
+			tell = verb_tables[i].tell;
+	}
+	if (tell != NULL)
+		tell();
+	else
+		printf("resultd %s %s%s- %s\n", c->name, c->usage, c->usage[0] == '\0' ? "" : "\n",
+		       c->summary);
 	printf("\nGlobal options: --config FILE, --state DIR, --log-level debug|info|warning|error\n");
 }
 

@@ -4,7 +4,8 @@
  *
  * Touches nothing but its output.  Results stream: a report of any size needs the memory of its largest
  * result.  What was shown of a report that must be read again, repaired, is not shown twice: the second pass
- * gives the same results up to the place that stopped the first. */
+ * gives the same results up to the place that stopped the first.  Many reports are read by as many threads as
+ * there are processors; what is said of them stays in their order. */
 #include "daemon/cli/cli.h"
 
 #include "daemon/base/clock.h"
@@ -12,6 +13,7 @@
 #include "daemon/base/json.h"
 #include "daemon/base/mem.h"
 #include "daemon/base/utf8.h"
+#include "daemon/cli/lineup.h"
 #include "daemon/model/result_json.h"
 #include "daemon/report.h"
 
@@ -19,6 +21,8 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +38,7 @@ enum {
 	WIDTH_MAX = 400,
 	STATUS_WIDTH = 8,
 	TIME_WIDTH = 9,
+	WORKERS_MAX = 16,
 };
 
 enum form { FORM_JSONL, FORM_TABLE, FORM_SUMMARY };
@@ -41,8 +46,9 @@ enum form { FORM_JSONL, FORM_TABLE, FORM_SUMMARY };
 struct parse {
 	enum form form;
 	const char *name; /* of the file that is read */
-	struct buf out;
-	int failed; /* standard output does not take it: negative errno */
+	struct lineup *line;
+	size_t index; /* of the report, in line */
+	struct buf out, said;
 	unsigned width;
 	uint64_t given, skip; /* results of this file shown; to be passed over, after a restart */
 	unsigned reports, bad, foreign;
@@ -52,10 +58,9 @@ struct parse {
 
 static int flush(struct parse *p)
 {
-	if (p->failed == 0 && p->out.len > 0)
-		p->failed = file_write_all(STDOUT_FILENO, p->out.data, p->out.len);
-	buf_reset(&p->out);
-	return p->failed;
+	lineup_turn(p->line, p->index, true);
+	lineup_write(p->line, &p->out, &p->said);
+	return lineup_failed(p->line);
 }
 
 /* ---- the table ---- */
@@ -224,7 +229,9 @@ static int on_result(void *cookie, const struct result *r)
 	}
 	if (buf_error(&p->out) < 0)
 		return buf_error(&p->out);
-	return p->out.len >= OUT_FLUSH ? flush(p) : 0;
+	if (p->out.len < OUT_FLUSH || (p->out.len < LINEUP_AHEAD && !lineup_turn(p->line, p->index, false)))
+		return 0;
+	return flush(p);
 }
 
 static int on_counted(void *cookie, const struct result *r)
@@ -242,23 +249,20 @@ static void on_restart(void *cookie)
 }
 
 /* One line for standard error.  Names and values come from reports: nothing that a terminal acts on. */
-static void say(const char *text)
+static void say(struct parse *p, const char *text)
 {
-	struct buf line = BUF_LIMIT(1 << 20);
-
-	column(&line, text, strlen(text), UINT_MAX, false);
-	fprintf(stderr, "%s\n", line.data != NULL ? line.data : "");
-	buf_done(&line);
+	column(&p->said, text, strlen(text), UINT_MAX, false);
+	buf_putc(&p->said, '\n');
 }
 
-static void tell(const struct report_summary *s)
+static void tell(struct parse *p, const struct report_summary *s)
 {
 	char text[2048];
 
 	for (size_t i = 0; i < s->warning_count; i++)
-		say(s->warnings[i]);
+		say(p, s->warnings[i]);
 	if (s->verdict != REPORT_OK)
-		say(err_string(&s->err, text, sizeof(text)));
+		say(p, err_string(&s->err, text, sizeof(text)));
 }
 
 static void read_report(struct parse *p, int fd, const char *name)
@@ -278,9 +282,7 @@ static void read_report(struct parse *p, int fd, const char *name)
 	report_read(fd, name, &options, p->form == FORM_SUMMARY ? &counted : &shown, p, &s);
 	if (p->form == FORM_SUMMARY)
 		summary(p, &s);
-	if (s.warning_count > 0 || s.verdict != REPORT_OK || p->out.len >= OUT_FLUSH)
-		flush(p); /* what is said comes behind what was shown */
-	tell(&s);
+	tell(p, &s);
 	switch (s.verdict) {
 	case REPORT_OK:
 		p->reports++;
@@ -344,7 +346,10 @@ static int spool(struct err *err)
 /* A file that cannot be opened still has its line in a summary. */
 static void not_opened(struct parse *p, const char *name, const char *why)
 {
-	fprintf(stderr, "%s: %s\n", name, why);
+	char text[4096];
+
+	snprintf(text, sizeof(text), "%s: %s", name, why);
+	say(p, text);
 	p->bad++;
 	if (p->form != FORM_SUMMARY)
 		return;
@@ -394,13 +399,127 @@ static unsigned terminal_width(void)
 	return n < WIDTH_MIN ? WIDTH_MIN : n > WIDTH_MAX ? WIDTH_MAX : (unsigned)n;
 }
 
+/* ---- all of them ---- */
+
+struct list_of_reports {
+	const char **name;
+	size_t count, room;
+	struct walk *walk; /* one an argument: they own the names */
+	size_t walks;
+};
+
+static const char standard_input[] = "-";
+
+static void add_report(struct list_of_reports *l, const char *name)
+{
+	if (l->count == l->room) {
+		l->room = l->room > 0 ? l->room * 2 : 64;
+		l->name = xrealloc(l->name, l->room, sizeof(*l->name));
+	}
+	l->name[l->count++] = name;
+}
+
+static void add_argument(struct list_of_reports *l, const char *argument, struct parse *p)
+{
+	if (strcmp(argument, "-") == 0) {
+		add_report(l, standard_input);
+		return;
+	}
+	l->walk = xrealloc(l->walk, l->walks + 1, sizeof(*l->walk));
+	struct walk *w = &l->walk[l->walks++];
+	*w = (struct walk){ 0 };
+	walk_add(w, argument);
+	for (size_t i = 0; i < w->count; i++)
+		add_report(l, w->path[i]);
+	for (size_t i = 0; i < w->unreadable_count; i++) {
+		say(p, w->unreadable[i]);
+		p->bad++;
+	}
+}
+
+static void list_done(struct list_of_reports *l)
+{
+	for (size_t i = 0; i < l->walks; i++)
+		walk_done(&l->walk[i]);
+	free(l->walk);
+	free(l->name);
+}
+
+struct worker {
+	pthread_t thread;
+	const struct list_of_reports *list;
+	struct parse p;
+};
+
+static void *work(void *cookie)
+{
+	struct worker *w = cookie;
+	struct parse *p = &w->p;
+
+	while (lineup_next(p->line, &p->index)) {
+		const char *name = w->list->name[p->index];
+		if (name == standard_input)
+			read_stdin(p);
+		else
+			read_path(p, name);
+		lineup_done(p->line, p->index, &p->out, &p->said);
+	}
+	buf_done(&p->out);
+	buf_done(&p->said);
+	return NULL;
+}
+
+static void add_totals(struct parse *to, const struct parse *from)
+{
+	to->reports += from->reports;
+	to->bad += from->bad;
+	to->foreign += from->foreign;
+	for (size_t i = 0; i < OUTCOME_COUNT; i++)
+		to->cases[i] += from->cases[i];
+	to->flaky += from->flaky;
+	to->duration_ms += from->duration_ms;
+}
+
+static size_t workers_for(size_t reports)
+{
+	cpu_set_t set;
+	size_t processors = sched_getaffinity(0, sizeof(set), &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
+
+	if (processors > WORKERS_MAX)
+		processors = WORKERS_MAX;
+	return processors < reports ? processors : reports;
+}
+
+/* This thread is one of the workers, and the only one where there is one report. */
+static void read_all(struct parse *p, const struct list_of_reports *l)
+{
+	struct worker worker[WORKERS_MAX];
+	size_t count = workers_for(l->count), started = 1;
+
+	for (size_t i = 0; i < count; i++) {
+		worker[i] = (struct worker){ .list = l, .p = *p };
+		worker[i].p.out = (struct buf)BUF_LIMIT(OUT_MAX);
+		worker[i].p.said = (struct buf)BUF_LIMIT(OUT_MAX);
+		worker[i].p.bad = 0;
+	}
+	while (started < count && pthread_create(&worker[started].thread, NULL, work, &worker[started]) == 0)
+		started++;
+	if (count > 0)
+		work(&worker[0]);
+	for (size_t i = 1; i < started; i++)
+		pthread_join(worker[i].thread, NULL);
+	for (size_t i = 0; i < started && i < count; i++)
+		add_totals(p, &worker[i].p);
+}
+
 int cmd_parse(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "format", required_argument, NULL, 'f' },
 		{ 0 },
 	};
-	struct parse p = { .form = FORM_JSONL, .out = BUF_LIMIT(OUT_MAX) };
+	struct parse p = { .form = FORM_JSONL, .out = BUF_LIMIT(OUT_MAX), .said = BUF_LIMIT(OUT_MAX) };
+	struct list_of_reports list = { 0 };
 	int c;
 
 	optind = 0;
@@ -421,28 +540,21 @@ int cmd_parse(int argc, char **argv)
 		return cli_usage("parse", "needs the name of a report");
 	p.width = terminal_width();
 
-	for (int i = optind; i < argc && p.failed == 0; i++) {
-		if (strcmp(argv[i], "-") == 0) {
-			read_stdin(&p);
-			continue;
-		}
-		struct walk w = { 0 };
-		walk_add(&w, argv[i]);
-		for (size_t n = 0; n < w.count && p.failed == 0; n++)
-			read_path(&p, w.path[n]);
-		for (size_t n = 0; n < w.unreadable_count; n++) {
-			fprintf(stderr, "%s\n", w.unreadable[n]);
-			p.bad++;
-		}
-		walk_done(&w);
-	}
+	for (int i = optind; i < argc; i++)
+		add_argument(&list, argv[i], &p);
+	p.line = lineup_new(list.count);
+	read_all(&p, &list);
 	if (p.form == FORM_TABLE)
 		table_end(&p);
-	flush(&p);
+	lineup_write(p.line, &p.out, &p.said);
+	int failed = lineup_failed(p.line);
+	lineup_free(p.line);
 	buf_done(&p.out);
-	if (p.failed != 0) {
-		if (p.failed != -EPIPE)
-			fprintf(stderr, "resultd parse: standard output: %s\n", strerror(-p.failed));
+	buf_done(&p.said);
+	list_done(&list);
+	if (failed != 0) {
+		if (failed != -EPIPE)
+			fprintf(stderr, "resultd parse: standard output: %s\n", strerror(-failed));
 		return EXIT_INTERNAL;
 	}
 	if (p.bad == 0 && p.reports == 0)

@@ -278,6 +278,15 @@ static inline int64_t attach_of_row(int64_t row)
 	return row & (ROW_OF_ATTACH - 1);
 }
 
+/* ---- held.c ---- */
+
+/* The database is a new one, since the old one was damaged. */
+void held_begin(struct queue *q, int64_t now_ms);
+/* A part is taken into the run whose file was changed last then (wall; 0: not known). */
+void held_take(struct queue *q, int64_t run, int64_t changed_ms);
+void held_apply(struct queue *q, int64_t run, int64_t now_ms); /* after its deliveries were made due */
+void held_release(struct queue *q, int64_t delivery);
+
 /* ---- journal.c ---- */
 
 enum { JOURNAL_DROPPED = 100, JOURNAL_RETRIED, JOURNAL_BROUGHT }; /* beside enum settle: never renumber */

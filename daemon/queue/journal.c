@@ -17,6 +17,7 @@ enum {
 	NAMES_MAX = 20,
 	REPORTS_MAX = 20,
 	LOST_MAX = 50,
+	MADE_MAX = 2000,
 };
 
 struct detail_op {
@@ -330,5 +331,65 @@ void queue_detail(struct queue *q, int64_t delivery, size_t journal_max, queue_d
 	o->arena = ARENA_LIMIT(VIEW_BYTES_MAX);
 	o->delivery = delivery;
 	o->journal_max = journal_max > JOURNAL_MAX ? JOURNAL_MAX : journal_max;
+	op_start(q, &o->op);
+}
+
+/* ---- requests of late ---- */
+
+struct made_op {
+	struct op op;
+	queue_made_fn *done;
+	void *cookie;
+	struct arena arena;
+	int64_t since_ms;
+	struct made made[MADE_MAX];
+	size_t count;
+};
+
+static int made_work(struct queue *q, struct op *op, struct err *err)
+{
+	struct made_op *o = (struct made_op *)op;
+
+	(void)err;
+	/* From the end: the journal is long.  An intent stands for a request that no journal has yet. */
+	struct db_stmt *s =
+		db_query(q->db,
+			 "SELECT sink, at_ms, requests FROM ("
+			 " SELECT d.sink, j.at_ms, j.requests FROM"
+			 "  (SELECT delivery, at_ms, requests FROM journal ORDER BY id DESC LIMIT ?2) j"
+			 "  JOIN delivery d ON d.id = j.delivery WHERE j.at_ms >= ?1 AND j.requests > 0"
+			 " UNION ALL SELECT d.sink, i.sent_ms, 1 FROM intent i"
+			 "  JOIN delivery d ON d.id = i.delivery WHERE i.sent_ms >= ?1)"
+			 " ORDER BY at_ms LIMIT ?2",
+			 DB(db_i(o->since_ms), db_i(MADE_MAX)));
+	while (o->count < MADE_MAX && db_row(s))
+		o->made[o->count++] = (struct made){ .sink = arena_strdup(&o->arena, db_text(s, 0)),
+						     .at_ms = db_int(s, 1),
+						     .requests = (unsigned)db_int(s, 2) };
+	db_end(s);
+	return 0;
+}
+
+static void made_answer(struct queue *q, struct op *op, int rc, const struct err *err)
+{
+	struct made_op *o = (struct made_op *)op;
+
+	(void)q;
+	o->done(o->cookie, rc, o->made, rc < 0 ? 0 : o->count, err);
+}
+
+static void made_drop(struct op *op)
+{
+	arena_done(&((struct made_op *)op)->arena);
+}
+
+void queue_made(struct queue *q, int64_t since_ms, queue_made_fn *done, void *cookie)
+{
+	struct made_op *o = op_new(sizeof(*o), 0, made_work, made_answer, made_drop);
+
+	o->done = done;
+	o->cookie = cookie;
+	o->since_ms = since_ms;
+	o->arena = ARENA_LIMIT(1 << 20);
 	op_start(q, &o->op);
 }

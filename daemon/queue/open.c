@@ -262,7 +262,12 @@ int open_database(struct queue *q, const struct queue_options *o, struct queue_o
 	if (rc < 0)
 		return rc;
 	damaged = false;
-	return open_once(q, o, opened, &damaged, err);
+	rc = open_once(q, o, opened, &damaged, err);
+	if (rc == 0) {
+		held_begin(q, clock_wall_ms());
+		rc = db_failed(q->db, err);
+	}
+	return rc;
 }
 
 void open_close_database(struct queue *q, bool damaged)

@@ -133,6 +133,7 @@ static bool delivery_says(struct queue *q, const struct operate_op *o, int64_t d
 static void make_due(struct queue *q, const struct operate_op *o, const struct brief *d)
 {
 	forgive(q, o, d);
+	held_release(q, d->id);
 	/* What may be on its way is looked up first; what is on its way goes on as it is. */
 	db_run(q->db,
 	       "UPDATE delivery SET state = CASE WHEN EXISTS (SELECT 1 FROM intent WHERE delivery = ?1)"
@@ -196,6 +197,7 @@ static int drop_work(struct queue *q, struct op *op, struct err *err)
 		       "UPDATE delivery SET state = 5, settled_ms = ?2, due_ms = ?3, reason = ?4 WHERE id = "
 		       "?1",
 		       DB(db_i(d.id), db_i(o->now_ms), db_i(INT64_MAX), db_s(text)));
+		held_release(q, d.id);
 		journal_add(q, d.id, o->now_ms, JOURNAL_DROPPED, text);
 		free(text);
 		o->result.deliveries++;

@@ -76,6 +76,9 @@ struct part_spec {
 	uint64_t size;
 	bool again;       /* send even what was sent before */
 	bool late_append; /* an ended run of this key takes the part (`late: append`) */
+	/* When the file came or was changed last (wall).  One that is older than a damage to the database may
+	 * have been delivered already: it is held.  0: not known, never held. */
+	int64_t changed_ms;
 };
 
 enum take {
@@ -328,6 +331,17 @@ struct block {
 typedef void queue_blocks_fn(void *cookie, int rc, const struct block *block, size_t count,
 			     const struct err *err);
 void queue_blocks(struct queue *q, queue_blocks_fn *done, void *cookie);
+
+/* Requests that were made since a time (ours, wall), oldest first, as the journal has them: what an earlier
+ * process has used of a rate.  Those of its last moments that were not noted any more are missing. */
+struct made {
+	const char *sink;
+	int64_t at_ms;
+	unsigned requests;
+};
+typedef void queue_made_fn(void *cookie, int rc, const struct made *made, size_t count,
+			   const struct err *err);
+void queue_made(struct queue *q, int64_t since_ms, queue_made_fn *done, void *cookie);
 
 /* ---- what people see ---- */
 

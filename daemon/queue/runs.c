@@ -217,6 +217,8 @@ static int take_work(struct queue *q, struct op *op, struct err *err)
 	       " VALUES(?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8)",
 	       DB(db_i(part), db_i(run), db_i(generation), db_b(t->part.sha256, 32), db_s(t->part.path),
 		  db_s(t->part.kept), db_i((int64_t)t->part.size), db_i(t->run.now_ms)));
+	if (!t->part.again)
+		held_take(q, run, t->part.changed_ms);
 	t->taken.what = TAKE_NEW;
 	t->taken.run = run;
 	t->taken.part = part;
@@ -383,6 +385,7 @@ static int finish_work(struct queue *q, struct op *op, struct err *err)
 	       "UPDATE delivery SET due_ms = ?2, since_ms = CASE WHEN state = 4 THEN ?2 ELSE since_ms END,"
 	       " settled_ms = NULL, state = 0 WHERE run = ?1 AND state IN (0, 3, 4)",
 	       DB(db_i(run), db_i(p->now_ms)));
+	held_apply(q, run, p->now_ms);
 	return 0;
 }
 

@@ -182,6 +182,13 @@ static const struct sink_common *common(const void *conf)
 	return &c->common;
 }
 
+static void admin(const void *conf, struct sink_admin *out)
+{
+	const struct testrail_conf *c = conf;
+
+	*out = (struct sink_admin){ .project = c->project, .base = "" };
+}
+
 extern const struct sink sink_testrail;
 const struct sink sink_testrail = {
 	.name = "testrail",
@@ -198,4 +205,5 @@ const struct sink sink_testrail = {
 	.batch = batch,
 	.common = common,
 	.evidence = testrail_evidence,
+	.admin = admin,
 };

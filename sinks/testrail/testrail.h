@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * testrail.h - what the files of the TestRail sink share: its configuration, its steps, its reading of
- * answers.  Nothing outside this folder includes it.
+ * answers.  Outside this folder only the commands of administration include it, for paths and pages.
  *
  * facts (one object a sink):
  *   url       what the rest was learned from; another `url` in the configuration forgets everything

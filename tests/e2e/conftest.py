@@ -19,6 +19,14 @@ def binary():
     return path
 
 
+@pytest.fixture(scope="session")
+def points_binary(binary):
+    path = Path(binary).parents[1] / "tests" / "crash" / "resultd_points"
+    if not path.exists():
+        pytest.skip(f"no {path}: build the target resultd_points")
+    return path
+
+
 @pytest.fixture
 def testrail():
     """A server with one project, Datahub, and the field custom_automation_id."""

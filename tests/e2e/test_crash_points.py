@@ -18,7 +18,6 @@ import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -31,14 +30,6 @@ WORKERS = 4         # most of a world's time is waiting
 DIED = 9
 COUNT = 6
 TITLES = {"a0": "passed", "a1": "failed", "a2": "passed", "b0": "retest", "b1": "passed", "b2": "passed"}
-
-
-@pytest.fixture(scope="session")
-def points_binary(binary):
-    path = Path(binary).parents[1] / "tests" / "crash" / "resultd_points"
-    if not path.exists():
-        pytest.skip(f"no {path}: build the target resultd_points")
-    return path
 
 
 class Points(Resultd):

@@ -43,7 +43,7 @@ def broken(testrail, how):
 
 @pytest.mark.parametrize("how", NOT_EXECUTED)
 @pytest.mark.parametrize("endpoint", ["add_run", "add_results_for_cases"])
-def test_a_write_that_was_not_executed_is_repeated(resultd, testrail, endpoint, how):
+def test_row_39_a_write_that_was_not_executed_is_repeated(resultd, testrail, endpoint, how):
     report = creating(resultd, testrail)
     testrail.fault(endpoint, before=broken(testrail, how))
     resultd.imports(report)
@@ -52,7 +52,7 @@ def test_a_write_that_was_not_executed_is_repeated(resultd, testrail, endpoint, 
 
 @pytest.mark.parametrize("how", LOST)
 @pytest.mark.parametrize("endpoint", ["add_run", "add_results_for_cases"])
-def test_a_write_whose_answer_was_lost_is_looked_up(resultd, testrail, endpoint, how):
+def test_rows_38_40_41_a_write_whose_answer_was_lost_is_looked_up(resultd, testrail, endpoint, how):
     report = creating(resultd, testrail)
     testrail.fault(endpoint, after=broken(testrail, how))
     resultd.imports(report)
@@ -63,7 +63,7 @@ def test_a_write_whose_answer_was_lost_is_looked_up(resultd, testrail, endpoint,
 
 @pytest.mark.parametrize("how", ["reset", "empty", 502])
 @pytest.mark.parametrize("endpoint", ["add_section", "add_cases", "close_run"])
-def test_a_lost_answer_to_any_other_write_doubles_nothing(resultd, testrail, endpoint, how):
+def test_row_40_a_lost_answer_to_any_other_write_doubles_nothing(resultd, testrail, endpoint, how):
     report = creating(resultd, testrail)
     testrail.fault(endpoint, after=broken(testrail, how))
     resultd.imports(report)
@@ -88,7 +88,7 @@ def test_every_answer_may_be_lost_once(resultd, testrail):
     all_there_once(testrail)
 
 
-def test_a_look_up_that_fails_is_asked_again(resultd, testrail):
+def test_row_54_a_look_up_that_fails_is_asked_again(resultd, testrail):
     report = creating(resultd, testrail)
     testrail.fault("add_run", after="reset")
     testrail.answers("get_runs", 502, 200)
@@ -98,7 +98,7 @@ def test_a_look_up_that_fails_is_asked_again(resultd, testrail):
     all_there_once(testrail)
 
 
-def test_a_look_up_pages_through_all_results_of_the_run(resultd, testrail):
+def test_row_54_a_look_up_pages_through_all_results_of_the_run(resultd, testrail):
     known(testrail, 700)
     resultd.deliver_to(testrail, batch=700)
     testrail.fault("add_results_for_cases", after="reset")
@@ -108,7 +108,7 @@ def test_a_look_up_pages_through_all_results_of_the_run(resultd, testrail):
     assert {call.query.get("offset") for call in testrail.calls("get_results_for_run")} == {None, "250", "500"}
 
 
-def test_what_shows_late_is_not_sent_again(resultd, testrail):
+def test_row_55_what_shows_late_is_not_sent_again(resultd, testrail):
     """The look-up finds nothing at first: the server is still busy with what it was given."""
     resultd.scale = 100             # look-ups after 50 ms, 300 ms and 1.2 s
     known(testrail, 5)
@@ -122,7 +122,7 @@ def test_what_shows_late_is_not_sent_again(resultd, testrail):
 @pytest.mark.parametrize("header, scale, least, most", [
     ("2", 1, 2.0, 10.0), (None, 50, 60 / 50, 12.0), ("soon", 50, 60 / 50, 12.0), ("-7", 1, 0.9, 100.0),
     ("99999999999", 1200, 3600 / 1200, 12.0), ("date", 1, 1.0, 10.0)])
-def test_a_rate_limit_is_waited_for(resultd, testrail, header, scale, least, most):
+def test_row_42_a_rate_limit_is_waited_for(resultd, testrail, header, scale, least, most):
     """`least` and `most` seconds after the 429 the next request comes, and none before."""
     resultd.scale = scale
     known(testrail, 3)
@@ -140,7 +140,7 @@ def test_a_rate_limit_is_waited_for(resultd, testrail, header, scale, least, mos
     assert testrail.calls("get_results_for_run") == [], "a 429 was not executed: nothing to look up"
 
 
-def test_a_storm_of_rate_limits_is_survived(resultd, testrail):
+def test_row_43_a_storm_of_rate_limits_is_survived(resultd, testrail):
     known(testrail, 40)
     resultd.scale = 20
     resultd.deliver_to(testrail, batch=4)
@@ -150,7 +150,7 @@ def test_a_storm_of_rate_limits_is_survived(resultd, testrail):
     assert [call for call in testrail.calls() if call.status == 429]
 
 
-def test_maintenance_is_waited_out_without_hammering(resultd, testrail):
+def test_row_46_maintenance_is_waited_out_without_hammering(resultd, testrail):
     known(testrail, 3)
     resultd.deliver_to(testrail)
     testrail.always("*", 409)
@@ -164,7 +164,7 @@ def test_maintenance_is_waited_out_without_hammering(resultd, testrail):
     assert min(later - earlier for earlier, later in zip(tries, tries[1:])) >= 300 / resultd.scale * 0.9
 
 
-def test_a_key_that_was_replaced_is_taken_up(resultd, testrail):
+def test_row_44_a_key_that_was_replaced_is_taken_up(resultd, testrail):
     known(testrail, 3)
     resultd.write_key("old-and-revoked.key-000")
     resultd.deliver_to(testrail)
@@ -179,7 +179,7 @@ def test_a_key_that_was_replaced_is_taken_up(resultd, testrail):
     one_closed_run(testrail, cases=3)
 
 
-def test_a_key_revoked_in_the_middle_loses_nothing(resultd, testrail):
+def test_row_44_a_key_revoked_in_the_middle_loses_nothing(resultd, testrail):
     known(testrail, 20)
     resultd.deliver_to(testrail, batch=5)
     testrail.answers("add_results_for_cases", 200)
@@ -200,7 +200,7 @@ def test_a_key_revoked_in_the_middle_loses_nothing(resultd, testrail):
     one_closed_run(testrail, cases=20)
 
 
-def test_no_permission_on_the_project_parks_what_needs_it(resultd, testrail):
+def test_row_45_no_permission_on_the_project_parks_what_needs_it(resultd, testrail):
     known(testrail, 3)
     resultd.deliver_to(testrail)
     testrail.always("add_run", 403)
@@ -209,7 +209,7 @@ def test_no_permission_on_the_project_parks_what_needs_it(resultd, testrail):
     assert len(testrail.calls("add_run")) <= 2
 
 
-def test_a_batch_that_is_too_large_is_halved_and_the_size_remembered(resultd, testrail):
+def test_row_49_a_batch_that_is_too_large_is_halved_and_the_size_remembered(resultd, testrail):
     known(testrail, 100)
     testrail.body_max = 12_000
     resultd.deliver_to(testrail, batch=100)
@@ -224,7 +224,7 @@ def test_a_batch_that_is_too_large_is_halved_and_the_size_remembered(resultd, te
 
 
 @pytest.mark.parametrize("bad", [{37}, {2, 99}, {50, 51}])
-def test_a_bad_result_is_found_by_halves_and_the_rest_arrives(resultd, testrail, bad):
+def test_row_47_a_bad_result_is_found_by_halves_and_the_rest_arrives(resultd, testrail, bad):
     cases = known(testrail, 100)
     bad_ids = {cases[number - 1]["id"] for number in bad}
     testrail.refuse_result = lambda body: ("Field :results.custom_severity is a required field."
@@ -240,7 +240,7 @@ def test_a_bad_result_is_found_by_halves_and_the_rest_arrives(resultd, testrail,
     assert not testrail.only_run["is_completed"]
 
 
-def test_a_batch_that_is_refused_for_one_reason_is_parked_as_one(resultd, testrail):
+def test_row_47_a_batch_that_is_refused_for_one_reason_is_parked_as_one(resultd, testrail):
     known(testrail, 200)
     testrail.refuse_result = lambda body: "Field :results.custom_severity is a required field."
     resultd.deliver_to(testrail, batch=200)
@@ -249,7 +249,7 @@ def test_a_batch_that_is_refused_for_one_reason_is_parked_as_one(resultd, testra
     assert len(testrail.calls("add_results_for_cases")) <= 20, "not one request a result"
 
 
-def test_a_run_closed_by_somebody_else_is_said(resultd, testrail):
+def test_row_48_a_run_closed_by_somebody_else_is_said(resultd, testrail):
     known(testrail, 10)
     resultd.deliver_to(testrail, batch=5)
     held = testrail.fault("add_results_for_cases", before="hang", call=2)
@@ -264,7 +264,7 @@ def test_a_run_closed_by_somebody_else_is_said(resultd, testrail):
     assert len(testrail.calls("add_results_for_cases")) == 2, "recognised before any halving"
 
 
-def test_an_outage_costs_nothing_but_time(resultd, testrail):
+def test_row_53_an_outage_costs_nothing_but_time(resultd, testrail):
     known(testrail, 3)
     resultd.deliver_to(testrail)
     testrail.down()
@@ -276,7 +276,7 @@ def test_an_outage_costs_nothing_but_time(resultd, testrail):
     one_closed_run(testrail, cases=3)
 
 
-def test_an_outage_in_the_middle_is_waited_out(resultd, testrail):
+def test_row_53_an_outage_in_the_middle_is_waited_out(resultd, testrail):
     known(testrail, 20)
     resultd.deliver_to(testrail, batch=5)
     held = testrail.fault("add_results_for_cases", before="hang", call=3)
@@ -291,7 +291,7 @@ def test_an_outage_in_the_middle_is_waited_out(resultd, testrail):
     one_closed_run(testrail, cases=20)
 
 
-def test_an_answer_that_never_ends_is_cut_off(resultd, testrail):
+def test_row_41_an_answer_that_never_ends_is_cut_off(resultd, testrail):
     report = creating(resultd, testrail)
     testrail.fault("get_cases", after="endless")
     testrail.fault("add_run", after="endless")
@@ -299,7 +299,7 @@ def test_an_answer_that_never_ends_is_cut_off(resultd, testrail):
     all_there_once(testrail)
 
 
-def test_a_redirect_is_not_followed(resultd, make_testrail):
+def test_row_50_a_redirect_is_not_followed(resultd, make_testrail):
     testrail, elsewhere = make_testrail(), make_testrail()
     known(testrail, 1)
     resultd.deliver_to(testrail)

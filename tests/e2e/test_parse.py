@@ -120,6 +120,25 @@ def test_gzip_that_ends_early_keeps_what_is_finished(parse, report):
     assert "gzip" in done.err
 
 
+# ---- many reports ----
+
+def test_many_reports_are_said_in_their_order(parse, report):
+    """Large and small ones, good and bad ones, read side by side."""
+    wanted = []
+    for number in range(300):
+        count = 4000 if number % 97 == 3 else number % 5
+        cases = "".join(f'<testcase classname="c{number}" name="n{case}" time="soon"/>' for case in range(count))
+        report(f"d/{number:03}.xml", f"<testsuite>{cases}" + ("</testsuite>" if number % 7 else "<x></y>"))
+        wanted += [f"c{number}.n{case}" for case in range(count)]
+    done = parse("d")
+    assert [json.loads(line)["id"] for line in done.out.splitlines()] == wanted
+    said = [line.split(".xml", 1)[0] for line in done.err.splitlines()]
+    assert said == sorted(said) and len(set(said)) > 250
+    assert done.returncode == 5
+    done = parse("--format", "summary", "d")
+    assert [json.loads(line)["file"][-7:] for line in done.out.splitlines()] == [f"{number:03}.xml" for number in range(300)]
+
+
 # ---- exit codes and errors ----
 
 @pytest.mark.parametrize("content, code, said", [

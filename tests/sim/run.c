@@ -2,79 +2,17 @@
  *
  * run.c - `run --seeds N [--from S]`: N worlds, one after the other; says which seed failed, and how.
  *         `run --seed S --trace`: that one again, every step told.
- *         `run --without looks|intent|bookmark`: with a part of the program left out, it must fail. */
+ *         `run --without looks|intent|bookmark|fresh`: with a part of the program left out, it must fail. */
+#include "tests/sim/without.h"
 #include "tests/sim/world.h"
 
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
-#include "daemon/talk.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-/* ---- what can be left out (the linker's --wrap leads these calls here) ---- */
-
-static enum mutation left_out;
-
-struct held {
-	queue_done_fn *done;
-	void *cookie;
-};
-
-static void on_owed(void *cookie, int rc, const struct owed *owed, const struct err *err)
-{
-	struct held h = *(struct held *)cookie;
-
-	(void)owed;
-	free(cookie);
-	h.done(h.cookie, rc, err);
-}
-
-void __real_queue_intend(struct queue *q, int64_t delivery, const char *step, const struct rows *rows,
-			 const char *body, size_t body_len, int64_t sent_ms, queue_done_fn *done,
-			 void *cookie);
-void __wrap_queue_intend(struct queue *q, int64_t delivery, const char *step, const struct rows *rows,
-			 const char *body, size_t body_len, int64_t sent_ms, queue_done_fn *done,
-			 void *cookie);
-void __wrap_queue_intend(struct queue *q, int64_t delivery, const char *step, const struct rows *rows,
-			 const char *body, size_t body_len, int64_t sent_ms, queue_done_fn *done,
-			 void *cookie)
-{
-	if (left_out != MUTATE_INTENT) {
-		__real_queue_intend(q, delivery, step, rows, body, body_len, sent_ms, done, cookie);
-		return;
-	}
-	struct held *h = xcalloc(1, sizeof(*h));
-	*h = (struct held){ done, cookie };
-	queue_owed(q, delivery, on_owed, h);
-}
-
-void __real_queue_note(struct queue *q, int64_t delivery, const struct note *note, queue_done_fn *done,
-		       void *cookie);
-void __wrap_queue_note(struct queue *q, int64_t delivery, const struct note *note, queue_done_fn *done,
-		       void *cookie);
-void __wrap_queue_note(struct queue *q, int64_t delivery, const struct note *note, queue_done_fn *done,
-		       void *cookie)
-{
-	struct note n = *note;
-
-	if (left_out == MUTATE_BOOKMARK)
-		n.bookmark = NULL;
-	__real_queue_note(q, delivery, &n, done, cookie);
-}
-
-void __real_talk_look_up(struct conversation *c);
-void __wrap_talk_look_up(struct conversation *c);
-void __wrap_talk_look_up(struct conversation *c)
-{
-	if (left_out != MUTATE_LOOKS) {
-		__real_talk_look_up(c);
-		return;
-	}
-	talk_note(c, SETTLE_GO_ON, 0, NULL, talk_restart);
-}
 
 /* ---- the command ---- */
 
@@ -89,19 +27,19 @@ static double seconds(void)
 static int usage(void)
 {
 	fputs("usage: run [--seeds N] [--from S] [--seed S] [--trace] [--keep-going]"
-	      " [--without looks|intent|bookmark]\n",
+	      " [--without looks|intent|bookmark|fresh]\n",
 	      stderr);
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
-	static const char *const names[MUTATIONS] = { "nothing", "looks", "intent", "bookmark" };
 	uint64_t from = 1, count = 200, failures = 0, requests = 0, faults = 0, crashes = 0;
 	bool trace = false, keep_going = false;
 
 	for (int i = 1; i < argc; i++) {
 		const char *value = i + 1 < argc ? argv[i + 1] : "";
+		bool known = true;
 		if (strcmp(argv[i], "--trace") == 0) {
 			trace = true;
 			continue;
@@ -117,9 +55,10 @@ int main(int argc, char **argv)
 		else if (strcmp(argv[i], "--seed") == 0)
 			from = strtoull(value, NULL, 10), count = 1;
 		else if (strcmp(argv[i], "--without") == 0)
-			for (int k = 0; k < MUTATIONS; k++)
-				left_out = strcmp(names[k], value) == 0 ? (enum mutation)k : left_out;
+			known = without_set(value);
 		else
+			known = false;
+		if (!known)
 			return usage();
 		i++;
 	}
@@ -129,7 +68,7 @@ int main(int argc, char **argv)
 	double began = seconds();
 	uint64_t done = 0;
 	for (; done < count; done++) {
-		bool good = world_run(w, from + done, trace, left_out);
+		bool good = world_run(w, from + done, trace);
 		requests += w->requests;
 		faults += w->faults;
 		crashes += w->crashes;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * wire.c - the network: what becomes of each exchange. */
+#include "tests/sim/without.h"
 #include "tests/sim/world.h"
 
 #include "daemon/base/clock.h"
@@ -222,6 +223,9 @@ static void arrive(struct world *w, struct exchange_op *op)
 	}
 	if (turned_away(w, op))
 		return;
+	/* What libcurl does when a connection that was used before dies: it repeats the request, and says nothing. */
+	if (without == WITHOUT_FRESH && op->fate == FATE_LOST_AFTER && op->body_len > 0)
+		model_handle(&w->model, op->path, op->body, op->body_len, &op->answer);
 	model_handle(&w->model, op->path, op->body, op->body_len, &op->answer);
 	world_trace(w, "server %s -> %d %.300s", op->path + 18, op->answer.status,
 		    op->answer.body.data != NULL ? op->answer.body.data : "");

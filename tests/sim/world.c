@@ -569,13 +569,12 @@ static void make_dir(struct world *w)
 	abort();
 }
 
-bool world_run(struct world *w, uint64_t seed, bool trace, enum mutation mutation)
+bool world_run(struct world *w, uint64_t seed, bool trace)
 {
 	*w = (struct world){ .wire.ops = &wire_ops,
 			     .seed = seed,
 			     .rng.state = seed * 0x9e3779b97f4a7c15u,
 			     .trace = trace,
-			     .mutation = mutation,
 			     .now_ms = BEGIN_MS,
 			     .mono_ms = 1000 };
 	struct clock_source clock = { wall_now, mono_now, w };

@@ -99,9 +99,6 @@ enum fate {
 	FATES
 };
 
-/* What is left out, to see that the simulation notices. */
-enum mutation { MUTATE_NOTHING, MUTATE_LOOKS, MUTATE_INTENT, MUTATE_BOOKMARK, MUTATIONS };
-
 /* ---- the world ---- */
 
 struct exchange_op {
@@ -123,7 +120,6 @@ struct world {
 	uint64_t seed;
 	struct rng rng; /* of what happens */
 	bool trace;
-	enum mutation mutation;
 
 	int64_t now_ms, mono_ms, wall_skew_ms;
 
@@ -183,7 +179,7 @@ struct result;
 struct arena;
 void story_result(const struct world *w, size_t exec, struct arena *a, struct result *out);
 
-bool world_run(struct world *w, uint64_t seed, bool trace, enum mutation mutation);
+bool world_run(struct world *w, uint64_t seed, bool trace);
 void world_fail(struct world *w, const char *property, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void world_trace(const struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

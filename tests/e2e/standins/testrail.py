@@ -12,6 +12,7 @@ import base64
 import html
 import time
 
+from . import testrail_admin            # its routes join the others
 from .http_server import Answer, Server
 from .testrail_attachments import TEXT_IDS, UPLOADS, read_upload
 from .testrail_routes import PAGED, ROUTES
@@ -51,6 +52,7 @@ class TestRail(Server):
         # requests a minute, and what a 429 says of it: seconds, a function of seconds, or None for nothing
         self.rate, self.rate_window = None, 60.0
         self.retry_after = str
+        self.rate_told = 60000          # the limit that a scripted 429 names
         self._recent = []
         self._writing = {}              # run -> requests that write to it now
 
@@ -137,11 +139,14 @@ class TestRail(Server):
         words = {400: "Field :name is a required field.", 401: LOGIN_REFUSED,
                  403: "You do not have permissions to access the requested resource.",
                  404: "Invalid uri", 409: "Maintenance: the instance is being backed up. Please try again later.",
-                 429: "API Rate Limit Exceeded - 180 per minute maximum allowed. Retry after 1 seconds.",
+                 429: f"API Rate Limit Exceeded - {self._told_rate()} per minute maximum allowed. Retry after 1 seconds.",
                  500: "An error occurred while processing the request."}
         if status in words:
             return Answer(status, {"error": words[status]}, headers)
         return super().error(status, headers)
+
+    def _told_rate(self):
+        return round(self.rate * 60 / self.rate_window) if self.rate is not None else self.rate_told
 
     def violate(self, request, what):
         with self.lock:

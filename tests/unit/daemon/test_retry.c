@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/retry.h"
 
+#include <string.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -87,6 +89,60 @@ static void look_ups_have_a_share_of_their_own(void **state)
 	assert_int_equal(pace_wait_ms(&p, now, true), 30000);
 }
 
+static void row_43_a_restart_finds_the_bucket_where_it_was(void **state)
+{
+	struct pace p, again;
+	int64_t now = 5000000;
+
+	(void)state;
+	pace_init(&p, 180);
+	for (int i = 0; i < 9; i++)
+		pace_take(&p, now);
+	pace_init(&again, 180);
+	pace_made(&again, now, 4);
+	pace_made(&again, now, 5);
+	assert_int_equal(pace_wait_ms(&again, now + 100, false), pace_wait_ms(&p, now + 100, false));
+	assert_true(pace_wait_ms(&again, now + 100, false) > 0);
+	/* What lies longer behind than the bucket needs to fill counts for nothing. */
+	pace_init(&again, 180);
+	pace_made(&again, now - 60000, 9);
+	assert_int_equal(pace_wait_ms(&again, now, false), 0);
+}
+
+static void row_43_a_limit_is_taken_from_the_servers_words(void **state)
+{
+	static const struct {
+		const char *text;
+		double rate;
+	} row[] = {
+		{ "API Rate Limit Exceeded - 180 per minute maximum allowed. Retry after 6 seconds.", 180 },
+		{ "{\"error\":\"at most 60 requests per minute\"}", 60 },
+		{ "100 calls/minute", 100 },
+		{ "Retry after 6 seconds", 0 },
+		{ "", 0 },
+		{ "5 per hour", 0 },
+		{ "180", 0 },
+		{ "180 ", 0 },
+		{ "18 per month, 20 per minute", 20 },
+	};
+	struct pace p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		double got = pace_in_words(row[i].text, strlen(row[i].text));
+		assert_true(got == row[i].rate);
+	}
+	pace_init(&p, 300);
+	double before = p.interval_ms;
+	assert_false(pace_learn(&p, 0));
+	assert_false(pace_learn(&p, 400)); /* more than was configured: the operator decides */
+	assert_true(p.interval_ms == before);
+	assert_true(pace_learn(&p, 180));
+	assert_true(p.interval_ms > before);
+	pace_init(&p, 0);
+	assert_true(pace_learn(&p, 180));
+}
+
 static void no_rate_is_no_limit(void **state)
 {
 	struct pace p;
@@ -106,6 +162,8 @@ int main(void)
 		cmocka_unit_test(a_429_is_clamped),
 		cmocka_unit_test(pace_keeps_below_the_limit),
 		cmocka_unit_test(look_ups_have_a_share_of_their_own),
+		cmocka_unit_test(row_43_a_restart_finds_the_bucket_where_it_was),
+		cmocka_unit_test(row_43_a_limit_is_taken_from_the_servers_words),
 		cmocka_unit_test(no_rate_is_no_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

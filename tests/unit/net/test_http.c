@@ -192,7 +192,7 @@ static void answers_are_told_as_they_came(void **state)
 	}
 }
 
-static void retry_after_is_clamped(void **state)
+static void row_42_retry_after_is_clamped(void **state)
 {
 	static const struct {
 		const char *header;
@@ -317,7 +317,7 @@ static void refuse_early(struct server *s, int fd, void *cookie)
 	server_wait_gone(fd);
 }
 
-static void failures_are_classified_by_what_went_out(void **state)
+static void rows_35_36_41_failures_are_classified_by_what_went_out(void **state)
 {
 	static const struct {
 		const char *name;
@@ -449,7 +449,7 @@ static void reset_posts(struct server *s, int fd, void *cookie)
 	}
 }
 
-static void a_post_is_sent_once_though_connections_are_kept(void **state)
+static void row_38_a_post_is_sent_once_though_connections_are_kept(void **state)
 {
 	atomic_int posts = 0;
 	struct server *s = server_start(reset_posts, &posts);
@@ -530,7 +530,7 @@ static void what_cannot_start_is_not_sent(void **state)
 	close(bound);
 }
 
-static void a_black_hole_ends_with_the_connect_timeout(void **state)
+static void row_53_a_black_hole_ends_with_the_connect_timeout(void **state)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(a);
@@ -564,7 +564,7 @@ static void a_black_hole_ends_with_the_connect_timeout(void **state)
 	close(hole);
 }
 
-static void a_stalled_peer_is_given_up_before_the_total(void **state)
+static void row_37_a_stalled_peer_is_given_up_before_the_total(void **state)
 {
 	struct server *s = server_start(say_and_hang, one_of_nine);
 	struct client c;
@@ -806,7 +806,7 @@ static int resolve_slowly(const char *resolv_conf)
 	return k.exchange == EXCHANGE_CANCELLED ? CHILD_OK : CHILD_FAILED;
 }
 
-static void a_slow_name_server_holds_nobody_up(void **state)
+static void row_52_a_slow_name_server_holds_nobody_up(void **state)
 {
 	char resolv_conf[] = "/tmp/resultd-test-XXXXXX";
 	int fd = mkstemp(resolv_conf), status = 0;
@@ -999,19 +999,19 @@ static void a_file_that_shrinks_is_no_upload(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_slow_name_server_holds_nobody_up),
+		cmocka_unit_test(row_52_a_slow_name_server_holds_nobody_up),
 		cmocka_unit_test(a_get_asks_as_the_trackers_want_it),
 		cmocka_unit_test(the_endpoint_decides_authorization),
 		cmocka_unit_test(bodies_go_out_as_they_are),
 		cmocka_unit_test(answers_are_told_as_they_came),
-		cmocka_unit_test(retry_after_is_clamped),
-		cmocka_unit_test(failures_are_classified_by_what_went_out),
+		cmocka_unit_test(row_42_retry_after_is_clamped),
+		cmocka_unit_test(rows_35_36_41_failures_are_classified_by_what_went_out),
 		cmocka_unit_test(an_early_refusal_is_an_answer),
 		cmocka_unit_test(a_reset_at_once_never_counts_as_unsent_if_bytes_left),
-		cmocka_unit_test(a_post_is_sent_once_though_connections_are_kept),
+		cmocka_unit_test(row_38_a_post_is_sent_once_though_connections_are_kept),
 		cmocka_unit_test(what_cannot_start_is_not_sent),
-		cmocka_unit_test(a_black_hole_ends_with_the_connect_timeout),
-		cmocka_unit_test(a_stalled_peer_is_given_up_before_the_total),
+		cmocka_unit_test(row_53_a_black_hole_ends_with_the_connect_timeout),
+		cmocka_unit_test(row_37_a_stalled_peer_is_given_up_before_the_total),
 		cmocka_unit_test(a_cancelled_call_ends_once_and_later),
 		cmocka_unit_test(what_never_left_can_be_cancelled),
 		cmocka_unit_test(a_reply_may_send_cancel_and_close),

@@ -86,7 +86,7 @@ static void serve_tls(struct server *s, int fd, void *cookie)
 	SSL_free(ssl);
 }
 
-static void certificates_decide(void **state)
+static void row_51_certificates_decide(void **state)
 {
 	enum { YEAR = 365 * 86400 };
 	static const struct {
@@ -181,7 +181,7 @@ static void a_missing_authority_file_is_a_refusal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(certificates_decide),
+		cmocka_unit_test(row_51_certificates_decide),
 		cmocka_unit_test(a_missing_authority_file_is_a_refusal),
 	};
 

@@ -50,7 +50,7 @@ static void a_clean_end_leaves_one_file(void **state)
 	assert_int_equal(fx_status(f)->results, 2);
 }
 
-static void a_newer_schema_is_refused_in_one_line(void **state)
+static void row_57_a_newer_schema_is_refused_in_one_line(void **state)
 {
 	struct fx *f = *state;
 
@@ -65,7 +65,7 @@ static void a_newer_schema_is_refused_in_one_line(void **state)
 	fx_open(f);
 }
 
-static void a_second_process_is_told_so(void **state)
+static void row_59_a_second_process_is_told_so(void **state)
 {
 	struct fx *f = *state;
 	struct queue *second = NULL;
@@ -85,7 +85,7 @@ static void damage(const char *path, off_t at, const char *bytes, size_t len)
 }
 
 /* Each leaves a crashed state directory behind and then hurts it. */
-static void a_damaged_database_moves_aside_with_its_log(void **state)
+static void row_57_a_damaged_database_moves_aside_with_its_log(void **state)
 {
 	struct fx *f = *state;
 	char wal[128], garbage[4096];
@@ -148,7 +148,7 @@ static void sound_crashed_files_are_not_replaced(void **state)
 	}
 }
 
-static void network_file_systems_are_known(void **state)
+static void row_58_network_file_systems_are_known(void **state)
 {
 	static const struct {
 		unsigned long magic;
@@ -170,7 +170,7 @@ static void network_file_systems_are_known(void **state)
 	assert_string_equal(open_refused_file_system((unsigned long)(long)(int)0xff534d42), "CIFS");
 }
 
-static void a_missing_directory_is_one_line(void **state)
+static void row_58_a_missing_directory_is_one_line(void **state)
 {
 	struct queue *q = NULL;
 	struct err err = ERR_NONE;
@@ -189,7 +189,7 @@ static void block(struct fx *f, const char *scope)
 }
 
 /* Rule K1: a full disk is reported, undone, and heals by itself. */
-static void a_full_disk_is_reported_and_heals(void **state)
+static void row_11_a_full_disk_is_reported_and_heals(void **state)
 {
 	struct fx *f = *state;
 	static char big[8000];
@@ -251,10 +251,14 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fx_setup, fx_teardown)
 	static const struct CMUnitTest tests[] = {
-		TEST(a_clean_end_leaves_one_file),          TEST(a_newer_schema_is_refused_in_one_line),
-		TEST(a_second_process_is_told_so),          TEST(a_damaged_database_moves_aside_with_its_log),
-		TEST(sound_crashed_files_are_not_replaced), TEST(network_file_systems_are_known),
-		TEST(a_missing_directory_is_one_line),      TEST(a_full_disk_is_reported_and_heals),
+		TEST(a_clean_end_leaves_one_file),
+		TEST(row_57_a_newer_schema_is_refused_in_one_line),
+		TEST(row_59_a_second_process_is_told_so),
+		TEST(row_57_a_damaged_database_moves_aside_with_its_log),
+		TEST(sound_crashed_files_are_not_replaced),
+		TEST(row_58_network_file_systems_are_known),
+		TEST(row_58_a_missing_directory_is_one_line),
+		TEST(row_11_a_full_disk_is_reported_and_heals),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -235,7 +235,7 @@ static void never(void *cookie, int rc, const struct err *err)
 
 /* Rule F3.  The database is replaced under the queue by a directory of nothing: its log is cut off, and
  * the file's descriptors are closed, so that every further write fails as a lost disk does. */
-static void a_disk_error_ends_it(void **state)
+static void row_14_a_disk_error_ends_it(void **state)
 {
 	struct th *t = *state;
 	char link[64], target[256];
@@ -277,7 +277,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(workers_write_side_by_side),
 		TEST(the_end_writes_what_was_asked),
-		TEST(a_disk_error_ends_it),
+		TEST(row_14_a_disk_error_ends_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * faults.c - memory that runs out, a wall clock that is set, and a libcurl that may use a connection again.
+ *
+ *   RESULTD_MALLOC=N          the N-th allocation fails, and only that one: of the program's own, SQLite's,
+ *                             libcurl's and cJSON's, counted together
+ *   RESULTD_CLOCK=PATH        milliseconds to add to the wall clock stand in that file
+ *   RESULTD_WITHOUT=NAME      a mechanism is left out (tests/sim/without.h), to see which tests notice */
+#include "tests/sim/without.h"
+
+#include "daemon/base/clock.h"
+
+#include <cjson/cJSON.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- memory ---- */
+
+static atomic_long left; /* allocations until one fails; 0 or less: none will */
+
+static bool fails(void)
+{
+	if (atomic_load(&left) <= 0 || atomic_fetch_sub(&left, 1) != 1)
+		return false;
+	errno = ENOMEM;
+	return true;
+}
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+	return fails() ? NULL : __real_malloc(size);
+}
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__real_realloc(void *p, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__wrap_realloc(void *p, size_t size)
+{
+	return fails() ? NULL : __real_realloc(p, size);
+}
+
+char *__real_strdup(const char *s);
+char *__wrap_strdup(const char *s);
+char *__wrap_strdup(const char *s)
+{
+	return fails() ? NULL : __real_strdup(s);
+}
+
+static sqlite3_mem_methods sqlite_memory;
+
+static void *sqlite_malloc(int size)
+{
+	return fails() ? NULL : sqlite_memory.xMalloc(size);
+}
+
+static void *sqlite_realloc(void *p, int size)
+{
+	return fails() ? NULL : sqlite_memory.xRealloc(p, size);
+}
+
+CURLcode __real_curl_global_init(long flags);
+CURLcode __wrap_curl_global_init(long flags);
+CURLcode __wrap_curl_global_init(long flags)
+{
+	return curl_global_init_mem(flags, __wrap_malloc, free, __wrap_realloc, __wrap_strdup, __wrap_calloc);
+}
+
+static void short_of_memory(const char *n)
+{
+	cJSON_Hooks hooks = { .malloc_fn = __wrap_malloc, .free_fn = free };
+	sqlite3_mem_methods methods;
+
+	sqlite3_config(SQLITE_CONFIG_GETMALLOC, &sqlite_memory);
+	methods = sqlite_memory;
+	methods.xMalloc = sqlite_malloc;
+	methods.xRealloc = sqlite_realloc;
+	sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
+	cJSON_InitHooks(&hooks);
+	atomic_store(&left, strtol(n, NULL, 10));
+}
+
+/* ---- the clock ---- */
+
+static int64_t wall_ms(void *cookie)
+{
+	struct timespec now;
+	char text[32] = "";
+	int fd = open(cookie, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		if (read(fd, text, sizeof(text) - 1) < 0)
+			text[0] = '\0';
+		close(fd);
+	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + strtoll(text, NULL, 10);
+}
+
+static int64_t mono_ms(void *cookie)
+{
+	struct timespec now;
+
+	(void)cookie;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- connections ---- */
+
+#undef curl_easy_setopt
+CURLcode __real_curl_easy_setopt(CURL *easy, CURLoption option, ...);
+CURLcode __wrap_curl_easy_setopt(CURL *easy, CURLoption option, ...);
+CURLcode __wrap_curl_easy_setopt(CURL *easy, CURLoption option, ...)
+{
+	va_list ap;
+	CURLcode rc;
+
+	va_start(ap, option);
+	if ((without == WITHOUT_FRESH) && (option == CURLOPT_FRESH_CONNECT || option == CURLOPT_FORBID_REUSE))
+		rc = CURLE_OK;
+	else if (option >= CURLOPTTYPE_OFF_T && option < CURLOPTTYPE_BLOB)
+		rc = __real_curl_easy_setopt(easy, option, va_arg(ap, curl_off_t));
+	else if (option >= CURLOPTTYPE_OBJECTPOINT)
+		rc = __real_curl_easy_setopt(easy, option, va_arg(ap, void *));
+	else
+		rc = __real_curl_easy_setopt(easy, option, va_arg(ap, long));
+	va_end(ap);
+	return rc;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	static struct clock_source source = { .wall_ms = wall_ms, .mono_ms = mono_ms };
+	const char *memory = getenv("RESULTD_MALLOC"), *what = getenv("RESULTD_WITHOUT");
+
+	source.cookie = getenv("RESULTD_CLOCK");
+	if (source.cookie != NULL)
+		clock_replace(&source);
+	if (what != NULL && !without_set(what)) {
+		fprintf(stderr, "RESULTD_WITHOUT=%s: there is nothing of that name\n", what);
+		_exit(2);
+	}
+	if (memory != NULL)
+		short_of_memory(memory);
+}

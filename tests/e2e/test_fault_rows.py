@@ -1,0 +1,526 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults beneath the program (disk, memory, descriptors, clock) and servers that do not answer.
+
+Each test carries the number of its row in the table of faults; tests/README.md tells which test shows which row.
+"""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from expect import each_case_once, one_closed_run
+from reports import case, junit, numbered, suite
+from resultd import SANITIZER_WORDS, Resultd, stays, wait_until
+
+COUNT = 6
+
+
+def known(testrail, count):
+    return [testrail.case(f"case {number}", automation=f"shop.Cart.test_{number:05d}")
+            for number in range(1, count + 1)]
+
+
+def watching(resultd, testrail, more=None, **keys):
+    resultd.configure({"rail": resultd.rail(testrail, **keys), **(more or {})},
+                      watch=[{"name": "w", "path": str(resultd.inbox), "files": ["*.xml"], "settle": "20ms",
+                              "poll_interval": "1s", "run": {"key": "k", "close_after": "300ms"}}])
+
+
+# ---- the program beneath other programs: strace, the shim ----
+
+class Wrapped(Resultd):
+    """Every command runs beneath another program, or dies as the fault has it."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.before = []
+        self.may_die = False
+
+    def _command(self, args):
+        return self.before + super()._command(args)
+
+    def ended(self, done, killed=False):
+        return super().ended(done, killed or self.may_die)
+
+
+@pytest.fixture
+def wrapped(binary, tmp_path):
+    one = Wrapped(binary, tmp_path / "wrapped")
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def faulty(points_binary, tmp_path):
+    """The program whose memory and clock are in our hands: tests/crash/faults.c."""
+    one = Wrapped(points_binary, tmp_path / "faulty")
+    yield one
+    one.close()
+
+
+def beneath_strace(resultd, *inject, path=None):
+    """The system calls that are told go wrong. LeakSanitizer does not work there."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    tried = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, text=True)
+    if tried.returncode != 0:
+        pytest.skip(f"strace may not trace here: {tried.stderr.strip()[:200]}")
+    calls = ",".join(sorted({rule.partition(":")[0] for rule in inject}))
+    resultd.before = ["strace", "-f", "-qq", "-o", str(resultd.folder / "strace.log"), "-e", f"trace={calls}",
+                      "-e", "signal=none"]
+    if path is not None:
+        resultd.before += ["-P", str(path)]
+    for rule in inject:
+        resultd.before += ["-e", f"inject={rule}"]
+    resultd.environment["ASAN_OPTIONS"] = "exitcode=99:detect_leaks=0"
+
+
+def alone(resultd):
+    resultd.before, resultd.environment, resultd.may_die = [], {}, False
+
+
+def creating(resultd, testrail, **keys):
+    resultd.deliver_to(testrail, batch=3, create={"cases": True, "sections": True}, **keys)
+    return resultd.write("a.xml", junit(suite(*[case(f"a{number}") for number in range(COUNT)], name="A")))
+
+
+def all_once(testrail):
+    each_case_once(testrail, COUNT)
+    one_closed_run(testrail, cases=COUNT)
+    assert len(testrail.store.cases) == COUNT and len(testrail.store.sections) == 1
+
+
+# ---- rows 14 to 17: disk, descriptors, memory ----
+
+def test_row_14_a_sync_that_fails_ends_the_process_and_nothing_is_sent_after_it(wrapped, make_testrail):
+    """fdatasync of the database fails the N-th time, for N over the whole life: the promise is not made."""
+    failed = 0
+    for number in (1, 2, 3, 5, 8, 11, 14, 18, 22, 27, 33, 40):
+        testrail = make_testrail()
+        wrapped.state = wrapped.folder / f"state{number}"
+        wrapped.state.mkdir()
+        report = creating(wrapped, testrail)
+        wal = wrapped.state / "queue.db-wal"
+        beneath_strace(wrapped, f"fdatasync:error=EIO:when={number}", path=wal)
+        wrapped.may_die = True
+        done = wrapped("import", "--json", "--progress", "never", "--timeout", f"{60 * wrapped.scale}s", report)
+        alone(wrapped)
+        if "failed" in done.err or done.code != 0:
+            failed += 1
+            assert done.code == 70, done
+            before = len(testrail.requests)
+            assert "SQLite 1034" in done.err or "disk I/O" in done.err, done
+            assert len(testrail.requests) == before
+        wrapped.imports(report)
+        all_once(testrail)
+    assert failed >= 6, f"only {failed} of the syncs were met"
+
+
+def test_row_15_a_report_that_cannot_be_read_is_said_and_the_others_pass(wrapped, testrail):
+    known(testrail, 4)
+    wrapped.deliver_to(testrail)
+    good = wrapped.write("good.xml", numbered(2))
+    bad = wrapped.write("bad.xml", numbered(2, first=3))
+    beneath_strace(wrapped, "read:error=EIO", path=bad)
+    done = wrapped.imports(good, bad, code=5)
+    assert done.files("accepted") == ["good.xml"] and done.files("unreadable") == ["bad.xml"], done
+    assert "Input/output error" in done.receipt["files"][0].get("reason", "") + done.receipt["files"][1].get(
+        "reason", ""), done
+    each_case_once(testrail, 2)
+    alone(wrapped)
+    wrapped.imports(bad)
+    assert len(testrail.results()) == 4
+
+
+def test_row_15_the_daemon_tries_an_unreadable_report_again(wrapped, testrail):
+    """The disk (or the network share) answers again after the first reads: the report is taken then."""
+    known(testrail, 2)
+    watching(wrapped, testrail)
+    path = wrapped.inbox / "a.xml"
+    beneath_strace(wrapped, "read:error=EIO:when=1", path=path)
+    daemon = wrapped.spawn("run")
+    daemon.says("watching")
+    wrapped.drop("a.xml", numbered(2))
+    testrail.wait_until(lambda: len(testrail.results()) == 2, timeout=60, what="two results")
+    each_case_once(testrail, 2)
+    stop_traced(daemon)
+
+
+def stop_traced(daemon):
+    """strace does not hand a SIGTERM on; its child gets it."""
+    children = Path(f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children").read_text().split()
+    for child in children:
+        os.kill(int(child), signal.SIGTERM)
+    return daemon.wait(40)
+
+
+def test_row_16_without_descriptors_it_waits_and_recovers(resultd, testrail):
+    known(testrail, 4)
+    watching(resultd, testrail)
+    daemon = resultd.spawn("--log-level", "debug", "run")
+    daemon.says("watching")
+    pid = daemon.process.pid
+    hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+    used = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, hard))
+    resultd.drop("a.xml", numbered(4))
+    daemon.says("Too many open files")
+    assert daemon.running and testrail.results() == []
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))
+    testrail.wait_until(lambda: len(testrail.results()) == 4, timeout=90, what="four results")
+    testrail.wait_until(lambda: testrail.only_run["is_completed"], what="the end of the run")
+    assert daemon.terminate().code == 0
+    each_case_once(testrail, 4)
+
+
+def test_row_17_memory_fails_at_any_place_and_nothing_is_lost_or_twice(faulty, make_testrail):
+    """The N-th allocation fails, over the whole life of an import: a clean end, or none, and then once."""
+    died, number = 0, 400
+    while number < 400_000:
+        testrail = make_testrail()
+        faulty.state = faulty.folder / f"state{number}"
+        faulty.state.mkdir()
+        report = creating(faulty, testrail)
+        faulty.environment = {"RESULTD_MALLOC": str(number)}
+        faulty.may_die = True
+        done = faulty("import", "--json", "--progress", "never", "--timeout", f"{60 * faulty.scale}s", report)
+        assert done.code in (0, 2, 3, 5, 70, -signal.SIGABRT), done
+        assert not SANITIZER_WORDS.search(done.err), done
+        died += done.code != 0
+        alone(faulty)
+        faulty.imports(report)
+        all_once(testrail)
+        testrail.stop()
+        number = number * 5 // 4
+    assert died >= 5, f"only {died} allocations were met"
+
+
+# ---- rows 35 to 41: servers that do not answer ----
+
+@pytest.fixture
+def impatient(resultd):
+    resultd.environment["RESULTD_TEST_TIMEOUT_MS"] = "700"
+    return resultd
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("endpoint", ["add_run", "add_results_for_cases", "get_cases"])
+def test_row_35_a_server_that_never_answers_is_given_up_and_looked_up(impatient, testrail, endpoint, when):
+    report = creating(impatient, testrail)
+    hanging = testrail.fault(endpoint, **{when: "hang"})
+    impatient.imports(report)
+    all_once(testrail)
+    hanging.release()
+
+
+@pytest.mark.parametrize("endpoint", ["add_run", "add_results_for_cases"])
+def test_rows_36_37_an_answer_that_stops_or_drips_is_given_up_and_looked_up(impatient, testrail, endpoint):
+    report = creating(impatient, testrail)
+    testrail.fault(endpoint, after="drip", every=10.0)
+    impatient.imports(report)
+    all_once(testrail)
+    assert len([call for call in testrail.calls(endpoint) if call.applied]) == (1 if endpoint == "add_run" else 2)
+
+
+def test_row_38_no_post_leaves_on_a_connection_that_was_used(resultd, testrail):
+    """libcurl repeats a request by itself when a used connection dies before the answer: so none is used."""
+    report = creating(resultd, testrail)
+    testrail.fault("add_run", after="reset")
+    testrail.fault("add_results_for_cases", after="reset")
+    testrail.fault("add_results_for_cases", after="close", call=2)
+    testrail.fault("add_cases", after="reset")
+    testrail.fault("add_section", after="close")
+    resultd.imports(report)
+    all_once(testrail)
+    posts = testrail.calls(method="POST")
+    assert posts and {post.on_connection for post in posts} == {1}
+    assert len([post for post in posts if post.applied]) == 7       # section, cases twice, run, results twice, close
+    reads = testrail.calls(method="GET")
+    assert any(read.on_connection > 1 for read in reads), "reads may share a connection"
+
+
+# ---- rows 43 to 48: what a server refuses ----
+
+def test_row_43_two_sinks_on_one_server_share_its_limit_and_stop_together(resultd, testrail):
+    """Both sinks, and an import in a second process after it, keep within one limit."""
+    known(testrail, 60)
+    resultd.scale = 60          # an hour is a minute
+    rail = {"batch": 5, "rate": "600/min", "linger": "50ms"}
+    resultd.configure({"one": resultd.rail(testrail, **rail), "two": resultd.rail(testrail, **rail)})
+    report = resultd.write("a.xml", numbered(60))
+    limited = testrail.fault("add_results_for_cases", before=testrail.error(429, {"Retry-After": "120"}), call=3)
+    resultd.imports(report)
+    assert limited is not None
+    calls = testrail.calls()
+    refused = next(index for index, call in enumerate(calls) if call.status == 429)
+    gap = calls[refused + 1].at - calls[refused].answered_at
+    # Only what was on its way at that moment may still come.
+    still = [call for call in calls[refused + 1:] if call.at < calls[refused].answered_at + 120 / 60 * 0.9]
+    assert len(still) <= 1, f"{len(still)} requests within the wait, first after {gap:.2f} s"
+    times = [call.at for call in calls]
+    for first, at in enumerate(times):                  # 80 % of 10 a second, and a burst of 30
+        within = [other for other in times[first:] if other <= at + 3.0]
+        assert len(within) <= 30 + 3 * 8 + 2, f"{len(within)} requests in 3 s"
+    assert len(testrail.results()) == 120
+
+
+def test_row_44_a_new_key_and_a_reload_let_a_locked_sink_go_on(resultd, make_testrail):
+    bad, good = make_testrail(), make_testrail()
+    known(bad, 3)
+    known(good, 3)
+    resultd.scale = 1           # five minutes are five minutes: only the reload wakes it
+    good_key = resultd.folder / "good.key"
+    good_key.write_text(good.key + "\n")
+    good_key.chmod(0o600)
+    resultd.write_key("revoked.key-42")
+    watching(resultd, bad, {"good": resultd.rail(good, key={"file": str(good_key)}, linger="100ms")}, linger="100ms")
+    daemon = resultd.spawn("run")
+    daemon.says("watching")
+    resultd.drop("a.xml", numbered(3))
+    good.wait_until(lambda: len(good.results()) == 3, what="the other sink to be served")
+    daemon.says("the sink is paused until somebody acts")
+    knocked = len(bad.calls())
+    stays(lambda: len(bad.calls()) == knocked, 1.0, "a locked sink is left alone")
+    assert bad.results() == []
+    resultd.write_key(bad.key)
+    daemon.signal(signal.SIGHUP)
+    bad.wait_until(lambda: bad.runs and bad.only_run["is_completed"], timeout=40, what="the run to be closed")
+    daemon.terminate()
+    each_case_once(bad, 3)
+    each_case_once(good, 3)
+
+
+def test_row_45_one_forbidden_project_leaves_the_other_alone(resultd, testrail):
+    known(testrail, 3)
+    other = testrail.project("Other")
+    suite_of = testrail.suite_of(other)
+    section = testrail.store.add_section(suite_of["id"], "Cases")
+    for number in range(1, 4):
+        testrail.case(f"other {number}", section=section, automation=f"shop.Cart.test_{number:05d}")
+    resultd.configure({"rail": resultd.rail(testrail), "other": resultd.rail(testrail, project="Other")})
+    plain = testrail.handle
+
+    def handle(request):
+        if request.endpoint == "add_run" and request.args == [str(other["id"])]:
+            return testrail.error(403)
+        return plain(request)
+    testrail.handle = handle
+    done = resultd.imports(resultd.write("a.xml", numbered(3)), code=4)
+    assert done.delivery("rail")["state"] == "delivered" and done.delivery("other")["state"] == "parked", done
+    assert len(testrail.results()) == 3
+
+
+def test_row_46_maintenance_of_two_hours_costs_one_probe_an_interval(resultd, testrail):
+    known(testrail, 30)
+    resultd.scale = 1200        # two hours are six seconds
+    resultd.deliver_to(testrail, batch=5, rate="60000/min")
+    testrail.always("*", 503)
+    importing = resultd.spawn("import", "--timeout", "300h", resultd.write("a.xml", numbered(30)))
+    wait_until(lambda: testrail.calls(), what="the first try")
+    stays(lambda: importing.running, 6.0, "patience")
+    tries = len(testrail.calls())
+    testrail.calm()
+    assert importing.wait().code == 0
+    # a 503 without a word waits a minute: not more than that, and not much less
+    assert 2 <= tries <= 7200 / 60 + 2, f"{tries} requests in two hours"
+    each_case_once(testrail, 30)
+
+
+def test_row_48_a_run_that_was_deleted_is_made_again_once(resultd, testrail):
+    known(testrail, 10)
+    resultd.deliver_to(testrail, batch=5)
+    held = testrail.fault("add_results_for_cases", before="hang")
+    importing = resultd.spawn("import", "--json", "--timeout", "20h", resultd.write("a.xml", numbered(10)))
+    testrail.wait_for("add_results_for_cases")
+    with testrail.lock:
+        gone = testrail.only_run["id"]
+        del testrail.store.runs[gone]
+        testrail.store.tests_of_run.pop(gone, None)
+    held.release()
+    done = importing.wait()
+    assert done.code in (0, 4), done
+    if done.code == 0:
+        each_case_once(testrail, 10)
+        assert len(testrail.runs) == 1 and len(testrail.calls("add_run")) == 2
+    else:
+        assert "run" in done.delivery()["last_error"], done
+        assert len(testrail.calls("add_run")) <= 2
+
+
+# ---- rows 51 to 53: no way to the server ----
+
+def test_row_51_an_unknown_authority_pauses_the_sink_and_nothing_is_sent(resultd, testrail, tmp_path):
+    """A server that speaks TLS with a certificate nobody vouches for: paused, not parked, not unverified."""
+    import ssl
+    import socket
+    import threading
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days",
+                    "1", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"], check=True,
+                   capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    listener = socket.create_server(("127.0.0.1", 0))
+    told = []
+
+    def serve():
+        while True:
+            try:
+                plain, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                with context.wrap_socket(plain, server_side=True) as secure:
+                    told.append(secure.recv(10))
+            except OSError:
+                pass
+    threading.Thread(target=serve, daemon=True).start()
+    url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+    resultd.configure({"rail": resultd.rail(testrail, url=url)})
+    done = resultd.imports(resultd.write("a.xml", numbered(1)), code=3, options=["--timeout", "2s"])
+    listener.close()
+    assert told == [] and done.delivery()["state"] == "waiting", done
+    assert "certificate" in done.delivery()["last_error"], done
+    known(testrail, 1)
+    resultd.deliver_to(testrail)
+    resultd.delivers()
+    each_case_once(testrail, 1)
+
+
+def test_row_52_a_name_that_is_not_known_costs_nothing_but_time(resultd, testrail):
+    known(testrail, 2)
+    resultd.configure({"rail": resultd.rail(testrail, url="http://no-such-host.invalid", tls={"plain": True})})
+    done = resultd.imports(resultd.write("a.xml", numbered(2)), code=3, options=["--timeout", "2s"])
+    assert done.delivery()["state"] == "waiting" and "resolve" in done.delivery()["last_error"].lower(), done
+    resultd.deliver_to(testrail)
+    resultd.delivers()
+    each_case_once(testrail, 2)
+    one_closed_run(testrail, cases=2)
+
+
+# ---- row 56: clocks ----
+
+@pytest.mark.parametrize("jump", [86400, -86400])
+def test_row_56_a_clock_that_jumps_a_day_neither_hurries_nor_stalls(faulty, testrail, jump):
+    known(testrail, 40)
+    faulty.scale = 60
+    clock = faulty.folder / "clock"
+    clock.write_text("0")
+    faulty.environment = {"RESULTD_CLOCK": str(clock)}
+    watching(faulty, testrail, batch=4, rate="600/min", linger="100ms")
+    daemon = faulty.spawn("run")
+    daemon.says("watching")
+    held = testrail.fault("add_results_for_cases", before=testrail.error(429, {"Retry-After": "60"}), call=2)
+    faulty.drop("a.xml", numbered(40))
+    testrail.wait_for("add_results_for_cases", count=2, timeout=40, answered=True)
+    temporary = clock.with_suffix(".new")
+    temporary.write_text(str(jump * 1000))
+    temporary.rename(clock)
+    testrail.wait_until(lambda: testrail.runs and testrail.only_run["is_completed"], timeout=60,
+                        what="the run to be closed")
+    assert held is not None
+    times = [call.at for call in testrail.calls()]
+    for first, at in enumerate(times):
+        within = [other for other in times[first:] if other <= at + 2.0]
+        assert len(within) <= 30 + 2 * 8 + 2, f"{len(within)} requests in 2 s"
+    daemon.terminate()
+    each_case_once(testrail, 40)
+
+
+# ---- rows 57 and 58: the state directory ----
+
+def test_row_58_a_state_directory_that_cannot_be_written_is_refused_in_one_line(resultd, testrail):
+    resultd.deliver_to(testrail)
+    resultd.state.mkdir(parents=True)
+    (resultd.state / "queue.db").mkdir()
+    done = resultd("import", resultd.write("a.xml", numbered(1)))
+    assert done.code == 70 and len(done.err.strip().splitlines()) == 1, done
+    assert str(resultd.state) in done.err
+
+
+def test_row_58_a_read_only_file_system_is_refused_in_one_line(resultd, testrail):
+    if os.geteuid() != 0:
+        pytest.skip("a file system is mounted for this test, which only root may do")
+    resultd.deliver_to(testrail)
+    resultd.state.mkdir(parents=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "resultd-test", resultd.state], capture_output=True,
+                             text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"nothing can be mounted here: {mounted.stderr.strip()}")
+    try:
+        done = resultd("import", resultd.write("a.xml", numbered(1)))
+        assert done.code == 70 and len(done.err.strip().splitlines()) == 1 and "Read-only" in done.err, done
+    finally:
+        subprocess.run(["umount", resultd.state], check=True)
+
+
+def hurt(resultd, how):
+    """What crashes, disks and tidy people do to a database that nobody has open."""
+    db, wal = resultd.state / "queue.db", resultd.state / "queue.db-wal"
+    if how == "truncated":
+        with db.open("r+b") as file:
+            file.truncate(3 * 4096)
+    elif how == "garbage":
+        db.write_bytes(b"\x5a" * 40_000)
+    elif how == "flipped":
+        data = bytearray(db.read_bytes())
+        for page in range(2, min(14, len(data) // 4096)):   # the heads of some pages
+            data[page * 4096] ^= 0x40
+        db.write_bytes(data)
+        (resultd.state / "queue.db-check").write_bytes(b"")     # as a process leaves it that met damage
+    elif how == "no log":
+        wal.unlink()
+
+
+@pytest.mark.parametrize("how", ["truncated", "garbage", "flipped", "no log"])
+def test_row_57_a_damaged_database_holds_what_may_have_been_delivered(resultd, testrail, how):
+    known(testrail, 4)
+    watching(resultd, testrail)
+    daemon = resultd.spawn("run")
+    daemon.says("watching")
+    resultd.drop("a.xml", numbered(2))
+    testrail.wait_until(lambda: testrail.runs and testrail.only_run["is_completed"], timeout=40, what="the run")
+    if how == "no log":
+        daemon.kill()
+    else:
+        daemon.terminate()
+    hurt(resultd, how)
+    daemon = resultd.spawn("run")
+    daemon.says("was damaged and was moved to")
+    assert (resultd.inbox / "a.xml").exists()
+    stays(lambda: len(testrail.results()) == 2, 2.0, "nothing is sent twice")
+    daemon.terminate()
+    listed = resultd("queue", "list").out
+    assert "older than the damage" in listed, listed
+    assert list(resultd.state.glob("queue.db.damaged-*")), list(resultd.state.iterdir())
+    resultd.imports(resultd.write("fresh.xml", numbered(2, first=3)), options=["--run-key", "fresh", "--sink", "rail"])
+    each_case_once(testrail, 4)
+    # A person has looked, and lets it go: one more run.
+    done = resultd("queue", "retry")
+    assert done.code == 0, done
+    resultd.delivers()
+    assert len(testrail.results()) == 6 and len(testrail.runs) == 3
+
+
+def test_row_57_a_newer_schema_is_refused_and_left_alone(resultd, testrail):
+    import sqlite3
+    known(testrail, 2)
+    resultd.deliver_to(testrail)
+    resultd.imports(resultd.write("a.xml", numbered(2)))
+    path = resultd.state / "queue.db"
+    db = sqlite3.connect(path)
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    db.execute("PRAGMA user_version=99")
+    db.close()
+    done = resultd("import", resultd.write("b.xml", numbered(2)))
+    assert done.code == 70 and len(done.err.strip().splitlines()) == 1 and "newer resultd" in done.err, done
+    db = sqlite3.connect(path)
+    db.execute(f"PRAGMA user_version={version}")
+    db.close()
+    resultd.imports(resultd.write("a.xml", numbered(2)))
+    each_case_once(testrail, 2)
