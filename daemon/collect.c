@@ -165,6 +165,13 @@ static void free_folder(struct folder *f)
 	free(f);
 }
 
+static void on_found(void *cookie)
+{
+	struct collect *c = cookie;
+
+	c->opt.on_part(c->opt.cookie, true);
+}
+
 /* first: the path of a report that the run got; NULL: not known. */
 static void begin_evidence(struct collect *c, struct gathering *g, const char *first)
 {
@@ -180,6 +187,8 @@ static void begin_evidence(struct collect *c, struct gathering *g, const char *f
 			.run = g->run,
 			.key = g->key,
 			.since_ms = f != NULL ? f->until_ms : INT64_MIN,
+			.found = on_found,
+			.cookie = c,
 		};
 		g->evidence = evidence_run_new(&options);
 	}
@@ -394,6 +403,8 @@ static void look_late(struct collect *c, int64_t run, const struct file_cookie *
 		.run = run,
 		.key = f->key,
 		.since_ms = INT64_MIN,
+		.found = on_found,
+		.cookie = c,
 	};
 	struct late *l = xcalloc(1, sizeof(*l));
 	l->collect = c;

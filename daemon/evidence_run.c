@@ -129,6 +129,8 @@ static void on_looked(void *cookie, const struct evidence_tally *tally, const st
 		drop(e);
 		return;
 	}
+	if (tally->kept + tally->missing + tally->refused > 0)
+		e->opt.found(e->opt.cookie);
 	e->awaited = tally->awaited;
 	e->looked_ms = clock_mono_ms();
 	if (e->done != NULL && !e->final) {

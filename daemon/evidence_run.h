@@ -17,6 +17,8 @@ struct evidence_run_options {
 	const char *key; /* for the log */
 	/* Files older than this belong to an earlier run in the same folders; INT64_MIN: none do. */
 	int64_t since_ms;
+	void (*found)(void *cookie); /* something was settled: deliveries may be due */
+	void *cookie;
 };
 struct evidence_run *evidence_run_new(const struct evidence_run_options *options);
 /* A report of the run was accepted; tally NULL: none of its evidence is wanted. */
