@@ -12,8 +12,7 @@ static const struct {
 } later[] = {
 	{ "", " control " },
 	{ "keep", " max_size " },
-	{ "testrail", " plan milestone configs refs update " },
-	{ "testrail.run", " reuse start_on due_on " },
+	{ "testrail", " update " },
 	{ "testrail.create", " field " },
 	{ "testrail.update", " cases refs " },
 	{ "aio", " evidence " },

@@ -92,6 +92,11 @@ void learned_case(struct learned *l, int64_t row, const char *remote_id)
 	add_row(l, LEARNED_CASE, row, remote_id, NULL);
 }
 
+void learned_run_gone(struct learned *l)
+{
+	add(l, LEARNED_RUN_GONE);
+}
+
 void learned_linked(struct learned *l)
 {
 	add(l, LEARNED_LINKED);

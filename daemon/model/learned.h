@@ -18,13 +18,14 @@ enum learned_kind {
 	LEARNED_GONE,       /* an entity that is no longer there */
 	LEARNED_LIST_BEGIN, /* a full list begins: entities not seen until its end are gone */
 	LEARNED_LIST_END,
-	LEARNED_PLACE,   /* row (ROWS_PLACES) got this remote id */
-	LEARNED_CASE,    /* row (ROWS_CASES) got this remote id; binds every test of that key */
-	LEARNED_LINKED,  /* all ids of the ROWS_LINKS given are part of the run over there */
-	LEARNED_POSTED,  /* row (ROWS_RESULTS, ROWS_ALL) is applied; id = the result's id or NULL */
-	LEARNED_PARKED,  /* row is refused for good; text = the server's words */
-	LEARNED_IGNORED, /* row is not to be sent, by configuration; text = why */
-	LEARNED_UNMATCH, /* row's remote case is gone or wrong: match that test anew */
+	LEARNED_PLACE,    /* row (ROWS_PLACES) got this remote id */
+	LEARNED_CASE,     /* row (ROWS_CASES) got this remote id; binds every test of that key */
+	LEARNED_LINKED,   /* all ids of the ROWS_LINKS given are part of the run over there */
+	LEARNED_POSTED,   /* row (ROWS_RESULTS, ROWS_ALL) is applied; id = the result's id or NULL */
+	LEARNED_PARKED,   /* row is refused for good; text = the server's words */
+	LEARNED_IGNORED,  /* row is not to be sent, by configuration; text = why */
+	LEARNED_RUN_GONE, /* the run over there is gone, with all that was posted into it: owed again */
+	LEARNED_UNMATCH,  /* row's remote case is gone or wrong: match that test anew */
 };
 
 struct learned_item {
@@ -57,6 +58,7 @@ void learned_linked(struct learned *l);
 void learned_posted(struct learned *l, int64_t row, const char *result_id);
 void learned_parked(struct learned *l, int64_t row, const char *text);
 void learned_ignored(struct learned *l, int64_t row, const char *text);
+void learned_run_gone(struct learned *l);
 void learned_unmatch(struct learned *l, int64_t row);
 void learned_run(struct learned *l, const char *remote_id, const char *url);
 

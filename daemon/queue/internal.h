@@ -209,6 +209,8 @@ void items_post(struct queue *q, struct tally *t, const struct item *item, int64
 void items_bind(struct queue *q, struct tally *t, const struct item *item, int64_t remote);
 /* Items of a delivery that are owed for a case which is gone: matched anew. */
 void items_release(struct queue *q, int64_t delivery, int64_t remote);
+/* All that was posted is owed again: the run that held it is gone. */
+void items_owe_posted(struct queue *q, int64_t delivery, struct tally *t);
 /* Whether parts came whose results the delivery has no items for yet. */
 bool items_unseen(struct queue *q, int64_t delivery);
 /* The key by which a case is made for the item's test: automation id, or title. */

@@ -151,6 +151,24 @@ void items_release(struct queue *q, int64_t delivery, int64_t remote)
 	items_save_tally(q, &t);
 }
 
+void items_owe_posted(struct queue *q, int64_t delivery, struct tally *t)
+{
+	static const char cases[] = "SELECT count(DISTINCT remote) + count(*) - count(remote) FROM item"
+				    " INDEXED BY item_owed WHERE delivery = ?1 AND state = 0";
+	int64_t before = db_get(q->db, cases, DB(db_i(delivery)), 0);
+
+	/* What is owed counts cases, so it is counted before and after. */
+	db_run(q->db,
+	       "UPDATE item SET state = 0, posted = NULL, posted_started = NULL, rid = NULL"
+	       " WHERE delivery = ?1 AND state = 4",
+	       DB(db_i(delivery)));
+	t->n[ITEM_POSTED] -= db_changes(q->db);
+	t->n[ITEM_OWED] += db_get(q->db, cases, DB(db_i(delivery)), 0) - before;
+	db_run(q->db,
+	       "UPDATE item SET posted = NULL, posted_started = NULL WHERE delivery = ?1 AND posted = 1",
+	       DB(db_i(delivery)));
+}
+
 int64_t items_key(struct queue *q, int64_t run, int64_t id, bool by_title, struct chunk_entry *entry)
 {
 	int64_t first = db_get(q->db, "SELECT first FROM test WHERE run = ?1 AND no = ?2",

@@ -87,6 +87,7 @@ static void settle_item(struct noting *n, const struct item *item, const struct 
 	case LEARNED_PLACE:
 	case LEARNED_CASE:
 	case LEARNED_LINKED:
+	case LEARNED_RUN_GONE:
 		break;
 	}
 }
@@ -349,6 +350,10 @@ static void learn(struct noting *n, const struct learned_item *l)
 			db_run(q->db, "UPDATE delivery SET linked = epoch, epoch = epoch + 1 WHERE id = ?1",
 			       DB(db_i(n->d.id)));
 		}
+		break;
+	case LEARNED_RUN_GONE:
+		db_run(q->db, "UPDATE delivery SET linked = 0 WHERE id = ?1", DB(db_i(n->d.id)));
+		items_owe_posted(q, n->d.id, &n->tally);
 		break;
 	case LEARNED_POSTED:
 	case LEARNED_PARKED:

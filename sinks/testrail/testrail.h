@@ -10,6 +10,8 @@
  *   field     {wanted, missing}      scope     "p1" or "p1/s2": of cases and sections
  *   case_fields, result_fields       {wanted, at, fields: [{n, l, t, r, i}]}: name, label, type, required, items
  *   templates, types, priorities     {wanted, id, ids: {name: id}}
+ *   milestones, configs, plans       {of: project, ids: {name: id}}
+ *   own_plans {plan: [runs of ours that are not done]}: plans that we made
  *   people    {e-mail: id}; "" where there is no such user
  *   cases     {scope, since, at, full_at} and, while a list is being read, {offset, last, began, tries, delta}
  *   sections  {scope, at} and {offset, ...} likewise
@@ -17,7 +19,9 @@
  *   skew      ms by which the server's clock is behind ours, where that matters; negative
  *   required  {elapsed}: fields that an administrator made required
  * bookmark (one object a delivery):
- *   run       {id, url, own, all, plan}
+ *   run       {id, url, own, all, plan, entry, configs}: plan: id or ""; configs: it has some
+ *   milestone {name, id}  plan {name, id}  configs {wanted, ids, todo}: what add-run needs
+ *   assigned  failures given to somebody so far     steps_told  steps go into comments
  *   top       highest result id that we saw answered in that run
  *   closed    true once the run is closed over there
  *   backs     how often something remembered was wrong, since the last progress
@@ -128,6 +132,11 @@ const char *testrail_fact(const struct talk *t, const char *group, const char *n
 bool testrail_wanted(const struct talk *t, const char *group, const char *value);
 const char *testrail_run_id(const struct talk *t); /* NULL: none yet */
 void testrail_forget_run(struct talk *t);
+/* Names of one kind in this project that facts know; id NULL: forgotten. */
+const char *testrail_known(const struct talk *t, const char *group, const char *name);
+void testrail_know(struct talk *t, const char *group, const char *name, const char *id);
+/* What a template says for the run.  ASK_SEND: *text, not empty; ASK_SKIP: nothing; ASK_PARK: t->err. */
+enum ask testrail_run_text(struct talk *t, const struct template *tpl, const char *key, const char **text);
 bool testrail_digits(const char *s);
 bool testrail_checking(const struct talk *t); /* `check --online`: there is no run */
 /* "created_after" for a look-up of what was sent at t->sent_ms; "created_by" too. */
@@ -233,6 +242,9 @@ const char *testrail_case_troubles(struct talk *t, const struct result *r);
 const char *testrail_plain(struct arena *a, const char *html);
 /* As it can stand in a name or title: one line, ends trimmed, at most 250 bytes (with a stable hash). */
 const char *testrail_line(struct arena *a, const char *s);
+/* A time in UNIX seconds: "2026-12-01", "2026-12-01T10:00:00Z", "12/01/2026", UNIX seconds, or from base_ms
+ * on "+14d" (w, d, h, m).  -1: it is none. */
+int64_t testrail_when(const char *s, int64_t base_ms);
 /* "1h 5m 3s", rounded up; NULL where unknown, nothing, or nonsense. */
 const char *testrail_elapsed(char *buf, size_t size, double duration_ms);
 bool testrail_is_span(const char *s); /* "1h 5m 3s" */
@@ -299,6 +311,49 @@ enum ask testrail_add_cases_ask(struct talk *t, struct request *r);
 enum got testrail_add_cases_got(struct talk *t, const struct reply *r);
 enum ask testrail_add_cases_look(struct talk *t, struct request *r);
 enum looked testrail_add_cases_looked(struct talk *t, const struct reply *r);
+
+const char *testrail_milestone_id(const struct talk *t); /* NULL: none */
+void testrail_forget_milestone(struct talk *t);
+enum ask testrail_milestone_ask(struct talk *t, struct request *r);
+enum got testrail_milestone_got(struct talk *t, const struct reply *r);
+enum ask testrail_add_milestone_ask(struct talk *t, struct request *r);
+enum got testrail_add_milestone_got(struct talk *t, const struct reply *r);
+enum ask testrail_add_milestone_look(struct talk *t, struct request *r);
+enum looked testrail_add_milestone_looked(struct talk *t, const struct reply *r);
+
+const cJSON *testrail_config_ids(const struct talk *t); /* an array of ids as strings; NULL: none */
+void testrail_forget_configs(struct talk *t);
+enum ask testrail_configs_ask(struct talk *t, struct request *r);
+enum got testrail_configs_got(struct talk *t, const struct reply *r);
+enum ask testrail_add_config_ask(struct talk *t, struct request *r);
+enum got testrail_add_config_got(struct talk *t, const struct reply *r);
+enum ask testrail_add_config_look(struct talk *t, struct request *r);
+enum looked testrail_add_config_looked(struct talk *t, const struct reply *r);
+
+const char *testrail_plan_id(const struct talk *t); /* NULL: none */
+void testrail_forget_plan(struct talk *t);
+enum ask testrail_plan_ask(struct talk *t, struct request *r);
+enum got testrail_plan_got(struct talk *t, const struct reply *r);
+enum ask testrail_add_plan_ask(struct talk *t, struct request *r);
+enum got testrail_add_plan_got(struct talk *t, const struct reply *r);
+enum ask testrail_add_plan_look(struct talk *t, struct request *r);
+enum looked testrail_add_plan_looked(struct talk *t, const struct reply *r);
+enum ask testrail_close_plan_ask(struct talk *t, struct request *r);
+enum got testrail_close_plan_got(struct talk *t, const struct reply *r);
+
+/* Members that runs, plans and entries share: description with the token, dates, references. */
+bool testrail_put_description(struct talk *t, struct buf *b, const struct template *tpl, const char *key);
+bool testrail_put_dates(struct talk *t, struct buf *b);
+bool testrail_put_run_refs(struct talk *t, struct buf *b);
+void testrail_put_case_ids(struct buf *b, const char *const *ids, size_t count);
+/* Keeps a run that was made, found or named.  entry: of a plan, or NULL. */
+void testrail_keep_run(struct talk *t, const cJSON *item, const char *entry, bool own);
+/* Every case of the rows is part of the run over there now. */
+void testrail_linked(struct talk *t);
+enum got testrail_run_refused(struct talk *t, const struct reply *r, const char *doing);
+enum ask testrail_reuse_ask(struct talk *t, struct request *r);
+enum got testrail_reuse_got(struct talk *t, const struct reply *r);
+enum ask testrail_add_shared_run_ask(struct talk *t, struct request *r);
 
 enum ask testrail_run_ask(struct talk *t, struct request *r);
 enum got testrail_run_got(struct talk *t, const struct reply *r);

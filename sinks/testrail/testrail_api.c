@@ -14,6 +14,7 @@
 
 #define BACKS_MAX  3
 #define TEXT_SHOWN 900
+#define KNOWN_MAX  100 /* names of one kind that facts hold */
 
 /* ---- requests ---- */
 
@@ -249,6 +250,61 @@ const char *testrail_run_id(const struct talk *t)
 	return sink_string(cJSON_GetObjectItemCaseSensitive(t->bookmark, "run"), "id");
 }
 
+/* facts: GROUP {of: project, ids: {name: id}} */
+const char *testrail_known(const struct talk *t, const char *group, const char *name)
+{
+	const cJSON *g = cJSON_GetObjectItemCaseSensitive(t->facts, group);
+	const char *of = sink_string(g, "of"), *project = testrail_fact(t, "project", "id");
+
+	if (of == NULL || project == NULL || strcmp(of, project) != 0)
+		return NULL;
+	return sink_string(cJSON_GetObjectItemCaseSensitive(g, "ids"), name);
+}
+
+void testrail_know(struct talk *t, const char *group, const char *name, const char *id)
+{
+	const char *project = testrail_fact(t, "project", "id");
+	const char *was = testrail_known(t, group, name);
+	cJSON *g = testrail_object(t->facts, group);
+	const char *of = sink_string(g, "of");
+
+	if (was != NULL && id != NULL && strcmp(was, id) == 0)
+		return; /* and nothing moves: the id may be the very text that stands there */
+	if (project != NULL && (of == NULL || strcmp(of, project) != 0)) {
+		cJSON_DeleteItemFromObjectCaseSensitive(g, "ids");
+		sink_set_string(g, "of", project);
+	}
+	cJSON *ids = testrail_object(g, "ids");
+	cJSON_DeleteItemFromObjectCaseSensitive(ids, name);
+	if (id == NULL)
+		return;
+	if (cJSON_GetArraySize(ids) >= KNOWN_MAX)
+		cJSON_Delete(cJSON_DetachItemViaPointer(ids, ids->child));
+	sink_set_string(ids, name, id);
+}
+
+enum ask testrail_run_text(struct talk *t, const struct template *tpl, const char *key, const char **text)
+{
+	struct buf b = BUF_LIMIT(64u << 10);
+
+	*text = "";
+	if (tpl == NULL)
+		return ASK_SKIP;
+	bool good = testrail_expand(t, tpl, t->run->vars, key, &b);
+	const char *trimmed = good && b.len > 0 ? testrail_trim(t, b.data, b.len) : "";
+	buf_done(&b);
+	if (!good && testrail_checking(t)) {
+		err_clear(&t->err); /* there is no run yet that could fill it */
+		return ASK_SKIP;
+	}
+	if (!good)
+		return ASK_PARK;
+	if (trimmed == NULL || *trimmed == '\0')
+		return ASK_SKIP;
+	*text = trimmed;
+	return ASK_SEND;
+}
+
 bool testrail_checking(const struct talk *t)
 {
 	return t->run->token[0] == '\0';
@@ -259,6 +315,9 @@ void testrail_forget_run(struct talk *t)
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "run");
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "top");
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "closed");
+	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
+	/* What was posted into it went with it. */
+	learned_run_gone(&t->learned);
 }
 
 void testrail_arg_window(struct talk *t, struct request *r)

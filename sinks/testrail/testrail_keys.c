@@ -17,18 +17,31 @@ static const char *const match_words[] = { "ref", "automation", "title", NULL };
 static const char *const unmatched_words[] = { "park", "ignore", NULL };
 static const char *const several_words[] = { "worst", "each", "last", NULL };
 
+static const struct config_key plan_keys[] = {
+	{ "name", CONFIG_TEMPLATE, AT(plan.name), .required = true },
+	{ "description", CONFIG_TEMPLATE, .offset = AT(plan.description) },
+	{ "close", CONFIG_BOOL, AT(plan.close), .def = "false" },
+	{ 0 },
+};
+
 static const struct config_key run_keys[] = {
 	{ "name", CONFIG_TEMPLATE, AT(run.name), .def = "{run.name}" },
 	{ "description", CONFIG_TEMPLATE, .offset = AT(run.description) },
 	{ "id", CONFIG_INT, AT(run.id), .min = 1, .max = INT64_C(9007199254740991) },
 	{ "close", CONFIG_BOOL, AT(run.close), .def = "true" },
+	{ "reuse", CONFIG_BOOL, AT(run.reuse), .def = "false" },
+	{ "include_all", CONFIG_BOOL, AT(run.include_all), .def = "false" },
 	{ "assigned_to", CONFIG_TEMPLATE, .offset = AT(run.assigned_to) },
+	{ "start_on", CONFIG_TEMPLATE, .offset = AT(run.start_on) },
+	{ "due_on", CONFIG_TEMPLATE, .offset = AT(run.due_on) },
 	{ 0 },
 };
 
 static const struct config_key create_keys[] = {
 	{ "cases", CONFIG_BOOL, AT(create.cases), .def = "false" },
 	{ "sections", CONFIG_BOOL, AT(create.sections), .def = "true" },
+	{ "milestones", CONFIG_BOOL, AT(create.milestones), .def = "false" },
+	{ "configs", CONFIG_BOOL, AT(create.configs), .def = "false" },
 	{ "section", CONFIG_TEMPLATE, AT(create.section), .def = "{suite}" },
 	{ "template", CONFIG_STRING, .offset = AT(create.template) },
 	{ "type", CONFIG_STRING, .offset = AT(create.type) },
@@ -62,6 +75,10 @@ const struct config_key testrail_keys[] = {
 	{ "key", CONFIG_SECRET, AT(key), .required = true },
 	{ "project", CONFIG_STRING, AT(project), .required = true },
 	{ "suite", CONFIG_STRING, .offset = AT(suite) },
+	{ "plan", CONFIG_STRUCT, 0, .keys = plan_keys, .scalar = "name" },
+	{ "milestone", CONFIG_TEMPLATE, .offset = AT(milestone) },
+	{ "configs", CONFIG_TEMPLATES, .offset = AT(configs) },
+	{ "refs", CONFIG_TEMPLATE, .offset = AT(refs) },
 	{ "run", CONFIG_STRUCT, 0, .keys = run_keys },
 	{ "match", CONFIG_ENUMS, AT(match), .def = "[ref, automation]", .words = match_words },
 	{ "automation_field", CONFIG_STRING, AT(automation_field), .def = "automation_id" },
@@ -136,6 +153,32 @@ static int check_map(const struct config_map *map, const char *key, struct err *
 	return 0;
 }
 
+/* Dates without variables, and what no run can have at once. */
+static int check_run(const struct testrail_conf *c, struct err *err)
+{
+	const struct {
+		const char *key;
+		const struct template *tpl;
+	} dates[] = { { "run.start_on", c->run.start_on }, { "run.due_on", c->run.due_on } };
+
+	for (size_t i = 0; i < sizeof(dates) / sizeof(dates[0]); i++) {
+		if (dates[i].tpl != NULL && template_constant(dates[i].tpl) &&
+		    *template_text(dates[i].tpl) != '\0' && testrail_when(template_text(dates[i].tpl), 0) < 0)
+			return err_set(
+				err, -EINVAL,
+				"%s: \"%s\" is no date (2026-12-01, 2026-12-01T10:00:00Z, +14d, or UNIX "
+				"seconds)",
+				dates[i].key, template_text(dates[i].tpl));
+	}
+	if (c->configs.count > 0 && c->plan.name == NULL)
+		return err_set(err, -EINVAL, "configs needs a plan: only runs of a plan have configurations");
+	if (c->run.id != 0 && (c->plan.name != NULL || c->run.reuse))
+		return err_set(err, -EINVAL,
+			       "run.id names one run that is there already: plan and run.reuse "
+			       "choose another");
+	return 0;
+}
+
 int testrail_check(void *conf, struct err *err)
 {
 	struct testrail_conf *c = conf;
@@ -145,6 +188,8 @@ int testrail_check(void *conf, struct err *err)
 		rc = check_field(c, err);
 	if (rc == 0)
 		rc = check_statuses(c, err);
+	if (rc == 0)
+		rc = check_run(c, err);
 	if (rc == 0)
 		rc = check_map(&c->create.fields, "create.fields", err);
 	if (rc == 0)

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * testrail_runs.c - the run over there: found, made, extended, closed.
+ * testrail_runs.c - the run over there: named, found by its name, or made, alone or as an entry of a plan.
  *
- * A run of ours holds exactly the cases that this run touched; its token stands at the end of the
- * description, so that it can be found when the answer to add_run was lost.  update_run replaces the set of
- * cases and drops the results of those left out, so it is always given all of them: of a run that is not
- * ours the tests are read first. */
+ * A run of ours holds exactly the cases that this run touched, or all of the suite; its token stands at the
+ * end of the description, so that it can be found when the answer to add_run was lost. */
 #include "sinks/testrail/testrail.h"
 
 #include "daemon/base/json.h"
@@ -16,28 +14,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TESTS_STALE_MS 60000
+#define RUN_REFS_MAX   250
+#define REUSE_FRESH_MS 5000 /* that there is no run of the name holds so long */
 
-static cJSON *run_of(struct talk *t)
-{
-	return cJSON_GetObjectItemCaseSensitive(t->bookmark, "run");
-}
-
-/* Keeps a run that was made, found or named. */
-static void keep_run(struct talk *t, const cJSON *item, const char *id, bool own)
+void testrail_keep_run(struct talk *t, const cJSON *item, const char *entry, bool own)
 {
 	cJSON *run = testrail_object(t->bookmark, "run");
-	const char *url = sink_string(item, "url"), *plan = sink_id(t->arena, item, "plan_id");
+	const char *id = sink_id(t->arena, item, "id"), *url = sink_string(item, "url");
+	const char *plan = sink_id(t->arena, item, "plan_id");
 
+	if (entry == NULL)
+		entry = sink_id(t->arena, item, "entry_id");
 	sink_set_string(run, "id", id);
 	sink_set_int(run, "own", own);
 	sink_set_int(run, "all", sink_bool(item, "include_all"));
-	sink_set_int(run, "plan", plan != NULL && strcmp(plan, "0") != 0);
+	sink_set_string(run, "plan", plan != NULL && strcmp(plan, "0") != 0 ? plan : "");
+	sink_set_string(run, "entry", entry);
+	sink_set_int(run, "configs",
+		     cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(item, "config_ids")) > 0);
 	if (url == NULL) {
 		const struct testrail_conf *c = t->conf;
 		url = arena_printf(t->arena, "%s/index.php?/runs/view/%s", c->url, id);
 	}
 	learned_run(&t->learned, id, url);
+}
+
+void testrail_linked(struct talk *t)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
+	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "relink");
+	learned_linked(&t->learned);
 }
 
 /* ---- an existing run ---- */
@@ -81,23 +87,15 @@ enum got testrail_run_got(struct talk *t, const struct reply *r)
 		err_set(&t->err, -EROFS, "run.id: the run %s is closed over there", id);
 		got = GOT_CLOSED;
 	} else {
-		keep_run(t, root, id, false);
+		testrail_keep_run(t, root, NULL, false);
 	}
 	cJSON_Delete(root);
 	return got;
 }
 
-/* Every case of the rows is part of the run over there now. */
-static void linked(struct talk *t)
-{
-	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
-	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "relink");
-	learned_linked(&t->learned);
-}
+/* ---- what runs, plans and entries hold alike ---- */
 
-/* ---- a new run ---- */
-
-static void put_ids(struct buf *b, const char *const *ids, size_t count)
+void testrail_put_case_ids(struct buf *b, const char *const *ids, size_t count)
 {
 	json_key(b, "case_ids");
 	buf_putc(b, '[');
@@ -106,46 +104,315 @@ static void put_ids(struct buf *b, const char *const *ids, size_t count)
 	buf_putc(b, ']');
 }
 
-enum ask testrail_add_run_ask(struct talk *t, struct request *r)
+/* The text for people, and behind it the token, out of their sight. */
+bool testrail_put_description(struct talk *t, struct buf *b, const struct template *tpl, const char *key)
+{
+	struct buf text = BUF_LIMIT(1u << 20);
+	bool good = tpl == NULL || testrail_expand(t, tpl, t->run->vars, key, &text);
+
+	if (text.len > 0)
+		buf_puts(&text, "\n\n");
+	buf_puts(&text, t->run->token);
+	if (good && buf_error(&text) < 0) {
+		err_set(&t->err, -E2BIG, "%s: the text is too long", key);
+		good = false;
+	}
+	if (good)
+		json_field_n(b, "description", text.data, text.len);
+	buf_done(&text);
+	return good;
+}
+
+static bool put_date(struct talk *t, struct buf *b, const struct template *tpl, const char *name)
+{
+	const char *key = arena_printf(t->arena, "run.%s", name), *text;
+
+	switch (testrail_run_text(t, tpl, key, &text)) {
+	case ASK_SEND:
+		break;
+	case ASK_PARK:
+		return false;
+	default:
+		return true;
+	}
+	int64_t at = testrail_when(text, t->run->started_ms);
+	if (at < 0) {
+		err_set(&t->err, -EINVAL,
+			"%s: \"%.100s\" is no date (2026-12-01, 2026-12-01T10:00:00Z, +14d, or UNIX seconds)",
+			key, text);
+		return false;
+	}
+	json_field_int(b, name, at);
+	return true;
+}
+
+bool testrail_put_dates(struct talk *t, struct buf *b)
 {
 	const struct testrail_conf *c = t->conf;
-	struct buf name = BUF_LIMIT(64u << 10), text = BUF_LIMIT(1u << 20);
-	const char *suite = testrail_fact(t, "suite", "id");
-	enum ask ask = ASK_PARK;
+
+	return put_date(t, b, c->run.start_on, "start_on") && put_date(t, b, c->run.due_on, "due_on");
+}
+
+bool testrail_put_run_refs(struct talk *t, struct buf *b)
+{
+	const struct testrail_conf *c = t->conf;
+	const char *text;
+	enum ask ask = testrail_run_text(t, c->refs, "refs", &text);
+
+	if (ask == ASK_SEND)
+		json_field(b, "refs", testrail_list_cut(t, text, RUN_REFS_MAX));
+	return ask != ASK_PARK;
+}
+
+static bool put_assignee(struct talk *t, struct buf *b)
+{
+	const struct testrail_conf *c = t->conf;
+	const char *who;
+	enum ask ask = testrail_run_text(t, c->run.assigned_to, "run.assigned_to", &who);
+
+	if (ask != ASK_SEND)
+		return ask != ASK_PARK;
+	const char *id = testrail_user(t, who);
+	if (id == NULL) {
+		err_set(&t->err, -EINVAL, "run.assigned_to: no user \"%.200s\" is known", who);
+		return false;
+	}
+	testrail_put_id(b, "assignedto_id", id);
+	return true;
+}
+
+/* The name of the run as it stands over there. */
+static const char *run_name(struct talk *t)
+{
+	const struct testrail_conf *c = t->conf;
+	const char *text;
+	enum ask ask = testrail_run_text(t, c->run.name, "run.name", &text);
+
+	if (ask == ASK_PARK)
+		return NULL;
+	const char *line = ask == ASK_SEND ? testrail_line(t->arena, text) : NULL;
+	return line != NULL && *line != '\0' ? line : t->run->token;
+}
+
+/* ---- a run of that name ---- */
+
+enum ask testrail_reuse_ask(struct talk *t, struct request *r)
+{
+	const struct testrail_conf *c = t->conf;
+	const char *plan = testrail_plan_id(t), *name;
+	int64_t age = t->now_ms - sink_int(t->bookmark, "no_run_at", 0);
+
+	if (!c->run.reuse || testrail_run_id(t) != NULL || (age >= 0 && age < REUSE_FRESH_MS))
+		return ASK_SKIP;
+	name = run_name(t);
+	if (name == NULL)
+		return ASK_PARK;
+	sink_set_string(testrail_scratch(t), "name", name);
+	if (plan != NULL) {
+		testrail_get(r, "get_plan", plan);
+		return ASK_SEND;
+	}
+	testrail_get(r, "get_runs", testrail_fact(t, "project", "id"));
+	testrail_arg(r, "suite_id", testrail_fact(t, "suite", "id"));
+	testrail_arg_int(r, "is_completed", 0);
+	testrail_page_args(r, sink_int(testrail_scratch(t), "offset", 0));
+	return ASK_SEND;
+}
+
+static bool called(struct talk *t, const cJSON *item, const char *name)
+{
+	const char *text = sink_string(item, "name");
+
+	return text != NULL && strcmp(testrail_line(t->arena, testrail_plain(t->arena, text)), name) == 0;
+}
+
+static bool usable(struct talk *t, const cJSON *run)
+{
+	const char *suite = testrail_fact(t, "suite", "id"), *in = sink_id(t->arena, run, "suite_id");
+
+	return sink_id(t->arena, run, "id") != NULL && !sink_bool(run, "is_completed") &&
+	       (suite == NULL || in == NULL || strcmp(suite, in) == 0);
+}
+
+/* Whether a run of a plan has exactly the configurations that are wanted. */
+static bool same_configs(struct talk *t, const cJSON *run)
+{
+	const cJSON *ids = cJSON_GetObjectItemCaseSensitive(run, "config_ids"), *id, *other;
+	const cJSON *wanted = testrail_config_ids(t);
+
+	if (cJSON_GetArraySize(ids) != cJSON_GetArraySize(wanted))
+		return false;
+	cJSON_ArrayForEach(id, wanted)
+	{
+		bool there = false;
+		cJSON_ArrayForEach(other, ids)
+		{
+			char text[32];
+			snprintf(text, sizeof(text), "%.0f", cJSON_IsNumber(other) ? other->valuedouble : -1);
+			there = there || strcmp(cJSON_IsString(other) ? other->valuestring : text,
+						id->valuestring) == 0;
+		}
+		if (!there)
+			return false;
+	}
+	return true;
+}
+
+/* The run of a plan that is called so, or carries a token; *entry: the id of its entry. */
+static const cJSON *run_in_plan(struct talk *t, const cJSON *plan, const char *name, const char **entry)
+{
+	const cJSON *e, *run;
+
+	cJSON_ArrayForEach(e, cJSON_GetObjectItemCaseSensitive(plan, "entries"))
+	{
+		const char *text = sink_string(e, "description");
+		bool ours = text != NULL && strstr(text, t->run->token) != NULL;
+		cJSON_ArrayForEach(run, cJSON_GetObjectItemCaseSensitive(e, "runs"))
+		{
+			text = sink_string(run, "description");
+			bool token = ours || (text != NULL && strstr(text, t->run->token) != NULL);
+			bool named = name != NULL && (called(t, e, name) || called(t, run, name));
+			if (!usable(t, run) || !same_configs(t, run) || (name != NULL ? !named : !token))
+				continue;
+			*entry = sink_id(t->arena, e, "id");
+			return run;
+		}
+	}
+	return NULL;
+}
+
+static enum got no_run(struct talk *t)
+{
+	sink_set_int(t->bookmark, "no_run_at", t->now_ms);
+	return GOT_NEXT;
+}
+
+static enum got reuse_in_plan(struct talk *t, const struct reply *r, const char *name)
+{
+	cJSON *root = sink_json(r);
+	const char *entry = NULL;
+	bool plan = sink_id(t->arena, root, "id") != NULL;
+	const cJSON *run = plan ? run_in_plan(t, root, name, &entry) : NULL;
+
+	if (run != NULL)
+		testrail_keep_run(t, run, entry, false);
+	cJSON_Delete(root);
+	if (!plan)
+		return GOT_UNKNOWN;
+	return run != NULL ? GOT_NEXT : no_run(t);
+}
+
+enum got testrail_reuse_got(struct talk *t, const struct reply *r)
+{
+	cJSON *scratch = testrail_scratch(t);
+	const char *name = arena_strdup(t->arena, sink_string(scratch, "name"));
+	bool kept = false;
+	struct testrail_page page;
+	const cJSON *item;
+
+	if (!testrail_ok(r))
+		return testrail_run_refused(t, r, "look for a run of that name");
+	if (testrail_plan_id(t) != NULL)
+		return reuse_in_plan(t, r, name);
+	if (!testrail_page(r, "runs", &page))
+		return GOT_UNKNOWN;
+	cJSON_ArrayForEach(item, page.items)
+	{
+		/* Lists begin with the newest. */
+		if (kept || !usable(t, item) || !called(t, item, name))
+			continue;
+		testrail_keep_run(t, item, NULL, false);
+		kept = true;
+	}
+	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
+	bool last = page.last;
+	cJSON_Delete(page.root);
+	return kept ? GOT_NEXT : last ? no_run(t) : GOT_MORE;
+}
+
+/* ---- a new run ---- */
+
+static void put_config_ids(struct buf *b, const cJSON *ids)
+{
+	const cJSON *id;
+
+	json_key(b, "config_ids");
+	buf_putc(b, '[');
+	cJSON_ArrayForEach(id, ids) testrail_put_id(b, NULL, id->valuestring);
+	buf_putc(b, ']');
+}
+
+static void put_selection(struct talk *t, struct buf *b)
+{
+	const struct testrail_conf *c = t->conf;
+
+	json_field_bool(b, "include_all", c->run.include_all);
+	if (!c->run.include_all)
+		testrail_put_case_ids(b, t->rows->ids, t->rows->id_count);
+}
+
+/* Runs of an entry stand in it only where they have configurations: else their selection is not looked at. */
+static void put_runs(struct talk *t, struct buf *b)
+{
+	const cJSON *configs = testrail_config_ids(t);
+
+	if (configs == NULL)
+		return;
+	put_config_ids(b, configs);
+	json_key(b, "runs");
+	buf_puts(b, "[{");
+	put_config_ids(b, configs);
+	put_selection(t, b);
+	buf_puts(b, "}]");
+}
+
+static enum ask ask_run(struct talk *t, struct request *r)
+{
+	const struct testrail_conf *c = t->conf;
+	const char *plan = testrail_plan_id(t), *name = run_name(t);
+	const char *suite = testrail_fact(t, "suite", plan != NULL ? "real" : "id");
+	const char *milestone = testrail_milestone_id(t);
 
 	if (testrail_run_id(t) != NULL || t->rows->id_count == 0)
 		return ASK_SKIP;
-	if (!testrail_expand(t, c->run.name, t->run->vars, "run.name", &name))
-		goto out;
-	if (c->run.description != NULL) {
-		if (!testrail_expand(t, c->run.description, t->run->vars, "run.description", &text))
-			goto out;
-		if (text.len > 0)
-			buf_puts(&text, "\n\n");
-	}
-	/* What failed outside of any test has no result to stand in. */
-	const char *notes = vars_get(t->run->vars, "run.notes");
-	if (notes != NULL && template_uses(c->run.description, "run.notes") == NULL)
-		buf_printf(&text, "%s\n\n", notes);
-	buf_puts(&text, t->run->token);
-	testrail_post(r, "add_run", testrail_fact(t, "project", "id"));
-	const char *line = testrail_line(t->arena, name.data != NULL ? name.data : "");
+	if (name == NULL)
+		return ASK_PARK;
+	testrail_post(r, plan != NULL ? "add_plan_entry" : "add_run",
+		      plan != NULL ? plan : testrail_fact(t, "project", "id"));
 	buf_putc(&r->body, '{');
-	json_field(&r->body, "name", line != NULL && *line != '\0' ? line : t->run->token);
-	json_field_n(&r->body, "description", text.data, text.len);
+	json_field(&r->body, "name", name);
+	if (!testrail_put_description(t, &r->body, c->run.description, "run.description"))
+		return ASK_PARK;
 	if (suite != NULL)
 		testrail_put_id(&r->body, "suite_id", suite);
-	json_field_bool(&r->body, "include_all", false);
-	put_ids(&r->body, t->rows->ids, t->rows->id_count);
+	if (milestone != NULL && plan == NULL)
+		testrail_put_id(&r->body, "milestone_id", milestone);
+	if (!put_assignee(t, &r->body) || !testrail_put_run_refs(t, &r->body) ||
+	    !testrail_put_dates(t, &r->body))
+		return ASK_PARK;
+	put_selection(t, &r->body);
+	if (plan != NULL)
+		put_runs(t, &r->body);
 	buf_putc(&r->body, '}');
-	if (buf_error(&r->body) == 0 && buf_error(&text) == 0)
-		ask = ASK_SEND;
-	else
-		err_set(&t->err, -E2BIG, "add_run: the request is too large");
-out:
-	buf_done(&name);
-	buf_done(&text);
-	return ask;
+	if (buf_error(&r->body) == 0)
+		return ASK_SEND;
+	err_set(&t->err, -E2BIG, "add_run: the request is too large");
+	return ASK_PARK;
+}
+
+enum ask testrail_add_run_ask(struct talk *t, struct request *r)
+{
+	const struct testrail_conf *c = t->conf;
+
+	return c->run.reuse ? ASK_SKIP : ask_run(t, r);
+}
+
+/* The same, where one delivery at a time looks for a run of that name and makes it. */
+enum ask testrail_add_shared_run_ask(struct talk *t, struct request *r)
+{
+	const struct testrail_conf *c = t->conf;
+
+	return c->run.reuse ? ask_run(t, r) : ASK_SKIP;
 }
 
 /* Cases of the list are not there any more.  Those that are named are forgotten; else the list is read. */
@@ -171,7 +438,24 @@ static bool says_cases(const struct talk *t)
 	return testrail_says(t->err.text, words);
 }
 
-static enum got run_refused(struct talk *t, const struct reply *r, const char *doing)
+/* Something that the run was to stand in, or with, is not there any more (or is closed): it is looked for
+ * again by its name. */
+static bool forget_named(struct talk *t, const char *text)
+{
+	if (testrail_milestone_id(t) != NULL && strcasestr(text, "milestone") != NULL)
+		testrail_forget_milestone(t);
+	else if (testrail_config_ids(t) != NULL && strcasestr(text, "config") != NULL)
+		testrail_forget_configs(t);
+	else if (strcasestr(text, "assignedto_id") != NULL)
+		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "people");
+	else if (testrail_plan_id(t) != NULL && strcasestr(text, "plan") != NULL)
+		testrail_forget_plan(t);
+	else
+		return false;
+	return true;
+}
+
+enum got testrail_run_refused(struct talk *t, const struct reply *r, const char *doing)
 {
 	static const char *const run[] = { "run_id", "test run", "not a valid run", NULL };
 	static const char *const suite[] = { "suite_id", "suite", "project", NULL };
@@ -192,6 +476,8 @@ static enum got run_refused(struct talk *t, const struct reply *r, const char *d
 		testrail_forget_run(t);
 		return testrail_back(t, "%s", text);
 	}
+	if (testrail_run_id(t) == NULL && forget_named(t, text))
+		return testrail_back(t, "%s", text);
 	if (r->status == 404 || testrail_says(text, suite)) {
 		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "project");
 		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "suite");
@@ -200,22 +486,46 @@ static enum got run_refused(struct talk *t, const struct reply *r, const char *d
 	return got;
 }
 
+/* An answer to add_run is the run; one to add_plan_entry holds its runs, of which ours is the first. */
+static const cJSON *run_answered(struct talk *t, const cJSON *root, const char **entry)
+{
+	const cJSON *runs = cJSON_GetObjectItemCaseSensitive(root, "runs"), *run;
+
+	if (testrail_plan_id(t) == NULL)
+		return root;
+	*entry = sink_id(t->arena, root, "id");
+	cJSON_ArrayForEach(run, runs)
+	{
+		if (same_configs(t, run))
+			return run;
+	}
+	return cJSON_IsArray(runs) ? runs->child : NULL;
+}
+
 enum got testrail_add_run_got(struct talk *t, const struct reply *r)
 {
+	const char *entry = NULL;
+
 	if (!testrail_ok(r))
-		return run_refused(t, r, "add_run");
+		return testrail_run_refused(t, r, testrail_plan_id(t) != NULL ? "add_plan_entry" : "add_run");
 	cJSON *root = sink_json(r);
-	const char *id = sink_id(t->arena, root, "id");
-	if (id != NULL) {
-		keep_run(t, root, id, true);
-		linked(t);
+	const cJSON *run = run_answered(t, root, &entry);
+	bool there = sink_id(t->arena, run, "id") != NULL;
+	if (there) {
+		testrail_keep_run(t, run, entry, true);
+		sink_set_int(testrail_object(t->bookmark, "run"), "size", (int64_t)t->rows->id_count);
+		testrail_linked(t);
 	}
 	cJSON_Delete(root);
-	return id != NULL ? GOT_NEXT : GOT_UNKNOWN;
+	return there ? GOT_NEXT : GOT_UNKNOWN;
 }
 
 enum ask testrail_add_run_look(struct talk *t, struct request *r)
 {
+	if (testrail_plan_id(t) != NULL) {
+		testrail_get(r, "get_plan", testrail_plan_id(t));
+		return ASK_SEND;
+	}
 	testrail_get(r, "get_runs", testrail_fact(t, "project", "id"));
 	testrail_arg_window(t, r);
 	testrail_arg_int(r, "is_completed", 0);
@@ -227,10 +537,34 @@ enum ask testrail_add_run_look(struct talk *t, struct request *r)
 static bool all_sent(const struct talk *t)
 {
 	cJSON *sent = cJSON_Parse(t->sent != NULL ? t->sent : "");
-	int n = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(sent, "case_ids"));
+	const cJSON *runs = cJSON_GetObjectItemCaseSensitive(sent, "runs");
+	const cJSON *ids =
+		cJSON_GetObjectItemCaseSensitive(cJSON_IsArray(runs) ? runs->child : sent, "case_ids");
+	bool all = sink_bool(sent, "include_all") ||
+		   (t->rows != NULL && t->rows->id_count == (size_t)cJSON_GetArraySize(ids));
 
 	cJSON_Delete(sent);
-	return t->rows != NULL && t->rows->id_count == (size_t)n;
+	return all;
+}
+
+static void found_again(struct talk *t, const cJSON *run, const char *entry)
+{
+	testrail_keep_run(t, run, entry, true);
+	if (all_sent(t))
+		learned_linked(&t->learned);
+}
+
+static enum looked looked_in_plan(struct talk *t, const struct reply *r)
+{
+	cJSON *root = sink_json(r);
+	const char *entry = NULL;
+	bool plan = cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(root, "entries"));
+	const cJSON *run = plan ? run_in_plan(t, root, NULL, &entry) : NULL;
+
+	if (run != NULL)
+		found_again(t, run, entry);
+	cJSON_Delete(root);
+	return !plan ? LOOKED_UNSURE : run != NULL ? LOOKED_ALL : LOOKED_NONE;
 }
 
 enum looked testrail_add_run_looked(struct talk *t, const struct reply *r)
@@ -242,8 +576,13 @@ enum looked testrail_add_run_looked(struct talk *t, const struct reply *r)
 
 	if (!testrail_ok(r)) {
 		testrail_refused(t, r, "look-up of the run", GOT_PARK);
-		return LOOKED_UNSURE;
+		if (testrail_plan_id(t) == NULL || (r->status != 400 && r->status != 404))
+			return LOOKED_UNSURE;
+		testrail_forget_plan(t); /* it is gone, and the run with it */
+		return LOOKED_NONE;
 	}
+	if (testrail_plan_id(t) != NULL)
+		return looked_in_plan(t, r);
 	if (!testrail_page(r, "runs", &page))
 		return LOOKED_UNSURE;
 	cJSON_ArrayForEach(item, page.items)
@@ -252,9 +591,7 @@ enum looked testrail_add_run_looked(struct talk *t, const struct reply *r)
 		if (id == NULL || text == NULL || strstr(text, t->run->token) == NULL)
 			continue;
 		found = true;
-		keep_run(t, item, id, true);
-		if (all_sent(t))
-			learned_linked(&t->learned);
+		found_again(t, item, NULL);
 		break;
 	}
 	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
@@ -263,173 +600,4 @@ enum looked testrail_add_run_looked(struct talk *t, const struct reply *r)
 	if (found)
 		return LOOKED_ALL;
 	return last ? LOOKED_NONE : LOOKED_MORE;
-}
-
-/* ---- more cases ---- */
-
-/* "tests" in the bookmark: the cases of a run that is not ours, while they are being read. */
-static cJSON *tests_of(struct talk *t)
-{
-	return cJSON_GetObjectItemCaseSensitive(t->bookmark, "tests");
-}
-
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The cases that the run has, and ours; *ours: how many of ours it lacked. */
-static const char **merged(struct talk *t, size_t *count, size_t *lacked)
-{
-	const cJSON *item, *ids = cJSON_GetObjectItemCaseSensitive(tests_of(t), "ids");
-	size_t have = (size_t)cJSON_GetArraySize(ids), n = 0;
-	const char **all = arena_calloc(t->arena, have + t->rows->id_count + 1, sizeof(*all));
-
-	*lacked = 0;
-	if (all == NULL)
-		return NULL;
-	cJSON_ArrayForEach(item, ids) all[n++] = item->valuestring;
-	qsort(all, n, sizeof(*all), compare);
-	have = n;
-	for (size_t i = 0; i < t->rows->id_count; i++) {
-		const char *id = t->rows->ids[i];
-		if (have > 0 && bsearch(&id, all, have, sizeof(*all), compare) != NULL)
-			continue;
-		all[n++] = id;
-		++*lacked;
-	}
-	*count = n;
-	return all;
-}
-
-static enum ask update_run(struct talk *t, struct request *r, const char *const *ids, size_t count)
-{
-	testrail_post(r, "update_run", testrail_run_id(t));
-	buf_putc(&r->body, '{');
-	json_field_bool(&r->body, "include_all", false);
-	put_ids(&r->body, ids, count);
-	buf_putc(&r->body, '}');
-	if (buf_error(&r->body) == 0)
-		return ASK_SEND;
-	err_set(&t->err, -E2BIG, "update_run: the request is too large");
-	return ASK_PARK;
-}
-
-enum ask testrail_extend_ask(struct talk *t, struct request *r)
-{
-	cJSON *run = run_of(t), *tests = tests_of(t);
-	size_t count, lacked;
-
-	if (testrail_run_id(t) == NULL || (t->rows->new_ids == 0 && !sink_bool(t->bookmark, "relink")))
-		return ASK_SKIP;
-	if (sink_bool(run, "all")) {
-		/* It takes every case of its suite by itself. */
-		linked(t);
-		return ASK_LEARN;
-	}
-	if (sink_bool(run, "own"))
-		return update_run(t, r, t->rows->ids, t->rows->id_count);
-	if (t->now_ms - sink_int(tests, "at", t->now_ms) > TESTS_STALE_MS) {
-		/* Others may have added tests since, and update_run would drop them. */
-		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
-		tests = NULL;
-	}
-	if (!sink_bool(tests, "complete")) {
-		if (tests == NULL)
-			sink_set_int(testrail_object(t->bookmark, "tests"), "at", t->now_ms);
-		testrail_get(r, "get_tests", testrail_run_id(t));
-		testrail_page_args(r, sink_int(tests, "offset", 0));
-		return ASK_SEND;
-	}
-	const char **all = merged(t, &count, &lacked);
-	if (all == NULL) {
-		err_set(&t->err, -E2BIG, "update_run: the run has too many cases");
-		return ASK_PARK;
-	}
-	if (lacked > 0)
-		return update_run(t, r, all, count);
-	linked(t);
-	return ASK_LEARN;
-}
-
-static enum got tests_got(struct talk *t, const struct reply *r)
-{
-	cJSON *tests = testrail_object(t->bookmark, "tests");
-	struct testrail_page page;
-	const cJSON *item;
-
-	if (!testrail_page(r, "tests", &page))
-		return GOT_UNKNOWN;
-	cJSON *ids = cJSON_GetObjectItemCaseSensitive(tests, "ids");
-	if (!cJSON_IsArray(ids))
-		ids = cJSON_AddArrayToObject(tests, "ids");
-	cJSON_ArrayForEach(item, page.items)
-	{
-		const char *id = sink_id(t->arena, item, "case_id");
-		if (id != NULL)
-			cJSON_AddItemToArray(ids, cJSON_CreateString(id));
-	}
-	sink_set_int(tests, "offset", sink_int(tests, "offset", 0) + page.count);
-	if (page.last)
-		sink_set_int(tests, "complete", 1);
-	cJSON_Delete(page.root);
-	return GOT_MORE;
-}
-
-enum got testrail_extend_got(struct talk *t, const struct reply *r)
-{
-	bool foreign = !sink_bool(run_of(t), "own");
-	bool asked_tests = foreign && !sink_bool(tests_of(t), "complete");
-
-	if (!testrail_ok(r)) {
-		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
-		return run_refused(t, r, asked_tests ? "get_tests" : "update_run");
-	}
-	if (asked_tests)
-		return tests_got(t, r);
-	cJSON *root = sink_json(r);
-	const char *id = sink_id(t->arena, root, "id");
-	cJSON_Delete(root);
-	if (id == NULL)
-		return GOT_UNKNOWN;
-	linked(t);
-	return GOT_NEXT;
-}
-
-/* ---- the end ---- */
-
-enum ask testrail_close_ask(struct talk *t, struct request *r)
-{
-	const struct testrail_conf *c = t->conf;
-
-	if (!c->run.close || testrail_run_id(t) == NULL || sink_bool(t->bookmark, "closed"))
-		return ASK_SKIP;
-	testrail_post(r, "close_run", testrail_run_id(t));
-	buf_puts(&r->body, "{}");
-	return ASK_SEND;
-}
-
-enum got testrail_close_got(struct talk *t, const struct reply *r)
-{
-	static const char *const gone[] = { "run_id", "not a valid test run", NULL };
-
-	if (!testrail_ok(r)) {
-		enum got got = testrail_refused(t, r, "close_run", GOT_PARK);
-		/* Closed already (our first answer was lost), or deleted: nothing is left to close. */
-		bool over = got == GOT_PARK && (r->status == 400 || r->status == 404) &&
-			    (testrail_says_closed(t->err.text) || testrail_says(t->err.text, gone) ||
-			     r->status == 404);
-		if (!over)
-			return got;
-		err_clear(&t->err);
-	} else {
-		/* The run comes back; a page of somebody between closes nothing. */
-		cJSON *root = sink_json(r);
-		const char *id = sink_id(t->arena, root, "id");
-		cJSON_Delete(root);
-		if (id == NULL)
-			return GOT_UNKNOWN;
-	}
-	sink_set_int(t->bookmark, "closed", 1);
-	return GOT_NEXT;
 }

@@ -171,7 +171,8 @@ enum got testrail_project_got(struct talk *t, const struct reply *r)
 
 /* ---- suite ---- */
 
-static enum got suite_found(struct talk *t, const char *id)
+/* id NULL: the project has one, and needs no id of it but for entries of plans (real). */
+static enum got suite_found(struct talk *t, const char *id, const char *real)
 {
 	const struct testrail_conf *c = t->conf;
 	const char *project = testrail_fact(t, "project", "id");
@@ -179,6 +180,7 @@ static enum got suite_found(struct talk *t, const char *id)
 
 	sink_set_string(s, "project", project);
 	sink_set_string(s, "id", id);
+	sink_set_string(s, "real", real);
 	sink_set_string(t->facts, "scope",
 			id != NULL ? arena_printf(t->arena, "p%s/s%s", project, id)
 				   : arena_printf(t->arena, "p%s", project));
@@ -192,11 +194,12 @@ enum ask testrail_suite_ask(struct talk *t, struct request *r)
 	bool known = sink_string(t->facts, "scope") != NULL && of != NULL && strcmp(of, project) == 0;
 	int64_t mode = sink_int(cJSON_GetObjectItemCaseSensitive(t->facts, "project"), "mode", 0);
 
-	if (known && testrail_wanted(t, "suite", c->suite))
+	if (known && testrail_wanted(t, "suite", c->suite) &&
+	    (c->plan.name == NULL || testrail_fact(t, "suite", "real") != NULL))
 		return ASK_SKIP;
-	if (mode == 1 && (c->suite == NULL || *c->suite == '\0')) {
+	if (mode == 1 && c->plan.name == NULL && (c->suite == NULL || *c->suite == '\0')) {
 		/* A single suite needs no name anywhere; one that is given is looked at all the same. */
-		suite_found(t, NULL);
+		suite_found(t, NULL, NULL);
 		return ASK_SKIP;
 	}
 	cJSON *s = cJSON_GetObjectItemCaseSensitive(t->facts, "suite");
@@ -273,7 +276,7 @@ enum got testrail_suite_got(struct talk *t, const struct reply *r)
 				      testrail_names(t, s));
 	}
 	if (id != NULL)
-		return suite_found(t, mode == 1 ? NULL : id);
+		return suite_found(t, mode == 1 ? NULL : id, id);
 	testrail_begin(t, "suite", c->suite != NULL ? c->suite : "");
 	return GOT_PARK;
 }

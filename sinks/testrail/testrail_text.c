@@ -237,6 +237,86 @@ const char *testrail_elapsed(char *buf, size_t size, double duration_ms)
 	return buf;
 }
 
+/* Days since 1970-01-01 of a date of the Gregorian calendar. */
+static int64_t days_of(int64_t y, int64_t m, int64_t d)
+{
+	y -= m <= 2;
+	int64_t era = y / 400, yoe = y - era * 400, doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
+	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+static int64_t from_now(const char *s, int64_t base_ms)
+{
+	static const struct {
+		char unit;
+		int64_t s;
+	} units[] = { { 'w', 604800 }, { 'd', 86400 }, { 'h', 3600 }, { 'm', 60 } };
+	size_t n = strspn(s, "0123456789");
+
+	if (n == 0 || n > 6 || s[n] == '\0' || s[n + 1] != '\0')
+		return -1;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (s[n] == units[i].unit)
+			return base_ms / 1000 + strtoll(s, NULL, 10) * units[i].s;
+	}
+	return -1;
+}
+
+/* "Z", "+05:30", "+0530", or nothing, which is UTC; -1: something else.  *s: seconds east. */
+static int zone_of(const char *text, int64_t *s)
+{
+	int h, m;
+	char sign, end;
+
+	*s = 0;
+	if (*text == '\0' || strcmp(text, "Z") == 0)
+		return 0;
+	if (sscanf(text, "%c%2d:%2d%c", &sign, &h, &m, &end) != 3 &&
+	    sscanf(text, "%c%2d%2d%c", &sign, &h, &m, &end) != 3)
+		return -1;
+	if ((sign != '+' && sign != '-') || h < 0 || h > 14 || m < 0 || m > 59)
+		return -1;
+	*s = (sign == '-' ? -1 : 1) * (int64_t)(h * 3600 + m * 60);
+	return 0;
+}
+
+int64_t testrail_when(const char *s, int64_t base_ms)
+{
+	int year, month, day, hour = 0, minute = 0, second = 0, n = 0;
+	int64_t zone = 0;
+	size_t len = strlen(s), number = strspn(s, "0123456789");
+
+	if (*s == '+')
+		return from_now(s + 1, base_ms);
+	if (len > 0 && number == len)
+		return len >= 9 && len <= 11 ? strtoll(s, NULL, 10) : -1;
+	if (sscanf(s, "%2d/%2d/%4d%n", &month, &day, &year, &n) == 3 && s[n] == '\0') {
+		/* As the vendor's command line wants dates. */
+	} else if (number == 4 && sscanf(s, "%4d-%2d-%2d%n", &year, &month, &day, &n) == 3) {
+		s += n;
+		if (*s != '\0') {
+			n = 0;
+			if ((*s != 'T' && *s != ' ') || sscanf(s + 1, "%2d:%2d%n", &hour, &minute, &n) != 2)
+				return -1;
+			s += 1 + n;
+			n = 0;
+			if (*s == ':' && sscanf(s + 1, "%2d%n", &second, &n) == 1)
+				s += 1 + n;
+			if (*s == '.')
+				s += 1 + strspn(s + 1, "0123456789");
+			if (zone_of(s, &zone) < 0)
+				return -1;
+		}
+	} else {
+		return -1;
+	}
+	if (year < 1970 || year > 9999 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 ||
+	    hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
+		return -1;
+	int64_t at = days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - zone;
+	return at >= 0 ? at : -1;
+}
+
 bool testrail_is_span(const char *s)
 {
 	bool any = false, zero = true;

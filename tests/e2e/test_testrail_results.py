@@ -9,7 +9,8 @@ STEPS = 11
 
 
 def properties(*pairs):
-    return "<properties>" + "".join(f'<property name="{key}" value="{value}"/>' for key, value in pairs) + "</properties>"
+    inside = "".join(f'<property name="{key}" value="{value}"/>' for key, value in pairs)
+    return f"<properties>{inside}</properties>"
 
 
 def reported(name, *pairs, **keys):

@@ -359,6 +359,7 @@ static void write_run(struct buf *b, const struct model_run *r)
 	json_field_bool(b, "include_all", false);
 	json_field_bool(b, "is_completed", r->completed);
 	json_field_int(b, "created_on", r->made_ms / 1000);
+	json_field_int(b, "untested_count", (int64_t)r->test_count);
 	json_field(b, "url", "https://rail.example/index.php?/runs/view/1");
 	buf_putc(b, '}');
 }
@@ -454,6 +455,16 @@ static struct model_run *asked_run(struct model *m, const struct ask *a, struct 
 	if (r == NULL)
 		refuse(m, out, 400, "Field :run_id is not a valid test run.");
 	return r;
+}
+
+static void get_run(struct model *m, const struct ask *a, struct answer *out)
+{
+	const struct model_run *r = asked_run(m, a, out);
+
+	if (r == NULL)
+		return;
+	write_run(&out->body, r);
+	out->status = 200;
 }
 
 static void get_tests(struct model *m, const struct ask *a, struct answer *out)
@@ -772,6 +783,8 @@ static void handle_read(struct model *m, const struct ask *a, struct answer *out
 		get_sections(m, a, out);
 	else if (strcmp(a->call, "get_runs") == 0)
 		get_runs(m, a, out);
+	else if (strcmp(a->call, "get_run") == 0)
+		get_run(m, a, out);
 	else if (strcmp(a->call, "get_tests") == 0)
 		get_tests(m, a, out);
 	else if (strcmp(a->call, "get_results_for_run") == 0)

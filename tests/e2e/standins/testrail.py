@@ -14,8 +14,9 @@ import time
 
 from . import testrail_admin            # its routes join the others
 from .http_server import Answer, Server
+from . import testrail_plans  # noqa: F401 (registers its endpoints)
 from .testrail_attachments import TEXT_IDS, UPLOADS, read_upload
-from .testrail_routes import PAGED, ROUTES
+from .testrail_routes import PAGED, ROUTES, TEXTS
 from .testrail_rules import Forbidden, Refused, page_of, parse_body, split_target
 from .testrail_store import Store
 
@@ -39,6 +40,7 @@ class TestRail(Server):
         self.bare_lists = False         # before 6.7: arrays, not pages
         self.bare_suites = False        # before 9.3.1: get_suites alone
         self.zero_limit_links = False   # "next" says limit=0
+        self.flat_milestones = False    # sub-milestones beside their parents, not inside
         self.banner = False             # a line of text before the JSON
         self.rich_text = False          # custom text fields come back as HTML
         self.missing = set()            # endpoints that this server does not have yet
@@ -96,6 +98,21 @@ class TestRail(Server):
         if automation is not None:
             fields["custom_automation_id"] = automation
         return self.store.add_case(section["id"], {"title": title, **fields}, number)
+
+    def milestone(self, name, parent=None, **fields):
+        return self.store.add_milestone(next(iter(self.store.projects)), name, parent and parent["id"], **fields)
+
+    def configuration(self, group, *names):
+        """A group of configurations; their ids."""
+        made = self.store.add_config_group(next(iter(self.store.projects)), group)
+        return [self.store.add_config(made["id"], name)["id"] for name in names]
+
+    def plan(self, name, **fields):
+        return self.store.add_plan(next(iter(self.store.projects)), {"name": name, **fields})
+
+    @property
+    def plans(self):
+        return list(self.store.plans.values())
 
     @property
     def runs(self):
@@ -188,7 +205,7 @@ class TestRail(Server):
     @staticmethod
     def _run_written(request):
         if request.endpoint in ("add_results", "add_results_for_cases", "add_result_for_case", "update_run",
-                                "close_run"):
+                                "close_run", "update_run_in_plan_entry"):
             return request.args[0] if request.args else None
         return None
 
@@ -214,13 +231,11 @@ class TestRail(Server):
         if not least <= len(request.args) <= most:
             raise Forbidden(f"{len(request.args)} path arguments", 404)
         numbers = []
-        for arg in request.args:
-            if request.endpoint in TEXT_IDS:
-                numbers.append(arg)
-                continue
-            if not arg.isdigit():
+        for place, arg in enumerate(request.args):
+            text = request.endpoint in TEXT_IDS or place in TEXTS.get(request.endpoint, ())
+            if not arg.isdigit() and not text:
                 raise Forbidden("Field :id is not a valid ID.")
-            numbers.append(int(arg))
+            numbers.append(arg if text else int(arg))
         unknown = set(request.query) - known
         if unknown:
             raise Forbidden(f"query key {sorted(unknown)[0]} is not known here")

@@ -9,13 +9,15 @@ PLAN_RUN = ("This operation is not allowed. The test run belongs to a test plan 
 PAGED = {"limit", "offset"}
 CREATED = {"created_after", "created_before", "created_by"}
 ROUTES = {}                     # endpoint -> (method, least args, most args, query keys, function)
+TEXTS = {}                      # endpoint -> places of path arguments that are no numbers
 
 
-def route(method, args, query=()):
+def route(method, args, query=(), texts=()):
     least, most = args if isinstance(args, tuple) else (args, args)
 
     def register(function):
         ROUTES[function.__name__] = (method, least, most, set(query), function)
+        TEXTS[function.__name__] = set(texts)
         return function
     return register
 
@@ -244,11 +246,21 @@ def _run_cases(server, body, suite_id, before=()):
     return body["case_ids"]
 
 
+def check_run_ids(server, project_id, body):
+    """What a run, an entry or a plan names must be there, and open."""
+    milestone = body.get("milestone_id")
+    if milestone is not None and server.store.milestones.get(milestone, {}).get("project_id") != project_id:
+        raise Refused("Field :milestone_id is not a valid ID.")
+    if body.get("assignedto_id") is not None and body["assignedto_id"] not in server.store.users:
+        raise Refused("Field :assignedto_id is not a valid ID.")
+
+
 @route("POST", 1)
 def add_run(server, request, project_id):
     body = request.json
     check_fields("run", body, required=["name"])
     suite = server.find_suite(server.find_project(project_id), body.get("suite_id"))
+    check_run_ids(server, project_id, body)
     case_ids = _run_cases(server, body, suite["id"])
     if not case_ids and not body.get("include_all", True):
         raise Forbidden("a run of no cases")
@@ -297,6 +309,8 @@ def update_run(server, request, run_id):
 @route("POST", 1)
 def close_run(server, request, run_id):
     run = server.find_run(run_id, open_only=True)
+    if run["plan_id"] is not None:
+        raise Forbidden(PLAN_RUN)
     if request.json:
         raise Forbidden("close_run takes {}")
     run.update(is_completed=True, completed_on=server.store.stamp())

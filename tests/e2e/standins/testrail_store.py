@@ -16,10 +16,12 @@ class Store:
         self.now = time.time
         self.lag = 0.0                          # seconds until what was made shows up in lists
         first = {"user": 1, "project": 1, "suite": 11, "section": 101, "case": 1001, "run": 50001, "test": 700001,
-                 "result": 9000001, "plan": 30001, "field": 1, "milestone": 201, "attachment": 443}
+                 "result": 9000001, "plan": 30001, "field": 1, "milestone": 201,
+                 "attachment": 443, "group": 61, "config": 71}
         self._next = {kind: itertools.count(number) for kind, number in first.items()}
         self.users, self.projects, self.suites = {}, {}, {}
         self.sections, self.cases, self.runs, self.plans = {}, {}, {}, {}
+        self.milestones, self.groups = {}, {}
         self.tests, self.results, self.attachments = {}, {}, {}
         self.tests_of_run = {}                  # run -> {case -> test}
         self.case_fields, self.result_fields = [], []
@@ -128,6 +130,48 @@ class Store:
         self.tests_of_run[run["id"]] = {}
         self.set_run_cases(run, case_ids)
         return run
+
+    def delete_run(self, run_id):
+        """The run, its tests and their results are gone; so is an entry of a plan that loses its last run."""
+        run = self.runs.pop(run_id)
+        self.set_run_cases(run, [])
+        del self.tests_of_run[run_id]
+        for plan in self.plans.values():
+            for entry in plan["_entries"]:
+                entry["_runs"] = [number for number in entry["_runs"] if number != run_id]
+            plan["_entries"] = [entry for entry in plan["_entries"] if entry["_runs"]]
+
+    def add_milestone(self, project_id, name, parent=None, **fields):
+        milestone = {"id": self.number("milestone"), "name": name, "description": None, "project_id": project_id,
+                     "parent_id": parent, "refs": None, "start_on": None, "started_on": None, "due_on": None,
+                     "is_started": False, "is_completed": False, "completed_on": None, "url": "",
+                     "_visible": time.monotonic() + self.lag}
+        milestone.update(fields)
+        self.milestones[milestone["id"]] = milestone
+        return milestone
+
+    def add_plan(self, project_id, fields, user=1):
+        plan = {"id": self.number("plan"), "name": "", "description": None, "milestone_id": None,
+                "assignedto_id": None, "is_completed": False, "completed_on": None, "project_id": project_id,
+                "created_on": self.stamp(), "created_by": user, "start_on": None, "due_on": None, "url": "",
+                "_entries": [], "_visible": time.monotonic() + self.lag}
+        plan.update(fields)
+        self.plans[plan["id"]] = plan
+        return plan
+
+    def add_config_group(self, project_id, name):
+        group = {"id": self.number("group"), "name": name, "project_id": project_id, "configs": []}
+        self.groups[group["id"]] = group
+        return group
+
+    def add_config(self, group_id, name):
+        config = {"id": self.number("config"), "name": name, "group_id": group_id}
+        self.groups[group_id]["configs"].append(config)
+        return config
+
+    def config_ids(self, project_id):
+        return {config["id"]: group["id"] for group in self.groups.values() if group["project_id"] == project_id
+                for config in group["configs"]}
 
     def set_run_cases(self, run, case_ids):
         """The set replaces the one before: tests that are left out vanish, with their results."""

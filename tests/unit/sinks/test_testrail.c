@@ -26,7 +26,7 @@ static void the_table_keeps_its_promises(void **state)
 
 	(void)state;
 	for (const struct step *s = sink_testrail.steps; s->name != NULL; s++) {
-		assert_false(ended);
+		assert_true(!ended || s->final);
 		if (s->resolve) {
 			resolved = true;
 			assert_true(s->exclusive);

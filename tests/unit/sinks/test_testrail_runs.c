@@ -273,6 +273,35 @@ static void our_run_is_given_the_whole_set(void **state)
 	talking_end(&w);
 }
 
+/* A run of ours is looked at before it is given a new set: what somebody added must not be dropped. */
+static void our_run_may_have_been_changed(void **state)
+{
+	struct talking w;
+
+	(void)state;
+	start(&w, BASE);
+	talking_bookmark(&w, "{\"run\":{\"id\":\"90\",\"own\":1,\"all\":0,\"plan\":\"\",\"size\":2}}");
+	talking_links(&w, 1, 3, ids);
+	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
+	assert_path(&w, "get_run/90");
+	assert_int_equal(talking_got(&w, 200, "{\"id\":90,\"passed_count\":1,\"untested_count\":1}"),
+			 GOT_MORE);
+	assert_int_equal(w.step->ask(&w.t, &w.request), ASK_SEND);
+	assert_non_null(strstr(w.request.path.data, "update_run/90"));
+	assert_int_equal(talking_got(&w, 200, "{\"id\":90}"), GOT_NEXT);
+	talking_links(&w, 1, 3, ids);
+	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
+	assert_int_equal(talking_got(&w, 200, "{\"id\":90,\"passed_count\":1,\"custom_status1_count\":3}"),
+			 GOT_MORE);
+	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
+	assert_path(&w, "get_tests/90");
+	assert_int_equal(talking_got(&w, 200, "[{\"case_id\":11},{\"case_id\":12},{\"case_id\":44}]"),
+			 GOT_MORE);
+	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
+	assert_body(&w, "{\"include_all\":false,\"case_ids\":[11,12,44,13]}");
+	talking_end(&w);
+}
+
 static void of_others_run_no_test_is_lost(void **state)
 {
 	struct talking w;
@@ -402,6 +431,7 @@ int main(void)
 		cmocka_unit_test(a_run_that_was_found_may_lack_cases),
 		cmocka_unit_test(an_existing_run_is_checked),
 		cmocka_unit_test(our_run_is_given_the_whole_set),
+		cmocka_unit_test(our_run_may_have_been_changed),
 		cmocka_unit_test(of_others_run_no_test_is_lost),
 		cmocka_unit_test(a_run_that_cannot_be_extended),
 		cmocka_unit_test(runs_are_closed_once),

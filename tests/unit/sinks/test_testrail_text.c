@@ -320,9 +320,50 @@ static void deep_suites_end_somewhere(void **state)
 	arena_done(&a);
 }
 
+/* Dates as people write them in a configuration. */
+static void dates_in_any_form(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t at;
+	} row[] = {
+		{ "2026-12-01", 1796083200 },
+		{ "12/01/2026", 1796083200 },
+		{ "2026-12-01T10:00:00Z", 1796119200 },
+		{ "2026-12-01T10:00", 1796119200 },
+		{ "2026-12-01 10:00:00.123Z", 1796119200 },
+		{ "2026-12-01T10:00:00+01:00", 1796115600 },
+		{ "2026-12-01T10:00:00-0130", 1796124600 },
+		{ "1796083200", 1796083200 },
+		{ "1970-01-01", 0 },
+		{ "2024-02-29", 1709164800 },
+		{ "+14d", 1000 + 14 * 86400 },
+		{ "+2w", 1000 + 14 * 86400 },
+		{ "+90m", 1000 + 5400 },
+		{ "", -1 },
+		{ "soon", -1 },
+		{ "12", -1 },
+		{ "+d", -1 },
+		{ "+14", -1 },
+		{ "+14dd", -1 },
+		{ "2026-13-01", -1 },
+		{ "2026-12-01T", -1 },
+		{ "2026-12-01T25:00", -1 },
+		{ "2026-12-01T10:00x", -1 },
+		{ "2026-12-01T10:00+99:00", -1 },
+		{ "1969-12-31", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		if (testrail_when(row[i].text, 1000 * 1000) != row[i].at)
+			fail_msg("%s: %lld", row[i].text, (long long)testrail_when(row[i].text, 1000 * 1000));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(dates_in_any_form),
 		cmocka_unit_test(rich_text_is_undone),
 		cmocka_unit_test(lines_fit_a_name),
 		cmocka_unit_test(spans_are_never_nothing),

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * testrail_extend.c - more cases for the run over there, and its end.
+ *
+ * update_run replaces the set of cases and drops the results of those left out, so it is always given all of
+ * them: of a run that is not ours the tests are read first.  Runs of plans have calls of their own: by the
+ * entry, or where they have configurations by the run. */
+#include "sinks/testrail/testrail.h"
+
+#include "daemon/base/json.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TESTS_STALE_MS 60000
+
+static cJSON *run_of(const struct talk *t)
+{
+	return cJSON_GetObjectItemCaseSensitive(t->bookmark, "run");
+}
+
+/* ---- more cases ---- */
+
+/* The plan that the run is in; NULL: none. */
+static const char *in_plan(const struct talk *t)
+{
+	const char *plan = sink_string(run_of(t), "plan");
+
+	return plan != NULL && *plan != '\0' ? plan : NULL;
+}
+
+/* "tests" in the bookmark: the cases of a run that is not ours, while they are being read. */
+static cJSON *tests_of(struct talk *t)
+{
+	return cJSON_GetObjectItemCaseSensitive(t->bookmark, "tests");
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The cases that the run has, and ours; *ours: how many of ours it lacked. */
+static const char **merged(struct talk *t, size_t *count, size_t *lacked)
+{
+	const cJSON *item, *ids = cJSON_GetObjectItemCaseSensitive(tests_of(t), "ids");
+	size_t have = (size_t)cJSON_GetArraySize(ids), n = 0;
+	const char **all = arena_calloc(t->arena, have + t->rows->id_count + 1, sizeof(*all));
+
+	*lacked = 0;
+	if (all == NULL)
+		return NULL;
+	cJSON_ArrayForEach(item, ids) all[n++] = item->valuestring;
+	qsort(all, n, sizeof(*all), compare);
+	have = n;
+	for (size_t i = 0; i < t->rows->id_count; i++) {
+		const char *id = t->rows->ids[i];
+		if (have > 0 && bsearch(&id, all, have, sizeof(*all), compare) != NULL)
+			continue;
+		all[n++] = id;
+		++*lacked;
+	}
+	*count = n;
+	return all;
+}
+
+/* By the call that the kind of run takes: alone, of a plan, of a plan with configurations. */
+static enum ask update_run(struct talk *t, struct request *r, const char *const *ids, size_t count)
+{
+	const cJSON *run = run_of(t);
+	const char *plan = in_plan(t), *entry = sink_string(run, "entry");
+
+	if (plan == NULL) {
+		testrail_post(r, "update_run", testrail_run_id(t));
+	} else if (sink_bool(run, "configs")) {
+		testrail_post(r, "update_run_in_plan_entry", testrail_run_id(t));
+	} else {
+		testrail_post(r, "update_plan_entry", plan);
+		buf_putc(&r->path, '/');
+		sink_escape(&r->path, entry);
+	}
+	buf_putc(&r->body, '{');
+	json_field_bool(&r->body, "include_all", false);
+	testrail_put_case_ids(&r->body, ids, count);
+	buf_putc(&r->body, '}');
+	sink_set_int(testrail_scratch(t), "size", (int64_t)count);
+	if (buf_error(&r->body) == 0)
+		return ASK_SEND;
+	err_set(&t->err, -E2BIG, "update_run: the request is too large");
+	return ASK_PARK;
+}
+
+/* What is to be read before the run can be extended; asked and answered by the same scratch. */
+enum reading { READ_NOTHING, READ_ENTRY, READ_RUN, READ_TESTS };
+
+static enum reading reading(struct talk *t)
+{
+	const cJSON *run = run_of(t);
+
+	if (in_plan(t) != NULL && sink_string(run, "entry") == NULL && !sink_bool(run, "configs"))
+		return READ_ENTRY;
+	/* A run of ours may have been changed by somebody since: then its tests are read, too. */
+	if (sink_bool(run, "own") && !sink_bool(run, "changed")) {
+		bool told = sink_bool(testrail_scratch(t), "looked") || sink_int(run, "size", -1) < 0;
+		return told ? READ_NOTHING : READ_RUN;
+	}
+	return sink_bool(tests_of(t), "complete") ? READ_NOTHING : READ_TESTS;
+}
+
+static void ask_reading(struct talk *t, struct request *r, enum reading what)
+{
+	cJSON *tests = tests_of(t);
+
+	switch (what) {
+	case READ_NOTHING:
+		return;
+	case READ_ENTRY:
+		testrail_get(r, "get_plan", in_plan(t));
+		return;
+	case READ_RUN:
+		testrail_get(r, "get_run", testrail_run_id(t));
+		return;
+	case READ_TESTS:
+		if (tests == NULL)
+			sink_set_int(testrail_object(t->bookmark, "tests"), "at", t->now_ms);
+		testrail_get(r, "get_tests", testrail_run_id(t));
+		testrail_page_args(r, sink_int(tests, "offset", 0));
+		return;
+	}
+}
+
+enum ask testrail_extend_ask(struct talk *t, struct request *r)
+{
+	cJSON *run = run_of(t);
+	size_t count, lacked;
+
+	if (testrail_run_id(t) == NULL || (t->rows->new_ids == 0 && !sink_bool(t->bookmark, "relink")))
+		return ASK_SKIP;
+	if (sink_bool(run, "all")) {
+		/* It takes every case of its suite by itself. */
+		testrail_linked(t);
+		return ASK_LEARN;
+	}
+	if (t->now_ms - sink_int(tests_of(t), "at", t->now_ms) > TESTS_STALE_MS)
+		/* Others may have added tests since, and update_run would drop them. */
+		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
+	enum reading what = reading(t);
+	if (what != READ_NOTHING) {
+		ask_reading(t, r, what);
+		return ASK_SEND;
+	}
+	if (sink_bool(run, "own") && !sink_bool(run, "changed"))
+		return update_run(t, r, t->rows->ids, t->rows->id_count);
+	const char **all = merged(t, &count, &lacked);
+	if (all == NULL) {
+		err_set(&t->err, -E2BIG, "update_run: the run has too many cases");
+		return ASK_PARK;
+	}
+	if (lacked > 0)
+		return update_run(t, r, all, count);
+	testrail_linked(t);
+	return ASK_LEARN;
+}
+
+static enum got entry_got(struct talk *t, const struct reply *r)
+{
+	cJSON *root = sink_json(r);
+	const cJSON *entry, *run, *entries = cJSON_GetObjectItemCaseSensitive(root, "entries");
+	const char *found = NULL;
+	bool plan = cJSON_IsArray(entries);
+
+	cJSON_ArrayForEach(entry, entries)
+	{
+		cJSON_ArrayForEach(run, cJSON_GetObjectItemCaseSensitive(entry, "runs"))
+		{
+			if (testrail_id_is(run, "id", testrail_run_id(t)))
+				found = sink_id(t->arena, entry, "id");
+		}
+	}
+	cJSON_Delete(root);
+	if (!plan)
+		return GOT_UNKNOWN;
+	if (found == NULL)
+		return testrail_park(t, "the plan %s does not show the run %s that is in it", in_plan(t),
+				     testrail_run_id(t));
+	sink_set_string(run_of(t), "entry", found);
+	return GOT_MORE;
+}
+
+/* Tests that a run holds, by its counts; -1: it does not tell. */
+static int64_t tests_in(const cJSON *run)
+{
+	const cJSON *item;
+	int64_t n = -1;
+
+	cJSON_ArrayForEach(item, run)
+	{
+		size_t len = item->string != NULL ? strlen(item->string) : 0;
+		if (len > 6 && strcmp(item->string + len - 6, "_count") == 0 && cJSON_IsNumber(item))
+			n = (n < 0 ? 0 : n) + (int64_t)item->valuedouble;
+	}
+	return n;
+}
+
+static enum got run_got(struct talk *t, const struct reply *r)
+{
+	cJSON *root = sink_json(r), *run = run_of(t);
+	bool there = sink_id(t->arena, root, "id") != NULL;
+	int64_t tests = tests_in(root), size = sink_int(run, "size", -1);
+
+	if (there && tests > 0 && size >= 0 && tests != size)
+		sink_set_int(run, "changed", 1);
+	if (there && sink_bool(root, "include_all"))
+		sink_set_int(run, "all", 1);
+	cJSON_Delete(root);
+	if (!there)
+		return GOT_UNKNOWN;
+	sink_set_int(testrail_scratch(t), "looked", 1);
+	return GOT_MORE;
+}
+
+static enum got tests_got(struct talk *t, const struct reply *r)
+{
+	cJSON *tests = testrail_object(t->bookmark, "tests");
+	struct testrail_page page;
+	const cJSON *item;
+
+	if (!testrail_page(r, "tests", &page))
+		return GOT_UNKNOWN;
+	cJSON *ids = cJSON_GetObjectItemCaseSensitive(tests, "ids");
+	if (!cJSON_IsArray(ids))
+		ids = cJSON_AddArrayToObject(tests, "ids");
+	cJSON_ArrayForEach(item, page.items)
+	{
+		const char *id = sink_id(t->arena, item, "case_id");
+		if (id != NULL)
+			cJSON_AddItemToArray(ids, cJSON_CreateString(id));
+	}
+	sink_set_int(tests, "offset", sink_int(tests, "offset", 0) + page.count);
+	if (page.last)
+		sink_set_int(tests, "complete", 1);
+	cJSON_Delete(page.root);
+	return GOT_MORE;
+}
+
+enum got testrail_extend_got(struct talk *t, const struct reply *r)
+{
+	static const char *const asked[] = { "update_run", "get_plan", "get_run", "get_tests" };
+	enum reading what = reading(t);
+
+	if (!testrail_ok(r)) {
+		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
+		return testrail_run_refused(t, r, asked[what]);
+	}
+	switch (what) {
+	case READ_NOTHING:
+		break;
+	case READ_ENTRY:
+		return entry_got(t, r);
+	case READ_RUN:
+		return run_got(t, r);
+	case READ_TESTS:
+		return tests_got(t, r);
+	}
+	cJSON *root = sink_json(r);
+	const char *id = sink_id(t->arena, root, "id");
+	cJSON_Delete(root);
+	if (id == NULL)
+		return GOT_UNKNOWN;
+	sink_set_int(run_of(t), "size", sink_int(testrail_scratch(t), "size", -1));
+	testrail_linked(t);
+	return GOT_NEXT;
+}
+
+/* ---- the end ---- */
+
+enum ask testrail_close_ask(struct talk *t, struct request *r)
+{
+	const struct testrail_conf *c = t->conf;
+
+	/* Runs of a plan are closed with it. */
+	if (!c->run.close || testrail_run_id(t) == NULL || sink_bool(t->bookmark, "closed") ||
+	    in_plan(t) != NULL)
+		return ASK_SKIP;
+	testrail_post(r, "close_run", testrail_run_id(t));
+	buf_puts(&r->body, "{}");
+	return ASK_SEND;
+}
+
+enum got testrail_close_got(struct talk *t, const struct reply *r)
+{
+	static const char *const gone[] = { "run_id", "not a valid test run", NULL };
+
+	if (!testrail_ok(r)) {
+		enum got got = testrail_refused(t, r, "close_run", GOT_PARK);
+		/* Closed already (our first answer was lost), or deleted: nothing is left to close. */
+		bool over = got == GOT_PARK && (r->status == 400 || r->status == 404) &&
+			    (testrail_says_closed(t->err.text) || testrail_says(t->err.text, gone) ||
+			     r->status == 404);
+		if (!over)
+			return got;
+		err_clear(&t->err);
+	} else {
+		/* The run comes back; a page of somebody between closes nothing. */
+		cJSON *root = sink_json(r);
+		const char *id = sink_id(t->arena, root, "id");
+		cJSON_Delete(root);
+		if (id == NULL)
+			return GOT_UNKNOWN;
+	}
+	sink_set_int(t->bookmark, "closed", 1);
+	return GOT_NEXT;
+}
