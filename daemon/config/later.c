@@ -15,7 +15,6 @@ static const struct {
 	{ "testrail", " update " },
 	{ "testrail.create", " field " },
 	{ "testrail.update", " cases refs " },
-	{ "aio", " evidence " },
 	{ "local", " dir_mode " },
 };
 

@@ -70,6 +70,12 @@ static const struct step steps[] = {
 	  .look = aio_marks_look,
 	  .looked = aio_marks_looked },
 	{ .name = "steps", .ask = aio_steps_ask, .got = aio_steps_got },
+	{ .name = "add-evidence",
+	  .rows = ROWS_EVIDENCE,
+	  .ask = aio_evidence_ask,
+	  .got = aio_evidence_got,
+	  .look = aio_evidence_look,
+	  .looked = aio_evidence_looked },
 	{ .name = "close-cycle", .final = true, .ask = aio_close_ask, .got = aio_close_got },
 	{ 0 },
 };
@@ -180,4 +186,5 @@ const struct sink sink_aio = {
 	.classify = classify,
 	.batch = batch,
 	.common = common,
+	.evidence = aio_evidence,
 };

@@ -10,8 +10,10 @@
  *   cases     {scope, since, at, full_at} and, while a list is being read, {phase, offset, last, began, tries}
  *   folders   {path: id} of cycles; tags {name: id}
  *   old       calls that this server does not know (answered 404 once): {config, case_search, cycle_search,
- *             tags, hierarchy, migrate, migrate_cycle, bulk, state}
+ *             tags, hierarchy, case_hierarchy, migrate, migrate_cycle, bulk, state,
+ *             run_files}
  *   adds      how a case comes into a cycle: 0 by the mark itself, 1 by a mark with addCaseToCycle, 2 singly
+ *             where a mark refuses it
  * bookmark (one object a delivery):
  *   cycle     {id, key, own, found}
  *   searched  the title that no cycle had
@@ -65,7 +67,7 @@ struct aio_conf {
 	int unmatched, several, attempts, mode;
 	char *statuses[VERDICT_COUNT]; /* by enum verdict */
 	struct {
-		struct template *comment;
+		struct template *comment, *defects;
 		struct config_map fields;
 		bool steps;
 	} result;
@@ -187,6 +189,8 @@ struct aio_run {
 	bool fresh;          /* a run of its own (createNewRun), not the latest one overwritten */
 	bool last;           /* with it the row is done */
 };
+bool aio_touched(const struct row *row); /* something of it has been posted before */
+bool aio_listed(const cJSON *list, const char *key);
 /* The run that is owed next for a row. */
 void aio_run_next(struct talk *t, const struct row *row, struct aio_run *out);
 /* All runs of a row, for a migration: up to max; how many. */
@@ -214,6 +218,12 @@ enum ask aio_migrate_ask(struct talk *t, struct request *r);
 enum got aio_migrate_got(struct talk *t, const struct reply *r);
 enum ask aio_migrate_look(struct talk *t, struct request *r);
 enum looked aio_migrate_looked(struct talk *t, const struct reply *r);
+
+void aio_evidence(const void *conf, struct evidence_policy *out);
+enum ask aio_evidence_ask(struct talk *t, struct request *r);
+enum got aio_evidence_got(struct talk *t, const struct reply *r);
+enum ask aio_evidence_look(struct talk *t, struct request *r);
+enum looked aio_evidence_looked(struct talk *t, const struct reply *r);
 
 enum ask aio_steps_ask(struct talk *t, struct request *r);
 enum got aio_steps_got(struct talk *t, const struct reply *r);

@@ -3,8 +3,8 @@
  * aio_cases.c - the list of cases, read by pages into the queue's cache, and only where a test is left whose
  * case its name does not tell.
  *
- * The whole list once, then what was updated or made since (two searches: whether a case that nobody has
- * touched counts as updated is not documented).  The cursor stands in facts, so that a restart in the middle
+ * The whole list once, then what was updated since; and what was made since, in a search of its own, where
+ * cases that nobody has touched have no stamp of an update.  The cursor stands in facts, so that a restart in the middle
  * goes on.  Pages overlap by one case: where the last one of a page is not the first of the next, somebody
  * changed the list meanwhile and what slid over the edge would be missed, so it is read again. */
 #include "sinks/aio/aio.h"
@@ -20,7 +20,8 @@
 #define OLD_FRESH_MS  300000                  /* where there is no search, the whole list is the refresh */
 #define SLID_MAX      3                       /* then the list is taken as it is */
 #define OFFSET_MAX    INT64_C(20000000)
-#define MARGIN_MS     60000 /* of clocks: ours may stand in for the server's */
+#define MARGIN_MS     5000 /* clocks and seconds; our own clock is trusted less */
+#define OWN_MARGIN_MS 300000
 
 enum phase { PHASE_ALL, PHASE_UPDATED, PHASE_CREATED };
 
@@ -65,6 +66,12 @@ static void start_reading(cJSON *l, int64_t now_ms, enum phase phase)
 	sink_set_int(l, "phase", phase);
 }
 
+/* The time is the server's where it tells, in whole seconds: it may seem to go back a little. */
+static bool within(int64_t since_ms, int64_t now_ms, int64_t ms)
+{
+	return since_ms > 0 && now_ms - since_ms > -MARGIN_MS && now_ms - since_ms < ms;
+}
+
 /* Of the project that is meant now. */
 static cJSON *state(struct talk *t)
 {
@@ -78,14 +85,9 @@ static cJSON *state(struct talk *t)
 		sink_set_string(l, "scope", scope);
 	}
 	int64_t began = sink_int(l, "began", 0);
-	if (reading(l) && (t->now_ms < began || t->now_ms - began > LIST_STALE_MS))
+	if (reading(l) && !within(began, t->now_ms, LIST_STALE_MS))
 		stop_reading(l);
 	return l;
-}
-
-static bool within(int64_t since_ms, int64_t now_ms, int64_t ms)
-{
-	return since_ms > 0 && since_ms <= now_ms && now_ms - since_ms < ms;
 }
 
 /* Whether a list could find anything: keys of the project itself need none. */
@@ -144,7 +146,7 @@ static void done(struct talk *t, cJSON *l)
 	int64_t began = sink_int(l, "began", 0), since = sink_int(l, "began_s", 0);
 	int64_t phase = sink_int(l, "phase", PHASE_ALL);
 
-	if (phase == PHASE_UPDATED) {
+	if (phase == PHASE_UPDATED && !sink_bool(l, "stamped")) {
 		start_reading(l, began, PHASE_CREATED);
 		return;
 	}
@@ -186,9 +188,12 @@ enum got aio_cases_got(struct talk *t, const struct reply *r)
 	int64_t offset = sink_int(l, "offset", 0), tries = sink_int(l, "tries", 0);
 	int64_t phase = sink_int(l, "phase", PHASE_ALL);
 	if (offset == 0) {
-		int64_t now = r->server_ms != TIME_UNKNOWN ? r->server_ms : t->now_ms;
+		bool told = r->server_ms != TIME_UNKNOWN;
 		if (phase != PHASE_CREATED)
-			sink_set_int(l, "began_s", now - MARGIN_MS);
+			sink_set_int(l, "began_s",
+				     told ? r->server_ms - MARGIN_MS : t->now_ms - OWN_MARGIN_MS);
+		if (phase == PHASE_ALL)
+			sink_set_int(l, "stamped", 1);
 		if (phase == PHASE_ALL)
 			learned_list_begin(&t->learned, "case", sink_string(l, "scope"));
 	} else if (!joins(l, &page) && tries < SLID_MAX) {
@@ -198,7 +203,12 @@ enum got aio_cases_got(struct talk *t, const struct reply *r)
 		return GOT_MORE;
 	}
 	const cJSON *item;
-	cJSON_ArrayForEach(item, page.items) aio_learn_case(t, item);
+	cJSON_ArrayForEach(item, page.items)
+	{
+		aio_learn_case(t, item);
+		if (aio_time(item, "updatedDate") == TIME_UNKNOWN)
+			sink_set_int(l, "stamped", 0);
+	}
 	const cJSON *last = tail(page.items);
 	const char *key = last != NULL ? sink_string(last, "key") : NULL, *before = sink_string(l, "last");
 	/* A page that brings nothing new ends the list, whatever the server says of further ones. */

@@ -103,7 +103,7 @@ enum ask aio_folder_ask(struct talk *t, struct request *r)
 	const struct row *row = &t->rows->row[0];
 	const char *name = folder_name(t);
 
-	if (aio_old(t, "hierarchy") || sink_int(t->bookmark, "folder_fails", 0) >= FAILS_MAX) {
+	if (aio_old(t, "case_hierarchy") || sink_int(t->bookmark, "folder_fails", 0) >= FAILS_MAX) {
 		/* Some sites cannot make folders: the cases stand where they can. */
 		learned_place(&t->learned, row->id, top(row) ? ROOT : row->remote_id);
 		return ASK_LEARN;
@@ -124,7 +124,7 @@ enum got aio_folder_got(struct talk *t, const struct reply *r)
 	const struct row *row = &t->rows->row[0];
 
 	if (r->status == 404) {
-		aio_learn_old(t, "hierarchy", "folders cannot be made here, cases are made without");
+		aio_learn_old(t, "case_hierarchy", "folders cannot be made here, cases are made without");
 		return GOT_MORE;
 	}
 	if (!aio_ok(r)) {

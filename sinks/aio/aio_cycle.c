@@ -323,7 +323,8 @@ enum got aio_tags_got(struct talk *t, const struct reply *r)
 	}
 	cJSON_Delete(root);
 	/* What it left out is not asked for again and again. */
-	sink_set_int(t->bookmark, "tagless", 1);
+	if (list)
+		sink_set_int(t->bookmark, "tagless", 1);
 	return list ? GOT_NEXT : GOT_UNKNOWN;
 }
 

@@ -66,6 +66,7 @@ static const struct config_key status_keys[] = {
 static const struct config_key result_keys[] = {
 	{ "comment", CONFIG_TEMPLATE, .offset = AT(result.comment) },
 	{ "fields", CONFIG_MAP, .offset = AT(result.fields) },
+	{ "defects", CONFIG_TEMPLATE, .offset = AT(result.defects) },
 	{ "steps", CONFIG_BOOL, AT(result.steps), .def = "false" },
 	{ 0 },
 };
@@ -89,6 +90,7 @@ const struct config_key aio_keys[] = {
 	{ "result", CONFIG_STRUCT, 0, .keys = result_keys },
 	{ "batch", CONFIG_INT, AT(batch), .min = 1, .max = 100, .def = "100" },
 	SINK_COMMON_KEYS(struct aio_conf, common, "60/min"),
+	SINK_EVIDENCE_KEYS(struct aio_conf, common),
 	{ 0 },
 };
 

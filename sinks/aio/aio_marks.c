@@ -53,7 +53,7 @@ static enum ask missing_ask(struct talk *t, struct request *r)
 	const char *key = first_missing(t);
 	int64_t adds = sink_int(t->facts, "adds", ADDS_BY_MARK);
 
-	if (adds == ADDS_BY_QUERY)
+	if (adds != ADDS_SINGLY)
 		sink_set_int(t->facts, "adds", ADDS_SINGLY);
 	sink_set_int(aio_scratch(t), "adding", 1);
 	aio_post(t, r, "testcycle/{}/testcase/{}", aio_cycle(t), key);
@@ -111,6 +111,26 @@ static enum looked missing_looked(struct talk *t, const struct reply *r)
 	return hit ? LOOKED_ALL : last ? LOOKED_NONE : LOOKED_MORE;
 }
 
+/* Where a site is known to want it, the cases of a new cycle are added before a mark is refused for them.  In a
+ * cycle that is not ours a second adding would be a further run: there the refusal tells. */
+static void add_first(struct talk *t)
+{
+	const struct aio_conf *c = t->conf;
+	const cJSON *added = cJSON_GetObjectItemCaseSensitive(t->bookmark, "added");
+
+	if (sink_int(t->facts, "adds", ADDS_BY_MARK) != ADDS_SINGLY || !aio_own(t) ||
+	    c->cycle.sets.count > 0 || first_missing(t) != NULL)
+		return;
+	for (size_t i = 0; i < t->rows->count; i++) {
+		const struct row *row = &t->rows->row[i];
+		struct aio_run next;
+		aio_run_next(t, row, &next);
+		if (!aio_touched(row) && next.index == 0 && !aio_listed(added, row->remote_id))
+			cJSON_AddItemToArray(aio_list(t->bookmark, "missing"),
+					     cJSON_CreateString(row->remote_id));
+	}
+}
+
 /* ---- the batch ---- */
 
 /* The runs of one request: those of the rows, in order, that want the same of createNewRun as the first.
@@ -163,7 +183,8 @@ static bool put_entry(struct talk *t, struct buf *b, const struct aio_run *run)
 {
 	json_sep(b);
 	buf_putc(b, '{');
-	json_field(b, "testCaseKey", run->row->remote_id);
+	if (!single(t)) /* there the path names it */
+		json_field(b, "testCaseKey", run->row->remote_id);
 	bool good = aio_put_run(t, b, run, false);
 	buf_putc(b, '}');
 	return good;
@@ -176,15 +197,11 @@ enum ask aio_marks_ask(struct talk *t, struct request *r)
 
 	if (aio_cycle(t) == NULL || migrates(t) || run == NULL)
 		return ASK_SKIP;
-	if (first_missing(t) != NULL && sink_int(t->facts, "adds", ADDS_BY_MARK) == ADDS_BY_MARK) {
-		/* Some sites want to be told: tried once, for all of them. */
-		sink_set_int(t->facts, "adds", ADDS_BY_QUERY);
-		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "missing");
-	}
-	if (first_missing(t) != NULL)
-		return missing_ask(t, r);
 	if (ignore_none(t))
 		return ASK_LEARN;
+	add_first(t);
+	if (first_missing(t) != NULL)
+		return missing_ask(t, r);
 	size_t n = runs_of(t, run, limit_of(t));
 	if (n == 0)
 		return ASK_SKIP;
@@ -450,16 +467,13 @@ static bool is_sent(struct talk *t, const cJSON *entry, const struct aio_run *ru
 	if (run->fresh)
 		return since(t, latest, "createdDate");
 	/* The only run of a case in a cycle of ours: who should have set its status? */
-	bool posted = false;
-	for (size_t i = 0; i < run->row->test_count; i++)
-		posted = posted || run->row->tests[i].posted_before || run->row->tests[i].settled;
-	if (!posted)
+	if (!aio_touched(run->row))
 		return true;
 	return since(t, latest, "updatedDate") &&
 	       sink_int(latest, "effort", -1) == sink_int(entry, "effort", -1);
 }
 
-static cJSON *sent_entries(const struct talk *t)
+static cJSON *sent_entries(struct talk *t)
 {
 	cJSON *root = cJSON_Parse(t->sent != NULL ? t->sent : "");
 	cJSON *list = cJSON_DetachItemFromObjectCaseSensitive(root, "testRuns");
@@ -470,8 +484,13 @@ static cJSON *sent_entries(const struct talk *t)
 	}
 	cJSON_Delete(list);
 	list = cJSON_CreateArray();
-	if (root != NULL)
-		cJSON_AddItemToArray(list, root);
+	if (root == NULL)
+		return list;
+	/* One run alone: the first that is owed. */
+	struct aio_run *run = runs_room(t);
+	if (run != NULL && runs_of(t, run, 1) == 1)
+		sink_set_string(root, "testCaseKey", run[0].row->remote_id);
+	cJSON_AddItemToArray(list, root);
 	return list;
 }
 

@@ -24,7 +24,7 @@
 
 /* ---- which run ---- */
 
-static bool touched(const struct row *row)
+bool aio_touched(const struct row *row)
 {
 	for (size_t i = 0; i < row->test_count; i++) {
 		if (row->tests[i].posted_before || row->tests[i].settled)
@@ -110,7 +110,7 @@ static const cJSON *progress(const struct talk *t, const struct row *row)
 
 void aio_run_next(struct talk *t, const struct row *row, struct aio_run *out)
 {
-	bool before = touched(row);
+	bool before = aio_touched(row);
 	size_t n = total(t, row);
 	int64_t done = sink_int(progress(t, row), "n", 0);
 
@@ -142,7 +142,7 @@ size_t aio_run_all(struct talk *t, const struct row *row, struct aio_run *out, s
 {
 	size_t n = total(t, row), count = 0;
 
-	for (size_t i = touched(row) && n > 0 ? n - 1 : 0; i < n && count < max; i++) {
+	for (size_t i = aio_touched(row) && n > 0 ? n - 1 : 0; i < n && count < max; i++) {
 		struct aio_run run = { .row = row, .index = i, .total = n, .fresh = true };
 		if (!fold_at(t, row, i, &run.f))
 			break;
@@ -160,47 +160,70 @@ int64_t aio_run_started(const struct talk *t, const struct folded *f)
 
 /* ---- its body ---- */
 
-static void put_defects(struct talk *t, struct buf *b, const struct result *r, bool migrate, struct buf *keys)
+/* Jira's issues that belong to a run, as a mark or a migration takes them. */
+struct defects {
+	struct buf ids;   /* of a request */
+	struct buf *keys; /* what a mark cannot take: for the comment */
+	bool migrate;
+	size_t count;
+};
+
+/* A mark takes Jira's numbers only; who wrote keys finds them in the comment. */
+static void add_defects(struct talk *t, struct defects *d, const char *s)
+{
+	static const char gap[] = ", ;\t\r\n";
+
+	while (s != NULL && *s != '\0' && d->count < DEFECTS_MAX) {
+		s += strspn(s, gap);
+		size_t len = strcspn(s, gap);
+		const char *one = len > 0 && len <= 40 ? arena_strndup(t->arena, s, len) : NULL;
+		s += len;
+		if (one == NULL)
+			continue;
+		bool number = strspn(one, "0123456789") == len && len <= 9 && one[0] != '0';
+		if (d->migrate) {
+			json_sep(&d->ids);
+			json_string(&d->ids, one, len);
+		} else if (number) {
+			json_sep(&d->ids);
+			buf_puts(&d->ids, one);
+		} else {
+			buf_printf(d->keys, "%s%s", d->keys->len > 0 ? ", " : "Defects: ", one);
+		}
+		d->count++;
+	}
+}
+
+static bool put_defects(struct talk *t, struct buf *b, const struct result *r, bool migrate, struct buf *keys,
+			const struct vars *vars)
 {
 	static const char *const names[] = { "defects", "defect", "aio_defects", "jira_defects", NULL };
-	struct buf ids = BUF_LIMIT(4096);
-	size_t n = 0;
+	const struct aio_conf *c = t->conf;
+	struct defects d = { .ids = BUF_LIMIT(4096), .keys = keys, .migrate = migrate };
+	struct buf text = BUF_LIMIT(4096);
+	bool good = true;
 
+	if (c->result.defects != NULL)
+		good = text_expand(t, c->result.defects, vars, "result.defects", &text);
+	add_defects(t, &d, text.data);
 	for (size_t i = 0; i < r->property_count; i++) {
-		const char *key = r->properties[i].key, *s = r->properties[i].value;
-		bool ours = false;
-		for (size_t k = 0; names[k] != NULL && key != NULL; k++)
-			ours = ours || strcasecmp(key, names[k]) == 0;
-		while (ours && s != NULL && *s != '\0' && n < DEFECTS_MAX) {
-			s += strspn(s, ", ;\t\n");
-			size_t len = strcspn(s, ", ;\t\n");
-			const char *one = len > 0 && len <= 40 ? arena_strndup(t->arena, s, len) : NULL;
-			s += len;
-			if (one == NULL)
-				continue;
-			/* A mark takes Jira's numbers only; who wrote keys finds them in the comment. */
-			bool number = strspn(one, "0123456789") == len && len <= 9 && one[0] != '0';
-			if (migrate) {
-				json_sep(&ids);
-				json_string(&ids, one, len);
-			} else if (number) {
-				json_sep(&ids);
-				buf_puts(&ids, one);
-			} else {
-				buf_printf(keys, "%s%s", keys->len > 0 ? ", " : "Defects: ", one);
-			}
-			n++;
+		const char *key = r->properties[i].key;
+		for (size_t k = 0; names[k] != NULL && key != NULL; k++) {
+			if (strcasecmp(key, names[k]) == 0)
+				add_defects(t, &d, r->properties[i].value);
 		}
 	}
-	if (ids.len > 0 && migrate) {
+	if (d.ids.len > 0 && migrate) {
 		json_key(b, "jiraDefectIDs");
-		buf_printf(b, "[%s]", ids.data);
-	} else if (ids.len > 0) {
+		buf_printf(b, "[%s]", d.ids.data);
+	} else if (d.ids.len > 0) {
 		json_key(b, "jiraDefectsUpdate");
 		buf_printf(b, "{\"jiraDefectIDs\":[%s],\"jiraBulkListOperationType\":\"ADD_TO_EXISTING\"}",
-			   ids.data);
+			   d.ids.data);
 	}
-	buf_done(&ids);
+	buf_done(&d.ids);
+	buf_done(&text);
+	return good;
 }
 
 static void paragraph(struct buf *text, const char *s)
@@ -267,8 +290,8 @@ bool aio_put_run(struct talk *t, struct buf *b, const struct aio_run *run, bool 
 		json_field(b, "createdDate", clock_iso(at, iso));
 		json_field(b, "updatedDate", clock_iso(at + (ms >= 0 && ms < 1e10 ? (int64_t)ms : 0), iso));
 	}
-	put_defects(t, b, run->f.result, migrate, &keys);
-	bool good = put_comment(t, b, run, migrate, keys.data != NULL ? keys.data : "", vars) &&
+	bool good = put_defects(t, b, run->f.result, migrate, &keys, vars) &&
+		    put_comment(t, b, run, migrate, keys.data != NULL ? keys.data : "", vars) &&
 		    aio_put_fields(t, b, "run_fields", migrate ? "customFields" : "customFieldValueToUpdate",
 				   !migrate, vars);
 	buf_done(&keys);
@@ -277,12 +300,38 @@ bool aio_put_run(struct talk *t, struct buf *b, const struct aio_run *run, bool 
 
 /* ---- what settles it ---- */
 
+bool aio_listed(const cJSON *list, const char *key)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, list)
+	{
+		if (cJSON_IsString(item) && strcmp(item->valuestring, key) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void unlist(cJSON *list, const char *key)
+{
+	cJSON *item;
+
+	cJSON_ArrayForEach(item, list)
+	{
+		if (cJSON_IsString(item) && strcmp(item->valuestring, key) == 0) {
+			cJSON_Delete(cJSON_DetachItemViaPointer(list, item));
+			return;
+		}
+	}
+}
+
 void aio_run_done(struct talk *t, const struct aio_run *run, const char *run_id)
 {
 	cJSON *each = aio_object(t->bookmark, "each");
 	const char *key = run->row->remote_id;
 
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "backs");
+	unlist(cJSON_GetObjectItemCaseSensitive(t->bookmark, "added"), key);
 	aio_steps_owe(t, run, run_id);
 	if (run->last) {
 		cJSON_DeleteItemFromObjectCaseSensitive(each, key);
@@ -294,18 +343,6 @@ void aio_run_done(struct talk *t, const struct aio_run *run, const char *run_id)
 	}
 	if (each->child == NULL)
 		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "each");
-}
-
-static bool listed(const cJSON *list, const char *key)
-{
-	const cJSON *item;
-
-	cJSON_ArrayForEach(item, list)
-	{
-		if (cJSON_IsString(item) && strcmp(item->valuestring, key) == 0)
-			return true;
-	}
-	return false;
 }
 
 /* A status that is refused was renamed or deleted since we read them: read once more, then parked. */
@@ -336,10 +373,15 @@ enum aio_fault aio_run_refused(struct talk *t, const struct row *row, const char
 		return AIO_FAULT_AGAIN;
 	if (aio_says_closed(words) && strstr(words, key) == NULL)
 		return AIO_FAULT_CLOSED;
+	/* A site that wants to be told says so; then nothing has to be added singly. */
+	if (strcasestr(words, "addCaseToCycle") != NULL && sink_int(t->facts, "adds", 0) == 0) {
+		sink_set_int(t->facts, "adds", 1);
+		return AIO_FAULT_LATER;
+	}
 	bool about_cycle = strcasestr(words, "cycle") != NULL && aio_says(words, outside);
-	if (about_cycle && !listed(cJSON_GetObjectItemCaseSensitive(t->bookmark, "added"), key)) {
+	if (about_cycle && !aio_listed(cJSON_GetObjectItemCaseSensitive(t->bookmark, "added"), key)) {
 		cJSON *missing = aio_list(t->bookmark, "missing");
-		if (!listed(missing, key))
+		if (!aio_listed(missing, key))
 			cJSON_AddItemToArray(missing, cJSON_CreateString(key));
 		return AIO_FAULT_LATER;
 	}
