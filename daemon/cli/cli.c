@@ -69,6 +69,7 @@ const struct command commands[] = {
 	{ "status", cmd_status, "one screen: is it working, what waits, what needs me", "[--json]\n" },
 	{ "testrail", cmd_testrail, "administration of TestRail: projects, fields, suites, statuses, runs",
 	  "" },
+	{ "aio", cmd_aio, "administration of AIO Tests: cycles, cases, runs, lists, folders, tags", "" },
 	{ 0 },
 };
 
@@ -90,6 +91,7 @@ static const struct {
 	void (*tell)(void);
 } verb_tables[] = {
 	{ "testrail", help_testrail },
+	{ "aio", help_aio },
 };
 
 void cli_help(const struct command *c)

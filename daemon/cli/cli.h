@@ -75,6 +75,8 @@ int cmd_queue(struct cli *cli, int argc, char **argv);
 int cmd_status(struct cli *cli, int argc, char **argv);
 int cmd_testrail(struct cli *cli, int argc, char **argv);
 void help_testrail(void);
+int cmd_aio(struct cli *cli, int argc, char **argv);
+void help_aio(void);
 int cmd_parse(int argc, char **argv);
 
 #endif

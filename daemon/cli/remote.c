@@ -307,7 +307,8 @@ static int give_up(struct remote *r, const char *doing, enum verdict_of what, bo
 
 int remote_try(struct remote *r, struct request *request, const char *doing, cJSON **out)
 {
-	bool write = request->method != METHOD_GET && !request->reads;
+	/* Putting the same thing twice is putting it once; a POST or a deletion is another matter. */
+	bool write = (request->method == METHOD_POST && !request->reads) || request->method == METHOD_DELETE;
 	int rc = buf_error(&request->path) != 0 || buf_error(&request->body) != 0
 			 ? remote_wrong(r, "cannot %s: the request is too long", doing)
 			 : EXIT_OK;
@@ -358,13 +359,14 @@ const char *remote_project(const struct remote *r, const char *given)
 	return name;
 }
 
-bool remote_confirmed(const struct remote *r, const char *what, const char *name, const char *given)
+bool remote_confirmed(const struct remote *r, const char *act, const char *what, const char *name,
+		      const char *given)
 {
 	char line[LINE_MAX_BYTES];
 
 	if (given == NULL) {
 		fprintf(stderr,
-			"This deletes %s \"%s\" with everything in it, for good.\nType its name to go on: ",
+			"This %s %s \"%s\" with everything in it, for good.\nType its name to go on: ", act,
 			what, name);
 		fflush(stderr);
 		if (fgets(line, sizeof(line), stdin) == NULL)
@@ -376,6 +378,6 @@ bool remote_confirmed(const struct remote *r, const char *what, const char *name
 	}
 	if (strcmp(given, name) == 0)
 		return true;
-	remote_say(r, "that is not the name of the %s: nothing was deleted", what);
+	remote_say(r, "that is not the name of the %s: nothing was done", what);
 	return false;
 }

@@ -5,7 +5,8 @@
  * For administration (`resultd testrail`, `resultd aio`): the sink of the configuration says where and who;
  * each call sends one request and returns when its answer is there.  The pace is the sink's own, but known to
  * this command alone: a daemon beside it keeps its own count, and a 429 is waited out by both.  A read whose
- * answer is lost is asked again; a write never is, and is then said to be in doubt.  Loop thread only. */
+ * answer is lost is asked again; a POST or a
+ * deletion never is, and is then said to be in doubt.  Loop thread only. */
 #ifndef RD_CLI_REMOTE_H
 #define RD_CLI_REMOTE_H
 
@@ -61,8 +62,9 @@ int remote_wrong(const struct remote *r, const char *fmt, ...) __attribute__((fo
 /* The project to work on: as given, else the sink's; NULL where neither says one (said). */
 const char *remote_project(const struct remote *r, const char *given);
 
-/* A person types the name of what is to be deleted, or gave it as --confirm.  Nothing but that name, typed
+/* act: "deletes".  A person types the name of what is to be deleted, or gave it as --confirm.  Nothing but that name, typed
  * exactly, is a yes. */
-bool remote_confirmed(const struct remote *r, const char *what, const char *name, const char *given);
+bool remote_confirmed(const struct remote *r, const char *act, const char *what, const char *name,
+		      const char *given);
 
 #endif

@@ -25,9 +25,12 @@ static void ask_page(struct request *req, const struct rail_list *l, int64_t off
 	testrail_page_args(req, offset);
 }
 
-int rail_each(struct remote *r, const struct rail_list *l, int64_t offset, rail_item_fn *fn, void *cookie)
+int rail_each(struct remote *r, const struct rail_list *l, int64_t offset, rail_item_fn *fn, void *cookie,
+	      bool *more)
 {
-	for (;;) {
+	bool on = true;
+
+	while (on) {
 		struct testrail_page page;
 		struct request req;
 		cJSON *root;
@@ -42,52 +45,45 @@ int rail_each(struct remote *r, const struct rail_list *l, int64_t offset, rail_
 			return remote_wrong(r, "cannot %s: the answer is no list of %s", l->doing, l->entity);
 		/* Servers before 6.7 answer everything at once, and know no offset. */
 		int64_t skip = page.items == page.root ? offset : 0;
-		bool more = true;
 		cJSON_ArrayForEach(item, page.items)
 		{
-			if (skip > 0)
-				skip--;
-			else
-				more = more && fn(cookie, item);
+			on = skip-- > 0 || fn(cookie, item);
+			if (!on)
+				break;
 		}
+		if (!on && more != NULL)
+			*more = item->next != NULL || !page.last;
 		offset += page.count;
-		more = more && !page.last;
+		on = on && !page.last;
 		cJSON_Delete(page.root);
-		if (!more)
-			return EXIT_OK;
 	}
+	return EXIT_OK;
 }
 
 struct listing {
 	struct table table;
 	int64_t left;
-	bool more;
 };
 
 static bool on_item(void *cookie, const cJSON *item)
 {
 	struct listing *l = cookie;
 
-	if (l->left == 0) {
-		l->more = true;
-		return false;
-	}
-	l->left--;
 	table_row(&l->table, item);
-	return true;
+	return --l->left > 0;
 }
 
 int rail_table(struct remote *r, const struct args *a, const struct rail_list *l,
 	       const struct column *columns, const char *none)
 {
 	struct listing list = { .left = a->limit };
+	bool more = false;
 
 	table_begin(&list.table, columns, a->json);
-	int rc = rail_each(r, l, a->offset, on_item, &list);
+	int rc = rail_each(r, l, a->offset, on_item, &list, &more);
 	table_end(&list.table, none);
-	if (list.more)
-		fprintf(stderr, "There are more: --offset %lld, or --all.\n",
-			(long long)(a->offset + a->limit));
+	if (more)
+		fprintf(stderr, "There are more: --offset %" PRId64 ", or --all.\n", a->offset + a->limit);
 	return rc;
 }
 
@@ -162,7 +158,7 @@ int rail_project(struct remote *r, const char *given, cJSON **out)
 		snprintf(doing, sizeof(doing), "read project %s", s.name);
 		return remote_ask(r, &req, doing, out);
 	}
-	int rc = rail_each(r, &l, 0, on_project, &s);
+	int rc = rail_each(r, &l, 0, on_project, &s, NULL);
 	if (rc == EXIT_OK && s.hits == 1) {
 		*out = s.found;
 		return EXIT_OK;

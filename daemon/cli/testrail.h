@@ -12,9 +12,10 @@ struct rail_list {
 	const char *doing;              /* "list runs" */
 	const char *const *filters;     /* name, value, name, value, NULL; a NULL value is left out */
 };
-typedef bool rail_item_fn(void *cookie, const cJSON *item); /* false: enough */
-/* Each item from `offset` on, page by page. */
-int rail_each(struct remote *r, const struct rail_list *l, int64_t offset, rail_item_fn *fn, void *cookie);
+typedef bool rail_item_fn(void *cookie, const cJSON *item); /* false: enough, this was the last */
+/* Each item from `offset` on, page by page.  more (NULL: no matter): there is more than fn wanted. */
+int rail_each(struct remote *r, const struct rail_list *l, int64_t offset, rail_item_fn *fn, void *cookie,
+	      bool *more);
 /* A list on standard output, as --limit, --offset, --all and --json want it. */
 int rail_table(struct remote *r, const struct args *a, const struct rail_list *l,
 	       const struct column *columns, const char *none);

@@ -197,7 +197,7 @@ int rail_fields_list(struct remote *r, const struct args *a)
 		l.project = id;
 	}
 	table_begin(&l.table, columns, a->json);
-	int rc = rail_each(r, &fields, 0, on_field, &l);
+	int rc = rail_each(r, &fields, 0, on_field, &l, NULL);
 	table_end(&l.table, l.project != NULL ? "The project has no custom fields of cases."
 					      : "There are no custom fields of cases.");
 	return rc;
@@ -449,7 +449,7 @@ static int resolve(struct remote *r, const struct args *a, struct new_field *f)
 		const cJSON *first = cJSON_GetArrayItem(f->projects, 0);
 		rc = rail_project_id(r, first != NULL ? first->valuestring : NULL, id);
 		if (rc == EXIT_OK)
-			rc = rail_each(r, &l, 0, on_template, &s);
+			rc = rail_each(r, &l, 0, on_template, &s, NULL);
 		if (rc == EXIT_OK && s.id[0] == '\0')
 			rc = remote_wrong(r, "there is no template \"%s\"", name);
 		if (rc == EXIT_OK)
@@ -542,7 +542,7 @@ int rail_fields_ensure(struct remote *r, const struct args *a)
 	if (rc == EXIT_OK)
 		rc = rail_project_id(r, args_get(a, "project"), id);
 	if (rc == EXIT_OK)
-		rc = rail_each(r, &fields, 0, on_candidate, &s);
+		rc = rail_each(r, &fields, 0, on_candidate, &s, NULL);
 	if (rc == EXIT_OK && s.found != NULL) {
 		rc = judge(r, a, s.found, c->field, id);
 	} else if (rc == EXIT_OK) {

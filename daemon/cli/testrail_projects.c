@@ -153,7 +153,7 @@ int rail_projects_delete(struct remote *r, const struct args *a)
 	const char *name = sink_string(project, "name"), *id = sink_id(&arena, project, "id");
 	if (name == NULL || id == NULL) {
 		rc = remote_wrong(r, "project \"%s\" has no name or no id", a->word[0]);
-	} else if (!remote_confirmed(r, "project", name, args_get(a, "confirm"))) {
+	} else if (!remote_confirmed(r, "deletes", "project", name, args_get(a, "confirm"))) {
 		rc = EXIT_USAGE;
 	} else {
 		request_init(&req);

@@ -171,6 +171,13 @@ static const struct sink_common *common(const void *conf)
 	return &c->common;
 }
 
+static void admin(const void *conf, struct sink_admin *out)
+{
+	const struct aio_conf *c = conf;
+
+	*out = (struct sink_admin){ .project = c->project, .base = aio_base(c) };
+}
+
 extern const struct sink sink_aio;
 const struct sink sink_aio = {
 	.name = "aio",
@@ -187,4 +194,5 @@ const struct sink sink_aio = {
 	.batch = batch,
 	.common = common,
 	.evidence = aio_evidence,
+	.admin = admin,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * aio.h - what the files of the AIO Tests sink share: its configuration, its steps, its reading of answers.
- * Nothing outside this folder includes it.
+ * Outside this folder only the commands of administration include it, for paths and pages.
  *
  * facts (one object a sink):
  *   url       what the rest was learned from; another `url` in the configuration forgets everything
@@ -80,6 +80,7 @@ bool aio_matches(const struct aio_conf *c, enum match_by by);
 
 /* ---- requests (aio_api.c) ---- */
 
+const char *aio_base(const struct aio_conf *c); /* what goes before "project/": "" or "rest/.../" */
 /* Path below the project: "{}" is replaced by the next argument, escaped. */
 void aio_get(struct talk *t, struct request *r, const char *path, ...);
 void aio_search(struct talk *t, struct request *r, const char *path, ...); /* a POST that only asks */

@@ -27,13 +27,17 @@ static bool ends_with(const char *s, const char *end)
 	return n >= m && strcmp(s + n - m, end) == 0;
 }
 
+const char *aio_base(const struct aio_conf *c)
+{
+	/* Of a server the url is Jira's own; who wrote the whole of it means the same. */
+	return c->deployment == AIO_SERVER && !ends_with(c->url, SERVER_API) ? SERVER_API "/" : "";
+}
+
 static void path(struct talk *t, struct request *r, const char *fmt, va_list ap)
 {
 	const struct aio_conf *c = t->conf;
 
-	/* Of a server the url is Jira's own; who wrote the whole of it means the same. */
-	if (c->deployment == AIO_SERVER && !ends_with(c->url, SERVER_API))
-		buf_puts(&r->path, SERVER_API "/");
+	buf_puts(&r->path, aio_base(c));
 	buf_puts(&r->path, "project/");
 	sink_escape(&r->path, c->project);
 	buf_putc(&r->path, '/');

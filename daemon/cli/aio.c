@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * aio.c - `resultd aio`: the table of its verbs. */
+#include "daemon/cli/aio.h"
+
+static int lock(struct remote *r, const struct args *a)
+{
+	return tcms_cycles_state(r, a, "LOCKED", true);
+}
+
+static int unlock(struct remote *r, const struct args *a)
+{
+	return tcms_cycles_state(r, a, "LOCKED", false);
+}
+
+static int close_cycle(struct remote *r, const struct args *a)
+{
+	return tcms_cycles_state(r, a, "CLOSED", true);
+}
+
+static int reopen(struct remote *r, const struct args *a)
+{
+	return tcms_cycles_state(r, a, "CLOSED", false);
+}
+
+#define PROJECT "  --project KEY|ID    another project than the sink's\n"
+#define CYCLE_OPTIONS \
+	"project= objective= owner= task=* release=* component=* starts= ends= tag=* folder=* field=* "
+#define CYCLE_DETAIL                                                                \
+	"  --objective TEXT, --owner ID\n"                                          \
+	"  --folder NAME       once a level; what is missing is made\n"             \
+	"  --tag NAME, --task ISSUE, --release ID, --component ID    repeat them\n" \
+	"  --starts DATE, --ends DATE    2026-11-21, or 2026-11-21T10:00:00Z\n"     \
+	"  --field NAME=VALUE  a custom field; repeat it\n" PROJECT
+
+static const struct verb verbs[] = {
+	{ .name = "config",
+	  .words = "",
+	  .options = "project=",
+	  .run = tcms_config_show,
+	  .summary = "all lists of the project",
+	  .detail = PROJECT },
+	{ .name = "statuses",
+	  .words = "",
+	  .options = "project= of=",
+	  .run = tcms_statuses,
+	  .summary = "run statuses, or another list",
+	  .detail = "  --of run|step|case|automation|type|priority|script   which list (default "
+		    "run)\n" PROJECT },
+	{ .name = "fields",
+	  .words = "",
+	  .options = "project=",
+	  .run = tcms_fields,
+	  .summary = "custom fields: of what, required for what, with which values",
+	  .detail = PROJECT },
+	{ .name = "tags",
+	  .words = "",
+	  .options = "project=",
+	  .run = tcms_tags,
+	  .summary = "tags of the project",
+	  .detail = PROJECT },
+	{ .name = "tags add",
+	  .words = "NAME...",
+	  .least = 1,
+	  .most = ARGS_WORDS_MAX,
+	  .options = "project=",
+	  .run = tcms_tags_add,
+	  .summary = "make tags; those that are there stay as they are",
+	  .detail = PROJECT },
+	{ .name = "folders",
+	  .words = "",
+	  .options = "project= of=",
+	  .run = tcms_folders,
+	  .summary = "folders as a tree",
+	  .detail = "  --of cycles|cases|sets   (default cycles)\n" PROJECT },
+	{ .name = "folders add",
+	  .words = "NAME...",
+	  .least = 1,
+	  .most = ARGS_WORDS_MAX,
+	  .options = "project= of=",
+	  .run = tcms_folders_add,
+	  .summary = "make a folder: a path, one name a level",
+	  .detail = "  --of cycles|cases   (default cycles)\n" PROJECT },
+	{ .name = "cycles list",
+	  .words = "",
+	  .options = "project=",
+	  .pages = true,
+	  .run = tcms_cycles_list,
+	  .summary = "cycles of the project",
+	  .detail = PROJECT },
+	{ .name = "cycles search",
+	  .words = "",
+	  .options = "project= title= exact key=* tag=* task=* folder-id=* locked= closed= archived=",
+	  .pages = true,
+	  .run = tcms_cycles_search,
+	  .summary = "cycles that meet all that is asked",
+	  .detail = "  --title TEXT [--exact]   part of it (with --exact: the whole), as written\n"
+		    "  --key KEY, --tag NAME, --task ISSUE, --folder-id ID    one of those; repeat them\n"
+		    "  --locked yes|no, --closed yes|no, --archived yes|no\n" PROJECT },
+	{ .name = "cycles show",
+	  .words = "CYCLE",
+	  .least = 1,
+	  .most = 1,
+	  .options = "project=",
+	  .run = tcms_cycles_show,
+	  .summary = "one cycle, closely",
+	  .detail = PROJECT },
+	{ .name = "cycles summary",
+	  .words = "CYCLE",
+	  .least = 1,
+	  .most = 1,
+	  .options = "project=",
+	  .run = tcms_cycles_summary,
+	  .summary = "how many cases and runs, and how they stand",
+	  .detail = PROJECT },
+	{ .name = "cycles cases",
+	  .words = "CYCLE",
+	  .least = 1,
+	  .most = 1,
+	  .options = "project=",
+	  .pages = true,
+	  .run = tcms_cycles_cases,
+	  .summary = "cases of a cycle with their latest run",
+	  .detail = PROJECT },
+	{ .name = "cycles create",
+	  .words = "TITLE",
+	  .least = 1,
+	  .most = 1,
+	  .options = CYCLE_OPTIONS,
+	  .run = tcms_cycles_create,
+	  .summary = "make a cycle",
+	  .detail = CYCLE_DETAIL },
+	{ .name = "cycles create-from-set",
+	  .words = "TITLE",
+	  .least = 1,
+	  .most = 1,
+	  .options = CYCLE_OPTIONS "set=* assign-to=",
+	  .run = tcms_cycles_create_from_set,
+	  .summary = "make a cycle with the published cases of sets",
+	  .detail = "  --set KEY           repeat it\n"
+		    "  --assign-to ID      who is to run them\n" CYCLE_DETAIL },
+	{ .name = "cycles lock",
+	  .words = "CYCLE",
+	  .least = 1,
+	  .most = 1,
+	  .options = "project=",
+	  .run = lock,
+	  .summary = "no cases come or go",
+	  .detail = PROJECT },
+	{ .name = "cycles unlock",
+	  .words = "CYCLE",
+	  .least = 1,
+	  .most = 1,
+	  .options = "project=",
+	  .run = unlock,
+	  .summary = "the same undone",
+	  .detail = PROJECT },
+	{ .name = "cycles close",
+	  .words = "CYCLE",
+	  .least = 1,
+	  .most = 1,
+	  .options = "project=",
+	  .run = close_cycle,
+	  .summary = "nothing is run in it any more",
+	  .detail = PROJECT },
+	{ .name = "cycles reopen",
+	  .words = "CYCLE",
+	  .least = 1,
+	  .most = 1,
+	  .options = "project=",
+	  .run = reopen,
+	  .summary = "the same undone",
+	  .detail = PROJECT },
+	{ .name = "cycles delete",
+	  .words = "CYCLE",
+	  .least = 1,
+	  .most = 1,
+	  .options = "project= with-cases confirm=",
+	  .run = tcms_cycles_delete,
+	  .summary = "delete a cycle",
+	  .detail = "Asks for the cycle's title, typed.\n"
+		    "  --confirm TITLE     the same without being asked\n"
+		    "  --with-cases        also one that has cases, with all their runs\n" PROJECT },
+	{ .name = "cases list",
+	  .words = "",
+	  .options = "project=",
+	  .pages = true,
+	  .run = tcms_cases_list,
+	  .summary = "cases of the project",
+	  .detail = PROJECT },
+	{ .name = "cases search",
+	  .words = "",
+	  .options = "project= title= automation-key= exact key=* tag=* requirement=* status=* folder-id=* "
+		     "archived=",
+	  .pages = true,
+	  .run = tcms_cases_search,
+	  .summary = "cases that meet all that is asked",
+	  .detail = "  --title TEXT, --automation-key TEXT [--exact]   part of it (with --exact: the whole)\n"
+		    "  --key KEY, --tag NAME, --requirement ISSUE, --status NAME, --folder-id ID\n"
+		    "                      one of those; repeat them\n"
+		    "  --archived yes|no\n" PROJECT },
+	{ .name = "cases show",
+	  .words = "CASE",
+	  .least = 1,
+	  .most = 1,
+	  .options = "project=",
+	  .run = tcms_cases_show,
+	  .summary = "one case, closely",
+	  .detail = PROJECT },
+	{ .name = "cases create",
+	  .words = "TITLE",
+	  .least = 1,
+	  .most = 1,
+	  .options = "project= description= precondition= automation-key= owner= status= priority= type= "
+		     "script-type= "
+		     "automation-status= step=* requirement=* release=* component=* tag=* folder=* field=*",
+	  .run = tcms_cases_create,
+	  .summary = "make a case (nobody can delete it by this interface)",
+	  .detail =
+		  "  --automation-key KEY   by which results find it; refused where another case has it\n"
+		  "  --status NAME          (default Published: a draft cannot go into a cycle)\n"
+		  "  --priority NAME, --type NAME, --script-type NAME, --automation-status NAME, --owner ID\n"
+		  "  --description TEXT, --precondition TEXT\n"
+		  "  --step \"ACTION => RESULT\"   repeat it\n"
+		  "  --folder NAME          once a level; what is missing is made\n"
+		  "  --tag NAME, --requirement ISSUE, --release ID, --component ID   repeat them\n"
+		  "  --field NAME=VALUE     a custom field; repeat it\n" PROJECT },
+	{ .name = "sets list",
+	  .words = "",
+	  .options = "project= title= exact tag=*",
+	  .pages = true,
+	  .run = tcms_sets_list,
+	  .summary = "sets of cases",
+	  .detail = "  --title TEXT [--exact], --tag NAME\n" PROJECT },
+	{ .name = "sets cases",
+	  .words = "SET",
+	  .least = 1,
+	  .most = 1,
+	  .options = "project=",
+	  .pages = true,
+	  .run = tcms_sets_cases,
+	  .summary = "cases of a set",
+	  .detail = PROJECT },
+	{ .name = "runs list",
+	  .words = "CYCLE",
+	  .least = 1,
+	  .most = 1,
+	  .options = "project=",
+	  .pages = true,
+	  .run = tcms_runs_list,
+	  .summary = "all runs of a cycle, case by case, newest first",
+	  .detail = PROJECT },
+	{ .name = "runs latest",
+	  .words = "CYCLE CASE",
+	  .least = 2,
+	  .most = 2,
+	  .options = "project=",
+	  .run = tcms_runs_latest,
+	  .summary = "the latest run of a case",
+	  .detail = PROJECT },
+	{ .name = "runs show",
+	  .words = "CYCLE RUN",
+	  .least = 2,
+	  .most = 2,
+	  .options = "project=",
+	  .run = tcms_runs_show,
+	  .summary = "one run by its id",
+	  .detail = PROJECT },
+	{ .name = "runs update",
+	  .words = "CYCLE CASE",
+	  .least = 2,
+	  .most = 2,
+	  .options = "project= status= comment=* effort= defect=* field=* automated= new-run",
+	  .run = tcms_runs_update,
+	  .summary = "mark a case: its latest run, or a new one",
+	  .detail = "  --status NAME|ID, --comment TEXT, --effort DURATION, --automated yes|no\n"
+		    "  --defect ID         Jira's number of the issue; repeat it\n"
+		    "  --field NAME=VALUE  a custom field; repeat it\n"
+		    "  --new-run           leave the latest run as it is\n" PROJECT },
+	{ .name = "runs comment",
+	  .words = "CYCLE RUN|CASE TEXT",
+	  .least = 3,
+	  .most = 3,
+	  .options = "project=",
+	  .run = tcms_runs_comment,
+	  .summary = "comment a run, or the latest one of a case",
+	  .detail = PROJECT },
+	{ .name = "runs reset",
+	  .words = "CYCLE RUN",
+	  .least = 2,
+	  .most = 2,
+	  .options = "project= confirm=",
+	  .run = tcms_runs_reset,
+	  .summary = "back to the first status, without comments, defects, attachments",
+	  .detail = "Asks for the run's id, typed.\n"
+		    "  --confirm RUN       the same without being asked\n" PROJECT },
+	{ .name = "runs delete",
+	  .words = "CYCLE RUN",
+	  .least = 2,
+	  .most = 2,
+	  .options = "project= confirm=",
+	  .run = tcms_runs_delete,
+	  .summary = "delete a run that is not the latest of its case",
+	  .detail = "Asks for the run's id, typed.\n"
+		    "  --confirm RUN       the same without being asked\n" PROJECT },
+	{ .name = "traceability",
+	  .words = "ISSUE",
+	  .least = 1,
+	  .most = 1,
+	  .options = "project= runs= days= all-versions",
+	  .run = tcms_traceability,
+	  .summary = "cases of a requirement, and their runs",
+	  .detail = "  --runs N            at most so many a case\n"
+		    "  --days N            made within the last N days\n"
+		    "  --all-versions      of each case\n" PROJECT },
+	{ 0 },
+};
+
+int cmd_aio(struct cli *cli, int argc, char **argv)
+{
+	return verbs_run(verbs, cli, argc, argv);
+}
+
+void help_aio(void)
+{
+	verbs_help(verbs, "aio");
+}

@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Administration of AIO Tests from the command line, on Cloud and on Server."""
+
+import json
+
+import pytest
+
+from standins.http_server import Answer
+
+
+@pytest.fixture(params=["cloud", "server"])
+def site(request, make_aio):
+    return make_aio(request.param, "/jira" if request.param == "server" else "")
+
+
+@pytest.fixture
+def tcms(resultd, site):
+    resultd.deliver_to_aio(site)
+
+    def run(*args, code=0, **keys):
+        done = resultd("aio", *args, **keys)
+        assert done.code == code, done
+        return done
+    return run
+
+
+def said(done):
+    return json.loads(done.out)
+
+
+def rows(text):
+    """The cells of a table's rows, by the title of their column."""
+    head, *lines = text.splitlines()
+    starts = [at for at, char in enumerate(head) if char != " " and (at == 0 or head[at - 2:at] == "  ")]
+    titles = [head[start:end].strip() for start, end in zip(starts, starts[1:] + [None])]
+    return [dict(zip(titles, (line[start:end].strip() for start, end in zip(starts, starts[1:] + [None]))))
+            for line in lines]
+
+
+def card(text):
+    return {line.split("  ")[0]: line.split("  ", 1)[1].strip() for line in text.splitlines() if "  " in line}
+
+
+# ---- configuration ----
+
+def test_the_configuration_in_one(tcms, site):
+    found = rows(tcms("config").out)
+    assert {row["LIST"] for row in found} >= {"run status", "step status", "case type", "script type", "adhoc cycle"}
+    default, = [row for row in found if row["LIST"] == "case type" and row["NOTE"] == "default"]
+    assert default["NAME"] == "Functional"
+    assert said(tcms("config", "--json"))["runStatuses"] == site.only_project.run_statuses
+
+
+@pytest.mark.parametrize("of, first", [(None, "Not Run"), ("run", "Not Run"), ("step", "Not Run"), ("case", "Draft"),
+                                       ("automation", "Manual"), ("type", "Functional"), ("priority", "Critical"),
+                                       ("script", "Classic")])
+def test_each_list_by_itself(tcms, of, first):
+    assert rows(tcms("statuses", *(["--of", of] if of else [])).out)[0]["NAME"] == first
+
+
+def test_custom_fields_say_for_what_they_are_required(tcms, site):
+    site.store.add_field(site.only_project, "Browser", "SINGLE_SELECT_LIST", statuses=["Failed", "Blocked"],
+                         values=["Firefox", "Chromium"])
+    row, = rows(tcms("fields").out)
+    assert (row["NAME"], row["OF"], row["REQUIRED FOR"], row["VALUES"]) == (
+        "Browser", "run", "Failed, Blocked", "Firefox, Chromium")
+
+
+def test_tags_are_listed_and_made_once(tcms, site):
+    assert "no tags" in tcms("tags").out
+    assert [row["NAME"] for row in rows(tcms("tags", "add", "nightly", "linux").out)] == ["nightly", "linux"]
+    tcms("tags", "add", "nightly")
+    assert [tag["name"] for tag in said(tcms("tags", "--json"))] == ["nightly", "linux"]
+
+
+def test_folders_are_a_tree(tcms, site):
+    tcms("folders", "add", "CI", "nightly")
+    tcms("folders", "add", "CI", "weekly")
+    tcms("folders", "add", "--of", "cases", "Shop")
+    assert [row["PATH"] for row in rows(tcms("folders").out)] == ["CI", "CI / nightly", "CI / weekly"]
+    assert [row["PATH"] for row in rows(tcms("folders", "--of", "cases").out)] == ["Shop"]
+    assert said(tcms("folders", "--json"))[0]["children"][1]["name"] == "weekly"
+    assert "cycles and cases only" in tcms("folders", "add", "--of", "sets", "x", code=2).err
+
+
+def test_what_a_server_lacks_is_said(tcms, site):
+    site.missing.add("set_folders")
+    assert "Not Found (HTTP 404)" in tcms("folders", "--of", "sets", code=2).err
+
+
+# ---- cycles ----
+
+def test_cycles_are_listed_searched_and_shown(tcms, site):
+    for number in range(3):
+        site.cycle(f"nightly {number}", objective="o", jiraTaskIDs=[f"AT-{number}"])
+    assert [row["TITLE"] for row in rows(tcms("cycles", "list").out)][1:] == [f"nightly {n}" for n in range(3)]
+    assert [row["key"] for row in said(tcms("cycles", "search", "--title", "nightly", "--json"))] == [
+        "AT-CY-1", "AT-CY-2", "AT-CY-3"]
+    assert "no such cycles" in tcms("cycles", "search", "--title", "nightly", "--exact").out
+    assert [row["KEY"] for row in rows(tcms("cycles", "search", "--task", "AT-1", "--task", "AT-2").out)] == [
+        "AT-CY-2", "AT-CY-3"]
+    site.cycles[0]["isClosed"] = True
+    assert [row["KEY"] for row in rows(tcms("cycles", "search", "--closed", "yes").out)] == ["AT-CY-1"]
+    shown = card(tcms("cycles", "show", "AT-CY-2").out)
+    assert (shown["Title"], shown["Objective"], shown["Tasks"], shown["Closed"]) == ("nightly 1", "o", "AT-1", "no")
+    assert shown["Created (UTC)"].startswith("20")
+    missing = tcms("cycles", "show", "AT-CY-9", code=2)
+    assert "Cycle AT-CY-9 does not exist" in missing.err
+
+
+def test_long_lists_come_in_pages(tcms, site):
+    for number in range(230):
+        site.case(f"case {number}")
+    first = tcms("cases", "list", "--json")
+    assert len(said(first)) == 100 and "--offset 100" in first.err and len(site.calls("list_cases")) == 1
+    every = said(tcms("cases", "list", "--all", "--json"))
+    assert [row["title"] for row in every] == [f"case {number}" for number in range(230)]
+    assert len(site.calls("list_cases")) == 4
+    few = tcms("cases", "list", "--limit", "3", "--offset", "225", "--json")
+    assert [row["title"] for row in said(few)] == ["case 225", "case 226", "case 227"]
+    site.no_is_last = True
+    assert len(said(tcms("cases", "list", "--all", "--json"))) == 230
+
+
+def test_a_cycle_is_made_with_all_that_it_can_have(tcms, site):
+    site.store.add_field(site.only_project, "Build", "NUMBER", where="cycle")
+    site.store.add_field(site.only_project, "Browser", "SINGLE_SELECT_LIST", where="cycle", values=["Firefox"])
+    made = said(tcms("cycles", "create", "Release 1", "--objective", "o", "--folder", "CI", "--folder", "rel",
+                     "--tag", "a", "--tag", "b", "--task", "AT-7", "--release", "10000", "--component", "10001",
+                     "--starts", "2026-11-21", "--ends", "2026-11-22T10:00:00Z", "--field", "Build=17",
+                     "--field", "browser=firefox", "--owner", "someone", "--json"))
+    cycle = site.only_cycle
+    assert made["key"] == cycle["key"] and (cycle["title"], cycle["objective"]) == ("Release 1", "o")
+    assert site.store.folder_path(site.only_project, "cycle", cycle["folder"]["ID"]) == ["CI", "rel"]
+    assert [tag["tag"]["name"] for tag in cycle["tags"]] == ["a", "b"]
+    assert (cycle["jiraTaskIDs"], cycle["jiraReleaseIDs"], cycle["jiraComponentIDs"]) == (["AT-7"], [10000], [10001])
+    assert (cycle["startDate"], cycle["endDate"]) == ("2026-11-21T00:00:00.000Z", "2026-11-22T10:00:00.000Z")
+    assert [field["value"] for field in cycle["customFields"]] == [17, {"ID": 1, "value": "Firefox"}]
+    assert cycle["ownedByID"] == "someone"
+
+
+@pytest.mark.parametrize("options, words", [
+    (["--release", "one"], "an id is meant"), (["--starts", "soon"], "no date"), (["--field", "x"], "NAME=VALUE"),
+    (["--field", "Nothing=x"], "no custom field"), (["--field", "Build=x"], "is a number"), ([], "wants TITLE")])
+def test_a_cycle_that_makes_no_sense_is_not_made(tcms, site, options, words):
+    site.store.add_field(site.only_project, "Build", "NUMBER", where="cycle")
+    assert words in tcms("cycles", "create", *(["T"] if options else []), *options, code=2).err
+    assert site.cycles == []
+
+
+def test_a_cycle_is_made_from_sets(tcms, site):
+    cases = [site.case("a"), site.case("b"), site.case("draft", published=False)]
+    smoke = site.store.add_set(site.only_project, {"title": "smoke"}, cases)
+    assert rows(tcms("sets", "list").out)[0]["KEY"] == smoke["key"]
+    assert "no such sets" in tcms("sets", "list", "--title", "nothing").out
+    assert [row["CASE"] for row in rows(tcms("sets", "cases", smoke["key"]).out)] == [case["key"] for case in cases]
+    tcms("cycles", "create-from-set", "from set", "--set", smoke["key"], "--folder", "CI")
+    cycle = site.only_cycle
+    assert len(cycle["_cases"]) == 2 and cycle["folder"]["name"] == "CI"
+    assert "--set KEY" in tcms("cycles", "create-from-set", "T", code=2).err
+
+
+def test_a_cycle_sums_up(tcms, site):
+    cases = [site.case(title) for title in "abc"]
+    cycle = site.cycle("c", cases)
+    site.runs(cases[0])[0].update(testRunStatus=site.only_project.run_statuses[2], effort=3700)
+    shown = card(tcms("cycles", "summary", cycle["key"]).out)
+    assert (shown["Cases"], shown["Runs"], shown["Spent"]) == ("3", "3", "1h 1m 40s")
+    assert sorted(shown["Latest"].split(", ")) == ["1 Passed", "2 Not Run"]
+    assert said(tcms("cycles", "summary", cycle["key"], "--json"))["totalTests"] == 3
+    listed = rows(tcms("cycles", "cases", cycle["key"]).out)
+    assert [(row["CASE"], row["LATEST"]) for row in listed] == [
+        ("AT-TC-1", "Passed"), ("AT-TC-2", "Not Run"), ("AT-TC-3", "Not Run")]
+
+
+def test_a_cycle_is_locked_closed_and_opened_again(tcms, site):
+    cycle = site.cycle("c")
+    for verb, field, value in (("lock", "isLockedForEdit", True), ("unlock", "isLockedForEdit", False),
+                               ("close", "isClosed", True), ("reopen", "isClosed", False)):
+        tcms("cycles", verb, cycle["key"])
+        assert cycle[field] is value
+
+
+def test_a_cycle_is_deleted_by_its_title(tcms, site):
+    cycle = site.cycle("Nightly", [site.case("a")])
+    tcms("cycles", "delete", cycle["key"], code=2, stdin="nightly\n")
+    assert "not empty" in tcms("cycles", "delete", cycle["key"], code=2, stdin="Nightly\n").err
+    assert site.only_cycle is cycle
+    tcms("cycles", "delete", cycle["key"], "--with-cases", "--confirm", "Nightly")
+    assert site.cycles == [] and site.runs() == []
+
+
+# ---- cases ----
+
+def test_cases_are_searched_and_shown(tcms, site):
+    site.case("Pay by card", automation="shop.Pay.card")
+    site.case("Pay cash", published=False)
+    assert [row["KEY"] for row in rows(tcms("cases", "search", "--title", "Pay").out)] == ["AT-TC-1", "AT-TC-2"]
+    assert [row["KEY"] for row in rows(tcms("cases", "search", "--status", "Draft").out)] == ["AT-TC-2"]
+    found, = said(tcms("cases", "search", "--automation-key", "shop.Pay.card", "--exact", "--json"))
+    assert found["key"] == "AT-TC-1"
+    assert [row["KEY"] for row in rows(tcms("cases", "search", "--key", "AT-TC-2", "--archived", "no").out)] == [
+        "AT-TC-2"]
+    assert "no case status" in tcms("cases", "search", "--status", "draft", code=2).err
+    shown = card(tcms("cases", "show", "AT-TC-1").out)
+    assert (shown["Title"], shown["Status"], shown["Automation key"]) == ("Pay by card", "Published", "shop.Pay.card")
+
+
+def test_a_case_is_made(tcms, site):
+    tcms("cases", "create", "Refund", "--automation-key", "shop.Refund", "--priority", "High", "--folder", "Shop",
+         "--step", "open => it opens", "--step", "close", "--tag", "slow", "--requirement", "AT-3",
+         "--description", "d")
+    case, = site.only_project.cases.values()
+    assert (case["status"]["name"], case["priority"]["name"], case["scriptType"]["name"]) == (
+        "Published", "High", "Classic")
+    assert case["automationStatus"]["name"] == "Automated" and case["folder"]["name"] == "Shop"
+    assert [(step["step"], step.get("expectedResult")) for step in case["steps"]] == [
+        ("open", "it opens"), ("close", None)]
+    twin = tcms("cases", "create", "Again", "--automation-key", "shop.Refund", code=2)
+    assert "already used" in twin.err and len(site.only_project.cases) == 1
+    tcms("cases", "create", "By hand", "--status", "Draft")
+    assert list(site.only_project.cases.values())[1]["automationStatus"]["name"] == "Manual"
+
+
+# ---- runs ----
+
+@pytest.fixture
+def ran(site):
+    """A cycle with one case of two steps, run once."""
+    case = site.case("a", scriptType={"name": "Classic"}, steps=[{"stepType": "TEXT", "step": step} for step in "xy"])
+    return site.cycle("c", [case]), case, site.runs(case)[0]
+
+
+def test_a_case_is_marked(tcms, site, ran):
+    cycle, case, run = ran
+    site.store.add_field(site.only_project, "Reason")
+    shown = card(tcms("runs", "update", cycle["key"], case["key"], "--status", "Failed", "--comment", "why",
+                      "--comment", "how", "--effort", "2m", "--defect", "10500", "--field", "Reason=123",
+                      "--automated", "no").out)
+    assert (shown["Status"], shown["Run"], shown["Comments"]) == ("Failed", str(run["ID"]), "why, how")
+    assert (run["effort"], run["jiraDefectIDs"], run["isAutomated"]) == (120, [10500], False)
+    assert run["customFields"][0]["value"] == "123"
+    tcms("runs", "update", cycle["key"], case["key"], "--status", "Passed", "--new-run")
+    assert site.status_names(case) == ["Failed", "Passed"]
+    assert "Run status Nope does not exist" in tcms("runs", "update", cycle["key"], case["key"], "--status", "Nope",
+                                                    code=2).err
+    assert "what to change" in tcms("runs", "update", cycle["key"], case["key"], code=2).err
+
+
+def test_runs_are_shown_with_steps_and_comments(tcms, site, ran):
+    cycle, case, run = ran
+    tcms("runs", "comment", cycle["key"], case["key"], "seen")
+    tcms("runs", "comment", cycle["key"], str(run["ID"]), "twice")
+    for done in (tcms("runs", "latest", cycle["key"], case["key"]), tcms("runs", "show", cycle["key"], str(run["ID"]))):
+        head, steps, comments = done.out.split("\n\n")
+        assert card(head)["Status"] == "Not Run"
+        assert [row["ACTION"] for row in rows(steps)] == ["x", "y"]
+        assert [row["COMMENT"] for row in rows(comments)] == ["seen", "twice"]
+    assert said(tcms("runs", "latest", cycle["key"], case["key"], "--json"))["ID"] == run["ID"]
+
+
+def test_all_runs_of_a_cycle(tcms, site, ran):
+    cycle, case, run = ran
+    second = site.store.add_run(cycle["_cases"][case["ID"]])
+    assert [row["RUN"] for row in rows(tcms("runs", "list", cycle["key"]).out)] == [str(second["ID"]), str(run["ID"])]
+    listed, = said(tcms("runs", "list", cycle["key"], "--json"))
+    assert [one["ID"] for one in listed["runs"]] == [second["ID"], run["ID"]]
+
+
+def test_runs_are_wiped_by_their_number_only(tcms, site, ran):
+    cycle, case, run = ran
+    tcms("runs", "update", cycle["key"], case["key"], "--status", "Failed", "--comment", "c")
+    tcms("runs", "reset", cycle["key"], str(run["ID"]), code=2, stdin="yes\n")
+    assert site.status_names(case) == ["Failed"]
+    done = tcms("runs", "reset", cycle["key"], str(run["ID"]), stdin=f"{run['ID']}\n")
+    assert "wipes" in done.err and site.status_names(case) == ["Not Run"] and site.comments(run) == []
+    assert "latest run" in tcms("runs", "delete", cycle["key"], str(run["ID"]), "--confirm", str(run["ID"]), code=2).err
+    site.store.add_run(cycle["_cases"][case["ID"]])
+    tcms("runs", "delete", cycle["key"], str(run["ID"]), "--confirm", str(run["ID"]))
+    assert run not in site.runs()
+
+
+def test_what_may_only_be_read_says_so(tcms, site, ran):
+    cycle, case, _ = ran
+    site.only_project.permission, site.only_project.permission_error = 1, "JIRA_PROJ_NO_ACCESS"
+    assert card(tcms("cycles", "show", cycle["key"]).out)["Restricted"] == "JIRA_PROJ_NO_ACCESS"
+    assert "do not have permission" in tcms("runs", "update", cycle["key"], case["key"], "--status", "Passed",
+                                            code=2).err
+
+
+def test_a_requirement_is_traced(tcms, site):
+    covered = site.case("a", jiraRequirementIDs=["AT-7"])
+    site.case("b", jiraRequirementIDs=["AT-7"])
+    site.cycle("c", [covered])
+    found = rows(tcms("traceability", "AT-7", "--runs", "5", "--days", "3").out)
+    assert [(row["CASE"], row["STATUS"]) for row in found] == [("AT-TC-1", "Not Run"), ("AT-TC-2", "")]
+    assert len(said(tcms("traceability", "AT-7", "--json", "--all-versions"))) == 2
+    assert "No case covers it" in tcms("traceability", "AT-8").out
+
+
+# ---- what all of them share ----
+
+def test_another_project_than_the_sinks(tcms, site):
+    site.project("OTHER", 10020)
+    assert rows(tcms("cycles", "list", "--project", "OTHER").out)[0]["KEY"] == "OTHER-CY-Adhoc"
+    assert "NO" in tcms("tags", "--project", "NO", code=2).err
+
+
+def test_a_disabled_project_is_no_wrong_login(tcms, site):
+    site.only_project.enabled = False
+    assert "not enabled for this project" in tcms("config", code=2).err
+
+
+def test_the_login_is_refused_in_words(tcms, site):
+    site.token = site.password = "another"
+    assert "login is refused" in tcms("config", code=2).err
+
+
+def test_a_429_without_a_word_is_waited_out(tcms, site):
+    site.answers("create_cycle", Answer(429, "Too many requests"))
+    assert "for 60 s" in tcms("cycles", "create", "x").err
+    assert len(site.cycles) == 1
+
+
+@pytest.mark.parametrize("endpoint, args", [("get_tags", ["tags"]), ("add_tags", ["tags", "add", "x"]),
+                                            ("cycle_folder_path", ["folders", "add", "x"]),
+                                            ("search_cycles", ["cycles", "search", "--title", "x"])])
+def test_what_may_be_repeated_is_repeated(tcms, site, endpoint, args):
+    site.fault(endpoint, after="empty")
+    tcms(*args)
+    assert len(site.calls(endpoint)) == 2
+
+
+def test_a_lost_answer_of_a_write_is_said_and_not_repeated(tcms, site):
+    site.fault("create_cycle", after="empty")
+    assert "may have happened" in tcms("cycles", "create", "x", code=3).err
+    assert len(site.cycles) == 1
+
+
+def test_foreign_text_cannot_steer_a_terminal(tcms, site):
+    site.cycle("evil\x1b[2J\x9b31m\nline")
+    done = tcms("cycles", "list")
+    assert "\x1b" not in done.out and "\x9b" not in done.out and len(done.out.splitlines()) == 3
+    assert "\x1b" not in tcms("cycles", "show", "AT-CY-1").out
+
+
+def test_help_tells_verbs_and_options(resultd):
+    every = resultd("aio", "--help")
+    assert every.code == 0 and "cycles create-from-set TITLE" in every.out and "traceability ISSUE" in every.out
+    assert "--automation-key" in resultd("aio", "cases", "create", "--help").out
+    assert resultd("aio", "cycles").code == 2
