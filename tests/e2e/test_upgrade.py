@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Row 8: state directories of each earlier schema, with deliveries in every state, go on where they were; also
+where the process dies at any statement of a migration."""
+
+import re
+import shutil
+import sqlite3
+from contextlib import closing
+
+import golden
+import pytest
+
+from expect import each_case_once
+from test_crash_points import DIED, Points
+
+
+@pytest.fixture
+def world(points_binary, tmp_path, make_testrail):
+    made = []
+
+    def make(archive):
+        testrail = make_testrail()
+        resultd = Points(points_binary, tmp_path / f"world{len(made)}")
+        golden.unpack(archive, resultd, testrail)
+        made.append(resultd)
+        return resultd, testrail
+    yield make
+    for one in made:
+        one.close()
+
+
+def schema(resultd):
+    """Of a copy: to open the database itself would end its log."""
+    copy = resultd.folder / "copy"
+    copy.mkdir(exist_ok=True)
+    for path in resultd.state.glob("queue.db*"):
+        shutil.copy(path, copy)
+    with closing(sqlite3.connect(copy / "queue.db")) as db:
+        assert db.execute("PRAGMA quick_check").fetchall() == [("ok",)]
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+    shutil.rmtree(copy)
+    return version
+
+
+def goes_on(resultd, testrail):
+    """Everything arrives once; what was parked stays parked, and so does its run stay open."""
+    resultd.delivers()
+    each_case_once(testrail, sum(golden.BROUGHT.values()) - golden.PARKED)
+    assert len(testrail.runs) == len(golden.BROUGHT), testrail.story()
+    open_runs = [run["name"] for run in testrail.runs if not run["is_completed"]]
+    assert len(open_runs) == 1, open_runs
+    pages = [path.parent.name for path in (resultd.folder / "pages").rglob("results.jsonl")]
+    assert len(pages) >= 2, pages        # the others were written before the directory was kept
+    status = resultd.status()
+    assert status["runs"] == len(golden.BROUGHT), status
+
+
+def delivers_listed(resultd):
+    resultd.environment["RESULTD_CRASH"] = "list"
+    done = resultd("deliver", "--timeout", f"{60 * resultd.scale}s")
+    del resultd.environment["RESULTD_CRASH"]
+    return re.findall(r"crash point (\S+)", done.err)
+
+
+def dies_while_opening(points):
+    """Points up to the first send: settings, migrations, recovery."""
+    first = next(index for index, point in enumerate(points) if point.startswith("send-before"))
+    return [point for point in points[:first] if point.partition(":")[0] in
+            ("script-before", "commit-before", "commit-after", "begin-after", "checkpoint-before", "checkpoint-after")]
+
+
+@pytest.mark.parametrize("archive", golden.goldens(), ids=lambda path: path.name.partition(".")[0])
+def test_row_8_a_directory_of_an_earlier_schema_goes_on(world, archive):
+    resultd, testrail = world(archive)
+    old = schema(resultd)
+    assert f"schema-{old}.tar.xz" == archive.name
+    goes_on(resultd, testrail)
+    assert schema(resultd) > old
+
+
+@pytest.mark.parametrize("archive", golden.goldens(), ids=lambda path: path.name.partition(".")[0])
+def test_row_8_dies_at_each_statement_of_the_migrations(world, archive):
+    resultd, testrail = world(archive)
+    points = dies_while_opening(delivers_listed(resultd))
+    assert len([point for point in points if point.startswith("script-before")]) > 20, points
+    versions = set()
+    for number, point in enumerate(points):
+        resultd, testrail = world(archive)
+        resultd.environment["RESULTD_CRASH"] = point
+        done = resultd("deliver", "--timeout", f"{60 * resultd.scale}s")
+        del resultd.environment["RESULTD_CRASH"]
+        assert done.code == DIED, (point, done)
+        versions.add(schema(resultd))       # opens what the death left: the old schema or a newer one, never half
+        if number % 6 == 0:
+            goes_on(resultd, testrail)
+        else:
+            listed = resultd("queue", "list")
+            assert listed.code == 0, (point, listed)
+        testrail.stop()
+    assert len(versions) >= 2, versions
