@@ -100,6 +100,14 @@ struct file_cookie {
 	int64_t first_ms, wait_ms, mtime_ms;
 };
 
+/* Something has come that time passes for: a run, a retry, a marker, a file. */
+static void on_tick(uv_timer_t *timer);
+static void tick_on(struct collect *c)
+{
+	if (!c->stopping && !uv_is_active((const uv_handle_t *)&c->tick))
+		uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
+}
+
 /* ---- runs ---- */
 
 static struct gathering *find_run(struct collect *c, int64_t run)
@@ -238,6 +246,7 @@ static struct gathering *add_run(struct collect *c, int64_t run, const char *key
 	g->opened_ms = g->last_ms = clock_mono_ms();
 	g->first_mtime_ms = mtime_ms;
 	list_append(&c->gatherings, &g->link);
+	tick_on(c);
 	begin_evidence(c, g, path);
 	list_each_safe(link, &c->marks) {
 		struct mark *m = list_entry(link, struct mark, link);
@@ -375,6 +384,7 @@ static void later(struct file_cookie *f, bool incomplete)
 						     : f->wait_ms * 2;
 	r->at_ms = now + r->wait_ms;
 	list_append(&c->retries, &r->link);
+	tick_on(c);
 }
 
 /* A report that came to a run that has ended: nobody will end it again, so what it names is looked for now. */
@@ -601,6 +611,7 @@ static bool take(struct source *s, const char *relative, int64_t mtime_ms, struc
 
 	if (c->stopping || c->busy >= AT_ONCE)
 		return false;
+	tick_on(c);
 	if (c->held || (c->opt.hold != NULL && c->opt.hold(c->opt.cookie))) {
 		c->held = true;
 		return false;
@@ -716,6 +727,7 @@ static void on_marker(void *cookie, const struct watch_file *file)
 			m->mtime_ms = file->mtime_ms;
 			m->seen_ms = clock_mono_ms();
 			list_append(&s->collect->marks, &m->link);
+			tick_on(s->collect);
 		}
 	}
 	arena_done(&a);
@@ -753,6 +765,10 @@ static void on_tick(uv_timer_t *timer)
 		if (c->busy == 0 && now - m->seen_ms > MARK_MS)
 			free_mark(m);
 	}
+	/* Nothing to wait for: an idle daemon does not wake up. */
+	if (list_empty(&c->gatherings) && list_empty(&c->retries) && list_empty(&c->marks) && c->busy == 0 &&
+	    archive_busy(c->archive) == 0 && archive_counts(c->archive)->stuck == 0)
+		uv_timer_stop(&c->tick);
 }
 
 /* ---- life ---- */

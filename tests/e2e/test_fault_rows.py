@@ -4,7 +4,10 @@
 Each test carries the number of its row in the table of faults; tests/README.md tells which test shows which row.
 """
 
+import importlib.machinery
+import importlib.util
 import os
+import random
 import resource
 import shutil
 import signal
@@ -93,6 +96,19 @@ def all_once(testrail):
     each_case_once(testrail, COUNT)
     one_closed_run(testrail, cases=COUNT)
     assert len(testrail.store.cases) == COUNT and len(testrail.store.sections) == 1
+
+
+# ---- row 9: kill -9 under load; 500 rounds: tests/crash/kill_loop ----
+
+def test_row_9_killed_again_and_again_under_load(resultd, testrail):
+    path = Path(__file__).resolve().parents[1] / "crash" / "kill_loop"
+    loader = importlib.machinery.SourceFileLoader("kill_loop", str(path))
+    spec = importlib.util.spec_from_loader("kill_loop", loader)
+    loop = importlib.util.module_from_spec(spec)
+    loader.exec_module(loop)
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    each_case_once(testrail, loop.kill_loop(resultd, testrail, 20, seed))
 
 
 # ---- rows 14 to 17: disk, descriptors, memory ----
@@ -242,6 +258,20 @@ def test_row_38_no_post_leaves_on_a_connection_that_was_used(resultd, testrail):
     assert len([post for post in posts if post.applied]) == 7       # section, cases twice, run, results twice, close
     reads = testrail.calls(method="GET")
     assert any(read.on_connection > 1 for read in reads), "reads may share a connection"
+
+
+@pytest.mark.parametrize("endpoint", ["add_run", "add_results_for_cases"])
+def test_row_35_on_unknown_hold_leaves_the_decision_to_a_person(impatient, testrail, endpoint):
+    """The write never arrived, and nobody knows: with `hold` it is not repeated until somebody says so."""
+    report = creating(impatient, testrail, on_unknown="hold")
+    testrail.fault(endpoint, before="reset")
+    done = impatient.imports(report, code=4)
+    assert "on_unknown: hold" in done.delivery()["last_error"], done
+    assert len(testrail.calls(endpoint)) == 1
+    assert not [call for call in testrail.calls(endpoint) if call.applied]
+    assert impatient("queue", "retry", "--reason", "unknown").code == 0
+    impatient.delivers()
+    all_once(testrail)
 
 
 # ---- rows 43 to 48: what a server refuses ----

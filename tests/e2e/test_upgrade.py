@@ -49,8 +49,6 @@ def goes_on(resultd, testrail):
     assert len(testrail.runs) == len(golden.BROUGHT), testrail.story()
     open_runs = [run["name"] for run in testrail.runs if not run["is_completed"]]
     assert len(open_runs) == 1, open_runs
-    pages = [path.parent.name for path in (resultd.folder / "pages").rglob("results.jsonl")]
-    assert len(pages) >= 2, pages        # the others were written before the directory was kept
     status = resultd.status()
     assert status["runs"] == len(golden.BROUGHT), status
 
