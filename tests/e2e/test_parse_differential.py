@@ -12,6 +12,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from resultd import REPOSITORY
+
 ROUNDS = int(os.environ.get("RESULTD_ROUNDS", "300"))
 SEED = int(os.environ.get("RESULTD_SEED", "20261121"))
 
@@ -136,7 +138,7 @@ def verdict(case):
         return "error", False
     if "failure" in children:
         return "failed", False
-    if "skipped" in children:
+    if "skipped" in children or "ignored" in children:
         return "skipped", False
     if flaky:
         return "passed", True
@@ -152,10 +154,10 @@ def verdict(case):
     return "passed", False
 
 
-def count(data):
+def count(root):
     found = dict.fromkeys(("suites", "cases", "passed", "failed", "error", "skipped", "flaky"), 0)
     seconds = 0
-    for element in ElementTree.fromstring(data).iter():
+    for element in root.iter():
         if not isinstance(element.tag, str):
             continue
         if local(element) == "testsuite":
@@ -181,7 +183,7 @@ def test_random_reports_are_counted_alike(binary, tmp_path):
     summaries = [json.loads(line) for line in done.stdout.decode().splitlines()]
     assert len(summaries) == len(reports)
     for got in summaries:
-        want, seconds = count(reports[got["file"]].read_bytes())
+        want, seconds = count(ElementTree.fromstring(reports[got["file"]].read_bytes()))
         seed = f"RESULTD_SEED={reports[got['file']].stem}"
         assert got["complete"], (seed, got["warnings"])
         assert {key: got[key] for key in want} == want, seed
@@ -216,3 +218,78 @@ def test_random_reports_have_the_texts_of_their_elements(binary, tmp_path):
                                                                    "skipped": "skipped"}.get(result["status"])]
             if decides and (decides[0].get("message") or "").strip():
                 assert result["failure"]["message"].strip() == decides[0].get("message").strip(), path.stem
+
+
+# ---- real ones ----
+
+FIXTURES = REPOSITORY / "tests" / "fixtures"
+JUNIT = {"testsuites", "testsuite", "testcase", "testrun"}
+
+
+def well_formed(paths):
+    """The JUnit reports among them that a naive reader can read; one with declarations of its own is refused by us."""
+    found = {}
+    for path in paths:
+        data = path.read_bytes()
+        if b"<!ENTITY" in data or b"<!DOCTYPE" in data or data[:2] == b"\x1f\x8b":
+            continue
+        try:
+            root = ElementTree.fromstring(data)
+        except (ElementTree.ParseError, ValueError, LookupError):
+            continue
+        if local(root) in JUNIT:
+            found[str(path)] = root
+    return found
+
+
+def agree(binary, reports):
+    """Counts, and character by character what a case is called, what it printed and why it failed."""
+    assert reports
+    done = subprocess.run([binary, "parse", "--format", "summary", *reports], capture_output=True, timeout=600)
+    summaries = {row["file"]: row for row in map(json.loads, done.stdout.decode().splitlines())}
+    done = subprocess.run([binary, "parse", *reports], capture_output=True, timeout=600)
+    results = {}
+    for line in done.stdout.decode().splitlines():
+        result = json.loads(line)
+        results.setdefault(result["report"], []).append(result)
+    differ = {}
+    for path, root in reports.items():
+        want, _ = count(root)
+        got = {key: summaries[path][key] for key in want}
+        if got != want or not summaries[path]["complete"]:
+            differ[path] = (got, want, summaries[path]["warnings"])
+            continue
+        cases = [element for element in root.iter() if isinstance(element.tag, str) and local(element) == "testcase"]
+        if any(local(inner) == "testcase" for case in cases for inner in case.iter() if inner is not case):
+            continue                            # given when they close: another order
+        for case, result in zip(cases, results.get(path, [])):
+            name = case.get("name", "")
+            if not case.get("classname") and not case.get("class") and name.endswith("." + result.get("name", "")):
+                name = result["name"]           # split where it is a path: the rest is the class
+            words = [("name", result.get("name", ""), name)]
+            if not any(word in "".join(case.itertext()) for word in ("[[PROPERTY|", "\x1b")):
+                printed = "\n".join("".join(child.itertext()).rstrip() for child in case if local(child) == "system-out")
+                words.append(("stdout", "".join(result.get("stdout", "").split()), "".join(printed.split())))
+            decides = [child for child in case if local(child) == {"error": "error", "failed": "failure",
+                                                                   "skipped": "skipped"}.get(result["status"])]
+            if decides:
+                words.append(("message", result.get("failure", {}).get("message", "").strip(),
+                              (decides[0].get("message") or "").strip()))
+            for what, mine, theirs in words:
+                # What is longer than a text may be is cut, a name with a hash behind it.
+                if mine != theirs and len(theirs.encode()) < 60_000:
+                    differ.setdefault(path, []).append((what, mine[:200], theirs[:200]))
+    assert differ == {}
+
+
+def test_fixtures_are_read_as_a_naive_reader_reads_them(binary):
+    reports = well_formed(path for path in FIXTURES.glob("*/*.xml") if path.parent.name != "make")
+    assert len(reports) >= 25
+    agree(binary, reports)
+
+
+def test_the_corpus_is_read_as_a_naive_reader_reads_it(binary, corpus):
+    listed = {line.split("\t")[0] for line in (REPOSITORY / "tests/unit/parsers/corpus_disagreements.txt").read_text().splitlines()}
+    reports = well_formed(path for path in corpus.rglob("*.xml") if str(path.relative_to(corpus)) not in listed)
+    assert len(reports) >= 400
+    agree(binary, reports)
