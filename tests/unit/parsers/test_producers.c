@@ -583,8 +583,7 @@ static const struct dialect_row others[] = {
 	    "<system-out>x\n[[PROPERTY|author=Ann]]\n[[PROPERTY|log]]\nl1\nl2\n[[/"
 	    "PROPERTY]]\n[[ATTACHMENT|s/a.png]]\n[[ATTACHMENT|s/c.png]]</system-out></testcase></"
 	    "testsuite>",
-	  { "\"evidence\":[{\"path\":\"s/a.png\"},{\"path\":\"https://h/b.png\"},{\"path\":\"s/"
-	    "c.png\"}]",
+	  { "\"evidence\":[{\"path\":\"s/a.png\"},{\"path\":\"https://h/b.png\"},{\"path\":\"s/c.png\"}]",
 	    "[\"author\",\"Ann\"]", "[\"log\",\"l1\\nl2\"]", "[\"description\",\"a\\n text\"]",
 	    "[\"step[passed]\",\"one\"]" } },
 	{ "3.1 trcli: attachments, lists of cases",
