@@ -159,6 +159,22 @@ static void listen_signals(struct app *a)
 
 /* ---- life ---- */
 
+/* Who holds the directory may be asked; where the directory is another user's, so may he. */
+static int held_by_other(struct app *a, int rc, struct err *err)
+{
+	struct err asked = ERR_NONE;
+
+	bool other = rc == -EAGAIN || rc == -EACCES || rc == -EPERM || rc == -EROFS;
+	if (!other || a->opt.held == NULL)
+		return rc;
+	int reached = a->opt.held(a->opt.held_cookie, a->config->state_dir, &asked);
+	if (reached == 0)
+		return rc;
+	if (reached < 0)
+		*err = asked;
+	return reached < 0 ? reached : -EALREADY;
+}
+
 static int wait_for_directory(struct app *a, struct err *err)
 {
 	int64_t until = clock_mono_ms() + a->opt.wait_ms;
@@ -167,6 +183,8 @@ static int wait_for_directory(struct app *a, struct err *err)
 	for (;;) {
 		err_clear(err);
 		int rc = state_open(a->config->state_dir, a->opt.command, &a->state, err);
+		if (rc < 0)
+			rc = held_by_other(a, rc, err);
 		if (rc != -EAGAIN || clock_mono_ms() >= until)
 			return rc;
 		if (!said)
@@ -271,8 +289,25 @@ int app_open_online(struct app *a, const struct config *config, const struct app
 	return app_deliver(a, NULL, false, err);
 }
 
+int app_serve(struct app *a, const struct desk_options *options, bool must, struct err *err)
+{
+	struct err why = ERR_NONE;
+	int rc = desk_open(a, options, &a->desk, &why);
+
+	if (rc < 0 && must) {
+		*err = why;
+		return rc;
+	}
+	/* Whoever wants something of the directory then waits for it, as for any lock. */
+	if (rc < 0)
+		log_warning(NULL, "%s; nobody else can be served meanwhile", why.text);
+	return 0;
+}
+
 int app_deliver(struct app *a, const char *only, bool dry, struct err *err)
 {
+	a->only = only;
+	a->dry = dry;
 	if (a->space != NULL)
 		space_hold_ballast(a->space);
 	a->http = http_open(&a->loop, "resultd/" RD_VERSION, err);
@@ -396,12 +431,17 @@ void app_close(struct app *a, int64_t grace_ms)
 		return;
 	uv_timer_stop(&a->tidy);
 	retention_stop(a->retention);
+	if (a->desk != NULL)
+		desk_stop(a->desk);
 	stop_dispatch(a, grace_ms);
 	/* Files that are being read end by themselves; their results are worth the moment. */
 	while ((a->intake != NULL && intake_busy(a->intake) > 0) ||
 	       (a->gather != NULL && evidence_gather_busy(a->gather) > 0) ||
-	       (a->retention != NULL && retention_busy(a->retention)) || executor_pending(a->executor) > 0)
+	       (a->retention != NULL && retention_busy(a->retention)) || executor_pending(a->executor) > 0 ||
+	       (a->desk != NULL && desk_busy(a->desk)) || a->looks > 0)
 		uv_run(&a->loop, UV_RUN_ONCE);
+	desk_free(a->desk);
+	a->desk = NULL;
 	intake_free(a->intake);
 	evidence_gather_free(a->gather);
 	retention_free(a->retention);

@@ -8,6 +8,7 @@
 #define RD_APP_H
 
 #include "daemon/config/config.h"
+#include "daemon/desk.h"
 #include "daemon/dispatch.h"
 #include "daemon/evidence_gather.h"
 #include "daemon/intake.h"
@@ -20,8 +21,12 @@
 #include <uv.h>
 
 struct app_options {
-	const char *command;                         /* for the lock's text and the log */
-	int64_t wait_ms;                             /* how long to wait for the directory; 0: not at all */
+	const char *command; /* for the lock's text and the log */
+	int64_t wait_ms;     /* how long to wait for the directory; 0: not at all */
+	/* Somebody else has the directory, or it is not ours to open (why).  1: who holds it was reached by
+	 * other means, and app_open() ends with -EALREADY; 0: not; negative: err says why that ends it. */
+	int (*held)(void *held_cookie, const char *dir, struct err *err);
+	void *held_cookie;
 	void (*on_signal)(void *cookie, int signum); /* SIGINT, SIGTERM, SIGHUP; NULL: quit */
 	void (*on_change)(void *cookie);             /* deliveries moved on */
 	void *cookie;
@@ -39,7 +44,11 @@ struct app {
 	struct intake *intake;
 	struct transport *http, *folder;
 	struct dispatch *dispatch;
+	const char *only; /* the one sink that is delivered to; NULL: all */
+	bool dry;
 	struct retention *retention;
+	struct desk *desk; /* serves the control socket; NULL */
+	size_t looks;      /* of outcome.h, under way */
 	struct space *space;
 	struct evidence_store *store;
 	struct evidence_gather *gather;
@@ -57,6 +66,9 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 /* The loop, the workers and the network only: no state directory, no queue (`check --online`). */
 int app_open_online(struct app *a, const struct config *config, const struct app_options *options,
 		    struct err *err);
+/* Serves the control socket from now on; what it is asked is answered by desk.c.  -errno where a socket that
+ * the configuration names cannot be had and must (`run`); elsewhere that is only logged. */
+int app_serve(struct app *a, const struct desk_options *options, bool must, struct err *err);
 /* dry: reads, but sends no write (dispatch.h).  Starts delivering, to one sink or (NULL) to all.  -EINVAL where the network cannot be had. */
 int app_deliver(struct app *a, const char *only, bool dry, struct err *err);
 /* Forgets what is done and old: from now on and once an hour (0), or for at most so long (one-shot commands,

@@ -55,7 +55,7 @@ struct task {
 	struct list link; /* in intake's tasks, oldest first */
 	struct intake *in;
 	char *path, *relative, *timezone, *variant;
-	int root_fd;
+	int root_fd, given_fd, given_error;
 	bool again, late_append, refuse_incomplete;
 	struct own_spec run;
 	intake_done_fn *done;
@@ -99,6 +99,14 @@ const char *intake_state_name(enum intake_state s)
 	return state_names[s];
 }
 
+enum intake_state intake_state_of(const char *name)
+{
+	for (size_t i = 0; name != NULL && i < sizeof(state_names) / sizeof(state_names[0]); i++)
+		if (strcmp(state_names[i], name) == 0)
+			return (enum intake_state)i;
+	return INTAKE_UNREADABLE;
+}
+
 static void own(struct own_spec *o, const struct run_spec *s)
 {
 	o->spec = *s;
@@ -131,6 +139,8 @@ static void task_free(struct task *t)
 		close(t->fd);
 	if (t->root_fd >= 0)
 		close(t->root_fd);
+	if (t->given_fd >= 0)
+		close(t->given_fd);
 	if (t->tmp != NULL)
 		unlink(t->tmp);
 	if (t->summarized)
@@ -526,7 +536,15 @@ static void keep_work(void *cookie)
 	struct task *t = cookie;
 	struct kept kept = { 0 };
 
-	t->fd = keep_open(t->root_fd, t->root_fd >= 0 ? t->relative : t->path, &t->st, &t->err);
+	if (t->given_error != 0) {
+		err_set(&t->err, -t->given_error, "%s: %s", t->path, strerror(t->given_error));
+		return;
+	}
+	if (t->given_fd >= 0)
+		t->fd = keep_adopt(t->given_fd, t->path, &t->st, &t->err);
+	else
+		t->fd = keep_open(t->root_fd, t->root_fd >= 0 ? t->relative : t->path, &t->st, &t->err);
+	t->given_fd = t->fd >= 0 ? -1 : t->given_fd;
 	if (t->fd < 0)
 		return;
 	if (t->st.st_size > t->in->config->limits.report) {
@@ -588,6 +606,9 @@ void intake_take(struct intake *in, const struct intake_job *job, intake_done_fn
 	t->timezone = xstrdup(job->timezone);
 	t->variant = xstrdup(job->variant);
 	t->root_fd = job->root_fd >= 0 ? fcntl(job->root_fd, F_DUPFD_CLOEXEC, 3) : -1;
+	t->given_fd = job->opened ? fcntl(job->fd, F_DUPFD_CLOEXEC, 3) : -1;
+	if (job->opened && t->given_fd < 0)
+		t->given_error = errno;
 	t->again = job->again;
 	t->late_append = job->late_append;
 	t->refuse_incomplete = job->refuse_incomplete;

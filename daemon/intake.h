@@ -24,7 +24,8 @@ enum intake_state {
 	INTAKE_INCOMPLETE, /* broke off, and the caller wanted to wait for the rest */
 	INTAKE_RETRY,      /* changed while it was read, or the disk is full: try again later */
 };
-const char *intake_state_name(enum intake_state s); /* the receipt's words */
+const char *intake_state_name(enum intake_state s);  /* the receipt's words */
+enum intake_state intake_state_of(const char *name); /* unreadable where there is no such word */
 
 struct intake;
 /* store NULL: no evidence is captured. */
@@ -38,6 +39,8 @@ struct intake_job {
 	const char *path;     /* as the user named it */
 	int root_fd;          /* relative to this, links refused; -1: path as it stands */
 	const char *relative; /* with root_fd */
+	bool opened;          /* fd is the file itself, opened by who handed it over; path only names it */
+	int fd;               /* with opened; duplicated */
 	const struct run_spec *run;
 	const char *timezone; /* NULL: UTC */
 	const char *variant;  /* NULL */

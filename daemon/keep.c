@@ -42,6 +42,27 @@ int keep_open(int root_fd, const char *path, struct stat *st, struct err *err)
 	return fd;
 }
 
+int keep_adopt(int fd, const char *path, struct stat *st, struct err *err)
+{
+	char name[64];
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || (flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_WRONLY || fstat(fd, st) < 0)
+		return err_set(err, -EBADF, "%s: handed over in a way that it cannot be read", path);
+	if (!S_ISREG(st->st_mode))
+		return err_set(err, -EINVAL, "%s: not a regular file", path);
+	/* Its offset is shared with whoever opened it.  Where we may open it ourselves we get our own. */
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	int own = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (own >= 0) {
+		close(fd);
+		return own;
+	}
+	if (lseek(fd, 0, SEEK_SET) != 0)
+		return err_set(err, -errno, "%s: %s", path, strerror(errno));
+	return fd;
+}
+
 bool keep_unchanged(int fd, const struct stat *st)
 {
 	struct stat now;

@@ -15,6 +15,9 @@
 /* A regular file for reading.  root_fd >= 0: beneath it, no symbolic link followed; else path as the user
  * named it.  Returns the descriptor or a negative errno. */
 int keep_open(int root_fd, const char *path, struct stat *st, struct err *err);
+/* A descriptor that somebody else opened, as keep_open() would have it; path only names it.  Returns what is
+ * to be read in its place; on an error it is still the caller's. */
+int keep_adopt(int fd, const char *path, struct stat *st, struct err *err);
 
 struct kept {
 	uint8_t sha256[DIGEST_SIZE]; /* of the file's bytes as they are */

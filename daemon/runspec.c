@@ -62,6 +62,19 @@ out:
 	return c;
 }
 
+struct context *context_new(cJSON *json)
+{
+	struct context *c = xcalloc(1, sizeof(*c));
+
+	c->json = json;
+	return c;
+}
+
+const cJSON *context_json(const struct context *c)
+{
+	return c != NULL ? c->json : NULL;
+}
+
 void context_free(struct context *c)
 {
 	if (c == NULL)

@@ -12,9 +12,13 @@
 #include "daemon/config/config.h"
 #include "daemon/queue/queue.h"
 
+struct cJSON;
 struct context; /* a resultd.json */
 /* Reads DIR/resultd.json.  NULL where there is none (err untouched) or it is not usable (err says why). */
 struct context *context_read(const char *dir, struct err *err);
+/* The same, from elsewhere; takes ownership of an object. */
+struct context *context_new(struct cJSON *json);
+const struct cJSON *context_json(const struct context *c); /* NULL for NULL */
 void context_free(struct context *c);
 bool context_done(const struct context *c);
 

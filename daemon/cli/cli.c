@@ -3,6 +3,7 @@
  * cli.c - the table of commands, global options, and what all commands share. */
 #include "daemon/cli/cli.h"
 
+#include "daemon/base/file.h"
 #include "daemon/base/mem.h"
 #include "daemon/config/values.h"
 #include "daemon/state.h"
@@ -13,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { CONFIG_BYTES_MAX = (1 << 20) + 1 };
 
 static const char DEFAULT_CONFIG[] = "/etc/resultd/resultd.yaml";
 
@@ -41,6 +44,28 @@ const struct command commands[] = {
 	  "  --dry-run             show what would be made and posted; reads, but sends no write\n"
 	  "  --no-wait             accept durably, deliver later (resultd deliver, resultd run)\n"
 	  "  --timeout DURATION    how long to wait for delivery (default 15m)\n"
+	  "  --fail-on failed      exit 1 where a test failed (decided from the reports); default never\n"
+	  "  --progress MODE       auto, always, never\n"
+	  "  --json                the receipt on standard output\n" },
+	{ "submit", cmd_submit,
+	  "hand reports to the running daemon, with the CI variables of the calling job",
+	  "PATH...\n"
+	  "  PATH is a report, a directory (walked for *.xml and *.xml.gz), or - (names on standard "
+	  "input)\n\n"
+	  "  --wait                wait for delivery; else it ends when all is on the daemon's disk\n"
+	  "  --timeout DURATION    how long to wait for delivery (default 15m)\n"
+	  "  --control PATH        the daemon's socket (default: $RESULTD_CONTROL, the configuration's, "
+	  "/run/resultd/control.sock)\n"
+	  "  --sink NAME           deliver to this sink only (repeatable; default: every sink)\n"
+	  "  --run-key KEY         files with the same key form one run (default: from the CI variables)\n"
+	  "  --run-name NAME       what the run is called\n"
+	  "  --set NAME=VALUE      a template variable (repeatable)\n"
+	  "  --watch NAME          captures, key, time zone and sinks of that watch\n"
+	  "  --timezone ZONE       of stamps without one: UTC, local, Europe/Berlin, +09:00\n"
+	  "  --backfill            stay behind live traffic\n"
+	  "  --again               send even what was sent before\n"
+	  "  --keep-open           do not end the run: more will come\n"
+	  "  --allow-empty         finding no report is no error\n"
 	  "  --fail-on failed      exit 1 where a test failed (decided from the reports); default never\n"
 	  "  --progress MODE       auto, always, never\n"
 	  "  --json                the receipt on standard output\n" },
@@ -147,16 +172,52 @@ static size_t sink_types(struct config_sink_type *out, size_t max)
 	return n;
 }
 
+/* A configuration points at its type's row for as long as it lives. */
+static struct config_sink_type types[16];
+
+int cli_read(const char *file, const char *dir, struct config **out, struct config_faults *faults)
+{
+	return config_load(file, dir, types, sink_types(types, sizeof(types) / sizeof(types[0])), out,
+			   faults);
+}
+
+int cli_peek(struct cli *cli)
+{
+	const char *file = cli->config_file != NULL ? cli->config_file : default_config();
+	char *dir = cli->state_dir != NULL ? walk_absolute(cli->state_dir) : state_default_dir();
+	struct config_faults faults = { 0 };
+	struct buf text = BUF_LIMIT(CONFIG_BYTES_MAX);
+	struct err err = ERR_NONE;
+	bool given = cli->config_file != NULL;
+	int rc = file != NULL ? file_read(file, &text, &err) : 0;
+
+	if (rc == 0)
+		rc = config_parse(text.data != NULL ? text.data : "", text.len, given ? file : NULL, dir,
+				  types, sink_types(types, sizeof(types) / sizeof(types[0])), false,
+				  &cli->config, &faults);
+	for (size_t i = 0; given && i < faults.count; i++) {
+		char line[2048];
+		fprintf(stderr, "%s\n", err_string(&faults.item[i], line, sizeof(line)));
+	}
+	if (given && rc < 0 && faults.count == 0)
+		fprintf(stderr, "resultd: %s\n", err.text);
+	config_faults_done(&faults);
+	buf_done(&text);
+	if (rc == 0 && cli->state_dir != NULL) {
+		free(cli->config->state_dir);
+		cli->config->state_dir = xstrdup(dir);
+	}
+	free(dir);
+	return given && rc < 0 ? EXIT_USAGE : EXIT_OK;
+}
+
 int cli_load(struct cli *cli)
 {
-	/* The configuration points at its type's row for as long as it lives. */
-	static struct config_sink_type types[16];
-	size_t count = sink_types(types, sizeof(types) / sizeof(types[0]));
 	struct config_faults faults = { 0 };
 	const char *file = cli->config_file != NULL ? cli->config_file : default_config();
 	char *dir = cli->state_dir != NULL ? walk_absolute(cli->state_dir) : state_default_dir();
 
-	int rc = config_load(file, dir, types, count, &cli->config, &faults);
+	int rc = cli_read(file, dir, &cli->config, &faults);
 	for (size_t i = 0; i < faults.count; i++) {
 		char line[2048];
 		fprintf(stderr, "%s\n", err_string(&faults.item[i], line, sizeof(line)));

@@ -35,6 +35,11 @@ extern const struct command commands[]; /* ended by a zero row */
 
 /* Reads the configuration; prints every fault to standard error.  Returns EXIT_OK or EXIT_USAGE. */
 int cli_load(struct cli *cli);
+/* The file alone, said to nobody: for a reload.  dir: the state directory where the file names none. */
+int cli_read(const char *file, const char *dir, struct config **out, struct config_faults *faults);
+/* For commands that need no configuration of their own: what can be read of it, without its secrets.  A fault
+ * counts only where --config names the file; else config stays NULL, or has no file where there is none. */
+int cli_peek(struct cli *cli);
 /* One-shot commands print what they did themselves: of the log only warnings, unless --log-level asks. */
 void cli_quiet(const struct cli *cli);
 /* "resultd import: ..." and a pointer to --help; returns EXIT_USAGE. */
@@ -68,6 +73,7 @@ char *walk_common_dir(const struct walk *w);
 char *walk_absolute(const char *path);
 
 int cmd_import(struct cli *cli, int argc, char **argv);
+int cmd_submit(struct cli *cli, int argc, char **argv);
 int cmd_deliver(struct cli *cli, int argc, char **argv);
 int cmd_run(struct cli *cli, int argc, char **argv);
 int cmd_check(struct cli *cli, int argc, char **argv);

@@ -3,62 +3,26 @@
  * import.c - the one-shot importer: files -> queue -> sinks -> summary.
  *
  * Phases: take (files go through intake, a few at a time) -> end (their runs end) -> wait -> gather -> out.
- * Delivery runs beside all of them, so what a run needs to know is read while its files are. */
-#include "daemon/app.h"
+ * Delivery runs beside all of them, so what a run needs to know is read while its files are.  Where somebody
+ * else holds the state directory he does all that (hand.c), for as long as he lives. */
+#include "daemon/cli/import.h"
+
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
-#include "daemon/cli/cli.h"
-#include "daemon/cli/import_options.h"
-#include "daemon/cli/outcome.h"
-#include "daemon/evidence_gather.h"
-#include "daemon/runspec.h"
+#include "daemon/cli/reach.h"
 
 #include <errno.h>
 #include <ftw.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 4, TRIES_MAX = 5, RETRY_MS = 500 };
-
-struct run_base { /* a folder that patterns are relative to */
-	int64_t run;
-	char *path;
-};
-
-struct import {
-	struct app app;
-	struct cli *cli;
-	struct import_options opt;
-	struct walk walk;
-	struct ci ci;
-	struct arena arena; /* of the whole command */
-	char *common_dir;
-	const struct config_watch *watch;
-	struct context *context;
-	char *context_dir;
-
-	size_t next, busy;
-	unsigned tries;
-	struct run_ids runs;
-	struct evidence_places places; /* named on the command line */
-	struct run_base *base;
-	size_t base_count;
-	size_t end_at;
-	struct await *await;
-	bool ending, timed_out, interrupted, room_said;
-	int64_t until_ms; /* mono: how long files wait for room */
-	uint64_t no_room; /* files that were left where they are */
-	struct outcome_totals totals;
-
-	cJSON *files; /* of the receipt; NULL without --json */
-	uint64_t accepted, duplicates, malformed, skipped, doubles, unreadable, incomplete, cases, failed;
-	int code;
-};
+enum { AT_ONCE = 4 };
 
 struct file_cookie {
 	struct import *im;
@@ -71,7 +35,7 @@ static void take_more(struct import *im);
 
 /* ---- files ---- */
 
-static void add_file(struct import *im, const char *path, const char *state, bool complete, uint64_t cases,
+void import_add_file(struct import *im, const char *path, const char *state, bool complete, uint64_t cases,
 		     const char *reason)
 {
 	if (im->files == NULL)
@@ -92,12 +56,11 @@ static void add_unreadable(struct import *im, const char *text)
 	const char *why = strstr(text, ": ");
 	char *path = xstrndup(text, why != NULL ? (size_t)(why - text) : strlen(text));
 
-	add_file(im, path, "unreadable", false, 0, text);
+	import_add_file(im, path, "unreadable", false, 0, text);
 	free(path);
 }
 
-static void say(const struct import *im, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void say(const struct import *im, const char *fmt, ...)
+void import_say(const struct import *im, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -132,14 +95,18 @@ static void file_ended(struct file_cookie *fc)
 	take_more(im);
 }
 
-/* No room for it within the timeout: it stays where it is. */
-static void leave_there(struct import *im, struct file_cookie *fc, const char *why)
+void import_left(struct import *im, size_t index, const char *why)
 {
-	const char *path = im->walk.path[fc->index];
+	const char *path = im->walk.path[index];
 
 	im->no_room++;
-	say(im, "%s: not taken: %s", path, why);
-	add_file(im, path, "unreadable", false, 0, why);
+	import_say(im, "%s: not taken: %s", path, why);
+	import_add_file(im, path, "unreadable", false, 0, why);
+}
+
+static void leave_there(struct import *im, struct file_cookie *fc, const char *why)
+{
+	import_left(im, fc->index, why);
 	file_ended(fc);
 }
 
@@ -155,56 +122,19 @@ static bool wait_for_room(struct import *im, struct file_cookie *fc)
 		return true;
 	}
 	if (!im->room_said)
-		say(im, "waiting for room: %s", why);
+		import_say(im, "waiting for room: %s", why);
 	im->room_said = true;
-	uv_timer_start(&fc->timer, on_retry, RETRY_MS, 0);
+	uv_timer_start(&fc->timer, on_retry, IMPORT_RETRY_MS, 0);
 	return true;
 }
 
-/* The folder that the watch's patterns are relative to, of a run that got this file. */
-static void add_base(struct import *im, int64_t run, const char *path)
+void import_took(struct import *im, size_t index, const struct intake_outcome *o)
 {
-	char *absolute = walk_absolute(path), *workspace = evidence_workspace(im->watch, absolute);
-	const char *base = workspace != NULL ? workspace : im->common_dir;
-
-	for (size_t i = 0; base != NULL && i < im->base_count; i++) {
-		if (im->base[i].run == run && strcmp(im->base[i].path, base) == 0)
-			base = NULL;
-	}
-	if (base != NULL) {
-		im->base = xrealloc(im->base, im->base_count + 1, sizeof(*im->base));
-		im->base[im->base_count++] = (struct run_base){ run, xstrdup(base) };
-	}
-	free(workspace);
-	free(absolute);
-}
-
-static void say_evidence(const struct import *im, const struct evidence_tally *t)
-{
-	for (size_t i = 0; i < t->note_count; i++)
-		say(im, "evidence: %s", t->note[i]);
-	if (t->more > 0)
-		say(im, "evidence: %" PRIu64 " more files are missing or refused", t->more);
-}
-
-static void on_file(void *cookie, const struct intake_outcome *o)
-{
-	struct file_cookie *fc = cookie;
-	struct import *im = fc->im;
+	const char *path = im->walk.path[index];
 	char reason[1700] = "";
 
-	bool full = o->state == INTAKE_RETRY && (o->err->code == -ENOSPC || o->err->code == -EDQUOT);
-	if (full ? clock_mono_ms() < im->until_ms && !im->interrupted
-		 : o->state == INTAKE_RETRY && fc->tries++ < TRIES_MAX) {
-		uv_timer_start(&fc->timer, on_retry, RETRY_MS, 0);
-		return;
-	}
 	if (o->err != NULL && o->err->code != 0)
 		err_string(o->err, reason, sizeof(reason));
-	if (full) {
-		leave_there(im, fc, reason);
-		return;
-	}
 	switch (o->state) {
 	case INTAKE_ACCEPTED:
 		im->accepted++;
@@ -212,47 +142,67 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 		im->failed += o->failed;
 		if (!o->complete) {
 			im->incomplete++;
-			say(im, "%s (the %" PRIu64 " finished cases are taken)", reason, o->cases);
+			import_say(im, "%s (the %" PRIu64 " finished cases are taken)", reason, o->cases);
 		}
 		for (size_t i = 0; i < o->warning_count; i++)
-			say(im, "%s", o->warnings[i]);
+			import_say(im, "%s", o->warnings[i]);
 		if (o->evidence != NULL)
-			say_evidence(im, o->evidence);
+			import_say_evidence(im, o->evidence);
 		break;
 	case INTAKE_DUPLICATE:
 		im->duplicates++;
 		break;
 	case INTAKE_SKIPPED:
 		im->skipped++;
-		if (im->walk.named[fc->index])
-			say(im, "%s", reason);
+		if (im->walk.named[index])
+			import_say(im, "%s", reason);
 		break;
 	case INTAKE_MALFORMED:
 		im->malformed++;
-		say(im, "%s", reason);
+		import_say(im, "%s", reason);
 		break;
 	case INTAKE_UNREADABLE:
 	case INTAKE_RETRY:
 	case INTAKE_INCOMPLETE:
 		im->unreadable++;
-		say(im, "%s", reason);
+		import_say(im, "%s", reason);
 		break;
 	}
 	/* A run that got nothing but broken files is ended like the others, and goes without a trace. */
-	run_ids_add(&im->runs, o->run);
-	if (im->watch != NULL && im->watch->evidence.count > 0 && o->run != 0)
-		add_base(im, o->run, o->path);
-	add_file(im, o->path,
-		 o->state == INTAKE_RETRY || o->state == INTAKE_INCOMPLETE ? "unreadable"
-									   : intake_state_name(o->state),
-		 o->complete, o->cases, reason);
+	run_ids_join(&im->runs, o->run, index);
+	import_add_base(im, o->run, path);
+	import_add_file(im, path,
+			o->state == INTAKE_RETRY || o->state == INTAKE_INCOMPLETE
+				? "unreadable"
+				: intake_state_name(o->state),
+			o->complete, o->cases, reason);
+}
+
+static void on_file(void *cookie, const struct intake_outcome *o)
+{
+	struct file_cookie *fc = cookie;
+	struct import *im = fc->im;
+
+	bool full = o->state == INTAKE_RETRY && (o->err->code == -ENOSPC || o->err->code == -EDQUOT);
+	if (full ? clock_mono_ms() < im->until_ms && !im->interrupted
+		 : o->state == INTAKE_RETRY && fc->tries++ < IMPORT_TRIES) {
+		uv_timer_start(&fc->timer, on_retry, IMPORT_RETRY_MS, 0);
+		return;
+	}
+	if (full) {
+		char reason[1700];
+		leave_there(im, fc, err_string(o->err, reason, sizeof(reason)));
+		return;
+	}
+	import_took(im, fc->index, o);
+	im->done[fc->index] = true;
 	if (im->app.dispatch != NULL && o->state == INTAKE_ACCEPTED)
 		dispatch_kick(im->app.dispatch, true);
 	file_ended(fc);
 }
 
 /* The context file of the directory that a report lies in; the last one is remembered. */
-static const struct context *context_of(struct import *im, const char *path, bool quiet)
+const struct context *import_context(struct import *im, const char *path, bool quiet)
 {
 	char *dir = xstrdup(path);
 	char *slash = strrchr(dir, '/');
@@ -267,7 +217,7 @@ static const struct context *context_of(struct import *im, const char *path, boo
 		    err.code == 0)
 			im->context = context_read(im->common_dir, &err);
 		if (err.code != 0 && !quiet)
-			say(im, "%s", err_string(&err, line, sizeof(line)));
+			import_say(im, "%s", err_string(&err, line, sizeof(line)));
 		free(im->context_dir);
 		im->context_dir = xstrdup(dir);
 	}
@@ -282,7 +232,7 @@ static int make_spec(struct import *im, const char *absolute, bool quiet, struct
 		.run_key = im->opt.run_key,
 		.run_name = im->opt.run_name,
 		.set = &im->opt.set,
-		.context = context_of(im, absolute, quiet),
+		.context = import_context(im, absolute, quiet),
 		.watch = im->watch,
 		.path = absolute,
 		.ci = &im->ci,
@@ -311,17 +261,22 @@ static char *run_of(void *cookie, const char *path)
 	return key;
 }
 
-/* One of several files that tell the same. */
-static void leave_out(struct import *im, size_t index)
-{
-	im->doubles++;
-	add_file(im, im->walk.path[index], "skipped", true, 0, im->walk.skip[index]);
-}
-
-/* Once for each reason, not for each of what may be thousands of files. */
-static void say_doubles(const struct import *im)
+/* What is told by several files is said once for each reason, not for each of what may be thousands. */
+void import_sift(struct import *im, char *(*run)(void *cookie, const char *path), void *cookie)
 {
 	const struct walk *w = &im->walk;
+
+	if (im->done != NULL)
+		return;
+	im->done = xcalloc(w->count + 1, sizeof(*im->done));
+	walk_sift(&im->walk, run, cookie);
+	for (size_t i = 0; i < w->count; i++) {
+		if (w->skip[i] == NULL)
+			continue;
+		im->doubles++;
+		im->done[i] = true;
+		import_add_file(im, w->path[i], "skipped", true, 0, w->skip[i]);
+	}
 
 	for (size_t i = 0, next; i < w->count; i = next) {
 		size_t more = 0;
@@ -334,30 +289,10 @@ static void say_doubles(const struct import *im)
 		if (w->skip[i] == NULL)
 			continue;
 		if (more > 0)
-			say(im, "%s and %zu more: skipped: %s", w->path[i], more, w->skip[i]);
+			import_say(im, "%s and %zu more: skipped: %s", w->path[i], more, w->skip[i]);
 		else
-			say(im, "%s: skipped: %s", w->path[i], w->skip[i]);
+			import_say(im, "%s: skipped: %s", w->path[i], w->skip[i]);
 	}
-}
-
-/* Beneath its own folder, where the command was called, what was named to it, and the watch's roots. */
-static void places_of(void *cookie, const char *report, struct evidence_places *out)
-{
-	const struct import *im = cookie;
-	char *absolute = walk_absolute(report), *slash = strrchr(absolute, '/');
-
-	if (im->watch != NULL)
-		evidence_places_roots(im->watch, absolute, out);
-	slash[slash == absolute ? 1 : 0] = '\0';
-	struct evidence_places all = { 0 };
-	evidence_places_add(&all, NULL, absolute);
-	for (size_t i = 0; i < im->places.count; i++)
-		evidence_places_add(&all, NULL, im->places.item[i].path);
-	for (size_t i = 0; i < out->count; i++)
-		evidence_places_add(&all, out->item[i].top, out->item[i].path);
-	evidence_places_done(out);
-	*out = all;
-	free(absolute);
 }
 
 static void take_file(struct import *im, struct file_cookie *fc)
@@ -372,12 +307,12 @@ static void take_file(struct import *im, struct file_cookie *fc)
 
 	if (make_spec(im, absolute, false, &a, &spec, &err) < 0) {
 		im->unreadable++;
-		say(im, "%s: %s", path, err.text);
-		add_file(im, path, "unreadable", false, 0, err.text);
+		import_say(im, "%s: %s", path, err.text);
+		import_add_file(im, path, "unreadable", false, 0, err.text);
 		file_ended(fc);
 	} else {
 		struct evidence_places places = { 0 };
-		places_of(im, path, &places);
+		import_places(im, path, &places);
 		const struct intake_job job = {
 			.path = path,
 			.root_fd = -1,
@@ -412,10 +347,8 @@ static void show_plan(cJSON *runs)
 	}
 }
 
-static void on_receipt(void *cookie, cJSON *runs)
+void import_finish(struct import *im, cJSON *runs)
 {
-	struct import *im = cookie;
-
 	if (im->opt.dry_run)
 		show_plan(runs);
 
@@ -450,6 +383,13 @@ static void on_receipt(void *cookie, cJSON *runs)
 		cJSON_Delete(runs);
 	}
 	fflush(stdout);
+}
+
+static void on_receipt(void *cookie, cJSON *runs)
+{
+	struct import *im = cookie;
+
+	import_finish(im, runs);
 	app_quit(&im->app, 0);
 }
 
@@ -466,7 +406,7 @@ static void on_settled(void *cookie, const struct outcome_totals *totals, bool t
 	im->totals.wait_reason = NULL;
 	im->timed_out = timed_out;
 	if (timed_out && totals->wait_reason != NULL)
-		say(im, "not delivered: %s", totals->wait_reason);
+		import_say(im, "not delivered: %s", totals->wait_reason);
 	gather(im);
 }
 
@@ -477,34 +417,8 @@ static void on_looked(void *cookie, const struct evidence_tally *tally, const st
 	struct import *im = cookie;
 
 	(void)err;
-	say_evidence(im, tally);
+	import_say_evidence(im, tally);
 	queue_end_run(im->app.queue, im->runs.id[im->end_at++], clock_wall_ms(), on_ended, im);
-}
-
-/* All files are in: what is not there now will not come any more. */
-static void look_once_more(struct import *im)
-{
-	const struct config_watch *w = im->watch;
-	struct evidence_places base = { 0 };
-	for (size_t i = 0; i < im->base_count; i++) {
-		if (im->base[i].run == im->runs.id[im->end_at])
-			evidence_places_add(&base, NULL, im->base[i].path);
-	}
-	const struct evidence_look look = {
-		.run = im->runs.id[im->end_at],
-		.sinks = im->opt.sink,
-		.sink_count = im->opt.sink_count,
-		.places = places_of,
-		.cookie = im,
-		.glob = w != NULL ? (const char *const *)w->evidence.item : NULL,
-		.glob_count = w != NULL ? w->evidence.count : 0,
-		.base = &base,
-		.since_ms = INT64_MIN,
-		.final = true,
-	};
-
-	evidence_gather_look(im->app.gather, &look, on_looked, im);
-	evidence_places_done(&base);
 }
 
 static void on_ended(void *cookie, int rc, const struct err *err)
@@ -512,16 +426,16 @@ static void on_ended(void *cookie, int rc, const struct err *err)
 	struct import *im = cookie;
 
 	if (rc < 0)
-		say(im, "cannot end the run: %s", err->text);
+		import_say(im, "cannot end the run: %s", err->text);
 	if (im->app.dispatch != NULL)
 		dispatch_kick(im->app.dispatch, false);
-	if (im->end_at < im->runs.count && !im->opt.keep_open) {
-		look_once_more(im);
+	if (im->end_at < im->runs.count && !im->opt.keep_open && !im->ended) {
+		import_look(im, on_looked);
 		return;
 	}
 	struct err failed = ERR_NONE;
 	if (im->opt.dry_run && im->app.dispatch == NULL && app_deliver(&im->app, NULL, true, &failed) < 0) {
-		say(im, "%s", failed.text);
+		import_say(im, "%s", failed.text);
 		app_quit(&im->app, EXIT_INTERNAL);
 		return;
 	}
@@ -534,8 +448,8 @@ static void on_ended(void *cookie, int rc, const struct err *err)
 static void take_more(struct import *im)
 {
 	while (im->busy < AT_ONCE && im->next < im->walk.count && !im->interrupted) {
-		if (im->walk.skip[im->next] != NULL) {
-			leave_out(im, im->next++);
+		if (im->done[im->next]) {
+			im->next++; /* whoever held the directory before took it */
 			continue;
 		}
 		struct file_cookie *fc = xcalloc(1, sizeof(*fc));
@@ -569,8 +483,8 @@ static void on_signal(void *cookie, int signum)
 	}
 	im->interrupted = true;
 	im->timed_out = true;
-	say(im,
-	    "interrupted: what is accepted stays in the state directory; the same command goes on with it");
+	import_say(im, "interrupted: what is accepted stays in the state directory; the same command goes on "
+		       "with it");
 	if (im->ending)
 		app_quit(&im->app, 0);
 }
@@ -605,7 +519,7 @@ static int check_names(const struct import *im)
 }
 
 /* If several apply, the first of 2, 70, 5, 1, 4, 3.  (design.md, section 2) */
-static int exit_code(const struct import *im)
+int import_exit_code(const struct import *im)
 {
 	bool none = im->accepted + im->duplicates + im->no_room == 0;
 
@@ -619,17 +533,11 @@ static int exit_code(const struct import *im)
 	return im->timed_out ? EXIT_UNDELIVERED : EXIT_OK;
 }
 
-static int work(struct import *im)
+static int work_here(struct import *im)
 {
-	const struct app_options ao = {
-		.command = "import",
-		.wait_ms = im->opt.timeout_ms,
-		.on_signal = on_signal,
-		.on_change = on_change,
-		.cookie = im,
-	};
+	const struct desk_options dk = { .command = "import" };
 	const struct await_options wo = {
-		.timeout_ms = im->opt.timeout_ms,
+		.timeout_ms = im->until_ms - clock_mono_ms(),
 		.progress = im->opt.progress == 1,
 		.describe = describe,
 		.done = on_settled,
@@ -637,17 +545,14 @@ static int work(struct import *im)
 	};
 	struct err err = ERR_NONE;
 
-	int rc = app_open(&im->app, im->cli->config, &ao, &err);
-	if (rc < 0) {
-		fprintf(stderr, "resultd: %s\n", err.text);
-		return rc == -EAGAIN ? EXIT_UNDELIVERED : EXIT_INTERNAL;
-	}
+	if (!im->opt.dry_run)
+		app_serve(&im->app, &dk, false, &err);
 	if (!im->opt.no_wait && !im->opt.dry_run && app_deliver(&im->app, NULL, false, &err) < 0) {
 		fprintf(stderr, "resultd: %s\n", err.text);
 		app_close(&im->app, 0);
 		return EXIT_INTERNAL;
 	}
-	im->until_ms = clock_mono_ms() + im->opt.timeout_ms;
+	im->next = 0;
 	im->await = await_start(&im->app, &im->runs, &wo);
 	take_more(im);
 	int code = app_loop(&im->app);
@@ -656,7 +561,39 @@ static int work(struct import *im)
 	if (!im->interrupted)
 		app_tidy(&im->app, TIDY_MS);
 	app_close(&im->app, im->interrupted ? 2000 : 25000);
-	return code != 0 ? code : exit_code(im);
+	return code != 0 ? code : import_exit_code(im);
+}
+
+static int work(struct import *im)
+{
+	im->until_ms = clock_mono_ms() + im->opt.timeout_ms;
+	import_sift(im, run_of, im);
+	for (;;) {
+		int64_t left = im->until_ms - clock_mono_ms();
+		const struct app_options ao = {
+			.command = "import",
+			.wait_ms = left > 0 ? left : 0,
+			.on_signal = on_signal,
+			.on_change = on_change,
+			.cookie = im,
+		};
+		struct control_link *link = NULL;
+		struct err err = ERR_NONE;
+		int code = reach_open(im->cli, &im->app, &ao, &link);
+		if (code != EXIT_OK)
+			return code;
+		if (link == NULL)
+			return work_here(im);
+		int rc = hand_over(im, link, &err);
+		control_hang_up(link);
+		if (rc == 0)
+			return import_exit_code(im);
+		if (rc != -EAGAIN) {
+			fprintf(stderr, "resultd: %s\n", err.text);
+			return EXIT_USAGE;
+		}
+		poll(NULL, 0, IMPORT_RETRY_MS);
+	}
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
@@ -686,27 +623,42 @@ static int dry_work(struct import *im)
 	return code;
 }
 
-static void add_places(struct import *im, int argc, char **argv)
+int import_begin(struct import *im, char **paths, int count)
 {
-	char *here = getcwd(NULL, 0);
+	for (int i = 0; i < count; i++)
+		walk_add(&im->walk, paths[i]);
+	for (size_t i = 0; i < im->walk.unreadable_count; i++)
+		fprintf(stderr, "%s\n", im->walk.unreadable[i]);
+	im->common_dir = walk_common_dir(&im->walk);
+	import_add_places(im, paths, count);
+	ci_detect(&im->ci, &im->arena, ci_getenv, NULL);
+	if (im->opt.json)
+		im->files = cJSON_CreateArray();
+	for (size_t i = 0; i < im->walk.unreadable_count; i++)
+		add_unreadable(im, im->walk.unreadable[i]);
+	if (im->walk.count == 0)
+		fprintf(stderr, "resultd: no report found\n");
+	return EXIT_OK;
+}
 
-	if (here != NULL)
-		evidence_places_add(&im->places, NULL, here);
-	free(here);
-	for (int i = optind; i < argc; i++) {
-		struct stat st;
-		if (stat(argv[i], &st) < 0 || !S_ISDIR(st.st_mode))
-			continue;
-		char *absolute = walk_absolute(argv[i]);
-		evidence_places_add(&im->places, NULL, absolute);
-		free(absolute);
-	}
+void import_done(struct import *im)
+{
+	cJSON_Delete(im->files);
+	context_free(im->context);
+	free(im->context_dir);
+	free(im->common_dir);
+	free(im->done);
+	import_evidence_done(im);
+	walk_done(&im->walk);
+	run_ids_done(&im->runs);
+	arena_done(&im->arena);
+	import_options_done(&im->opt);
 }
 
 int cmd_import(struct cli *cli, int argc, char **argv)
 {
 	struct import im = { .cli = cli, .arena = ARENA_LIMIT(1 << 20) };
-	int code = import_options_read(&im.opt, argc, argv);
+	int code = import_options_read(&im.opt, "import", argc, argv);
 
 	if (code == EXIT_OK)
 		code = cli_load(cli);
@@ -715,35 +667,10 @@ int cmd_import(struct cli *cli, int argc, char **argv)
 		im.watch = im.opt.watch != NULL ? config_find_watch(cli->config, im.opt.watch) : NULL;
 		code = check_names(&im);
 	}
-	if (code == EXIT_OK) {
-		for (int i = optind; i < argc; i++)
-			walk_add(&im.walk, argv[i]);
-		for (size_t i = 0; i < im.walk.unreadable_count; i++)
-			fprintf(stderr, "%s\n", im.walk.unreadable[i]);
-		im.common_dir = walk_common_dir(&im.walk);
-		add_places(&im, argc, argv);
-		ci_detect(&im.ci, &im.arena, ci_getenv, NULL);
-		if (im.opt.json)
-			im.files = cJSON_CreateArray();
-		for (size_t i = 0; i < im.walk.unreadable_count; i++)
-			add_unreadable(&im, im.walk.unreadable[i]);
-		if (im.walk.count == 0)
-			fprintf(stderr, "resultd: no report found\n");
-		walk_sift(&im.walk, run_of, &im);
-		say_doubles(&im);
+	if (code == EXIT_OK)
+		code = import_begin(&im, argv + optind, argc - optind);
+	if (code == EXIT_OK)
 		code = im.opt.dry_run ? dry_work(&im) : work(&im);
-	}
-	cJSON_Delete(im.files);
-	context_free(im.context);
-	free(im.context_dir);
-	free(im.common_dir);
-	evidence_places_done(&im.places);
-	for (size_t i = 0; i < im.base_count; i++)
-		free(im.base[i].path);
-	free(im.base);
-	walk_done(&im.walk);
-	run_ids_done(&im.runs);
-	arena_done(&im.arena);
-	import_options_done(&im.opt);
+	import_done(&im);
 	return code;
 }

@@ -28,15 +28,17 @@ static const struct option longopts[] = {
 	{ "progress", required_argument, NULL, 'p' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "dry-run", no_argument, NULL, 'd' },
+	{ "wait", no_argument, NULL, 'W' },
+	{ "control", required_argument, NULL, 'C' },
 	{ 0 },
 };
 
-static int add_set(struct config_map *m, char *text)
+static int add_set(const char *command, struct config_map *m, char *text)
 {
 	char *eq = strchr(text, '=');
 
 	if (eq == NULL || eq == text)
-		return cli_usage("import", "--set wants NAME=VALUE, not \"%s\"", text);
+		return cli_usage(command, "--set wants NAME=VALUE, not \"%s\"", text);
 	m->key = xrealloc(m->key, m->count + 1, sizeof(*m->key));
 	m->value = xrealloc(m->value, m->count + 1, sizeof(*m->value));
 	m->key[m->count] = xstrndup(text, (size_t)(eq - text));
@@ -44,7 +46,7 @@ static int add_set(struct config_map *m, char *text)
 	return EXIT_OK;
 }
 
-int import_options_read(struct import_options *o, int argc, char **argv)
+int import_options_read(struct import_options *o, const char *command, int argc, char **argv)
 {
 	int c, rc = EXIT_OK;
 
@@ -58,18 +60,18 @@ int import_options_read(struct import_options *o, int argc, char **argv)
 			o->sink[o->sink_count++] = optarg;
 			break;
 		case 'S':
-			rc = add_set(&o->set, optarg);
+			rc = add_set(command, &o->set, optarg);
 			break;
 		case 't':
-			rc = cli_duration("import", "--timeout", optarg, &o->timeout_ms);
+			rc = cli_duration(command, "--timeout", optarg, &o->timeout_ms);
 			break;
 		case 'f':
 			if (strcmp(optarg, "failed") != 0 && strcmp(optarg, "never") != 0)
-				rc = cli_usage("import", "--fail-on is failed or never, not \"%s\"", optarg);
+				rc = cli_usage(command, "--fail-on is failed or never, not \"%s\"", optarg);
 			o->fail_on_failed = strcmp(optarg, "failed") == 0;
 			break;
 		case 'p':
-			rc = cli_progress("import", optarg, &o->progress);
+			rc = cli_progress(command, optarg, &o->progress);
 			break;
 		case 'k':
 			o->run_key = optarg;
@@ -105,14 +107,27 @@ int import_options_read(struct import_options *o, int argc, char **argv)
 			o->json = true;
 			break;
 		case ':':
-			rc = cli_usage("import", "%s needs a value", argv[optind - 1]);
+			rc = cli_usage(command, "%s needs a value", argv[optind - 1]);
+			break;
+		case 'W':
+			o->wait = true;
+			break;
+		case 'C':
+			o->control = optarg;
 			break;
 		default:
-			rc = cli_usage("import", "unknown option \"%s\"", argv[optind - 1]);
+			rc = cli_usage(command, "unknown option \"%s\"", argv[optind - 1]);
 		}
 	}
+	/* Whoever hands over has no queue of his own to try things in, and does not wait unless asked to. */
+	bool submit = strcmp(command, "submit") == 0;
+	if (rc == EXIT_OK && submit ? o->no_wait || o->dry_run : o->wait || o->control != NULL)
+		rc = cli_usage(command, "has no %s",
+			       submit ? "--no-wait and no --dry-run" : "--wait and no --control");
+	if (submit)
+		o->no_wait = !o->wait;
 	if (rc == EXIT_OK && optind == argc)
-		rc = cli_usage("import", "which reports?");
+		rc = cli_usage(command, "which reports?");
 	if (o->progress == -1)
 		o->progress = isatty(STDERR_FILENO) && !o->json;
 	return rc;

@@ -13,7 +13,7 @@
 
 enum { LINES_MAX = 10000, PARKED_SHOWN = 50 };
 
-void run_ids_add(struct run_ids *ids, int64_t id)
+void run_ids_join(struct run_ids *ids, int64_t id, size_t from)
 {
 	for (size_t i = ids->count; i > 0; i--) {
 		if (ids->id[i - 1] == id)
@@ -24,13 +24,21 @@ void run_ids_add(struct run_ids *ids, int64_t id)
 	if (ids->count == ids->room) {
 		ids->room = ids->room > 0 ? ids->room * 2 : 16;
 		ids->id = xrealloc(ids->id, ids->room, sizeof(*ids->id));
+		ids->from = xrealloc(ids->from, ids->room, sizeof(*ids->from));
 	}
+	ids->from[ids->count] = from;
 	ids->id[ids->count++] = id;
+}
+
+void run_ids_add(struct run_ids *ids, int64_t id)
+{
+	run_ids_join(ids, id, 0);
 }
 
 void run_ids_done(struct run_ids *ids)
 {
 	free(ids->id);
+	free(ids->from);
 	*ids = (struct run_ids){ 0 };
 }
 
@@ -41,6 +49,7 @@ struct outcome_look {
 	struct run_ids ids; /* a copy */
 	size_t at;
 	bool all;
+	char *sink; /* NULL: all */
 	struct outcome_totals totals;
 	size_t locked;
 	char reason[256];
@@ -70,6 +79,8 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 	(void)err;
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		struct outcome_totals *t = &o->totals;
+		if (o->sink != NULL && strcmp(o->sink, line[i].sink) != 0)
+			continue;
 		t->deliveries++;
 		t->owed += line[i].owed;
 		t->posted += line[i].posted;
@@ -113,8 +124,10 @@ static void look_next(struct outcome_look *o)
 	o->totals.runs = o->ids.count;
 	o->totals.locked = o->totals.waiting > 0 && o->locked == o->totals.waiting;
 	o->totals.wait_reason = o->reason[0] != '\0' ? o->reason : NULL;
+	o->app->looks--;
 	o->done(o->cookie, &o->totals);
 	run_ids_done(&o->ids);
+	free(o->sink);
 	free(o);
 }
 
@@ -128,11 +141,13 @@ static void on_nothing(void *cookie, int rc, const struct delivery_line *line, s
 	look_next(cookie);
 }
 
-void outcome_look(struct app *a, const struct run_ids *ids, outcome_fn *done, void *cookie)
+void outcome_look(struct app *a, const struct run_ids *ids, const char *sink, outcome_fn *done, void *cookie)
 {
 	struct outcome_look *o = xcalloc(1, sizeof(*o));
 
 	o->app = a;
+	o->sink = xstrdup(sink);
+	a->looks++;
 	o->done = done;
 	o->cookie = cookie;
 	o->all = ids == NULL;
@@ -277,6 +292,7 @@ static void gather_next(struct gather *g)
 		queue_run(g->app->queue, g->ids.id[g->at], on_run, g);
 		return;
 	}
+	g->app->looks--;
 	g->done(g->cookie, g->runs);
 	run_ids_done(&g->ids);
 	free(g);
@@ -297,6 +313,7 @@ void outcome_runs(struct app *a, const struct run_ids *ids, outcome_runs_fn *don
 	struct gather *g = xcalloc(1, sizeof(*g));
 
 	g->app = a;
+	a->looks++;
 	g->done = done;
 	g->cookie = cookie;
 	g->runs = cJSON_CreateArray();
@@ -402,7 +419,7 @@ struct await {
 	struct await_options opt;
 	uv_timer_t timer;
 	int64_t began_ms, until_ms;
-	bool looking, again, armed, finished, freed;
+	bool looking, again, armed, finished, dead, freed;
 	struct outcome_totals totals;
 };
 
@@ -410,15 +427,10 @@ enum { TICK_MS = 250 };
 
 static void look(struct await *w);
 
-static void progress(struct await *w, const struct outcome_totals *t)
+void outcome_progress(const char *own, const struct outcome_totals *t, int64_t began_ms)
 {
-	char own[160] = "";
+	double s = (double)(clock_mono_ms() - began_ms) / 1000;
 
-	if (!w->opt.progress)
-		return;
-	if (w->opt.describe != NULL)
-		w->opt.describe(w->opt.cookie, own, sizeof(own));
-	double s = (double)(clock_mono_ms() - w->began_ms) / 1000;
 	fprintf(stderr, "\r\033[K%s%" PRIu64 " delivered", own, t->posted);
 	if (s >= 1 && t->posted > 0)
 		fprintf(stderr, " (%.0f/s)", (double)t->posted / s);
@@ -433,13 +445,40 @@ static void progress(struct await *w, const struct outcome_totals *t)
 	fflush(stderr);
 }
 
+void outcome_show(const cJSON *told, const char *own, int64_t began_ms)
+{
+	const struct outcome_totals t = {
+		.posted = (uint64_t)number(told, "posted"),
+		.owed = (uint64_t)number(told, "owed"),
+		.parked_tests = (uint64_t)number(told, "parked_tests"),
+		.waiting = (size_t)number(told, "waiting"),
+		.wait_reason = text(told, "reason")[0] != '\0' ? text(told, "reason") : NULL,
+	};
+
+	outcome_progress(own, &t, began_ms);
+}
+
+static void progress(struct await *w, const struct outcome_totals *t)
+{
+	char own[160] = "";
+
+	if (w->opt.moved != NULL)
+		w->opt.moved(w->opt.cookie, t);
+	if (!w->opt.progress)
+		return;
+	if (w->opt.describe != NULL)
+		w->opt.describe(w->opt.cookie, own, sizeof(own));
+	outcome_progress(own, t, w->began_ms);
+}
+
 static void on_totals(void *cookie, const struct outcome_totals *t)
 {
 	struct await *w = cookie;
 
 	w->looking = false;
-	if (w->freed) {
-		free(w);
+	if (w->dead) {
+		if (w->freed)
+			free(w);
 		return;
 	}
 	w->totals = *t;
@@ -465,7 +504,7 @@ static void look(struct await *w)
 	}
 	w->looking = true;
 	w->again = false;
-	outcome_look(w->app, w->ids, on_totals, w);
+	outcome_look(w->app, w->ids, w->opt.sink, on_totals, w);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -514,5 +553,6 @@ void await_free(struct await *w)
 {
 	if (w == NULL)
 		return;
+	w->dead = true;
 	uv_close((uv_handle_t *)&w->timer, on_closed);
 }

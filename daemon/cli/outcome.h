@@ -10,9 +10,11 @@
 
 struct run_ids {
 	int64_t *id;
+	size_t *from; /* of each: what brought it, as run_ids_join() was told first */
 	size_t count, room;
 };
 void run_ids_add(struct run_ids *ids, int64_t id); /* no repeats; 0 is left out */
+void run_ids_join(struct run_ids *ids, int64_t id, size_t from);
 void run_ids_done(struct run_ids *ids);
 
 struct outcome_totals {
@@ -25,10 +27,11 @@ struct outcome_totals {
 	const char *wait_reason; /* of one that waits; borrowed until the next look */
 };
 
-/* Looks at the deliveries of these runs (count 0: at every unsettled one).  done() on a later turn. */
+/* Looks at the deliveries of these runs (NULL: at every unsettled one), to one sink or (NULL) to all.
+ * done() on a later turn. */
 struct outcome_look;
 typedef void outcome_fn(void *cookie, const struct outcome_totals *totals);
-void outcome_look(struct app *a, const struct run_ids *ids, outcome_fn *done, void *cookie);
+void outcome_look(struct app *a, const struct run_ids *ids, const char *sink, outcome_fn *done, void *cookie);
 
 /* The receipt's `runs` array, and with it the table for people. */
 typedef void outcome_runs_fn(void *cookie, cJSON *runs); /* takes ownership */
@@ -39,13 +42,20 @@ void outcome_print(FILE *out, const cJSON *runs);
 
 struct await_options {
 	int64_t timeout_ms;
+	const char *sink; /* what goes to others is not waited for; NULL: all */
 	bool progress;
+	void (*moved)(void *cookie, const struct outcome_totals *totals); /* each look; NULL */
 	/* Appended to the progress line: what the command itself has done so far. */
 	void (*describe)(void *cookie, char *text, size_t size);
 	/* Called once, when all is settled, the time is over, or only an operator can help. */
 	void (*done)(void *cookie, const struct outcome_totals *totals, bool timed_out);
 	void *cookie;
 };
+/* The line of --progress, over the one that stands there. */
+void outcome_progress(const char *own, const struct outcome_totals *t, int64_t began_ms);
+/* The same from what another process told ({"re":"progress"}). */
+void outcome_show(const cJSON *told, const char *own, int64_t began_ms);
+
 struct await;
 struct await *await_start(struct app *a, const struct run_ids *ids, const struct await_options *options);
 void await_armed(struct await *w, bool armed); /* not before this may done() be called */

@@ -4,10 +4,13 @@
 #include "daemon/cli/queue.h"
 
 #include "daemon/base/clock.h"
+#include "daemon/base/file.h"
 #include "daemon/base/mem.h"
+#include "daemon/cli/reach.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -47,65 +50,67 @@ static int64_t number(const cJSON *o, const char *name)
 	return cJSON_IsNumber(v) ? (int64_t)v->valuedouble : 0;
 }
 
-void queue_put_clean(const char *s, size_t max)
+void queue_put_clean(FILE *out, const char *s, size_t max)
 {
 	for (size_t n = 0; *s != '\0' && n < max; s++, n++)
-		putchar((unsigned char)*s < 0x20 || *s == 0x7f ? ' ' : *s);
+		fputc((unsigned char)*s < 0x20 || *s == 0x7f ? ' ' : *s, out);
 }
 
 static void print(struct queue_view *v)
 {
 	const cJSON *d, *p;
 	size_t shown = 0;
+	FILE *out = v->out;
 
 	if (v->json) {
-		char *out = cJSON_PrintUnformatted(v->deliveries);
-		puts(out != NULL ? out : "[]");
-		free(out);
+		char *all = cJSON_PrintUnformatted(v->deliveries);
+		fprintf(out, "%s\n", all != NULL ? all : "[]");
+		free(all);
 		return;
 	}
 	cJSON_ArrayForEach(d, v->deliveries)
 	{
 		if (shown++ == 0)
-			printf("%-6s %-12s %-9s %-6s %-6s %-22s %s\n", "ID", "SINK", "STATE", "SINCE", "NEXT",
-			       "TESTS", "RUN");
+			fprintf(out, "%-6s %-12s %-9s %-6s %-6s %-22s %s\n", "ID", "SINK", "STATE", "SINCE",
+				"NEXT", "TESTS", "RUN");
 		char tests[64];
 		snprintf(tests, sizeof(tests), "%" PRId64 " posted %" PRId64 " parked", number(d, "posted"),
 			 number(d, "parked"));
 		int64_t files =
 			number(d, "evidence") + number(d, "evidence_owed") + number(d, "evidence_parked");
-		printf("%-6" PRId64 " %-12s %-9s %-6s %-6s %-22s ", number(d, "id"), text(d, "sink"),
-		       text(d, "state"), text(d, "since_ago"), text(d, "next_in"), tests);
-		queue_put_clean(text(d, "run"), 120);
-		putchar('\n');
+		fprintf(out, "%-6" PRId64 " %-12s %-9s %-6s %-6s %-22s ", number(d, "id"), text(d, "sink"),
+			text(d, "state"), text(d, "since_ago"), text(d, "next_in"), tests);
+		queue_put_clean(out, text(d, "run"), 120);
+		fputc('\n', out);
 		if (files > 0)
-			printf("       files: %" PRId64 " sent, %" PRId64 " to go, %" PRId64 " parked\n",
-			       number(d, "evidence"), number(d, "evidence_owed"),
-			       number(d, "evidence_parked"));
+			fprintf(out,
+				"       files: %" PRId64 " sent, %" PRId64 " to go, %" PRId64 " parked\n",
+				number(d, "evidence"), number(d, "evidence_owed"),
+				number(d, "evidence_parked"));
 		if (text(d, "reason")[0] != '\0') {
-			printf("       why: ");
-			queue_put_clean(text(d, "reason"), 600);
-			putchar('\n');
+			fprintf(out, "       why: ");
+			queue_put_clean(out, text(d, "reason"), 600);
+			fputc('\n', out);
 		}
 		cJSON_ArrayForEach(p, cJSON_GetObjectItem(d, "parked_tests"))
 		{
-			printf("       parked: ");
-			queue_put_clean(text(p, "name"), 200);
-			printf(": ");
-			queue_put_clean(text(p, "reason"), 400);
-			putchar('\n');
+			fprintf(out, "       parked: ");
+			queue_put_clean(out, text(p, "name"), 200);
+			fprintf(out, ": ");
+			queue_put_clean(out, text(p, "reason"), 400);
+			fputc('\n', out);
 		}
 		cJSON_ArrayForEach(p, cJSON_GetObjectItem(d, "parked_files"))
 		{
-			printf("       parked file: ");
-			queue_put_clean(text(p, "name"), 200);
-			printf(": ");
-			queue_put_clean(text(p, "reason"), 400);
-			putchar('\n');
+			fprintf(out, "       parked file: ");
+			queue_put_clean(out, text(p, "name"), 200);
+			fprintf(out, ": ");
+			queue_put_clean(out, text(p, "reason"), 400);
+			fputc('\n', out);
 		}
 	}
 	if (shown == 0)
-		printf("Nothing waits.\n");
+		fprintf(out, "Nothing waits.\n");
 }
 
 static void next_parked(struct queue_view *v);
@@ -135,13 +140,13 @@ static void next_parked(struct queue_view *v)
 
 	while ((d = cJSON_GetArrayItem(v->deliveries, (int)v->at)) != NULL) {
 		if (number(d, "parked") > 0 || number(d, "evidence_parked") > 0) {
-			queue_parked(v->app.queue, number(d, "id"), TESTS_MAX, on_parked, v);
+			queue_parked(v->app->queue, number(d, "id"), TESTS_MAX, on_parked, v);
 			return;
 		}
 		v->at++;
 	}
 	print(v);
-	app_quit(&v->app, EXIT_OK);
+	v->quit(v, EXIT_OK);
 }
 
 static void on_lines(void *cookie, int rc, const struct delivery_line *line, size_t count,
@@ -151,8 +156,8 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 	int64_t now = clock_wall_ms();
 
 	if (rc < 0) {
-		fprintf(stderr, "resultd queue: %s\n", err->text);
-		app_quit(&v->app, EXIT_INTERNAL);
+		fprintf(v->err, "resultd queue: %s\n", err->text);
+		v->quit(v, EXIT_INTERNAL);
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -211,13 +216,13 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 void queue_verb_list(struct queue_view *v)
 {
 	v->deliveries = cJSON_CreateArray();
-	queue_lines(v->app.queue, 0, !v->all, LINES_MAX, on_lines, v);
+	queue_lines(v->app->queue, 0, !v->all, LINES_MAX, on_lines, v);
 }
 
 void queue_failed(struct queue_view *v, int rc, const struct err *err)
 {
-	fprintf(stderr, "resultd queue: %s\n", err->text);
-	app_quit(&v->app, rc == -ENOENT || rc == -EINVAL ? EXIT_USAGE : EXIT_INTERNAL);
+	fprintf(v->err, "resultd queue: %s\n", err->text);
+	v->quit(v, rc == -ENOENT || rc == -EINVAL ? EXIT_USAGE : EXIT_INTERNAL);
 }
 
 /* ---- verbs ---- */
@@ -323,12 +328,179 @@ static int read_verb(struct queue_view *v, int argc, char **argv, const struct g
 	return rc;
 }
 
+bool queue_verb_known(const char *name, bool *changes)
+{
+	for (const struct verb *verb = verbs; verb->name != NULL; verb++) {
+		if (strcmp(verb->name, name) != 0)
+			continue;
+		*changes = verb->begin != queue_verb_list && verb->begin != queue_verb_show;
+		return true;
+	}
+	return false;
+}
+
+void queue_verb_begin(struct queue_view *v, const char *name)
+{
+	const struct verb *verb = verbs;
+
+	while (strcmp(verb->name, name) != 0)
+		verb++;
+	verb->begin(v);
+}
+
+void queue_view_done(struct queue_view *v)
+{
+	cJSON_Delete(v->deliveries);
+	free(v->id);
+	v->deliveries = NULL;
+	v->id = NULL;
+}
+
+/* ---- here ---- */
+
+static bool answer(const char *question)
+{
+	char text[16];
+
+	fflush(stdout);
+	fprintf(stderr, "%s [y/N] ", question);
+	fflush(stderr);
+	return fgets(text, sizeof(text), stdin) != NULL && (text[0] == 'y' || text[0] == 'Y');
+}
+
+static void ask_here(struct queue_view *v, const char *question)
+{
+	v->answered(v, answer(question));
+}
+
+static void quit_here(struct queue_view *v, int code)
+{
+	app_quit(v->app, code);
+}
+
+/* ---- by the socket ---- */
+
+/* The file of export and import is opened here, by whoever may; the other side gets it open. */
+static int open_file(const struct queue_view *v, const char *verb, char **part)
+{
+	int fd;
+
+	*part = NULL;
+	if (strcmp(verb, "import") == 0) {
+		fd = open(v->file, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			fprintf(stderr, "resultd queue: cannot open \"%s\": %s\n", v->file, strerror(errno));
+		return fd;
+	}
+	if (access(v->file, F_OK) == 0) {
+		fprintf(stderr, "resultd queue: \"%s\" is there already\n", v->file);
+		return -1;
+	}
+	*part = xasprintf("%s.part", v->file);
+	fd = open(*part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		fprintf(stderr, "resultd queue: cannot create \"%s\": %s\n", *part, strerror(errno));
+		free(*part);
+		*part = NULL;
+	}
+	return fd;
+}
+
+static cJSON *request(const struct queue_view *v, const char *verb)
+{
+	cJSON *o = cJSON_CreateObject();
+	const struct {
+		const char *name;
+		bool on;
+	} row[] = {
+		{ "all", v->all },     { "json", v->json }, { "yes", v->yes },
+		{ "force", v->force }, { "move", v->move },
+	};
+
+	cJSON_AddStringToObject(o, "do", "queue");
+	cJSON_AddStringToObject(o, "verb", verb);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		if (row[i].on)
+			cJSON_AddTrueToObject(o, row[i].name);
+	if (v->reason != NULL)
+		cJSON_AddStringToObject(o, "reason", v->reason);
+	if (v->file != NULL)
+		cJSON_AddStringToObject(o, "file", v->file);
+	if (v->count > 0) {
+		cJSON *ids = cJSON_AddArrayToObject(o, "ids");
+		for (size_t i = 0; i < v->count; i++)
+			cJSON_AddItemToArray(ids, cJSON_CreateNumber((double)v->id[i]));
+	}
+	return o;
+}
+
+static int talk(struct control_link *link, const struct queue_view *v, const char *verb, int fd)
+{
+	struct err err = ERR_NONE;
+	cJSON *reply = NULL;
+	int rc = control_ask(link, request(v, verb), fd, &err);
+
+	while (rc == 0 && (rc = reach_reply(link, -1, &reply, &err)) == 0) {
+		if (reply_is(reply, "exit"))
+			break;
+		if (reply_is(reply, "ask")) {
+			cJSON *o = cJSON_CreateObject();
+			cJSON_AddStringToObject(o, "do", "answer");
+			cJSON_AddBoolToObject(o, "yes", answer(reply_text(reply, "text")));
+			rc = control_ask(link, o, -1, &err);
+		}
+		cJSON_Delete(reply);
+		reply = NULL;
+	}
+	if (rc < 0) {
+		fprintf(stderr, "resultd queue: %s\n", err.text);
+		return rc == -EPIPE ? EXIT_INTERNAL : EXIT_USAGE;
+	}
+	const char *out = reply_text(reply, "out"), *said = reply_text(reply, "err");
+	fputs(out != NULL ? out : "", stdout);
+	fflush(stdout);
+	fputs(said != NULL ? said : "", stderr);
+	int code = (int)reply_number(reply, "code");
+	cJSON_Delete(reply);
+	return code;
+}
+
+static int work_there(struct control_link *link, const struct queue_view *v, const char *verb)
+{
+	char *part = NULL;
+	struct err err = ERR_NONE;
+	int fd = v->file != NULL ? open_file(v, verb, &part) : -1;
+
+	if (v->file != NULL && fd < 0)
+		return EXIT_USAGE;
+	int code = talk(link, v, verb, fd);
+	if (fd >= 0)
+		close(fd);
+	if (part != NULL && code == EXIT_OK && rename(part, v->file) < 0) {
+		fprintf(stderr, "resultd queue: cannot write \"%s\": %s\n", v->file, strerror(errno));
+		code = EXIT_INTERNAL;
+	}
+	if (part != NULL && code == EXIT_OK) {
+		char *dir = walk_absolute(v->file);
+		*strrchr(dir, '/') = '\0';
+		(void)file_sync_dir(dir[0] != '\0' ? dir : "/", &err);
+		free(dir);
+	} else if (part != NULL) {
+		unlink(part);
+	}
+	free(part);
+	return code;
+}
+
 int cmd_queue(struct cli *cli, int argc, char **argv)
 {
-	struct queue_view v = { 0 };
+	struct app app;
+	struct queue_view v = {
+		.app = &app, .file_fd = -1, .out = stdout, .err = stderr, .ask = ask_here, .quit = quit_here
+	};
 	struct given given = { .timeout_ms = 5000 };
 	const struct verb *verb = NULL;
-	struct err err = ERR_NONE;
+	struct control_link *link = NULL;
 	int code = read_options(&v, argc, argv, &given);
 
 	if (code == EXIT_OK)
@@ -339,17 +511,16 @@ int cmd_queue(struct cli *cli, int argc, char **argv)
 		goto out;
 	cli_quiet(cli);
 	const struct app_options ao = { .command = "queue", .wait_ms = given.timeout_ms };
-	int rc = app_open(&v.app, cli->config, &ao, &err);
-	if (rc < 0) {
-		fprintf(stderr, "resultd: %s\n", err.text);
-		code = rc == -EAGAIN ? EXIT_UNDELIVERED : EXIT_INTERNAL;
-		goto out;
+	code = reach_open(cli, &app, &ao, &link);
+	if (code == EXIT_OK && link != NULL) {
+		code = work_there(link, &v, verb->name);
+	} else if (code == EXIT_OK) {
+		verb->begin(&v);
+		code = app_loop(&app);
+		app_close(&app, 0);
 	}
-	verb->begin(&v);
-	code = app_loop(&v.app);
-	app_close(&v.app, 0);
+	control_hang_up(link);
 out:
-	cJSON_Delete(v.deliveries);
-	free(v.id);
+	queue_view_done(&v);
 	return code;
 }

@@ -8,19 +8,33 @@
 #include "daemon/cli/cli.h"
 
 #include <cjson/cJSON.h>
+#include <stdio.h>
 
+/* One verb at work, for the command itself or for a client of the control socket. */
 struct queue_view {
-	struct app app;
+	struct app *app;
 	bool all, json, yes, force, move;
 	const char *reason; /* --reason; NULL */
 	int64_t *id;        /* of deliveries, as given */
 	size_t count, at;
-	const char *file; /* of export and import */
+	const char *file; /* of export and import, as the user named it */
+	int file_fd;      /* that file, already open (and the caller's); -1: by its name */
+	FILE *out, *err;
+	/* Puts the question to a person, and the answer into answered(), now or later. */
+	void (*ask)(struct queue_view *v, const char *question);
+	void (*answered)(struct queue_view *v, bool yes);
+	void (*quit)(struct queue_view *v, int code); /* the verb has ended; called once */
+	void *cookie;                                 /* of who set ask and quit */
 	cJSON *deliveries;
 	void *own; /* of the verb at work */
 };
 
-/* Begin the verb; each ends with app_quit(). */
+/* Whether there is such a verb; changes: it does more than look. */
+bool queue_verb_known(const char *name, bool *changes);
+/* Begins the verb; it ends with quit(). */
+void queue_verb_begin(struct queue_view *v, const char *name);
+void queue_view_done(struct queue_view *v);
+
 void queue_verb_list(struct queue_view *v);
 void queue_verb_show(struct queue_view *v);
 void queue_verb_retry(struct queue_view *v);
@@ -32,6 +46,6 @@ void queue_verb_import(struct queue_view *v);
 void queue_failed(struct queue_view *v, int rc, const struct err *err);
 void queue_say_ago(char *text, size_t size, int64_t ms);
 /* Text of others, without what could steer a terminal. */
-void queue_put_clean(const char *s, size_t max);
+void queue_put_clean(FILE *out, const char *s, size_t max);
 
 #endif

@@ -21,20 +21,21 @@ static void on_retried(void *cookie, int rc, const struct operated *o, const str
 	if (o->files > 0)
 		snprintf(files, sizeof(files), " and %" PRIu64 " files", o->files);
 	if (v->json)
-		printf("{\"deliveries\":%" PRIu64 ",\"tests\":%" PRIu64 ",\"files\":%" PRIu64 "}\n",
-		       o->deliveries, o->tests, o->files);
+		fprintf(v->out, "{\"deliveries\":%" PRIu64 ",\"tests\":%" PRIu64 ",\"files\":%" PRIu64 "}\n",
+			o->deliveries, o->tests, o->files);
 	else if (o->deliveries == 0)
-		printf("Nothing is parked%s.\n", v->reason != NULL ? " for such a reason" : "");
+		fprintf(v->out, "Nothing is parked%s.\n", v->reason != NULL ? " for such a reason" : "");
 	else
-		printf("%" PRIu64 " deliveries and %" PRIu64
-		       " tests%s are due again; \"resultd deliver\" or the daemon sends them.\n",
-		       o->deliveries, o->tests, files);
-	app_quit(&v->app, EXIT_OK);
+		fprintf(v->out,
+			"%" PRIu64 " deliveries and %" PRIu64
+			" tests%s are due again; \"resultd deliver\" or the daemon sends them.\n",
+			o->deliveries, o->tests, files);
+	v->quit(v, EXIT_OK);
 }
 
 void queue_verb_retry(struct queue_view *v)
 {
-	queue_retry_some(v->app.queue, v->id, v->count, v->reason, clock_wall_ms(), on_retried, v);
+	queue_retry_some(v->app->queue, v->id, v->count, v->reason, clock_wall_ms(), on_retried, v);
 }
 
 /* ---- drop ---- */
@@ -51,30 +52,40 @@ static void on_dropped(void *cookie, int rc, const struct operated *o, const str
 		return;
 	}
 	if (o->deliveries == 0)
-		printf("Delivery %" PRId64 " needs no giving up.\n", id);
+		fprintf(v->out, "Delivery %" PRId64 " needs no giving up.\n", id);
 	else
-		printf("Delivery %" PRId64 " is dropped with %" PRIu64
-		       " tests that were not delivered; \"resultd queue retry %" PRId64
-		       "\" takes that back.\n",
-		       id, o->tests, id);
+		fprintf(v->out,
+			"Delivery %" PRId64 " is dropped with %" PRIu64
+			" tests that were not delivered; \"resultd queue retry %" PRId64
+			"\" takes that back.\n",
+			id, o->tests, id);
 	next(v);
 }
 
-static bool asked(const struct delivery_line *l)
+static void on_answer(struct queue_view *v, bool yes)
 {
-	char answer[16], name[200];
+	if (yes) {
+		queue_drop(v->app->queue, &v->id[v->at], 1, NULL, clock_wall_ms(), on_dropped, v);
+		return;
+	}
+	fprintf(v->out, "Delivery %" PRId64 " stays.\n", v->id[v->at++]);
+	next(v);
+}
+
+static void ask(struct queue_view *v, const struct delivery_line *l)
+{
+	char name[200], question[512];
 
 	/* The name comes from a job: nothing in it may steer the terminal. */
 	snprintf(name, sizeof(name), "%s", l->run_name);
 	for (char *c = name; *c != '\0'; c++)
 		*c = (unsigned char)*c < 0x20 || *c == 0x7f ? ' ' : *c;
-	fflush(stdout);
-	fprintf(stderr,
-		"Give up delivery %" PRId64 " to %s, run \"%s\": %" PRIu64 " owed, %" PRIu64
-		" parked, %" PRIu64 " posted? [y/N] ",
-		l->id, l->sink, name, l->owed, l->parked, l->posted);
-	fflush(stderr);
-	return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+	snprintf(question, sizeof(question),
+		 "Give up delivery %" PRId64 " to %s, run \"%s\": %" PRIu64 " owed, %" PRIu64
+		 " parked, %" PRIu64 " posted?",
+		 l->id, l->sink, name, l->owed, l->parked, l->posted);
+	v->answered = on_answer;
+	v->ask(v, question);
 }
 
 static void on_detail(void *cookie, int rc, const struct delivery_detail *d, const struct err *err)
@@ -85,21 +96,18 @@ static void on_detail(void *cookie, int rc, const struct delivery_detail *d, con
 		queue_failed(v, rc, err);
 		return;
 	}
-	if (!v->yes && !asked(&d->line)) {
-		printf("Delivery %" PRId64 " stays.\n", d->line.id);
-		v->at++;
-		next(v);
-		return;
-	}
-	queue_drop(v->app.queue, &v->id[v->at], 1, NULL, clock_wall_ms(), on_dropped, v);
+	if (v->yes)
+		on_answer(v, true);
+	else
+		ask(v, &d->line);
 }
 
 static void next(struct queue_view *v)
 {
 	if (v->at == v->count)
-		app_quit(&v->app, EXIT_OK);
+		v->quit(v, EXIT_OK);
 	else
-		queue_detail(v->app.queue, v->id[v->at], 0, on_detail, v);
+		queue_detail(v->app->queue, v->id[v->at], 0, on_detail, v);
 }
 
 void queue_verb_drop(struct queue_view *v)

@@ -89,7 +89,7 @@ static void finish(struct carry *c, int code)
 
 	carry_free(c);
 	v->own = NULL;
-	app_quit(&v->app, code);
+	v->quit(v, code);
 }
 
 static void fail(struct carry *c, int rc, const struct err *err)
@@ -116,7 +116,7 @@ static int pack(struct carry *c, const void *data, size_t len, ZSTD_EndDirective
 		digest_add(c->digest, out.dst, out.pos);
 		int rc = file_write_all(c->fd, out.dst, out.pos);
 		if (rc < 0)
-			return err_set(err, rc, "cannot write \"%s\": %s", c->part, strerror(-rc));
+			return err_set(err, rc, "cannot write \"%s\": %s", c->path, strerror(-rc));
 	} while (end == ZSTD_e_end ? left != 0 : in.pos < in.size);
 	return 0;
 }
@@ -139,7 +139,7 @@ static int put_copy(void *cookie, const char *kept, struct err *err)
 
 	if (!retention_kept_name(kept))
 		return 0;
-	char *path = xasprintf("%s/reports/%s", c->view->app.state.dir, kept);
+	char *path = xasprintf("%s/reports/%s", c->view->app->state.dir, kept);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	int rc = 0;
 	if (fd < 0 && errno != ENOENT)
@@ -183,8 +183,11 @@ static int close_file(struct carry *c, struct err *err)
 	digest_get(c->digest, sum);
 	digest_hex(sum, sizeof(sum), hex);
 	snprintf(head, sizeof(head), "%s%s\n", MAGIC, hex);
-	if (pwrite(c->fd, head, HEAD, 0) != HEAD || fsync(c->fd) < 0 || rename(c->part, c->path) < 0)
+	if (pwrite(c->fd, head, HEAD, 0) != HEAD || fsync(c->fd) < 0 ||
+	    (c->part != NULL && rename(c->part, c->path) < 0))
 		return err_set(err, -errno, "cannot write \"%s\": %s", c->path, strerror(errno));
+	if (c->part == NULL)
+		return 0; /* whoever opened it gives it its name */
 	free(c->part);
 	c->part = NULL;
 	char *dir = xstrdup(c->path), *slash = strrchr(dir, '/');
@@ -203,20 +206,23 @@ static void on_moved(void *cookie, int rc, const struct operated *o, const struc
 		fail(c, rc, err);
 		return;
 	}
-	printf("%" PRIu64 " deliveries are dropped here; \"resultd queue retry ID\" takes that back.\n",
-	       o->deliveries);
+	fprintf(c->view->out,
+		"%" PRIu64 " deliveries are dropped here; \"resultd queue retry ID\" takes that back.\n",
+		o->deliveries);
 	finish(c, EXIT_OK);
 }
 
-static bool agreed(const struct carry *c)
+static void drop_here(struct queue_view *v, bool yes)
 {
-	char answer[16];
+	struct carry *c = v->own;
 
-	if (c->view->yes)
-		return true;
-	fprintf(stderr, "Drop these %zu deliveries here? [y/N] ", c->moved_count);
-	fflush(stderr);
-	return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+	if (!yes) {
+		finish(c, EXIT_OK);
+		return;
+	}
+	char *why = xasprintf("moved to %s", c->path);
+	queue_drop(v->app->queue, c->moved, c->moved_count, why, clock_wall_ms(), on_moved, c);
+	free(why);
 }
 
 static void on_exported(void *cookie, int rc, const struct carried *r, const int64_t *delivery,
@@ -233,9 +239,10 @@ static void on_exported(void *cookie, int rc, const struct carried *r, const int
 		fail(c, rc, err);
 		return;
 	}
-	printf("%" PRIu64 " runs, %" PRIu64 " deliveries, %" PRIu64 " reports, %" PRIu64 " results in %s\n",
-	       r->runs, r->deliveries, r->parts, r->results, c->path);
-	fflush(stdout);
+	fprintf(c->view->out,
+		"%" PRIu64 " runs, %" PRIu64 " deliveries, %" PRIu64 " reports, %" PRIu64 " results in %s\n",
+		r->runs, r->deliveries, r->parts, r->results, c->path);
+	fflush(c->view->out);
 	if (!c->view->move || r->deliveries == 0) {
 		finish(c, EXIT_OK);
 		return;
@@ -243,13 +250,29 @@ static void on_exported(void *cookie, int rc, const struct carried *r, const int
 	c->moved_count = (size_t)r->deliveries;
 	c->moved = xcalloc(c->moved_count, sizeof(*c->moved));
 	memcpy(c->moved, delivery, c->moved_count * sizeof(*c->moved));
-	if (!agreed(c)) {
-		finish(c, EXIT_OK);
+	if (c->view->yes) {
+		drop_here(c->view, true);
 		return;
 	}
-	char *why = xasprintf("moved to %s", c->path);
-	queue_drop(c->view->app.queue, c->moved, c->moved_count, why, clock_wall_ms(), on_moved, c);
-	free(why);
+	char question[96];
+	snprintf(question, sizeof(question), "Drop these %zu deliveries here?", c->moved_count);
+	c->view->answered = drop_here;
+	c->view->ask(c->view, question);
+}
+
+static int create(struct carry *c, struct err *err)
+{
+	if (access(c->path, F_OK) == 0)
+		return err_set(err, -EINVAL, "\"%s\" is there already", c->path);
+	char *part = xasprintf("%s.part", c->path);
+	c->fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (c->fd < 0) {
+		err_set(err, -EINVAL, "cannot create \"%s\": %s", part, strerror(errno));
+		free(part);
+		return -EINVAL;
+	}
+	c->part = part;
+	return 0;
 }
 
 void queue_verb_export(struct queue_view *v)
@@ -259,25 +282,21 @@ void queue_verb_export(struct queue_view *v)
 	char head[HEAD] = { 0 };
 	int rc = 0;
 
-	if (access(c->path, F_OK) == 0)
-		rc = err_set(&err, -EINVAL, "\"%s\" is there already", c->path);
-	char *part = xasprintf("%s.part", c->path);
-	if (rc == 0)
-		c->fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (v->file_fd >= 0)
+		c->fd = fcntl(v->file_fd, F_DUPFD_CLOEXEC, 3);
+	else
+		rc = create(c, &err);
 	if (rc == 0 && c->fd < 0)
-		rc = err_set(&err, -EINVAL, "cannot create \"%s\": %s", part, strerror(errno));
-	if (c->fd >= 0)
-		c->part = xstrdup(part);
-	free(part);
+		rc = err_set(&err, -errno, "cannot use \"%s\": %s", c->path, strerror(errno));
 	if (rc == 0 && (rc = file_write_all(c->fd, head, HEAD)) < 0)
-		err_set(&err, rc, "cannot write \"%s\": %s", c->part, strerror(-rc));
+		err_set(&err, rc, "cannot write \"%s\": %s", c->path, strerror(-rc));
 	if (rc < 0) {
 		fail(c, rc, &err);
 		return;
 	}
 	c->packer = ZSTD_createCCtx();
 	const struct carry_out out = { .line = put_line, .copy = put_copy, .cookie = c };
-	queue_export(v->app.queue, v->id, v->count, v->force, &out, on_exported, c);
+	queue_export(v->app->queue, v->id, v->count, v->force, &out, on_exported, c);
 }
 
 /* ---- import (queue's thread) ---- */
@@ -325,7 +344,7 @@ static int end_copy(struct carry *c, struct err *err)
 			rc = err_set(err, -errno, "cannot write \"%s\": %s", c->copy_tmp, strerror(errno));
 		close(c->copy_fd);
 		c->copy_fd = -1;
-		char *path = xasprintf("%s/reports/%s", c->view->app.state.dir, c->copy);
+		char *path = xasprintf("%s/reports/%s", c->view->app->state.dir, c->copy);
 		if (rc == 0)
 			rc = keep_place(c->copy_tmp, path, err);
 		free(path);
@@ -347,12 +366,13 @@ static int begin_copy(struct carry *c, const char *kept, struct err *err)
 	if (!retention_kept_name(kept))
 		return err_set(err, -EINVAL, "\"%s\": a report with a strange name", c->path);
 	c->copy = xstrdup(kept);
-	char *path = xasprintf("%s/reports/%s", c->view->app.state.dir, kept);
+	char *path = xasprintf("%s/reports/%s", c->view->app->state.dir, kept);
 	bool here = access(path, F_OK) == 0; /* ours is not touched */
 	free(path);
 	if (here)
 		return 0;
-	c->copy_tmp = xasprintf("%s/tmp/carried", c->view->app.state.dir);
+	/* Two may carry in at once, by the socket. */
+	c->copy_tmp = xasprintf("%s/tmp/carried-%d", c->view->app->state.dir, c->fd);
 	c->copy_fd = open(c->copy_tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (c->copy_fd < 0)
 		return err_set(err, -errno, "cannot create \"%s\": %s", c->copy_tmp, strerror(errno));
@@ -419,11 +439,13 @@ static void on_imported(void *cookie, int rc, const struct carried *r, const str
 		fail(c, rc, err);
 		return;
 	}
-	printf("%" PRIu64 " runs, %" PRIu64 " deliveries, %" PRIu64 " reports, %" PRIu64 " results taken",
-	       r->runs, r->deliveries, r->parts, r->results);
+	FILE *out = c->view->out;
+	fprintf(out,
+		"%" PRIu64 " runs, %" PRIu64 " deliveries, %" PRIu64 " reports, %" PRIu64 " results taken",
+		r->runs, r->deliveries, r->parts, r->results);
 	if (r->known > 0)
-		printf("; %" PRIu64 " runs are here already", r->known);
-	putchar('\n');
+		fprintf(out, "; %" PRIu64 " runs are here already", r->known);
+	fputc('\n', out);
 	finish(c, EXIT_OK);
 }
 
@@ -433,7 +455,8 @@ static int check_file(struct carry *c, struct err *err)
 	char head[HEAD], hex[DIGEST_HEX_SIZE];
 	ssize_t n;
 
-	c->fd = open(c->path, O_RDONLY | O_CLOEXEC);
+	c->fd = c->view->file_fd >= 0 ? fcntl(c->view->file_fd, F_DUPFD_CLOEXEC, 3)
+				      : open(c->path, O_RDONLY | O_CLOEXEC);
 	if (c->fd < 0)
 		return err_set(err, -EINVAL, "cannot open \"%s\": %s", c->path, strerror(errno));
 	n = read(c->fd, head, HEAD);
@@ -465,5 +488,5 @@ void queue_verb_import(struct queue_view *v)
 	}
 	c->unpacker = ZSTD_createDCtx();
 	const struct carry_in in = { .line = get_line, .kept_ok = retention_kept_name, .cookie = c };
-	queue_import(v->app.queue, &in, clock_wall_ms(), on_imported, c);
+	queue_import(v->app->queue, &in, clock_wall_ms(), on_imported, c);
 }

@@ -144,101 +144,106 @@ static cJSON *detail_json(const struct delivery_detail *d)
 
 /* ---- for people ---- */
 
-static void line(const char *label, const char *text)
+static void line(FILE *out, const char *label, const char *text)
 {
 	if (text == NULL || text[0] == '\0')
 		return;
-	printf("  %-9s ", label);
-	queue_put_clean(text, 1000);
-	putchar('\n');
+	fprintf(out, "  %-9s ", label);
+	queue_put_clean(out, text, 1000);
+	fputc('\n', out);
 }
 
-static void print_reasons(const char *label, const struct reason_line *r, size_t count)
+static void print_reasons(FILE *out, const char *label, const struct reason_line *r, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		printf("  %-9s %" PRIu64 " x ", label, r[i].count);
-		queue_put_clean(r[i].reason, 600);
-		putchar('\n');
+		fprintf(out, "  %-9s %" PRIu64 " x ", label, r[i].count);
+		queue_put_clean(out, r[i].reason, 600);
+		fputc('\n', out);
 		for (size_t k = 0; k < r[i].name_count; k++) {
-			printf("              ");
-			queue_put_clean(r[i].name[k], 200);
-			putchar('\n');
+			fprintf(out, "              ");
+			queue_put_clean(out, r[i].name[k], 200);
+			fputc('\n', out);
 		}
 		if (r[i].count > r[i].name_count)
-			printf("              ... and %" PRIu64 " more\n", r[i].count - r[i].name_count);
+			fprintf(out, "              ... and %" PRIu64 " more\n",
+				r[i].count - r[i].name_count);
 	}
 }
 
-static void print_lost(const struct delivery_detail *d)
+static void print_lost(FILE *out, const struct delivery_detail *d)
 {
 	for (size_t i = 0; i < d->lost_count; i++) {
 		const struct evidence_line *l = &d->lost[i];
-		printf("  %-9s ", lost_word(l));
-		queue_put_clean(l->named, 400);
+		fprintf(out, "  %-9s ", lost_word(l));
+		queue_put_clean(out, l->named, 400);
 		if (l->reason != NULL) {
-			printf(": ");
-			queue_put_clean(l->reason, 400);
+			fprintf(out, ": ");
+			queue_put_clean(out, l->reason, 400);
 		}
-		printf(" (in ");
-		queue_put_clean(l->part, 400);
-		printf(")\n");
+		fprintf(out, " (in ");
+		queue_put_clean(out, l->part, 400);
+		fprintf(out, ")\n");
 	}
 	if (d->evidence.missing + d->evidence.refused > 0 && d->lost_count == 50)
-		printf("            ... and perhaps more\n");
+		fprintf(out, "            ... and perhaps more\n");
 }
 
-static void print_head(const struct delivery_detail *d)
+static void print_head(FILE *out, const struct delivery_detail *d)
 {
 	const struct delivery_line *l = &d->line;
 	int64_t now = clock_wall_ms();
 	char iso[CLOCK_ISO_SIZE], ago[32];
 
-	printf("Delivery %" PRId64 " to %s: %s since %s\n", l->id, l->sink, delivery_state_name(l->state),
-	       clock_iso(l->settled_ms != TIME_UNKNOWN ? l->settled_ms : l->since_ms, iso));
-	line("run", l->run_name);
-	line("key", l->run_key);
-	line("why", l->reason != NULL ? l->reason : l->run_ended ? NULL : "the run is still open");
+	fprintf(out, "Delivery %" PRId64 " to %s: %s since %s\n", l->id, l->sink,
+		delivery_state_name(l->state),
+		clock_iso(l->settled_ms != TIME_UNKNOWN ? l->settled_ms : l->since_ms, iso));
+	line(out, "run", l->run_name);
+	line(out, "key", l->run_key);
+	line(out, "why", l->reason != NULL ? l->reason : l->run_ended ? NULL : "the run is still open");
 	if (l->due_ms != INT64_MAX && (l->state == DELIVERY_WAITING || l->state == DELIVERY_UNKNOWN)) {
 		queue_say_ago(ago, sizeof(ago), l->due_ms - now);
-		printf("  next try  %s (%s)\n", clock_iso(l->due_ms, iso), ago);
+		fprintf(out, "  next try  %s (%s)\n", clock_iso(l->due_ms, iso), ago);
 	}
-	line("remote id", l->remote_id);
-	line("url", l->url);
-	printf("  tests     %" PRIu64 ": %" PRIu64 " posted, %" PRIu64 " owed, %" PRIu64 " parked, %" PRIu64
-	       " ignored; %" PRIu64 " requests, attempt %u\n",
-	       l->tests, l->posted, l->owed, l->parked, l->ignored, l->requests, l->attempt);
+	line(out, "remote id", l->remote_id);
+	line(out, "url", l->url);
+	fprintf(out,
+		"  tests     %" PRIu64 ": %" PRIu64 " posted, %" PRIu64 " owed, %" PRIu64 " parked, %" PRIu64
+		" ignored; %" PRIu64 " requests, attempt %u\n",
+		l->tests, l->posted, l->owed, l->parked, l->ignored, l->requests, l->attempt);
 	if (l->evidence_posted + l->evidence_owed + l->evidence_parked + l->evidence_ignored > 0)
-		printf("  files     %" PRIu64 " sent, %" PRIu64 " to go, %" PRIu64 " parked, %" PRIu64
-		       " left out\n",
-		       l->evidence_posted, l->evidence_owed, l->evidence_parked, l->evidence_ignored);
+		fprintf(out,
+			"  files     %" PRIu64 " sent, %" PRIu64 " to go, %" PRIu64 " parked, %" PRIu64
+			" left out\n",
+			l->evidence_posted, l->evidence_owed, l->evidence_parked, l->evidence_ignored);
 	for (size_t i = 0; i < d->report_count; i++)
-		line(i == 0 ? "reports" : "", d->report[i]);
+		line(out, i == 0 ? "reports" : "", d->report[i]);
 	if (d->reports > d->report_count)
-		printf("            ... and %" PRIu64 " more\n", d->reports - d->report_count);
+		fprintf(out, "            ... and %" PRIu64 " more\n", d->reports - d->report_count);
 	if (d->intent_step != NULL)
-		printf("  on its way, or maybe there: \"%s\" with %u rows since %s, looked for %u times\n",
-		       d->intent_step, d->intent_rows, clock_iso(d->sent_ms, iso), d->looks);
+		fprintf(out,
+			"  on its way, or maybe there: \"%s\" with %u rows since %s, looked for %u times\n",
+			d->intent_step, d->intent_rows, clock_iso(d->sent_ms, iso), d->looks);
 }
 
-static void print_journal(const struct delivery_detail *d)
+static void print_journal(FILE *out, const struct delivery_detail *d)
 {
 	char iso[CLOCK_ISO_SIZE];
 
-	printf("  journal\n");
+	fprintf(out, "  journal\n");
 	if (d->journal_left_out > 0)
-		printf("    (%" PRIu64 " older entries are left out)\n", d->journal_left_out);
+		fprintf(out, "    (%" PRIu64 " older entries are left out)\n", d->journal_left_out);
 	for (size_t i = 0; i < d->journal_count; i++) {
 		const struct journal_line *j = &d->journal[i];
 		char status[16] = "-";
 		if (j->status != 0)
 			snprintf(status, sizeof(status), "%d", j->status);
-		printf("    %s  %-16s attempt %u  %-4s %s", clock_iso(j->at_ms, iso),
-		       j->step != NULL && j->step[0] != '\0' ? j->step : "-", j->attempt, status, j->what);
+		fprintf(out, "    %s  %-16s attempt %u  %-4s %s", clock_iso(j->at_ms, iso),
+			j->step != NULL && j->step[0] != '\0' ? j->step : "-", j->attempt, status, j->what);
 		if (j->text != NULL && j->text[0] != '\0') {
-			printf(": ");
-			queue_put_clean(j->text, 600);
+			fprintf(out, ": ");
+			queue_put_clean(out, j->text, 600);
 		}
-		putchar('\n');
+		fputc('\n', out);
 	}
 }
 
@@ -255,19 +260,19 @@ static void on_detail(void *cookie, int rc, const struct delivery_detail *d, con
 	if (v->json) {
 		cJSON *o = detail_json(d);
 		char *text = cJSON_PrintUnformatted(o);
-		puts(text != NULL ? text : "{}");
+		fprintf(v->out, "%s\n", text != NULL ? text : "{}");
 		free(text);
 		cJSON_Delete(o);
 	} else {
-		print_head(d);
-		print_reasons("parked", d->parked, d->parked_count);
-		print_reasons("ignored", d->ignored, d->ignored_count);
-		print_reasons("parked", d->parked_files, d->parked_file_count);
-		print_reasons("left out", d->ignored_files, d->ignored_file_count);
-		print_lost(d);
+		print_head(v->out, d);
+		print_reasons(v->out, "parked", d->parked, d->parked_count);
+		print_reasons(v->out, "ignored", d->ignored, d->ignored_count);
+		print_reasons(v->out, "parked", d->parked_files, d->parked_file_count);
+		print_reasons(v->out, "left out", d->ignored_files, d->ignored_file_count);
+		print_lost(v->out, d);
 		for (size_t i = 0; i < d->owed.name_count; i++)
-			line(i == 0 ? "owed" : "", d->owed.name[i]);
-		print_journal(d);
+			line(v->out, i == 0 ? "owed" : "", d->owed.name[i]);
+		print_journal(v->out, d);
 	}
 	next(v);
 }
@@ -275,9 +280,9 @@ static void on_detail(void *cookie, int rc, const struct delivery_detail *d, con
 static void next(struct queue_view *v)
 {
 	if (v->at == v->count)
-		app_quit(&v->app, EXIT_OK);
+		v->quit(v, EXIT_OK);
 	else
-		queue_detail(v->app.queue, v->id[v->at++], JOURNAL_SHOWN, on_detail, v);
+		queue_detail(v->app->queue, v->id[v->at++], JOURNAL_SHOWN, on_detail, v);
 }
 
 void queue_verb_show(struct queue_view *v)

@@ -89,8 +89,9 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 	int rc = cli_load(cli);
 	if (rc != EXIT_OK)
 		return rc;
-	if (cli->config->watch_count == 0)
-		return cli_usage("run", "the configuration has no watch: nothing would ever come in");
+	if (cli->config->watch_count == 0 && cli->config->control.path == NULL)
+		return cli_usage("run", "the configuration has no watch and no control socket: nothing would "
+					"ever come in");
 	rc = app_open(&d.app, cli->config, &ao, &err);
 	if (rc < 0) {
 		fprintf(stderr, "resultd: %s\n", err.text);
@@ -106,7 +107,10 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 		.hold = on_hold,
 		.cookie = &d,
 	};
-	rc = app_deliver(&d.app, NULL, false, &err);
+	const struct desk_options dk = { .command = "run", .on_part = on_part, .cookie = &d };
+	rc = app_serve(&d.app, &dk, true, &err);
+	if (rc == 0)
+		rc = app_deliver(&d.app, NULL, false, &err);
 	if (rc == 0)
 		rc = collect_open(&co, &d.collect, &err);
 	if (rc == 0) {

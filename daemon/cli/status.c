@@ -1,211 +1,150 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * status.c - one screen: what the state directory holds, what waits, what needs a person. */
+ * status.c - one screen: is it working, what waits and why, what needs a person.
+ *
+ * The numbers are gathered by the process that holds the state directory (daemon/status.h), which is this
+ * one where nobody does; here they are printed. */
+#include "daemon/status.h"
+
 #include "daemon/app.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 #include "daemon/cli/cli.h"
+#include "daemon/cli/queue.h"
+#include "daemon/cli/reach.h"
 
 #include <cjson/cJSON.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum { SHOWN_MAX = 20 };
+enum { REPLY_MS = 30000 };
 
-struct status {
+struct view {
 	struct app app;
-	bool json;
-	struct queue_status s;
-	struct space_view space;
-	uint64_t reports, report_files; /* bytes and number of kept copies */
-	cJSON *waiting;                 /* deliveries that are not settled, newest first */
+	cJSON *status;
 };
 
-/* Kept reports lie in folders of two digits. */
-static void measure_reports(struct status *v)
+static const cJSON *part(const cJSON *o, const char *name)
 {
-	char *root = state_path(&v->app.state, "reports");
-
-	for (unsigned i = 0; i < 256; i++) {
-		char name[8];
-		snprintf(name, sizeof(name), "/%02x", i);
-		char *path = xasprintf("%s%s", root, name);
-		DIR *dir = opendir(path);
-		free(path);
-		if (dir == NULL)
-			continue;
-		for (const struct dirent *e; (e = readdir(dir)) != NULL;) {
-			struct stat st;
-			if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-			    !S_ISREG(st.st_mode))
-				continue;
-			v->reports += (uint64_t)st.st_size;
-			v->report_files++;
-		}
-		closedir(dir);
-	}
-	free(root);
+	return cJSON_GetObjectItemCaseSensitive(o, name);
 }
 
-static void add_sizes(cJSON *o, const struct status *v)
+static uint64_t number(const cJSON *o, const char *name)
 {
-	cJSON *sizes = cJSON_AddObjectToObject(o, "sizes");
-	cJSON_AddNumberToObject(sizes, "queue", (double)v->s.bytes);
-	cJSON_AddNumberToObject(sizes, "reports", (double)v->reports);
-	cJSON_AddNumberToObject(sizes, "report_files", (double)v->report_files);
-	cJSON_AddNumberToObject(sizes, "ballast", (double)v->space.ballast_bytes);
-	cJSON *disk = cJSON_AddObjectToObject(o, "disk");
-	cJSON_AddStringToObject(disk, "state", space_level_name(v->space.level));
-	cJSON_AddNumberToObject(disk, "free", (double)v->space.free_bytes);
-	cJSON_AddNumberToObject(disk, "low_water", (double)v->space.low_water);
-	cJSON_AddBoolToObject(disk, "intake_paused", v->space.level != SPACE_FINE);
-	cJSON_AddBoolToObject(disk, "sending_paused", v->space.level == SPACE_OUT);
+	double n = reply_number(o, name);
+
+	return n > 0 ? (uint64_t)n : 0;
 }
 
-static double mib(uint64_t bytes)
+static void put(const char *s, size_t max)
 {
-	return (double)bytes / 1048576;
+	queue_put_clean(stdout, s != NULL ? s : "", max);
 }
 
-static void print_sizes(const struct status *v)
+static double mib(const cJSON *o, const char *name)
 {
-	static const char *const say[] = {
-		"",
-		"; less than keep.low_water: nothing new is taken in",
-		"; less than a quarter of keep.low_water: nothing is taken in, nothing is sent",
-	};
+	return (double)number(o, name) / 1048576;
+}
+
+static void print_disk(const cJSON *o)
+{
+	const cJSON *sizes = part(o, "sizes"), *disk = part(o, "disk");
 
 	printf("  disk:      queue %.1f MiB, %" PRIu64
 	       " reports %.1f MiB, ballast %.0f MiB; %.0f MiB free%s\n",
-	       mib(v->s.bytes), v->report_files, mib(v->reports), mib((uint64_t)v->space.ballast_bytes),
-	       mib((uint64_t)v->space.free_bytes), say[v->space.level]);
+	       mib(sizes, "queue"), number(sizes, "report_files"), mib(sizes, "reports"),
+	       mib(sizes, "ballast"), mib(disk, "free"),
+	       reply_flag(disk, "sending_paused")
+		       ? "; less than a quarter of keep.low_water: nothing is taken in, nothing is sent"
+	       : reply_flag(disk, "intake_paused") ? "; less than keep.low_water: nothing new is taken in"
+						   : "");
 }
 
-static void print_json(const struct status *v)
+static void print_files(const cJSON *e)
 {
-	const struct queue_status *s = &v->s;
-	cJSON *o = cJSON_CreateObject();
-	char iso[CLOCK_ISO_SIZE];
-	const struct {
-		const char *name;
-		uint64_t n;
-	} row[] = {
-		{ "runs", s->runs },       { "open_runs", s->open_runs },
-		{ "reports", s->parts },   { "reports_malformed", s->parts_bad },
-		{ "results", s->results }, { "bytes", s->bytes },
-	};
-	const struct {
-		const char *name;
-		uint64_t n;
-	} file[] = {
-		{ "kept", s->evidence.kept },       { "awaited", s->evidence.awaited },
-		{ "missing", s->evidence.missing }, { "refused", s->evidence.refused },
-		{ "bytes", s->evidence.bytes },     { "owed", s->evidence_owed },
-		{ "parked", s->evidence_parked },
-	};
+	if (number(e, "kept") + number(e, "awaited") + number(e, "missing") + number(e, "refused") == 0)
+		return;
+	printf("  files:     %" PRIu64 " kept (%.1f MiB), %" PRIu64 " to go, %" PRIu64 " parked, %" PRIu64
+	       " awaited, %" PRIu64 " missing, %" PRIu64 " refused\n",
+	       number(e, "kept"), mib(e, "bytes"), number(e, "owed"), number(e, "parked"),
+	       number(e, "awaited"), number(e, "missing"), number(e, "refused"));
+}
 
-	cJSON_AddStringToObject(o, "version", RD_VERSION);
-	cJSON_AddStringToObject(o, "state_dir", v->app.config->state_dir);
-	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-		cJSON_AddNumberToObject(o, row[i].name, (double)row[i].n);
-	cJSON *d = cJSON_AddObjectToObject(o, "deliveries");
-	for (int i = 0; i <= DELIVERY_DROPPED; i++)
-		cJSON_AddNumberToObject(d, delivery_state_name((enum delivery_state)i),
-					(double)s->deliveries[i]);
-	cJSON *e = cJSON_AddObjectToObject(o, "evidence");
-	for (size_t i = 0; i < sizeof(file) / sizeof(file[0]); i++)
-		cJSON_AddNumberToObject(e, file[i].name, (double)file[i].n);
-	add_sizes(o, v);
-	if (s->oldest_ms != INT64_MAX)
-		cJSON_AddStringToObject(o, "oldest_waiting", clock_iso(s->oldest_ms, iso));
-	cJSON_AddItemReferenceToObject(o, "unsettled", v->waiting);
-	char *text = cJSON_PrintUnformatted(o);
+static void print_text(const cJSON *o)
+{
+	const cJSON *deliveries = part(o, "deliveries"), *d;
+	uint64_t waits =
+		number(deliveries, "waiting") + number(deliveries, "sending") + number(deliveries, "unknown");
+	uint64_t parked = number(deliveries, "parked");
+
+	printf("resultd %s, state in ", reply_text(o, "version"));
+	put(reply_text(o, "state_dir"), 1000);
+	printf(" (%.1f MiB queue)\n", mib(o, "bytes"));
+	printf("  held:      %" PRIu64 " runs (%" PRIu64 " open), %" PRIu64 " reports, %" PRIu64 " results\n",
+	       number(o, "runs"), number(o, "open_runs"), number(o, "reports"), number(o, "results"));
+	printf("  delivered: %" PRIu64 "\n", number(deliveries, "delivered"));
+	printf("  waiting:   %" PRIu64, waits);
+	if (reply_text(o, "oldest_waiting") != NULL && waits > 0)
+		printf(", the oldest since %s", reply_text(o, "oldest_waiting"));
+	printf("\n  parked:    %" PRIu64 "%s\n", parked,
+	       parked > 0 ? "  (needs you: \"resultd queue list\")" : "");
+	printf("  malformed: %" PRIu64 " reports\n", number(o, "reports_malformed"));
+	print_files(part(o, "evidence"));
+	print_disk(o);
+	cJSON_ArrayForEach(d, part(o, "unsettled"))
+	{
+		printf("  ");
+		put(reply_text(d, "sink"), 64);
+		printf(": %s \"", reply_text(d, "state"));
+		put(reply_text(d, "run"), 120);
+		putchar('"');
+		if (reply_text(d, "reason") != NULL) {
+			printf(": ");
+			put(reply_text(d, "reason"), 600);
+		}
+		putchar('\n');
+	}
+}
+
+static void print(const cJSON *status, bool json)
+{
+	if (!json) {
+		print_text(status);
+		return;
+	}
+	char *text = cJSON_PrintUnformatted(status);
 	puts(text != NULL ? text : "{}");
 	free(text);
-	cJSON_Delete(o);
 }
 
-static void print_text(const struct status *v)
+static void on_status(void *cookie, cJSON *status)
 {
-	const struct queue_status *s = &v->s;
-	uint64_t waits = s->deliveries[DELIVERY_WAITING] + s->deliveries[DELIVERY_SENDING] +
-			 s->deliveries[DELIVERY_UNKNOWN];
-	char iso[CLOCK_ISO_SIZE];
+	struct view *v = cookie;
 
-	printf("resultd " RD_VERSION ", state in %s (%.1f MiB queue)\n", v->app.config->state_dir,
-	       (double)s->bytes / 1048576);
-	printf("  held:      %" PRIu64 " runs (%" PRIu64 " open), %" PRIu64 " reports, %" PRIu64 " results\n",
-	       s->runs, s->open_runs, s->parts, s->results);
-	printf("  delivered: %" PRIu64 "\n", s->deliveries[DELIVERY_DELIVERED]);
-	printf("  waiting:   %" PRIu64, waits);
-	if (s->oldest_ms != INT64_MAX && waits > 0)
-		printf(", the oldest since %s", clock_iso(s->oldest_ms, iso));
-	printf("\n  parked:    %" PRIu64 "%s\n", s->deliveries[DELIVERY_PARKED],
-	       s->deliveries[DELIVERY_PARKED] > 0 ? "  (needs you: \"resultd queue list\")" : "");
-	printf("  malformed: %" PRIu64 " reports\n", s->parts_bad);
-	const struct evidence_counts *e = &s->evidence;
-	if (e->kept + e->awaited + e->missing + e->refused > 0)
-		printf("  files:     %" PRIu64 " kept (%.1f MiB), %" PRIu64 " to go, %" PRIu64
-		       " parked, %" PRIu64 " awaited, %" PRIu64 " missing, %" PRIu64 " refused\n",
-		       e->kept, (double)e->bytes / 1048576, s->evidence_owed, s->evidence_parked, e->awaited,
-		       e->missing, e->refused);
-	print_sizes(v);
-	const cJSON *d;
-	cJSON_ArrayForEach(d, v->waiting)
-	{
-		const cJSON *reason = cJSON_GetObjectItem(d, "reason");
-		printf("  %s: %s \"%s\"%s%s\n", cJSON_GetObjectItem(d, "sink")->valuestring,
-		       cJSON_GetObjectItem(d, "state")->valuestring,
-		       cJSON_GetObjectItem(d, "run")->valuestring, reason != NULL ? ": " : "",
-		       reason != NULL ? reason->valuestring : "");
-	}
-}
-
-static void on_lines(void *cookie, int rc, const struct delivery_line *line, size_t count,
-		     const struct err *err)
-{
-	struct status *v = cookie;
-
-	(void)err;
-	for (size_t i = 0; rc == 0 && i < count; i++) {
-		cJSON *d = cJSON_CreateObject();
-		cJSON_AddNumberToObject(d, "id", (double)line[i].id);
-		cJSON_AddStringToObject(d, "sink", line[i].sink);
-		cJSON_AddStringToObject(d, "state", delivery_state_name(line[i].state));
-		cJSON_AddStringToObject(d, "run", line[i].run_name);
-		if (line[i].reason != NULL)
-			cJSON_AddStringToObject(d, "reason", line[i].reason);
-		else if (!line[i].run_ended)
-			cJSON_AddStringToObject(d, "reason", "the run is still open");
-		cJSON_AddItemToArray(v->waiting, d);
-	}
-	if (v->json)
-		print_json(v);
-	else
-		print_text(v);
+	v->status = status;
 	app_quit(&v->app, EXIT_OK);
 }
 
-static void on_status(void *cookie, int rc, const struct queue_status *s, const struct err *err)
+static int ask_there(struct control_link *link, cJSON **out)
 {
-	struct status *v = cookie;
+	struct err err = ERR_NONE;
+	cJSON *o = cJSON_CreateObject(), *reply = NULL;
 
+	cJSON_AddStringToObject(o, "do", "status");
+	int rc = control_ask(link, o, -1, &err);
+	if (rc == 0)
+		rc = reach_reply(link, REPLY_MS, &reply, &err);
 	if (rc < 0) {
-		fprintf(stderr, "resultd status: %s\n", err->text);
-		app_quit(&v->app, EXIT_INTERNAL);
-		return;
+		fprintf(stderr, "resultd status: %s\n", err.text);
+		return rc == -EINVAL ? EXIT_USAGE : EXIT_INTERNAL;
 	}
-	v->s = *s;
-	measure_reports(v);
-	space_view(v->app.space, &v->space);
-	queue_lines(v->app.queue, 0, true, SHOWN_MAX, on_lines, v);
+	*out = cJSON_DetachItemFromObjectCaseSensitive(reply, "status");
+	cJSON_Delete(reply);
+	return EXIT_OK;
 }
 
 int cmd_status(struct cli *cli, int argc, char **argv)
@@ -215,16 +154,17 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 		{ "timeout", required_argument, NULL, 't' },
 		{ 0 },
 	};
-	struct status v = { 0 };
+	struct view v = { 0 };
+	struct control_link *link = NULL;
 	int64_t timeout_ms = 5000;
-	struct err err = ERR_NONE;
+	bool json = false;
 	int c, rc = EXIT_OK;
 
 	opterr = 0;
 	optind = 1;
 	while (rc == EXIT_OK && (c = getopt_long(argc, argv, ":", longopts, NULL)) != -1) {
 		if (c == 'j')
-			v.json = true;
+			json = true;
 		else if (c == 't')
 			rc = cli_duration("status", "--timeout", optarg, &timeout_ms);
 		else
@@ -238,15 +178,17 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 	if (rc != EXIT_OK)
 		return rc;
 	const struct app_options ao = { .command = "status", .wait_ms = timeout_ms };
-	rc = app_open(&v.app, cli->config, &ao, &err);
-	if (rc < 0) {
-		fprintf(stderr, "resultd: %s\n", err.text);
-		return rc == -EAGAIN ? EXIT_UNDELIVERED : EXIT_INTERNAL;
+	rc = reach_open(cli, &v.app, &ao, &link);
+	if (rc == EXIT_OK && link != NULL) {
+		rc = ask_there(link, &v.status);
+	} else if (rc == EXIT_OK) {
+		status_gather(&v.app, on_status, &v);
+		rc = app_loop(&v.app);
+		app_close(&v.app, 0);
 	}
-	v.waiting = cJSON_CreateArray();
-	queue_status(v.app.queue, on_status, &v);
-	int code = app_loop(&v.app);
-	app_close(&v.app, 0);
-	cJSON_Delete(v.waiting);
-	return code;
+	control_hang_up(link);
+	if (rc == EXIT_OK)
+		print(v.status, json);
+	cJSON_Delete(v.status);
+	return rc;
 }

@@ -52,6 +52,13 @@ static const struct config_key keep_keys[] = {
 	{ 0 },
 };
 
+static const struct config_key control_keys[] = {
+	{ "path", CONFIG_PATH, offsetof(struct config, control.path), .required = true },
+	{ "mode", CONFIG_MODE, offsetof(struct config, control.mode), .def = "0660" },
+	{ "group", CONFIG_STRING, offsetof(struct config, control.group), .def = NULL },
+	{ 0 },
+};
+
 static const struct config_key log_keys[] = {
 	{ "format", CONFIG_ENUM, offsetof(struct config, log.format), .words = format_words, .def = "auto" },
 	{ "level", CONFIG_ENUM, offsetof(struct config, log.level), .words = level_words, .def = "info" },
@@ -61,6 +68,7 @@ static const struct config_key log_keys[] = {
 const struct config_key config_top_keys[] = {
 	{ "state_dir", CONFIG_PATH, offsetof(struct config, state_dir), .def = NULL },
 	{ "queue", CONFIG_ENUM, offsetof(struct config, queue), .words = queue_words, .def = "sqlite" },
+	{ "control", CONFIG_STRUCT, 0, .keys = control_keys, .scalar = "path" },
 	{ "redact", CONFIG_STRINGS, offsetof(struct config, redact),
 	  .def = "['(?i)(password|secret|token|api_?key)']" },
 	{ "limits", CONFIG_STRUCT, offsetof(struct config, limits), .keys = limits_keys },

@@ -70,6 +70,11 @@ struct config {
 	size_t sink_count;
 	struct config_limits limits;
 	struct {
+		char *path; /* NULL: in the state directory */
+		int64_t mode;
+		char *group; /* NULL: as it comes */
+	} control;
+	struct {
 		int64_t runs_ms, max_size, low_water;
 	} keep;
 	struct {
@@ -100,5 +105,8 @@ const struct config_watch *config_find_watch(const struct config *c, const char 
 bool config_redacted(const struct config *c, const char *name); /* values of this name never leave */
 /* The whole configuration as it was understood, YAML, secrets masked (for `check`). */
 int config_print(const struct config *c, struct buf *out);
+/* One sink or watch of it, in the same way: equal text is equal configuration, but for what secrets hold. */
+int config_print_sink(const struct config *c, const struct config_sink *s, struct buf *out);
+int config_print_watch(const struct config *c, const struct config_watch *w, struct buf *out);
 
 #endif

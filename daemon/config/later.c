@@ -10,7 +10,6 @@
 static const struct {
 	const char *place, *keys;
 } later[] = {
-	{ "", " control " },
 	{ "keep", " max_size " },
 	{ "testrail", " update " },
 	{ "testrail.create", " field " },

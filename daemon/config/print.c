@@ -181,22 +181,41 @@ static bool redacted(void *cookie, const char *key)
 	return config_redacted(cookie, key);
 }
 
+static struct config_printer printer(const struct config *c, struct buf *out)
+{
+	return (struct config_printer){ .out = out, .hidden = redacted, .cookie = (void *)(uintptr_t)c };
+}
+
+int config_print_sink(const struct config *c, const struct config_sink *s, struct buf *out)
+{
+	struct config_printer p = printer(c, out);
+
+	buf_printf(out, "  %s:\n    type: %s\n", s->name, s->type->name);
+	config_keys_print(&p, s->type->keys, s->conf, 4);
+	return buf_error(out);
+}
+
+int config_print_watch(const struct config *c, const struct config_watch *w, struct buf *out)
+{
+	struct config_printer p = printer(c, out);
+	size_t first = out->len;
+
+	config_keys_print(&p, config_watch_keys, w, 4);
+	if (out->len > first)
+		out->data[first + 2] = '-'; /* of the four spaces before its first key */
+	return buf_error(out);
+}
+
 int config_print(const struct config *c, struct buf *out)
 {
-	struct config_printer p = { .out = out, .hidden = redacted, .cookie = (void *)(uintptr_t)c };
+	struct config_printer p = printer(c, out);
 
 	config_keys_print(&p, config_top_keys, c, 0);
 	buf_puts(out, c->watch_count == 0 ? "watch: []\n" : "watch:\n");
-	for (size_t i = 0; i < c->watch_count; i++) {
-		size_t first = out->len;
-		config_keys_print(&p, config_watch_keys, &c->watch[i], 4);
-		if (out->len > first)
-			out->data[first + 2] = '-'; /* of the four spaces before its first key */
-	}
+	for (size_t i = 0; i < c->watch_count; i++)
+		config_print_watch(c, &c->watch[i], out);
 	buf_puts(out, c->sink_count == 0 ? "sinks: {}\n" : "sinks:\n");
-	for (size_t i = 0; i < c->sink_count; i++) {
-		buf_printf(out, "  %s:\n    type: %s\n", c->sink[i].name, c->sink[i].type->name);
-		config_keys_print(&p, c->sink[i].type->keys, c->sink[i].conf, 4);
-	}
+	for (size_t i = 0; i < c->sink_count; i++)
+		config_print_sink(c, &c->sink[i], out);
 	return buf_error(out);
 }

@@ -135,21 +135,6 @@ def test_the_summary_names_the_run_and_links_to_it(resultd, testrail):
     assert "nightly 7" in said and f"runs/view/{testrail.only_run['id']}" in said
 
 
-def test_a_second_process_waits_for_the_directory_and_says_who_holds_it(resultd, testrail):
-    known(testrail, 4)
-    resultd.deliver_to(testrail)
-    held = testrail.fault("add_results_for_cases", before="hang")
-    first = resultd.spawn("import", "--timeout", "20h", resultd.write("a.xml", numbered(2)))
-    testrail.wait_for("add_results_for_cases")
-    refused = resultd("import", "--timeout", "1s", resultd.write("b.xml", numbered(2, first=3)))
-    assert refused.code not in (0, 4) and str(first.process.pid) in refused.err, refused
-    waiting = resultd.spawn("import", "--timeout", "20h", resultd.write("b.xml", numbered(2, first=3)))
-    waiting.says(str(first.process.pid))
-    held.release()
-    assert first.wait().code == 0 and waiting.wait().code == 0
-    each_case_once(testrail, 4)
-
-
 class TestParse:
     def test_the_model_as_json_lines(self, resultd):
         report = resultd.write("a.xml", junit(suite(suite(

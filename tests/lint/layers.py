@@ -19,6 +19,7 @@ LAYERS = {
     "daemon/net": (["daemon/base"], ["uv.h", "curl/"]),
     "daemon/watch": (["daemon/base"], ["uv.h"]),
     "daemon/queue": (["daemon/base", "daemon/model"], ["uv.h", "sqlite3.h", "zstd.h", "pthread.h"]),
+    "daemon/control": (["daemon/base"], ["uv.h", "cjson/"]),
     "parsers": (["daemon/base", "daemon/model"], ["expat.h", "iconv.h"]),
     "sinks": (["daemon/base", "daemon/model", "daemon/config", "daemon/net"], ["cjson/"]),
     # Only the files at daemon's root, and the commands, know both sides.

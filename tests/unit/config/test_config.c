@@ -278,7 +278,7 @@ static void faults_have_places_and_hints(void **state)
 		{ WATCH("    roots: '/a/{job}'\n"),
 		  "4:12: \"roots\": {..} stands for a capture of the watch's path\n" },
 		{ WATCH("    roots: '/a/{job'\n"), "4:12: \"roots\": a brace without its partner\n" },
-		{ "control: /x\n", "1:1: \"control\" is not supported by this version\n" },
+		{ "control: {mode: \"0600\"}\n", "1:10: missing key \"path\"\n" },
 		{ "keep: {max_size: 2GiB}\n", "1:8: \"max_size\" is not supported by this version\n" },
 		{ "keep: {runs: 1d, run: 2}\n", "1:18: unknown key \"run\" (did you mean \"runs\"?)\n" },
 		{ "watch:\n  - name: n\n", "2:5: missing key \"path\"\n" },

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * desk_session.h - what the files of the desk share: one client of the control socket, and what it asked. */
+#ifndef RD_DESK_SESSION_H
+#define RD_DESK_SESSION_H
+
+#include "daemon/app.h"
+#include "daemon/base/list.h"
+#include "daemon/cli/outcome.h"
+#include "daemon/cli/queue.h"
+#include "daemon/control/server.h"
+#include "daemon/desk.h"
+#include "daemon/runspec.h"
+
+struct desk {
+	struct app *app;
+	struct desk_options opt;
+	struct control_server *server;
+	struct list sessions;
+	size_t closing; /* servers that are not closed yet */
+	struct desk_counts counts;
+};
+
+struct waiting;
+struct asking;
+struct session {
+	struct list link;
+	struct desk *desk;
+	struct control_client *client; /* NULL: gone */
+	struct control_peer peer;
+	size_t refs; /* work under way */
+	bool greeted;
+
+	/* of "open": pointers below reach into its JSON */
+	struct control_request open;
+	struct config_map set;
+	struct ci ci;
+	const char **sinks;
+	size_t sink_count;
+	struct arena arena;
+	struct context *context;
+	struct run_ids runs; /* that its files joined */
+	size_t files;        /* in intake */
+
+	struct waiting *waiting; /* await, deliver */
+	struct asking *asking;   /* a queue verb */
+};
+
+cJSON *session_reply(const char *re);
+void session_send(struct session *s, cJSON *reply); /* takes ownership; nothing where the client is gone */
+/* {"re":"error"}: the client is told why, with the exit code that is due, and let go. */
+void session_fail(struct session *s, int code, const char *text);
+void session_hold(struct session *s);
+void session_release(struct session *s); /* may free it */
+void session_gone(struct session *s);    /* its client is: ends what only it wanted */
+void session_log(const struct session *s, const char *what);
+void desk_kick(struct desk *d, bool soon);
+
+/* desk_files.c */
+void session_open(struct session *s, struct control_request *r);
+void session_context(struct session *s, struct control_request *r);
+void session_file(struct session *s, struct control_request *r);
+void session_key(struct session *s, struct control_request *r);
+void session_end(struct session *s, struct control_request *r);
+/* desk_answers.c */
+void session_await(struct session *s, struct control_request *r);
+void session_deliver(struct session *s, struct control_request *r);
+void session_receipt(struct session *s, struct control_request *r);
+void session_queue(struct session *s, struct control_request *r);
+void session_answer(struct session *s, struct control_request *r);
+void session_status(struct session *s, struct control_request *r);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * status.c - gathers: the queue's counts, each sink's, the disk's; on workers what walks folders. */
+#include "daemon/status.h"
+
+#include "daemon/app.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
+
+#include <cjson/cJSON.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SHOWN_MAX = 20 };
+
+struct gathering {
+	struct app *app;
+	struct queue_status s;
+	char *reports_dir;
+	uint64_t reports, report_files; /* bytes and number of kept copies */
+	cJSON *out;
+	status_fn *done;
+	void *cookie;
+};
+
+static void put_number(cJSON *o, const char *name, uint64_t n)
+{
+	cJSON_AddNumberToObject(o, name, (double)n);
+}
+
+static void put_time(cJSON *o, const char *name, int64_t ms)
+{
+	char iso[CLOCK_ISO_SIZE];
+
+	cJSON_AddStringToObject(o, name, clock_iso(ms, iso));
+}
+
+/* ---- sizes ---- */
+
+/* Kept reports lie in folders of two digits. */
+static void measure(void *cookie)
+{
+	struct gathering *g = cookie;
+
+	for (unsigned i = 0; i < 256; i++) {
+		char *path = xasprintf("%s/%02x", g->reports_dir, i);
+		DIR *dir = opendir(path);
+		free(path);
+		if (dir == NULL)
+			continue;
+		for (const struct dirent *e; (e = readdir(dir)) != NULL;) {
+			struct stat st;
+			if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+			    !S_ISREG(st.st_mode))
+				continue;
+			g->reports += (uint64_t)st.st_size;
+			g->report_files++;
+		}
+		closedir(dir);
+	}
+}
+
+static void add_sizes(struct gathering *g)
+{
+	struct space_view v;
+	cJSON *sizes = cJSON_AddObjectToObject(g->out, "sizes");
+
+	space_view(g->app->space, &v);
+	put_number(sizes, "queue", g->s.bytes);
+	put_number(sizes, "reports", g->reports);
+	put_number(sizes, "report_files", g->report_files);
+	cJSON_AddNumberToObject(sizes, "ballast", (double)v.ballast_bytes);
+	cJSON *disk = cJSON_AddObjectToObject(g->out, "disk");
+	cJSON_AddStringToObject(disk, "state", space_level_name(v.level));
+	cJSON_AddNumberToObject(disk, "free", (double)v.free_bytes);
+	cJSON_AddNumberToObject(disk, "low_water", (double)v.low_water);
+	cJSON_AddBoolToObject(disk, "intake_paused", v.level != SPACE_FINE);
+	cJSON_AddBoolToObject(disk, "sending_paused", v.level == SPACE_OUT);
+}
+
+/* ---- the steps ---- */
+
+static void measured(void *cookie)
+{
+	struct gathering *g = cookie;
+
+	add_sizes(g);
+	g->app->looks--;
+	g->done(g->cookie, g->out);
+	free(g->reports_dir);
+	free(g);
+}
+
+static void on_lines(void *cookie, int rc, const struct delivery_line *line, size_t count,
+		     const struct err *err)
+{
+	struct gathering *g = cookie;
+	cJSON *list = cJSON_AddArrayToObject(g->out, "unsettled");
+
+	(void)err;
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		cJSON *d = cJSON_CreateObject();
+		cJSON_AddNumberToObject(d, "id", (double)line[i].id);
+		cJSON_AddStringToObject(d, "sink", line[i].sink);
+		cJSON_AddStringToObject(d, "state", delivery_state_name(line[i].state));
+		cJSON_AddStringToObject(d, "run", line[i].run_name);
+		if (line[i].reason != NULL)
+			cJSON_AddStringToObject(d, "reason", line[i].reason);
+		else if (!line[i].run_ended)
+			cJSON_AddStringToObject(d, "reason", "the run is still open");
+		put_time(d, "since", line[i].since_ms);
+		cJSON_AddItemToArray(list, d);
+	}
+	executor_submit(g->app->executor, measure, measured, g);
+}
+
+static void on_status(void *cookie, int rc, const struct queue_status *s, const struct err *err)
+{
+	struct gathering *g = cookie;
+
+	if (rc < 0)
+		cJSON_AddStringToObject(g->out, "error", err->text);
+	else
+		g->s = *s;
+	const struct {
+		const char *name;
+		uint64_t n;
+	} row[] = {
+		{ "runs", g->s.runs },       { "open_runs", g->s.open_runs },
+		{ "reports", g->s.parts },   { "reports_malformed", g->s.parts_bad },
+		{ "results", g->s.results }, { "bytes", g->s.bytes },
+	};
+	const struct {
+		const char *name;
+		uint64_t n;
+	} file[] = {
+		{ "kept", g->s.evidence.kept },       { "awaited", g->s.evidence.awaited },
+		{ "missing", g->s.evidence.missing }, { "refused", g->s.evidence.refused },
+		{ "bytes", g->s.evidence.bytes },     { "owed", g->s.evidence_owed },
+		{ "parked", g->s.evidence_parked },
+	};
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		put_number(g->out, row[i].name, row[i].n);
+	cJSON *d = cJSON_AddObjectToObject(g->out, "deliveries");
+	for (int i = 0; i <= DELIVERY_DROPPED; i++)
+		put_number(d, delivery_state_name((enum delivery_state)i), g->s.deliveries[i]);
+	cJSON *e = cJSON_AddObjectToObject(g->out, "evidence");
+	for (size_t i = 0; i < sizeof(file) / sizeof(file[0]); i++)
+		put_number(e, file[i].name, file[i].n);
+	if (rc == 0 && g->s.oldest_ms != INT64_MAX)
+		put_time(g->out, "oldest_waiting", g->s.oldest_ms);
+	queue_lines(g->app->queue, 0, true, SHOWN_MAX, on_lines, g);
+}
+
+void status_gather(struct app *a, status_fn *done, void *cookie)
+{
+	struct gathering *g = xcalloc(1, sizeof(*g));
+
+	g->app = a;
+	g->done = done;
+	g->cookie = cookie;
+	g->reports_dir = state_path(&a->state, "reports");
+	g->out = cJSON_CreateObject();
+	a->looks++;
+	cJSON_AddStringToObject(g->out, "version", RD_VERSION);
+	cJSON_AddStringToObject(g->out, "state_dir", a->config->state_dir);
+	queue_status(a->queue, on_status, g);
+}
