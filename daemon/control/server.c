@@ -510,7 +510,7 @@ static int bind_there(struct control_server *s, mode_t mode, struct err *err)
 	if (rc == 0 && s->opt.group != NULL && chown(beside, (uid_t)-1, s->group) < 0)
 		rc = err_set(err, -errno, "cannot give the control socket \"%s\" to the group \"%s\": %s",
 			     s->path, s->opt.group, strerror(errno));
-	if (rc == 0 && (chmod(beside, mode) < 0 || listen(s->fd, 64) < 0 || rename(beside, s->path) < 0))
+	if (rc == 0 && (chmod(beside, mode) < 0 || listen(s->fd, 512) < 0 || rename(beside, s->path) < 0))
 		rc = err_set(err, -errno, "cannot make the control socket \"%s\": %s", s->path,
 			     strerror(errno));
 	if (rc < 0)
