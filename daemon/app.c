@@ -269,6 +269,7 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 		.queue = a->queue,
 		.executor = a->executor,
 		.reports = reports,
+		.store = a->store,
 		.keep_ms = keep / scale,
 		.orphan_ms = HOUR_MS / scale,
 		.every_ms = (keep / 2 < HOUR_MS ? keep / 2 : HOUR_MS) / scale,

@@ -379,6 +379,14 @@ static void on_property(void *cookie, const char *key, const char *value)
 	t->property_bytes += bytes;
 }
 
+static void on_evidence(void *cookie, const char *path)
+{
+	struct task *t = cookie;
+
+	if (t->capture != NULL && t->write_rc == 0)
+		t->write_rc = evidence_capture_run(t->capture, path, NULL, &t->err);
+}
+
 static void on_restart(void *cookie)
 {
 	struct task *t = cookie;
@@ -446,6 +454,7 @@ static void read_work(void *cookie)
 		.text_chunk = on_text_chunk,
 		.text_end = on_text_end,
 		.property = on_property,
+		.evidence = on_evidence,
 	};
 	struct err ignored = ERR_NONE;
 

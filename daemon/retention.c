@@ -33,10 +33,11 @@ struct retention {
 	struct seen_key *key; /* of the step at hand; a worker's while it runs */
 	size_t key_count;
 
-	DIR *dir; /* worker: the folder that is being listed */
-	int folder;
+	DIR *dir;   /* worker: the folder that is being listed */
+	int folder; /* those of evidence come behind those of reports */
 	char *copy[COPIES];
 	size_t copy_count;
+	bool blobs; /* the list is of evidence */
 };
 
 static const struct log_ctx log_ctx = { .who = "retention" };
@@ -69,6 +70,18 @@ static void remove_copy(void *cookie, const char *kept)
 	else if (errno != ENOENT)
 		log_warning(&log_ctx, "cannot remove \"%s\": %s", path, strerror(errno));
 	free(path);
+}
+
+/* Where a capture has just taken hold of it, it stays. */
+static void remove_blob(void *cookie, const char *kept)
+{
+	struct retention *r = cookie;
+	int rc = evidence_store_remove(r->opt.store, kept, r->opt.orphan_ms);
+
+	if (rc == 0)
+		atomic_fetch_add(&r->orphans, 1);
+	else if (rc != -ENOENT && rc != -EBUSY && rc != -EINVAL)
+		log_warning(&log_ctx, "cannot remove evidence \"%s\": %s", kept, strerror(-rc));
 }
 
 static void drop_keys(struct retention *r)
@@ -113,10 +126,13 @@ static void list_work(void *cookie)
 
 	while (r->copy_count < COPIES && !atomic_load(&r->stop)) {
 		if (r->dir == NULL) {
-			if (r->folder == FOLDERS)
+			/* One list holds copies of one kind. */
+			if (r->folder == 2 * FOLDERS || (r->folder == FOLDERS && r->copy_count > 0))
 				return;
-			snprintf(name, sizeof(name), "%02x", (unsigned)r->folder++);
-			char *path = xasprintf("%s/%s", r->reports, name);
+			r->blobs = r->folder >= FOLDERS;
+			snprintf(name, sizeof(name), "%02x", (unsigned)r->folder++ % FOLDERS);
+			char *path = xasprintf(
+				"%s/%s", r->blobs ? evidence_store_dir(r->opt.store) : r->reports, name);
 			r->dir = opendir(path);
 			free(path);
 			continue;
@@ -128,10 +144,10 @@ static void list_work(void *cookie)
 			continue;
 		}
 		struct stat st;
-		char *kept = xasprintf("%02x/%s", (unsigned)r->folder - 1, e->d_name);
+		char *kept = xasprintf("%02x/%s", (unsigned)(r->folder - 1) % FOLDERS, e->d_name);
+		bool ours = r->blobs ? evidence_kept_name(kept) : retention_kept_name(kept);
 		/* ctime: of the rename that brought it here. */
-		if (retention_kept_name(kept) &&
-		    fstatat(dirfd(r->dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		if (ours && fstatat(dirfd(r->dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    clock_wall_ms() - ((int64_t)st.st_ctim.tv_sec * 1000 + st.st_ctim.tv_nsec / 1000000) >=
 			    r->opt.orphan_ms)
 			r->copy[r->copy_count++] = kept;
@@ -163,7 +179,12 @@ static void list_done(void *cookie)
 		end(r, NULL);
 		return;
 	}
-	queue_sweep(r->opt.queue, (const char *const *)r->copy, r->copy_count, remove_copy, r, on_swept, r);
+	if (r->blobs)
+		queue_sweep_evidence(r->opt.queue, (const char *const *)r->copy, r->copy_count, remove_blob,
+				     r, on_swept, r);
+	else
+		queue_sweep(r->opt.queue, (const char *const *)r->copy, r->copy_count, remove_copy, r,
+			    on_swept, r);
 }
 
 static void list_more(struct retention *r)
@@ -272,6 +293,7 @@ void retention_start(struct retention *r)
 		.now_ms = r->now_ms,
 		.every_ms = r->opt.every_ms,
 		.remove = remove_copy,
+		.remove_evidence = remove_blob,
 		.stop = is_stopped,
 		.cookie = r,
 	};

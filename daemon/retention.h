@@ -9,6 +9,7 @@
 #define RD_RETENTION_H
 
 #include "daemon/base/executor.h"
+#include "daemon/evidence_store.h"
 #include "daemon/queue/queue.h"
 
 #include <stdbool.h>
@@ -19,7 +20,8 @@ struct retention_options {
 	struct queue *queue;
 	struct executor *executor;
 	const char *reports; /* the folder of kept reports */
-	int64_t keep_ms;     /* keep.runs */
+	struct evidence_store *store;
+	int64_t keep_ms;   /* keep.runs */
 	int64_t orphan_ms; /* a copy that no part names is left alone for so long: it may be on its way in */
 	int64_t every_ms;  /* a pass is skipped where the last one is younger */
 };

@@ -213,7 +213,7 @@ void build_evidence(struct parser *p, const char *path, const char *name)
 }
 
 /* Names of properties whose value is the path of a file (or a data: URL). */
-static bool names_file(const char *key)
+bool build_names_file(const char *key)
 {
 	static const char *const names[] = { "attachment", "attachments", "screenshot", "video", "trace" };
 
@@ -249,7 +249,7 @@ void build_property(struct parser *p, const char *key, const char *value)
 	if (secret)
 		return;
 	refs_from_property(&b->refs, key, value);
-	if (names_file(key) && *value != '\0')
+	if (build_names_file(key) && *value != '\0')
 		build_evidence(p, value, NULL);
 }
 

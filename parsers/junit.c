@@ -272,6 +272,7 @@ static const struct xml_rule junit_rules[] = {
 	{ "rerunError", CASE, RERUN, junit_other_attempt_open, junit_text_close, true },
 	{ "stackTrace", RERUN, OTHER, junit_attempt_trace_open, junit_text_close, true },
 	{ "system-out", CASE, OTHER, junit_out_open, junit_text_close, true },
+	{ "system-out", SUITE, OTHER, junit_suite_out_open, junit_suite_out_close, true },
 	{ "system-out", RERUN, OTHER, junit_attempt_out_open, junit_text_close, true },
 	{ "system-err", CASE, OTHER, junit_err_open, junit_text_close, true },
 	{ "system-err", RERUN, OTHER, junit_attempt_err_open, junit_text_close, true },

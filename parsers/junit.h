@@ -17,6 +17,8 @@ static inline struct build *junit_case(struct parser *p)
 /* junit_suite.c */
 void junit_suite_close(void *cookie);
 void junit_suite_open(void *cookie, const char *element, const char **attrs);
+void junit_suite_out_close(void *cookie);
+void junit_suite_out_open(void *cookie, const char *element, const char **attrs);
 void junit_suite_problem(void *cookie, const char *element, const char **attrs);
 void junit_suite_property_close(void *cookie);
 void junit_suite_property_open(void *cookie, const char *element, const char **attrs);

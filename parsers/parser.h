@@ -48,6 +48,8 @@ struct parser_events {
 	int (*text_end)(void *cookie);
 	/* A property of a suite or of the whole report (templates: {prop.NAME}); NULL where nobody wants it. */
 	void (*property)(void *cookie, const char *key, const char *value);
+	/* A file that belongs to no test: named by a property or the output of a suite.  NULL as above. */
+	void (*evidence)(void *cookie, const char *path);
 };
 
 struct parser_stats {

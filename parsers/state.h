@@ -78,7 +78,7 @@ struct target {
 	enum text_kind kind;
 	bool scan;
 };
-enum { TARGETS = 4 };
+enum { TARGETS = 4, SUITE_MARKER_MAX = 4096 };
 
 struct build {
 	struct build *outer;
@@ -142,6 +142,8 @@ struct parser {
 	bool root_id;    /* <testsuites id=..>: Playwright's */
 	char *suite_key; /* a suite's property is open, its value is the text */
 	struct buf suite_value;
+	bool suite_out;          /* a suite's output is open */
+	struct buf suite_marker; /* of an [[ATTACHMENT|path]] in it: from "[[" on */
 	/* TestNG */
 	bool detail_full; /* the open exception has given its full trace */
 	char *class_name;
@@ -158,6 +160,8 @@ struct suite *suite_push(struct parser *p, const char *name, size_t name_len);
 void suite_pop(struct parser *p);
 struct suite *suite_top(struct parser *p);
 int64_t suite_started(const struct parser *p);
+/* A suite's output goes nowhere, but for the files that it names. */
+void suite_output(struct parser *p, const char *s, size_t len);
 void suite_property(struct parser *p, const char *key, const char *value);
 void suites_clear(struct parser *p);
 
@@ -174,6 +178,8 @@ struct problem *build_problem(struct parser *p, enum problem_kind kind, enum out
 /* What is said about an outcome that is settled otherwise (TestNG's exceptions). */
 struct problem *build_told(struct parser *p, enum outcome outcome);
 void build_property(struct parser *p, const char *key, const char *value);
+/* Whether the value of a property of this name is a file. */
+bool build_names_file(const char *key);
 void build_evidence(struct parser *p, const char *path, const char *name);
 void build_param(struct parser *p, const char *value);
 /* Joins class and name to the id; empty class: none. */

@@ -109,9 +109,47 @@ int64_t suite_started(const struct parser *p)
 
 void suite_property(struct parser *p, const char *key, const char *value)
 {
-	if (p->events->property == NULL || key == NULL || *key == '\0')
+	if (key == NULL || *key == '\0')
 		return;
-	if (p->options->redacted != NULL && p->options->redacted(p->options->redacted_cookie, key))
-		value = "***";
-	p->events->property(p->cookie, key, value != NULL ? value : "");
+	bool secret = p->options->redacted != NULL && p->options->redacted(p->options->redacted_cookie, key);
+	if (!secret && value != NULL && *value != '\0' && p->events->evidence != NULL &&
+	    build_names_file(key))
+		p->events->evidence(p->cookie, value);
+	if (p->events->property != NULL)
+		p->events->property(p->cookie, key, secret ? "***" : value != NULL ? value : "");
+}
+
+void suite_output(struct parser *p, const char *s, size_t len)
+{
+	static const char begin[] = "[[ATTACHMENT|";
+	const size_t opening = sizeof(begin) - 1;
+	struct buf *held = &p->suite_marker;
+
+	for (size_t i = 0; i < len;) {
+		if (held->len == 0) {
+			const char *bracket = memchr(s + i, '[', len - i);
+			if (bracket == NULL)
+				return;
+			i = (size_t)(bracket - s);
+		}
+		char c = s[i];
+		size_t n = held->len;
+		/* "[[[": the first one is text. */
+		if (n == 2 && c == '[') {
+			i++;
+			continue;
+		}
+		if (c == '\n' || n >= SUITE_MARKER_MAX || (n < opening && c != begin[n])) {
+			i += n == 0;
+			buf_reset(held);
+			continue;
+		}
+		buf_putc(held, c);
+		i++;
+		if (held->len < opening + 3 || c != ']' || held->data[held->len - 2] != ']')
+			continue;
+		held->data[held->len - 2] = '\0'; /* opening + 3: at least one character is left */
+		p->events->evidence(p->cookie, held->data + opening);
+		buf_reset(held);
+	}
 }

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { /* contexts */
        TOP = 1,
@@ -306,6 +307,41 @@ static void line_open(void *cookie, const char *element, const char **attrs)
 	text_push(p, out, TEXT_OUT, true);
 }
 
+/* Reporter.log("<a href='shots/cart.png'>"): how tests on TestNG show what they photographed. */
+static void take_links(struct parser *p, const char *s, size_t len)
+{
+	enum { LINK_MAX = 4096 };
+	static const char *const attrs[] = { "href=", "src=" };
+	const char *end = s + len;
+
+	for (const char *at = s; (at = memchr(at, '=', (size_t)(end - at))) != NULL;) {
+		const char *equal = at++;
+		bool link = false;
+		for (size_t i = 0; i < 2; i++) {
+			size_t n = strlen(attrs[i]);
+			link |= (size_t)(at - s) >= n && strncasecmp(at - n, attrs[i], n) == 0;
+		}
+		char quote = equal + 1 < end ? equal[1] : '\0';
+		if (!link || (quote != '"' && quote != '\''))
+			continue;
+		const char *close = memchr(equal + 2, quote, (size_t)(end - equal - 2));
+		if (close == NULL)
+			return;
+		at = close;
+		char path[LINK_MAX];
+		size_t size = (size_t)(close - equal - 2);
+		if (size == 0 || size >= sizeof(path))
+			continue;
+		memcpy(path, equal + 2, size);
+		path[size] = '\0';
+		const char *slash = strrchr(path, '/'), *colon = strchr(path, ':');
+		bool file = strncmp(path, "file:", 5) == 0 || colon == NULL || colon == path + 1;
+		/* Another page, a place on this one, a script: no file of the test. */
+		if (file && strpbrk(path, "#?") == NULL && strchr(slash != NULL ? slash : path, '.') != NULL)
+			build_evidence(p, path, NULL);
+	}
+}
+
 /* Without the layout around its CDATA. */
 static void line_close(void *cookie)
 {
@@ -317,6 +353,7 @@ static void line_close(void *cookie)
 	text_pop(p);
 	if (p->build->config || out->cut || out->s == NULL || from > out->len)
 		return;
+	take_links(p, out->s + from, out->len - from);
 	while (from + skip < out->len && text_blank(out->s + from + skip, 1))
 		layout |= out->s[from + skip++] == '\n';
 	if (!layout)

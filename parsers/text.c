@@ -320,6 +320,8 @@ void text_give(void *cookie, const char *s, size_t len)
 	if (b == NULL || b->targets == 0) {
 		if (p->suite_key != NULL)
 			buf_append(&p->suite_value, s, len);
+		else if (p->suite_out)
+			suite_output(p, s, len);
 		return;
 	}
 	if (b->targets > TARGETS || b->target[b->targets - 1].slot == NULL)

@@ -11,7 +11,7 @@ import sqlite3
 
 import pytest
 
-from reports import case, junit, suite
+from reports import case, junit, method, suite, testng
 from resultd import wait_until
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -82,6 +82,32 @@ def test_every_way_to_name_a_file_is_understood(resultd, testrail):
     assert {row["name"]: row["_type"] for row in files}["item.png"] == "image/png"
     assert len(kept(resultd)) == 7              # one content is kept once
     assert b"base64" not in b"".join(path.read_bytes() for path in resultd.state.glob("queue.db*"))
+
+
+def test_what_a_suite_names_is_the_run_s(resultd, testrail):
+    (bad,) = known(testrail, "bad")
+    resultd.deliver_to(testrail)
+    for name in ("suite.log", "video.webm"):
+        place(resultd.folder / "reports" / name, name)
+    resultd.imports(resultd.write("a.xml", junit(suite(
+        '<properties><property name="testrail_attachment" value="suite.log"/>'
+        '<property name="attachment" value="none.log"/></properties>',
+        case("bad", failure="no"), "<system-out>a [[[ATTACHMENT|video.webm]] [[ATTACH [[x\n</system-out>"))))
+    assert testrail.files(bad) == []
+    assert content(testrail.files(run=testrail.only_run)) == {"suite.log": b"suite.log", "video.webm": b"video.webm"}
+
+
+def test_links_in_what_testng_s_reporter_logs_are_files(resultd, testrail):
+    bad = testrail.case("bad", automation="shop.CartTest.bad")
+    resultd.deliver_to(testrail)
+    place(resultd.folder / "reports" / "shots" / "bad.png", PNG)
+    text = testng(method("bad", status="FAIL", message="no").replace(
+        "</test-method>", "<reporter-output><line><![CDATA[<a href='shots/bad.png'><img SRC=\"shots/bad.png\"/></a>"
+        "<a href='#top'>x</a><a href='https://example.com/a.png'>y</a><a href='page.html#x'>z</a><a href='log.txt'>l</a>]]></line>"
+        "</reporter-output></test-method>"))
+    done = resultd.imports(resultd.write("testng-results.xml", text))
+    assert content(testrail.files(bad)) == {"bad.png": PNG}
+    assert re.findall(r"(?m)^evidence: (\S+): it was not there", done.err) == ["log.txt"]
 
 
 def test_files_of_passed_tests_stay_where_they_are_unless_a_sink_wants_them(resultd, testrail, make_resultd):
@@ -317,3 +343,26 @@ def test_import_with_a_watch_takes_its_patterns(resultd, testrail):
     files = testrail.files(bad)
     assert sorted(row["_data"] for row in files) == [PNG + b"1", PNG + b"2"]
     assert len({row["result_id"] for row in files}) == 2
+
+
+# ---- the end ----
+
+def test_files_go_with_the_last_run_that_has_them(resultd, testrail):
+    known(testrail, "bad")
+    resultd.scale = 3600 * 1000                 # an hour is a millisecond
+    resultd.configure({"rail": resultd.rail(testrail)}, keep={"runs": "30d"})
+    place(resultd.folder / "reports" / "shot.png", PNG)
+    orphan = "ab/ab" + "0" * 62                 # of a capture that a crash ended
+    report = resultd.write("a.xml", junit(case("bad", failure="no", inside=output("shot.png"))))
+    done = resultd("import", "--json", "--no-wait", report)
+    assert done.code == 0 and len(kept(resultd)) == 1, done
+    place(resultd.state / "evidence" / orphan, "left over")
+    report.unlink()
+    resultd.delivers()
+
+    def gone():
+        resultd("status")
+        done = resultd("deliver", "--timeout", "1s")
+        assert done.code == 0, done
+        return kept(resultd) == []
+    wait_until(gone, what="the files to go")

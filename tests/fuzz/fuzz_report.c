@@ -96,10 +96,16 @@ static void on_property(void *cookie, const char *key, const char *value)
 	must(key != NULL && value != NULL, "a property has both parts");
 }
 
+static void on_evidence(void *cookie, const char *path)
+{
+	(void)cookie;
+	must(path != NULL && path[0] != '\0', "a file has a name");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct parser_events events = { on_result, on_restart, on_begin,
-						     on_chunk,  on_end,     on_property };
+	static const struct parser_events events = { on_result, on_restart,  on_begin,   on_chunk,
+						     on_end,    on_property, on_evidence };
 	static int fd = -1;
 	struct report_summary out;
 
