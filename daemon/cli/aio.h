@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aio.h - what the files of the command `aio` share: paths below the project, pages, names resolved to ids. */
+ * aio.h - what the files of the command `aio` share: paths below the project, pages, names as ids. */
 #ifndef RD_CLI_AIO_H
 #define RD_CLI_AIO_H
 
@@ -35,8 +35,8 @@ int tcms_plain(struct remote *r, const struct args *a, const char *path, const c
 int tcms_read(struct remote *r, const struct args *a, const char *doing, cJSON **out, const char *path,
 	      const char *one, const char *two, const char *query);
 
-/* --tag, --folder, --field and the like, as a body has them; each may send requests of its own (tags and folders
- * are made where they are missing).  kind: "testcycle" or "testcase". */
+/* --tag, --folder, --field and the like, as a body has them; each may send requests of its own (tags and
+ * folders are made where they are missing).  kind: "testcycle" or "testcase". */
 int tcms_put_tags(struct remote *r, const struct args *a, struct buf *b);
 int tcms_put_folder(struct remote *r, const struct args *a, const char *kind, struct buf *b, bool as_id);
 int tcms_put_fields(struct remote *r, const struct args *a, struct buf *b, bool update);
@@ -79,6 +79,17 @@ int tcms_cases_create(struct remote *r, const struct args *a);
 int tcms_sets_list(struct remote *r, const struct args *a);
 int tcms_sets_cases(struct remote *r, const struct args *a);
 int tcms_traceability(struct remote *r, const struct args *a);
+
+int tcms_cycles_attach(struct remote *r, const struct args *a);
+int tcms_cases_attach(struct remote *r, const struct args *a);
+int tcms_runs_attach(struct remote *r, const struct args *a);
+int tcms_attachments_get(struct remote *r, const struct args *a);
+int tcms_cases_export(struct remote *r, const struct args *a);
+int tcms_cycles_cleanup(struct remote *r, const struct args *a);
+int tcms_sets_add(struct remote *r, const struct args *a);
+int tcms_sets_create(struct remote *r, const struct args *a);
+int tcms_batch(struct remote *r, const struct args *a);
+int tcms_parameters(struct remote *r, const struct args *a);
 
 int tcms_runs_list(struct remote *r, const struct args *a);
 int tcms_runs_latest(struct remote *r, const struct args *a);

@@ -227,7 +227,8 @@ int tcms_put_date(const struct remote *r, const struct args *a, const char *opti
 	return EXIT_OK;
 }
 
-/* Tags by name: got or made in one request, which may be repeated, then wrapped as entities want them ({"tag":{"ID":7}}). */
+/* Tags by name: got or made in one request, which may be repeated, then wrapped as entities want them:
+ * {"tag":{"ID":7}}. */
 int tcms_put_tags(struct remote *r, const struct args *a, struct buf *b)
 {
 	struct request req;

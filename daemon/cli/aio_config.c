@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aio_config.c - what a project of AIO Tests is set up with: lists, statuses, tags, folders, custom fields. */
+ * aio_config.c - what a project of AIO Tests is set up with: lists, statuses, tags, folders, fields. */
 #include "daemon/cli/aio.h"
 
 #include "sinks/aio/aio.h"
@@ -302,6 +302,20 @@ int tcms_fields(struct remote *r, const struct args *a)
 	}
 	cJSON_Delete(root);
 	return EXIT_OK;
+}
+
+int tcms_parameters(struct remote *r, const struct args *a)
+{
+	static const struct column columns[] = {
+		{ "ID", "ID", COLUMN_TEXT },
+		{ "NAME", "name", COLUMN_TEXT },
+		{ "ARCHIVED", "archived", COLUMN_TEXT },
+		{ "VALUES", "values", COLUMN_TEXT },
+		{ 0 },
+	};
+
+	return tcms_plain(r, a, "predefinedparameter", "list parameters", columns,
+			  "There are no parameters.");
 }
 
 /* ---- values for custom fields: --field NAME=VALUE ---- */

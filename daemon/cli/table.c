@@ -53,7 +53,7 @@ static void put_scalar(struct buf *b, const cJSON *v, enum column_kind kind)
 			put_time(b, v->valuedouble);
 		else if (kind == COLUMN_SPAN && v->valuedouble >= 0)
 			put_span(b, v->valuedouble);
-		else if (v->valuedouble == floor(v->valuedouble) && fabs(v->valuedouble) < 1e15)
+		else if (v->valuedouble == floor(v->valuedouble) && fabs(v->valuedouble) < 1e16)
 			buf_printf(b, "%.0f", v->valuedouble);
 		else
 			buf_printf(b, "%g", v->valuedouble);

@@ -2,6 +2,7 @@
 """Administration of AIO Tests from the command line, on Cloud and on Server."""
 
 import json
+import zipfile
 
 import pytest
 
@@ -296,6 +297,85 @@ def test_a_requirement_is_traced(tcms, site):
     assert [(row["CASE"], row["STATUS"]) for row in found] == [("AT-TC-1", "Not Run"), ("AT-TC-2", "")]
     assert len(said(tcms("traceability", "AT-7", "--json", "--all-versions"))) == 2
     assert "No case covers it" in tcms("traceability", "AT-8").out
+
+
+# ---- files, batches, sets ----
+
+def test_files_are_attached_once(tcms, site, resultd, ran):
+    cycle, case, run = ran
+    shot = resultd.folder / "shot.png"
+    shot.write_bytes(b"\x89PNG\r\n\x1a\n pixels")
+    text = resultd.folder / "server.log"
+    text.write_text("one line\n")
+    sent = rows(tcms("runs", "attach", cycle["key"], case["key"], shot, text).out)
+    assert [(row["NAME"], row["TYPE"]) for row in sent] == [("shot.png", "image/png"), ("server.log", "text/plain")]
+    again = tcms("runs", "attach", cycle["key"], str(run["ID"]), shot)
+    assert "there already" in again.err and len(site.attached(run)) == 2
+    tcms("runs", "attach", cycle["key"], str(run["ID"]), shot, "--again")
+    assert [name for name, _, _ in site.attached(run)] == ["shot.png", "server.log", "shot.png"]
+    step = run["testRunSteps"][1]
+    tcms("runs", "attach", cycle["key"], case["key"], shot, "--step", str(step["ID"]))
+    assert site.attached(step)[0][2] == shot.read_bytes()
+    assert "no step" in tcms("runs", "attach", cycle["key"], case["key"], shot, "--step", "1", code=2).err
+    tcms("cycles", "attach", cycle["key"], text)
+    tcms("cases", "attach", case["key"], text)
+    assert len(site.attached(cycle)) == len(site.attached(case)) == 1
+    assert "there already" in tcms("cycles", "attach", cycle["key"], text).err
+    assert "No such file" in tcms("cycles", "attach", cycle["key"], "nothing.png", code=2).err
+    assert "not a file" in tcms("cycles", "attach", cycle["key"], resultd.folder, code=2).err
+    program = resultd.folder / "a.exe"
+    program.write_bytes(b"MZ\0\0")
+    assert "nsupported" in tcms("cycles", "attach", cycle["key"], program, code=2).err
+
+
+def test_a_file_is_fetched_and_overwrites_nothing(tcms, site, resultd, ran):
+    cycle, _, run = ran
+    data = bytes(range(256)) * 100
+    (resultd.folder / "a.zip").write_bytes(data)
+    tcms("cycles", "attach", cycle["key"], resultd.folder / "a.zip")
+    number = str(cycle["_attachments"][0]["ID"])
+    target = resultd.folder / "back.zip"
+    tcms("attachments", "get", number, target)
+    assert target.read_bytes() == data
+    assert "File exists" in tcms("attachments", "get", number, target, code=2).err
+    assert "does not exist" in tcms("attachments", "get", "1", resultd.folder / "b", code=2).err
+
+
+def test_cases_are_exported_as_features(tcms, site, resultd):
+    site.case("Pay")
+    site.case("Refund")
+    target = resultd.folder / "features.zip"
+    tcms("cases", "export", target, "--title", "Pay", "--group", "folder")
+    with zipfile.ZipFile(target) as archive:
+        assert archive.namelist() == ["AT-TC-1.feature"]
+
+
+def test_sets_are_made_and_filled(tcms, site):
+    case = site.case("a")
+    made = said(tcms("sets", "create", "smoke", "--objective", "o", "--tag", "t", "--json"))
+    tcms("sets", "add", made["key"], case["key"])
+    done = tcms("sets", "add", made["key"], case["key"], "AT-TC-99", code=2)
+    assert "1 cases are in the set" in done.out and "AT-TC-99: Case AT-TC-99 does not exist" in done.err
+    assert site.only_project.sets[made["ID"]]["_cases"] == [case["ID"]]
+
+
+def test_old_runs_are_cleaned_up(tcms, site, ran):
+    cycle, case, run = ran
+    site.store.add_run(cycle["_cases"][case["ID"]])
+    run["createdDate"] -= 40 * 86400000
+    assert "--older-than" in tcms("cycles", "cleanup", cycle["key"], code=2).err
+    tcms("cycles", "cleanup", cycle["key"], "--older-than", "30", code=2, stdin="no\n")
+    assert len(site.runs(case)) == 2
+    tcms("cycles", "cleanup", cycle["key"], "--older-than", "30", "--confirm", cycle["key"])
+    assert len(site.runs(case)) == 1 and run not in site.runs(case)
+
+
+def test_parameters_and_batches(tcms, site):
+    site.only_project.parameters.append({"ID": 7, "name": "Login", "archived": False, "values": ["a", "b"]})
+    assert rows(tcms("parameters").out)[0]["VALUES"] == "a, b"
+    batch = site.new_batch("x.xml", 5, {"errorCount": 0})
+    assert card(tcms("batch", batch["batchId"]).out)["Status"] == "RUNNING"
+    assert said(tcms("batch", batch["batchId"], "--json"))["status"] == "COMPLETED"
 
 
 # ---- what all of them share ----

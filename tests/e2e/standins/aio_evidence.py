@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The endpoints of the AIO stand-in, third part: attachments, import of reports, batches."""
 
+import io
 import re
 import xml.etree.ElementTree as ElementTree
+import zipfile
 
 from .aio_route import router
-from .aio_rules import IMPORTS, Forbidden, Refused, check_attachment, check_file, number
+from .aio_rules import IMPORTS, Forbidden, Refused, check_attachment, check_file, matches, number
 from .aio_runs import associate, bulk_answer, latest_of, open_cycle
 from .http_server import Answer
 
 ROUTES, route = router()
 
+STEP_FIELDS = {"STEP", "DATA", "EXPECTED_RESULT"}
 RTF_FIELDS = {"DESCRIPTION", "PRECONDITIONS"}
 # what is told of an imported case; the vendor's table of statuses is not known, this is the plain reading
 TOLD = {"Passed": "PASSED", "Failed": "FAILED", "Not Run": "NOT_RUN"}
@@ -70,6 +73,49 @@ def attach_case_field(server, request, project, case_name, field):
         raise Forbidden(f"{field} is no field with attachments", 404)
     server.may_write(project, case)
     return _attach(server, request, case)
+
+
+def _step_of_case(server, project, case_name, step_id):
+    case = server.find_case(project, case_name)
+    server.may_write(project, case)
+    if step_id not in [str(step["ID"]) for step in case.get("steps", [])]:
+        raise Refused(f"Step {step_id} does not exist in case {case['key']}", 404)
+    return case
+
+
+@route("POST", "/testcase/{T}/testcasestep/{S}/attachment", {"version"}, body="form")
+def attach_case_step(server, request, project, case_name, step_id):
+    return _attach(server, request, _step_of_case(server, project, case_name, step_id))
+
+
+@route("POST", "/testcase/{T}/testcasestep/{S}/{F}/attachment", {"version"}, body="form")
+def attach_case_step_field(server, request, project, case_name, step_id, field):
+    if field not in STEP_FIELDS:
+        raise Forbidden(f"{field} is no field of a step with attachments", 404)
+    return _attach(server, request, _step_of_case(server, project, case_name, step_id))
+
+
+@route("POST", "/testcycle/{C}/{F}/attachment", body="form")
+def attach_cycle_field(server, request, project, cycle_name, field):
+    cycle = server.find_cycle(project, cycle_name)
+    server.may_write(project, cycle)
+    if field != "OBJECTIVE":
+        raise Forbidden(f"{field} is no field with attachments", 404)
+    return _attach(server, request, cycle)
+
+
+@route("POST", "/testcase/export/feature", {"type"}, body="search_cases", reads=True)
+def export_features(server, request, project):
+    if request.query.get("type", "NONE") not in ("NONE", "FOLDER", "REQUIREMENT", "TAG"):
+        raise Forbidden(f"type {request.query['type'][:40]!r} is not known")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for case in project.cases.values():
+            if matches(request.json, {"key": case["key"], "title": case["title"],
+                                      "folderID": case.get("folder", {}).get("ID"),
+                                      "tag": [tag["tag"]["name"] for tag in case.get("tags", [])]}):
+                archive.writestr(f"{case['key']}.feature", f"Feature: {case['title']}\n")
+    return Answer(200, packed.getvalue(), content_type="application/octet-stream")
 
 
 @route("GET", "/attachment/{A}")

@@ -382,6 +382,27 @@ def create_set(server, request, project):
     return server.entity_json(server.store.add_set(project, stored))
 
 
+@route("POST", "/testset/{S}/testcase", {"testCases"})
+def add_set_cases(server, request, project, name):
+    one = _find_set(server, project, name)
+    server.may_write(project)
+    names = [text for text in request.query.get("testCases", "").split(",") if text]
+    if not names:
+        raise Forbidden("no cases are named")
+    processed, errors = {}, {}
+    for text in names:
+        case = server.store.find(project.cases, text)
+        if case is None:
+            errors[text] = {"message": f"Case {text} does not exist"}
+            continue
+        if case["ID"] not in one["_cases"]:
+            one["_cases"].append(case["ID"])
+        processed[text] = [case["key"]]
+    status = "SUCCESS" if not errors else "SUCCESS_WITH_ERROR" if processed else "FAILED"
+    return {"status": status, "requestCount": len(names), "successCount": len(processed), "errorCount": len(errors),
+            "errors": errors, "processedData": processed, "warnings": {}}
+
+
 @route("GET", "/testSet/{S}/testcase", PAGED | RTF)
 def set_cases(server, request, project, name):
     one = _find_set(server, project, name)
