@@ -112,6 +112,10 @@ bool testrail_put_description(struct talk *t, struct buf *b, const struct templa
 
 	if (text.len > 0)
 		buf_puts(&text, "\n\n");
+	/* What failed outside of any test has no result to stand in; a plan is of many runs. */
+	const char *notes = strcmp(key, "run.description") == 0 ? vars_get(t->run->vars, "run.notes") : NULL;
+	if (notes != NULL && template_uses(tpl, "run.notes") == NULL)
+		buf_printf(&text, "%s\n\n", notes);
 	buf_puts(&text, t->run->token);
 	if (good && buf_error(&text) < 0) {
 		err_set(&t->err, -E2BIG, "%s: the text is too long", key);
