@@ -4,6 +4,7 @@
 #include "daemon/cli/testrail.h"
 
 #include "daemon/base/clock.h"
+#include "daemon/cli/trcli.h"
 #include "sinks/testrail/testrail.h"
 
 #include <inttypes.h>
@@ -365,10 +366,18 @@ static const struct verb verbs[] = {
 
 int cmd_testrail(struct cli *cli, int argc, char **argv)
 {
+	/* The one that asks nobody, and comes before there is a configuration. */
+	if (argc > 1 && strcmp(argv[1], "convert-config") == 0) {
+		if (argc == 3 && argv[2][0] != '-')
+			return trcli_convert(argv[2]);
+		return cli_usage("testrail", "convert-config wants one FILE, the YAML of trcli");
+	}
 	return verbs_run(verbs, cli, argc, argv);
 }
 
 void help_testrail(void)
 {
 	verbs_help(verbs, "testrail");
+	printf("\nWithout a server:\n"
+	       "  convert-config FILE   turns trcli's YAML into a configuration of ours, on standard output\n");
 }

@@ -133,6 +133,15 @@ static void put_string(struct buf *out, const char *s)
 	buf_putc(out, '\n');
 }
 
+/* A number stays one: quotes would make it a name. */
+static void write_word(struct buf *out, const char *s)
+{
+	if (*s != '\0' && strlen(s) < 16 && strspn(s, "0123456789") == strlen(s))
+		buf_puts(out, s);
+	else
+		yaml_write_string(out, s);
+}
+
 static void put_template(struct buf *out, const char *s)
 {
 	struct buf doubled = BUF_LIMIT(FILE_MAX * 2);
@@ -164,7 +173,7 @@ static void put_list(struct converted *c, const struct row *r, const struct yaml
 			if (*word == '\0')
 				continue;
 			buf_puts(out, first ? "" : ", ");
-			yaml_write_string(out, word);
+			write_word(out, word);
 			first = false;
 		}
 		free(copy);
@@ -202,7 +211,7 @@ static void put_field(struct buf *rest, const char *name, const char *value)
 	buf_puts(rest, rest->len == 0 ? "" : ", ");
 	yaml_write_string(rest, name);
 	buf_puts(rest, ": ");
-	yaml_write_string(rest, value);
+	write_word(rest, value);
 }
 
 static void case_field(struct converted *c, const char *name, const char *value, struct buf *rest)
@@ -214,7 +223,8 @@ static void case_field(struct converted *c, const char *name, const char *value,
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
 		if (strcmp(name, own[i][0]) == 0) {
 			key(c, CREATE, own[i][1]);
-			put_string(&c->section[CREATE], value);
+			write_word(&c->section[CREATE], value);
+			buf_putc(&c->section[CREATE], '\n');
 			return;
 		}
 	}
@@ -280,9 +290,13 @@ static void put_row(struct converted *c, const struct row *r, const struct yaml_
 		return;
 	}
 	case AS_TEXT:
-	case AS_WORD:
 		key(c, r->section, r->ours);
 		put_string(out, scalar(c, n));
+		return;
+	case AS_WORD:
+		key(c, r->section, r->ours);
+		write_word(out, scalar(c, n));
+		buf_putc(out, '\n');
 		return;
 	case AS_TEMPLATE:
 		key(c, r->section, r->ours);
@@ -372,7 +386,8 @@ static void print_all(struct converted *c)
 	for (int s = TOP; s < SECTIONS; s++) {
 		if (c->section[s].len > 0 && section_names[s] != NULL)
 			printf("    %s:\n", section_names[s]);
-		fwrite(c->section[s].data, 1, c->section[s].len, stdout);
+		if (c->section[s].len > 0)
+			fwrite(c->section[s].data, 1, c->section[s].len, stdout);
 		if (s == TOP)
 			printf("    key: {env: TESTRAIL_KEY}%s\n",
 			       c->secret ? "    # the one in that file is not copied" : "");
