@@ -379,5 +379,6 @@ void help_testrail(void)
 {
 	verbs_help(verbs, "testrail");
 	printf("\nWithout a server:\n"
-	       "  convert-config FILE   turns trcli's YAML into a configuration of ours, on standard output\n");
+	       "  convert-config FILE   turns trcli's YAML into a configuration of ours, on standard "
+	       "output\n");
 }

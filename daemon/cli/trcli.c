@@ -253,6 +253,15 @@ static void put_fields(struct converted *c, const struct row *r, const struct ya
 
 /* ---- rows ---- */
 
+static bool creates(const struct converted *c)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		if (rows[i].how == AS_CREATE && c->value[i] != NULL && c->value[i]->kind == YAML_TREE_SCALAR)
+			return truth(c->value[i]->text);
+	}
+	return false;
+}
+
 static void put_matcher(struct converted *c, const struct yaml_node *n)
 {
 	const char *s = scalar(c, n);
@@ -261,7 +270,8 @@ static void put_matcher(struct converted *c, const struct yaml_node *n)
 	if (strcasecmp(s, "auto") == 0) {
 		buf_puts(&c->section[TOP], "[automation]\n");
 	} else if (strcasecmp(s, "name") == 0 || strcasecmp(s, "property") == 0) {
-		buf_puts(&c->section[TOP], "[ref]\n");
+		/* Cases that are made must be found again by the next run: they get an automation id. */
+		buf_puts(&c->section[TOP], creates(c) ? "[ref, automation]\n" : "[ref]\n");
 	} else {
 		complain(c, n, "case_matcher is auto, name or property");
 	}

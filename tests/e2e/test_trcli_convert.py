@@ -50,7 +50,7 @@ def test_every_parameter_finds_its_key(resultd):
     done = convert(resultd, FULL)
     assert done.code == 0, done
     for line in ("url: https://example.testrail.io", "user: a@example.com", 'project: "My {odd} project"', 'suite: "7"',
-                 'plan: "12"', 'milestone: "3"', "match: [ref]", "key: {env: TESTRAIL_KEY}", "cases: true",
+                 'plan: "12"', 'milestone: "3"', "match: [ref, automation]", "key: {env: TESTRAIL_KEY}", "cases: true",
                  "cases: fields", "refs: append", "assign_failed: [a@example.com, b@example.com]", "close: false"):
         plain = line.replace('"', "")
         assert plain in done.out.replace('"', "").replace("'", ""), line
@@ -66,6 +66,10 @@ def test_what_comes_out_is_a_configuration(resultd):
     resultd.configure_text(re.sub(r"    update:\n(      .*\n)+", "", done.out))
     checked = resultd("check")
     assert checked.code == 0, checked
+
+
+def test_a_matcher_without_creation_stays_alone(resultd):
+    assert "match: [ref]\n" in convert(resultd, "host: h.example.com\ncase_matcher: name\n").out
 
 
 def test_the_least_file(resultd):
