@@ -11,6 +11,8 @@
 
 /* A conversation that goes back to its first step this often is going in circles. */
 enum { BACKS_MAX = 6 };
+/* What is under way over there is asked after so often. */
+#define ASK_AFTER_MS 20000
 
 static enum answer_class by_status(const struct conversation *c, const struct reply *r)
 {
@@ -170,6 +172,9 @@ static void got(struct conversation *c, const struct reply *reply)
 		}
 		log_info(&c->log, "%s: %s; starting over", c->step->name, words);
 		talk_note(c, SETTLE_GO_ON, 0, NULL, talk_restart);
+		return;
+	case GOT_LATER:
+		talk_later(c, lane_scaled(c->lane, ASK_AFTER_MS), words);
 		return;
 	case GOT_UNKNOWN:
 		lost(c, talk_backoff(c), words);

@@ -72,6 +72,7 @@ enum got {
 	GOT_NEXT,    /* this step is done */
 	GOT_MORE,    /* ask this step again (next page, next batch) */
 	GOT_BACK,    /* something remembered was wrong and is forgotten now: from the first step again */
+	GOT_LATER,   /* something is under way over there: this step is asked again after a while */
 	GOT_UNKNOWN, /* not the answer that is due (HTML, cut short): treat as a lost answer */
 	GOT_REFUSED, /* the request is refused as a whole: rows are split until the culprit stands alone
 			 * and is parked; a step without rows parks the delivery */

@@ -42,6 +42,7 @@
 enum aio_deployment { AIO_CLOUD, AIO_SERVER };
 enum aio_attempts { AIO_LAST, AIO_EACH };
 enum aio_mode { AIO_RESULTS, AIO_IMPORT };
+enum aio_type { AIO_TYPE_AUTO, AIO_TYPE_JUNIT, AIO_TYPE_TESTNG };
 
 struct aio_conf {
 	struct sink_common common; /* first: SINK_COMMON_KEYS */
@@ -71,6 +72,10 @@ struct aio_conf {
 		struct config_map fields;
 		bool steps;
 	} result;
+	struct {          /* mode: import */
+		int type; /* enum aio_type */
+		bool batch, ignore_class, update_datasets, force_update;
+	} import;
 	int64_t batch;
 };
 
@@ -225,6 +230,14 @@ enum ask aio_evidence_ask(struct talk *t, struct request *r);
 enum got aio_evidence_got(struct talk *t, const struct reply *r);
 enum ask aio_evidence_look(struct talk *t, struct request *r);
 enum looked aio_evidence_looked(struct talk *t, const struct reply *r);
+
+enum ask aio_import_ask(struct talk *t, struct request *r);
+enum got aio_import_got(struct talk *t, const struct reply *r);
+enum ask aio_import_look(struct talk *t, struct request *r);
+enum looked aio_import_looked(struct talk *t, const struct reply *r);
+enum ask aio_import_cases_ask(struct talk *t, struct request *r);
+enum ask aio_import_results_ask(struct talk *t, struct request *r);
+enum got aio_import_none_got(struct talk *t, const struct reply *r);
 
 enum ask aio_steps_ask(struct talk *t, struct request *r);
 enum got aio_steps_got(struct talk *t, const struct reply *r);

@@ -27,6 +27,8 @@ int aio_place(const void *conf, const struct vars *vars, const struct result *r,
 
 	*count = 0;
 	*path = out;
+	if (out != NULL && c->mode == AIO_IMPORT)
+		return 0; /* the importer makes cases, and puts them where it does */
 	if (out == NULL)
 		return err_set(err, -E2BIG, "create.folder: the path is too long");
 	return text_path(&c->create.folder, vars, r, AIO_TITLE_MAX, a, out, count, err);
@@ -235,10 +237,13 @@ static const char *still_denied(struct talk *t)
 
 enum ask aio_create_ask(struct talk *t, struct request *r)
 {
+	const struct aio_conf *c = t->conf;
 	const struct row *row = &t->rows->row[0];
 	const char *why = still_denied(t);
 	struct made m = made_of(t, row);
 
+	if (c->mode == AIO_IMPORT)
+		return ASK_SKIP; /* the importer makes them */
 	if (why != NULL) {
 		for (size_t i = 0; i < t->rows->count; i++)
 			learned_parked(&t->learned, t->rows->row[i].id, why);

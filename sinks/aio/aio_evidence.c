@@ -21,6 +21,8 @@ void aio_evidence(const void *conf, struct evidence_policy *out)
 	const struct aio_conf *c = conf;
 
 	sink_evidence_policy(&c->common.evidence, out);
+	if (c->mode == AIO_IMPORT)
+		out->report = true; /* it is what is sent */
 }
 
 /* The documented list, and every image. */

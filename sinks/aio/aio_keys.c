@@ -20,7 +20,8 @@ static const char *const unmatched_words[] = { "park", "ignore", NULL };
 /* In the order of enum several. */
 static const char *const several_words[] = { "worst", "each", "last", NULL };
 static const char *const attempts_words[] = { "last", "each", NULL };
-static const char *const mode_words[] = { "results", NULL };
+static const char *const mode_words[] = { "results", "import", NULL };
+static const char *const type_words[] = { "auto", "junit", "testng", NULL };
 
 static const struct config_key cycle_keys[] = {
 	{ "name", CONFIG_TEMPLATE, AT(cycle.name), .def = "{run.name}" },
@@ -71,6 +72,15 @@ static const struct config_key result_keys[] = {
 	{ 0 },
 };
 
+static const struct config_key import_keys[] = {
+	{ "type", CONFIG_ENUM, AT(import.type), .def = "auto", .words = type_words },
+	{ "batch", CONFIG_BOOL, AT(import.batch), .def = "false" },
+	{ "ignore_class", CONFIG_BOOL, AT(import.ignore_class), .def = "false" },
+	{ "update_datasets", CONFIG_BOOL, AT(import.update_datasets), .def = "true" },
+	{ "force_update", CONFIG_BOOL, AT(import.force_update), .def = "false" },
+	{ 0 },
+};
+
 const struct config_key aio_keys[] = {
 	{ "deployment", CONFIG_ENUM, AT(deployment), .def = "cloud", .words = deployment_words },
 	{ "url", CONFIG_URL, AT(url), .def = CLOUD_URL },
@@ -87,6 +97,7 @@ const struct config_key aio_keys[] = {
 	{ "statuses", CONFIG_STRUCT, 0, .keys = status_keys },
 	{ "attempts", CONFIG_ENUM, AT(attempts), .def = "last", .words = attempts_words },
 	{ "mode", CONFIG_ENUM, AT(mode), .def = "results", .words = mode_words },
+	{ "import", CONFIG_STRUCT, 0, .keys = import_keys },
 	{ "result", CONFIG_STRUCT, 0, .keys = result_keys },
 	{ "batch", CONFIG_INT, AT(batch), .min = 1, .max = 100, .def = "100" },
 	SINK_COMMON_KEYS(struct aio_conf, common, "60/min"),

@@ -192,10 +192,11 @@ static bool put_entry(struct talk *t, struct buf *b, const struct aio_run *run)
 
 enum ask aio_marks_ask(struct talk *t, struct request *r)
 {
+	const struct aio_conf *c = t->conf;
 	struct aio_run *run = runs_room(t);
 	size_t sent = 0;
 
-	if (aio_cycle(t) == NULL || migrates(t) || run == NULL)
+	if (aio_cycle(t) == NULL || migrates(t) || run == NULL || c->mode == AIO_IMPORT)
 		return ASK_SKIP;
 	if (ignore_none(t))
 		return ASK_LEARN;

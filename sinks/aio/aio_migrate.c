@@ -70,10 +70,12 @@ static bool put_case(struct talk *t, struct buf *b, const struct aio_run *run, s
 
 enum ask aio_migrate_ask(struct talk *t, struct request *r)
 {
+	const struct aio_conf *c = t->conf;
 	struct aio_run *run = room(t);
 	size_t rows = 0, runs = 0;
 
-	if (!t->run->backfill || aio_old(t, "migrate") || aio_cycle(t) == NULL || run == NULL)
+	if (!t->run->backfill || c->mode == AIO_IMPORT || aio_old(t, "migrate") || aio_cycle(t) == NULL ||
+	    run == NULL)
 		return ASK_SKIP;
 	if (ignore_none(t, run))
 		return ASK_LEARN;
