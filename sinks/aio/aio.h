@@ -179,6 +179,8 @@ enum got aio_close_got(struct talk *t, const struct reply *r);
 /* The folder names and the title that a new cycle gets; false: t->err says why not. */
 bool aio_cycle_path(struct talk *t, const char **path, size_t *count);
 const char *aio_cycle_title(struct talk *t);
+/* A template as one line; false: t->err says which variable is not set. */
+bool aio_expanded(struct talk *t, const struct template *tpl, const char *key, const char **out);
 
 enum ask aio_marks_ask(struct talk *t, struct request *r);
 enum got aio_marks_got(struct talk *t, const struct reply *r);

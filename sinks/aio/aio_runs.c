@@ -42,7 +42,7 @@ static size_t attempts_of(const struct result *r)
 static bool alone(struct talk *t, const struct result *r, size_t i, struct folded *f)
 {
 	struct result *one = arena_calloc(t->arena, 1, sizeof(*one));
-	const struct result **list = arena_calloc(t->arena, 1, sizeof(*list));
+	const struct result **list = arena_calloc(t->arena, 1, sizeof(const struct result *));
 	struct row_test *test = arena_calloc(t->arena, 1, sizeof(*test));
 
 	if (one == NULL || list == NULL || test == NULL)
