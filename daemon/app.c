@@ -91,7 +91,8 @@ static void on_reap(uv_async_t *handle)
 {
 	struct app *a = handle->data;
 
-	executor_reap(a->executor);
+	if (a->executor != NULL)
+		executor_reap(a->executor);
 }
 
 static void wake(void *cookie)
@@ -455,6 +456,7 @@ void app_close(struct app *a, int64_t grace_ms)
 	if (a->folder != NULL)
 		a->folder->ops->close(a->folder);
 	executor_free(a->executor);
+	a->executor = NULL; /* a worker's last call may still be on its way to the loop */
 	if (a->queue != NULL)
 		queue_close(a->queue, on_queue_closed, a);
 	while (!a->queue_closed)

@@ -3,13 +3,15 @@
  * queue_carry.c - `queue export` and `queue import`: what is owed, in one file for another machine.
  *
  * The file: "resultd-queue 1 SHA256\n", then zstd; the sum is of the compressed bytes.  Inside: the queue's
- * lines (carry.c) and, for each kept report, "k NAME" and its bytes in lines "b HEX"; at the end "z LINES". */
+ * lines (carry.c) and, for each kept report, "k NAME" and its bytes in lines "b HEX"; "f NAME" likewise for each
+ * file of evidence, once; at the end "z LINES". */
 #include "daemon/cli/queue.h"
 
 #include "daemon/base/clock.h"
 #include "daemon/base/digest.h"
 #include "daemon/base/file.h"
 #include "daemon/base/mem.h"
+#include "daemon/evidence_store.h"
 #include "daemon/keep.h"
 #include "daemon/queue/operate.h"
 #include "daemon/retention.h"
@@ -43,8 +45,12 @@ struct carry {
 	bool ended;
 	char *copy, *copy_tmp; /* the kept report that is being written; copy_fd -1: it is here already */
 	int copy_fd;
+	struct evidence_batch *batch; /* evidence that came in; NULL: none yet */
+	struct evidence_spool *spool; /* the file that is being written */
 	int64_t *moved;
 	size_t moved_count;
+	char **sent; /* names of evidence that went out: a hash table, half empty at least */
+	size_t sent_count, sent_size;
 	struct carried result;
 };
 
@@ -58,6 +64,12 @@ static void carry_free(struct carry *c)
 		unlink(c->part);
 	if (c->copy_tmp != NULL)
 		unlink(c->copy_tmp);
+	if (c->spool != NULL)
+		evidence_spool_drop(c->spool);
+	evidence_batch_free(c->batch);
+	for (size_t i = 0; i < c->sent_size; i++)
+		free(c->sent[i]);
+	free(c->sent);
 	digest_free(c->digest);
 	ZSTD_freeCCtx(c->packer);
 	ZSTD_freeDCtx(c->unpacker);
@@ -129,23 +141,20 @@ static int put_line(void *cookie, const char *line, size_t len, struct err *err)
 	return pack(c, line, len, ZSTD_e_continue, err);
 }
 
-static int put_copy(void *cookie, const char *kept, struct err *err)
+static int put_file(struct carry *c, char tag, const char *folder, const char *kept, struct err *err)
 {
 	static const char digit[] = "0123456789abcdef";
-	struct carry *c = cookie;
 	unsigned char data[COPY_PIECE];
 	char line[2 * COPY_PIECE + 4];
 	ssize_t n;
 
-	if (!retention_kept_name(kept))
-		return 0;
-	char *path = xasprintf("%s/reports/%s", c->view->app->state.dir, kept);
+	char *path = xasprintf("%s/%s/%s", c->view->app->state.dir, folder, kept);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	int rc = 0;
 	if (fd < 0 && errno != ENOENT)
 		rc = err_set(err, -errno, "cannot open \"%s\": %s", path, strerror(errno));
 	if (fd >= 0) {
-		int len = snprintf(line, sizeof(line), "k\t%s\n", kept);
+		int len = snprintf(line, sizeof(line), "%c\t%s\n", tag, kept);
 		rc = put_line(c, line, (size_t)len, err);
 	}
 	while (fd >= 0 && rc == 0 && (n = read(fd, data, sizeof(data))) != 0) {
@@ -167,6 +176,44 @@ static int put_copy(void *cookie, const char *kept, struct err *err)
 		close(fd);
 	free(path);
 	return rc;
+}
+
+static int put_copy(void *cookie, const char *kept, struct err *err)
+{
+	return retention_kept_name(kept) ? put_file(cookie, 'k', "reports", kept, err) : 0;
+}
+
+/* True where this name is new. */
+static bool sent_add(struct carry *c, const char *kept)
+{
+	if (c->sent_count * 2 >= c->sent_size) {
+		char **old = c->sent;
+		size_t size = c->sent_size;
+		c->sent_size = size == 0 ? 1024 : size * 2;
+		c->sent = xcalloc(c->sent_size, sizeof(*c->sent));
+		c->sent_count = 0;
+		for (size_t i = 0; i < size; i++) {
+			if (old[i] != NULL)
+				(void)sent_add(c, old[i]);
+			free(old[i]);
+		}
+		free(old);
+	}
+	/* The name is a hash itself. */
+	size_t at = (size_t)strtoull(kept + EVIDENCE_KEPT_SIZE - 16, NULL, 16) & (c->sent_size - 1);
+	for (; c->sent[at] != NULL; at = (at + 1) & (c->sent_size - 1))
+		if (strcmp(c->sent[at], kept) == 0)
+			return false;
+	c->sent[at] = xstrdup(kept);
+	c->sent_count++;
+	return true;
+}
+
+static int put_evidence(void *cookie, const char *kept, struct err *err)
+{
+	struct carry *c = cookie;
+
+	return evidence_kept_name(kept) && sent_add(c, kept) ? put_file(c, 'f', "evidence", kept, err) : 0;
 }
 
 /* ---- export (loop) ---- */
@@ -295,7 +342,9 @@ void queue_verb_export(struct queue_view *v)
 		return;
 	}
 	c->packer = ZSTD_createCCtx();
-	const struct carry_out out = { .line = put_line, .copy = put_copy, .cookie = c };
+	const struct carry_out out = {
+		.line = put_line, .copy = put_copy, .copy_evidence = put_evidence, .cookie = c
+	};
 	queue_export(v->app->queue, v->id, v->count, v->force, &out, on_exported, c);
 }
 
@@ -335,10 +384,36 @@ static int next_line(struct carry *c, char **out, struct err *err)
 	}
 }
 
+static int end_evidence(struct carry *c, struct err *err)
+{
+	struct evidence_blob blob;
+	bool cut = false;
+	int rc = evidence_spool_end(c->spool, &cut, &blob, err);
+
+	c->spool = NULL;
+	if (rc == 0 && (cut || strcmp(blob.kept, c->copy) != 0))
+		rc = err_set(err, -EINVAL, "\"%s\": the file \"%s\" is not what its name says", c->path,
+			     c->copy);
+	return rc;
+}
+
+static int begin_evidence(struct carry *c, const char *kept, struct err *err)
+{
+	if (!evidence_kept_name(kept))
+		return err_set(err, -EINVAL, "\"%s\": a file with a strange name", c->path);
+	if (c->batch == NULL)
+		c->batch = evidence_batch_new(c->view->app->store);
+	c->copy = xstrdup(kept);
+	c->spool = evidence_spool_new(c->batch, UINT64_MAX);
+	return 0;
+}
+
 static int end_copy(struct carry *c, struct err *err)
 {
 	int rc = 0;
 
+	if (c->spool != NULL)
+		rc = end_evidence(c, err);
 	if (c->copy_fd >= 0) {
 		if (fdatasync(c->copy_fd) < 0)
 			rc = err_set(err, -errno, "cannot write \"%s\": %s", c->copy_tmp, strerror(errno));
@@ -396,6 +471,8 @@ static int add_copy(struct carry *c, char *hex, struct err *err)
 			return err_set(err, -EINVAL, "\"%s\" is not in order", c->path);
 		hex[n++] = (char)(high << 4 | low);
 	}
+	if (c->spool != NULL)
+		evidence_spool_add(c->spool, hex, n);
 	int rc = c->copy_fd >= 0 ? file_write_all(c->copy_fd, hex, n) : 0;
 	return rc < 0 ? err_set(err, rc, "cannot write \"%s\": %s", c->copy_tmp, strerror(-rc)) : 0;
 }
@@ -412,11 +489,15 @@ static int get_line(void *cookie, char **line, struct err *err)
 		if (l[0] == 'z') {
 			if (strtoull(l + 2, NULL, 10) != c->lines)
 				return err_set(err, -EINVAL, "\"%s\" lacks lines", c->path);
-			return end_copy(c, err);
+			rc = end_copy(c, err);
+			/* On disk before the rows that name it. */
+			return rc == 0 && c->batch != NULL ? evidence_batch_sync(c->batch, err) : rc;
 		}
 		c->lines++;
 		if (l[0] == 'k')
 			rc = begin_copy(c, l + 2, err);
+		else if (l[0] == 'f')
+			rc = (rc = end_copy(c, err)) < 0 ? rc : begin_evidence(c, l + 2, err);
 		else if (l[0] == 'b')
 			rc = add_copy(c, l + 2, err);
 		else if ((rc = end_copy(c, err)) == 0) {

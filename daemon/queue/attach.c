@@ -406,3 +406,20 @@ int64_t attach_retry(struct queue *q, int64_t delivery, const char *reason)
 	count(q, delivery, ATTACH_OWED, n);
 	return n;
 }
+
+void attach_recount(struct queue *q, int64_t delivery)
+{
+	struct db_stmt *s =
+		db_query(q->db, "SELECT state, count(*) FROM attach WHERE delivery = ?1 GROUP BY state",
+			 DB(db_i(delivery)));
+	int64_t n[ATTACH_STATES] = { 0 };
+
+	while (db_row(s)) {
+		int64_t state = db_int(s, 0);
+		if (state >= 0 && state < ATTACH_STATES)
+			n[state] = db_int(s, 1);
+	}
+	db_end(s);
+	for (int i = 0; i < ATTACH_STATES; i++)
+		count(q, delivery, (enum attach_state)i, n[i]);
+}

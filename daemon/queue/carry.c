@@ -2,7 +2,7 @@
  *
  * carry.c - runs that are owed still, out of one queue and into another, as lines of text.
  *
- * A line is a letter and fields between tabs: r run, p part, c chunk, d delivery, i item.  A field is ~ (none),
+ * A line is a letter and fields between tabs: r run, p part, c chunk, e evidence, d delivery, i item, a attach.  A field is ~ (none),
  * digits, =real, 'text (tab, newline and backslash escaped) or x and hexadecimal digits.  Numbers of tests follow from
  * the order of parts and results, so items keep theirs; cases go by their id over there.  What comes in is
  * another machine's word: it is counted, typed and bounded before it is a row.  One transaction: all or none. */
@@ -28,9 +28,16 @@ static const char PARTS[] =
 	" FROM part WHERE run = ?1 AND state = 1 ORDER BY ready";
 static const char CHUNKS[] =
 	"SELECT format, count, raw, idx, body FROM chunk WHERE id >= ?1 AND id < ?2 ORDER BY id";
+/* Of the id, its number within the part; of the result, its place behind the part. */
+static const char EVIDENCE[] = "SELECT id & 8388607, result & 4294967295, origin, state, named, name, kept, "
+			       "type, reason, size, sha256"
+			       " FROM evidence WHERE id >= ?1 AND id < ?2 ORDER BY id";
+static const char ATTACHES[] =
+	"SELECT p.ready, a.evidence & 8388607, a.item, a.state, a.bad, a.rid, a.name, a.aid, a.reason"
+	" FROM attach a JOIN part p ON p.id = a.evidence >> 23 WHERE a.delivery = ?1 ORDER BY a.id";
 static const char DELIVERY[] =
 	"SELECT sink, state, backfill, since_ms, requests, bookmark, remote_id, url, reason,"
-	" scope, matching, by_title, resolved, resolved_again, epoch, linked"
+	" scope, matching, by_title, resolved, resolved_again, epoch, linked, ev_part, ev_next & 8388607"
 	" FROM delivery WHERE id = ?1";
 static const char ITEMS[] =
 	"SELECT i.id, i.state, r.rid, i.epoch, i.posted, i.posted_started, i.rid, i.reason"
@@ -117,6 +124,13 @@ static int put_part(struct queue *q, struct export_op *o, int64_t part, struct e
 	while (rc == 0 && db_row(s))
 		rc = put_row(o, 'c', s, 0, "iiibb", err);
 	db_end(s);
+	s = db_query(q->db, EVIDENCE, DB(db_i(chunk_id(part, 0)), db_i(chunk_id(part + 1, 0))));
+	while (rc == 0 && db_row(s)) {
+		rc = put_row(o, 'e', s, 0, "iiiitttttib", err);
+		if (rc == 0 && !db_null(s, 6) && o->out.copy_evidence != NULL)
+			rc = o->out.copy_evidence(o->out.cookie, db_text(s, 6), err);
+	}
+	db_end(s);
 	return rc;
 }
 
@@ -126,11 +140,15 @@ static int put_delivery(struct queue *q, struct export_op *o, int64_t delivery, 
 	struct db_stmt *s = db_query(q->db, DELIVERY, DB(db_i(delivery)));
 
 	if (db_row(s))
-		rc = put_row(o, 'd', s, 0, "tiiiitttttiiiiii", err);
+		rc = put_row(o, 'd', s, 0, "tiiiitttttiiiiiiii", err);
 	db_end(s);
 	s = db_query(q->db, ITEMS, DB(db_i(delivery)));
 	while (rc == 0 && db_row(s))
 		rc = put_row(o, 'i', s, 0, "iitiiitt", err);
+	db_end(s);
+	s = db_query(q->db, ATTACHES, DB(db_i(delivery)));
+	while (rc == 0 && db_row(s))
+		rc = put_row(o, 'a', s, 0, "iiiiitttt", err);
 	db_end(s);
 	if (rc == 0) {
 		if (o->result.deliveries == o->taken_room) {
@@ -274,7 +292,7 @@ struct import_op {
 	uint64_t line;
 	/* of the run at hand */
 	bool skip;
-	int64_t run, ready, part, seq, chunks, results, delivery, last_item;
+	int64_t run, ready, part, seq, chunks, results, delivery, last_item, last_evidence;
 	struct brief d;
 	struct tally tally;
 	char *sink, *scope, *key;
@@ -372,8 +390,10 @@ static void finish_part(struct queue *q, struct import_op *o)
 
 static void finish_delivery(struct queue *q, struct import_op *o)
 {
-	if (o->delivery != 0)
+	if (o->delivery != 0) {
 		items_save_tally(q, &o->tally);
+		attach_recount(q, o->delivery);
+	}
 	o->delivery = 0;
 }
 
@@ -413,6 +433,7 @@ static int take_part(struct queue *q, struct import_op *o, struct db_value *v, s
 	if (o->part > CHUNK_PART_MAX)
 		return err_set(err, -EOVERFLOW, "no further part can be numbered");
 	o->seq = o->chunks = o->results = 0;
+	o->last_evidence = -1;
 	db_run(q->db,
 	       "INSERT INTO part(id, run, state, ready, generation, sha256, path, kept, size, begun_ms, "
 	       "finished_ms,"
@@ -447,6 +468,46 @@ static int take_chunk(struct queue *q, struct import_op *o, struct db_value *v, 
 	return 0;
 }
 
+static int take_evidence(struct queue *q, struct import_op *o, struct db_value *v, struct err *err)
+{
+	bool kept = v[3].i == EVIDENCE_KEPT;
+
+	if (o->part == 0 || v[0].i <= o->last_evidence || v[0].i > CHUNK_SEQ_MAX || v[1].i < 0 ||
+	    v[1].i > UINT32_MAX || v[2].i < 0 || v[2].i > EVIDENCE_REPORT || v[3].i < 0 ||
+	    v[3].i > EVIDENCE_REFUSED || !some(&v[4]) || v[9].i < 0 ||
+	    kept != (some(&v[6]) && evidence_kept_ok(v[6].p) && v[10].len == 32))
+		return bad(o, err, "a file that is none")->code;
+	o->last_evidence = v[0].i;
+	struct db_value result =
+		some(&v[1]) ? db_i(o->part << (CHUNK_SEQ_BITS + CHUNK_PLACE_BITS) | v[1].i) : db_n();
+	db_run(q->db,
+	       "INSERT INTO evidence(id, run, result, origin, state, named, name, kept, type, reason, size,"
+	       " sha256) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+	       DB(db_i(chunk_id(o->part, v[0].i)), db_i(o->run), result, v[2], v[3], v[4], v[5], v[6], v[7],
+		  v[8], v[9], v[10]));
+	return 0;
+}
+
+static int take_attach(struct queue *q, struct import_op *o, struct db_value *v, struct err *err)
+{
+	int64_t part =
+		o->delivery == 0
+			? 0
+			: db_get(q->db, "SELECT id FROM part WHERE run = ?1 AND ready = ?2 AND state = 1",
+				 DB(db_i(o->run), v[0]), 0);
+	int64_t evidence = part == 0 || v[1].i < 0 || v[1].i > CHUNK_SEQ_MAX ? 0 : chunk_id(part, v[1].i);
+
+	if (evidence == 0 || v[3].i < 0 || v[3].i >= ATTACH_STATES || v[2].i < ATTACH_OF_RUN ||
+	    db_get(q->db, "SELECT 1 FROM evidence WHERE id = ?1", DB(db_i(evidence)), 0) == 0 ||
+	    (v[3].i == ATTACH_OWED && !some(&v[5])))
+		return bad(o, err, "a file of a result that is none")->code;
+	db_run(q->db,
+	       "INSERT INTO attach(delivery, evidence, item, state, bad, rid, name, aid, reason)"
+	       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	       DB(db_i(o->delivery), db_i(evidence), v[2], v[3], db_i(v[4].i != 0), v[5], v[6], v[7], v[8]));
+	return 0;
+}
+
 static int take_delivery(struct queue *q, struct import_op *o, struct db_value *v, struct err *err)
 {
 	finish_part(q, o);
@@ -457,13 +518,20 @@ static int take_delivery(struct queue *q, struct import_op *o, struct db_value *
 	db_run(q->db,
 	       "INSERT INTO delivery(run, sink, state, due_ms, backfill, since_ms, requests, bookmark, "
 	       "remote_id, url,"
-	       " reason, scope, matching, by_title, resolved, resolved_again, epoch, linked, settled_ms)"
+	       " reason, scope, matching, by_title, resolved, resolved_again, epoch, linked, settled_ms, "
+	       "ev_part)"
 	       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
-	       "?19)",
+	       "?19, max(0, min(?20, ?21)))",
 	       DB(db_i(o->run), v[0], db_i(parked ? DELIVERY_PARKED : DELIVERY_WAITING),
 		  db_i(parked ? INT64_MAX : o->now_ms), v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10],
-		  v[11], v[12], v[13], v[14], v[15], parked ? db_i(o->now_ms) : db_n()));
+		  v[11], v[12], v[13], v[14], v[15], parked ? db_i(o->now_ms) : db_n(), db_i(v[16].i),
+		  db_i(o->ready)));
 	o->delivery = db_last_id(q->db);
+	if (v[17].i > 0) /* in the middle of a part */
+		db_run(q->db,
+		       "UPDATE delivery SET ev_next = coalesce((SELECT p.id << 23 | ?2 FROM part p"
+		       " WHERE p.run = delivery.run AND p.ready = ev_part + 1), 0) WHERE id = ?1",
+		       DB(db_i(o->delivery), db_i(v[17].i & CHUNK_SEQ_MAX)));
 	o->tally = items_tally_of(o->delivery);
 	o->last_item = -1;
 	free(o->sink);
@@ -500,17 +568,27 @@ static const struct kind {
 	const char *types;
 	int (*take)(struct queue *q, struct import_op *o, struct db_value *v, struct err *err);
 } kinds[] = {
-	{ 'r', "tttttitiiiiiid", take_run }, { 'p', "ibttiiitiiiiiiiiidit", take_part },
-	{ 'c', "iiibb", take_chunk },        { 'd', "tiiiitttttiiiiii", take_delivery },
+	{ 'r', "tttttitiiiiiid", take_run },
+	{ 'p', "ibttiiitiiiiiiiiidit", take_part },
+	{ 'c', "iiibb", take_chunk },
+	{ 'd', "tiiiitttttiiiiii", take_delivery },
+	/* Before there was evidence a delivery had two fields less. */
+	{ 'd', "tiiiitttttiiiiiiii", take_delivery },
 	{ 'i', "iitiiitt", take_item },
+	{ 'e', "iiiitttttib", take_evidence },
+	{ 'a', "iiiiitttt", take_attach },
 };
 
 static int take_line(struct queue *q, struct import_op *o, char *line, struct err *err)
 {
-	struct db_value v[FIELDS_MAX + 1];
+	struct db_value v[FIELDS_MAX + 1] = { 0 };
+	size_t fields = 0;
+
+	for (const char *s = line; (s = strchr(s, '\t')) != NULL; s++)
+		fields++;
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (line[0] != kinds[i].tag || line[1] != '\t')
+		if (line[0] != kinds[i].tag || line[1] != '\t' || strlen(kinds[i].types) != fields)
 			continue;
 		if (o->skip && kinds[i].tag != 'r')
 			return 0;

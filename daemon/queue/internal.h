@@ -265,6 +265,8 @@ bool attach_move(struct queue *q, int64_t delivery, int64_t attach, enum attach_
 /* What was parked is owed again (reason not NULL: those whose words hold it); how many. */
 int64_t attach_retry(struct queue *q, int64_t delivery, const char *reason);
 
+void attach_recount(struct queue *q, int64_t delivery); /* after rows came from elsewhere */
+
 /* Rows of evidence are told from items by their ids. */
 #define ROW_OF_ATTACH (INT64_C(1) << 62)
 static inline int64_t row_of_attach(int64_t attach)

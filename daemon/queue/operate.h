@@ -81,7 +81,9 @@ struct carried {
 struct carry_out { /* called on the queue's thread; 0 or a negative errno with err filled ends it */
 	int (*line)(void *cookie, const char *line, size_t len, struct err *err);
 	int (*copy)(void *cookie, const char *kept, struct err *err); /* of the kept report */
-	void *cookie;                                                 /* valid until done() */
+	/* Of a file beneath STATE/evidence/; may come more than once.  NULL: they stay here. */
+	int (*copy_evidence)(void *cookie, const char *kept, struct err *err);
+	void *cookie; /* valid until done() */
 };
 typedef void queue_exported_fn(void *cookie, int rc, const struct carried *c, const int64_t *delivery,
 			       const struct err *err);

@@ -16,7 +16,6 @@ PLACE_BITS, SEQ_BITS = 9, 23
 class Planted:
     def __init__(self, resultd):
         self.resultd = resultd
-        self.files = {}                 # part -> how many it has
 
     def accept(self, *paths, options=()):
         """Imports without delivering."""
@@ -44,7 +43,9 @@ class Planted:
         db = self._database()
         with db:
             for part, place, name, data, *more in rows:
-                number = self.files[part] = self.files.get(part, -1) + 1
+                # behind what capture has found itself
+                number = db.execute("SELECT coalesce(max(id) & 8388607, -1) + 1 FROM evidence WHERE id >> 23 = ?",
+                                    (part,)).fetchone()[0]
                 kept, size, sha256 = self.blob(data) if data is not None else (None, 0, None)
                 row = {"id": part << SEQ_BITS | number,
                        "run": db.execute("SELECT run FROM part WHERE id = ?", (part,)).fetchone()[0],
