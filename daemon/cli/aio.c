@@ -154,6 +154,14 @@ static const struct verb verbs[] = {
 	  .summary = "make a cycle with the published cases of sets",
 	  .detail = "  --set KEY           repeat it\n"
 		    "  --assign-to ID      who is to run them\n" CYCLE_DETAIL },
+	{ .name = "cycles update",
+	  .words = "CYCLE",
+	  .least = 1,
+	  .most = 1,
+	  .options = CYCLE_OPTIONS "title=",
+	  .run = tcms_cycles_update,
+	  .summary = "change a cycle; what is not named stays",
+	  .detail = "  --title TEXT\n" CYCLE_DETAIL },
 	{ .name = "cycles lock",
 	  .words = "CYCLE",
 	  .least = 1,
@@ -258,6 +266,22 @@ static const struct verb verbs[] = {
 		  "  --folder NAME          once a level; what is missing is made\n"
 		  "  --tag NAME, --requirement ISSUE, --release ID, --component ID   repeat them\n"
 		  "  --field NAME=VALUE     a custom field; repeat it\n" PROJECT },
+	{ .name = "cases update",
+	  .words = "CASE",
+	  .least = 1,
+	  .most = 1,
+	  .options =
+		  "project= title= description= precondition= automation-key= owner= status= priority= type= "
+		  "automation-status= requirement=* release=* component=* tag=* folder=* field=*",
+	  .run = tcms_cases_update,
+	  .summary = "change a case; what is not named stays",
+	  .detail = "  --title TEXT, --description TEXT, --precondition TEXT, --automation-key KEY, --owner "
+		    "ID\n"
+		    "  --status NAME, --priority NAME, --type NAME, --automation-status NAME\n"
+		    "  --folder NAME       once a level; what is missing is made\n"
+		    "  --tag NAME, --field NAME=VALUE    join those that are there; repeat them\n"
+		    "  --requirement ISSUE, --release ID, --component ID    replace those that are "
+		    "there\n" PROJECT },
 	{ .name = "cases attach",
 	  .words = "CASE FILE...",
 	  .least = 2,
@@ -344,6 +368,17 @@ static const struct verb verbs[] = {
 		    "  --defect ID         Jira's number of the issue; repeat it\n"
 		    "  --field NAME=VALUE  a custom field; repeat it\n"
 		    "  --new-run           leave the latest run as it is\n" PROJECT },
+	{ .name = "runs steps",
+	  .words = "CYCLE RUN|CASE N=STATUS...",
+	  .least = 3,
+	  .most = ARGS_WORDS_MAX,
+	  .options = "project= status=",
+	  .run = tcms_runs_steps,
+	  .summary = "mark steps of a run, or of the latest one of a case",
+	  .detail = "  N=STATUS, or \"N=STATUS: WHAT WAS SEEN\"; N counts from 1; STATUS is Not Run, In "
+		    "Progress,\n"
+		    "  Passed, Failed or Blocked\n"
+		    "  --status NAME       of the run itself\n" PROJECT },
 	{ .name = "runs comment",
 	  .words = "CYCLE RUN|CASE TEXT",
 	  .least = 3,

@@ -80,6 +80,9 @@ int tcms_sets_list(struct remote *r, const struct args *a);
 int tcms_sets_cases(struct remote *r, const struct args *a);
 int tcms_traceability(struct remote *r, const struct args *a);
 
+int tcms_cycles_update(struct remote *r, const struct args *a);
+int tcms_cases_update(struct remote *r, const struct args *a);
+int tcms_runs_steps(struct remote *r, const struct args *a);
 int tcms_cycles_attach(struct remote *r, const struct args *a);
 int tcms_cases_attach(struct remote *r, const struct args *a);
 int tcms_runs_attach(struct remote *r, const struct args *a);

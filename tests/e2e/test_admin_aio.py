@@ -299,6 +299,46 @@ def test_a_requirement_is_traced(tcms, site):
     assert "No case covers it" in tcms("traceability", "AT-8").out
 
 
+# ---- documents that are replaced whole ----
+
+def test_a_cycle_keeps_what_is_not_named(tcms, site):
+    site.store.add_field(site.only_project, "Build", "NUMBER", where="cycle")
+    tcms("cycles", "create", "One", "--objective", "o", "--tag", "a", "--task", "AT-1", "--field", "Build=1",
+         "--folder", "CI")
+    cycle = site.only_cycle
+    tcms("cycles", "update", cycle["key"], "--title", "Two", "--tag", "b", "--field", "Build=2")
+    assert (cycle["title"], cycle["objective"], cycle["jiraTaskIDs"]) == ("Two", "o", ["AT-1"])
+    assert [tag["tag"]["name"] for tag in cycle["tags"]] == ["a", "b"]
+    assert [field["value"] for field in cycle["customFields"]] == [2] and cycle["folder"]["name"] == "CI"
+    assert said(tcms("cycles", "update", cycle["key"], "--task", "AT-2", "--json"))["jiraTaskIDs"] == ["AT-2"]
+    assert "what to change" in tcms("cycles", "update", cycle["key"], code=2).err
+    assert all(call.query["needDataInRTF"] == "true" for call in site.calls("put_cycle"))
+
+
+def test_a_case_keeps_what_is_not_named(tcms, site):
+    tcms("cases", "create", "Pay", "--automation-key", "shop.Pay", "--step", "go", "--description", "d", "--tag", "t")
+    tcms("cases", "update", "AT-TC-1", "--title", "Pay all", "--priority", "Low", "--tag", "t", "--status", "Draft")
+    case, = site.only_project.cases.values()
+    assert (case["title"], case["priority"]["name"], case["status"]["name"]) == ("Pay all", "Low", "Draft")
+    assert (case["automationKey"], case["description"], case["steps"][0]["step"]) == ("shop.Pay", "d", "go")
+    assert [tag["tag"]["name"] for tag in case["tags"]] == ["t"]
+    assert "priority Huge does not exist" in tcms("cases", "update", "AT-TC-1", "--priority", "Huge", code=2).err
+
+
+def test_steps_of_a_run_are_marked(tcms, site, ran):
+    cycle, case, run = ran
+    tcms("runs", "comment", cycle["key"], case["key"], "before")
+    tcms("runs", "steps", cycle["key"], case["key"], "1=passed", "2=Failed: no such page", "--status", "Failed")
+    assert [step["testRunStepStatus"]["name"] for step in run["testRunSteps"]] == ["Passed", "Failed"]
+    assert run["testRunSteps"][1]["actualResult"] == "no such page" and site.status_names(case) == ["Failed"]
+    tcms("runs", "steps", cycle["key"], str(run["ID"]), "2=Blocked")
+    assert [step["testRunStepStatus"]["name"] for step in run["testRunSteps"]] == ["Passed", "Blocked"]
+    assert site.comments(run) == ["before"] and site.status_names(case) == ["Failed"]
+    for change, words in (("3=Passed", "no step 3"), ("0=Passed", "no step 0"), ("1=Great", "no status of a step"),
+                          ("Passed", "N=STATUS")):
+        assert words in tcms("runs", "steps", cycle["key"], case["key"], change, code=2).err
+
+
 # ---- files, batches, sets ----
 
 def test_files_are_attached_once(tcms, site, resultd, ran):
