@@ -54,7 +54,9 @@ static void mark_known(struct queue *q, struct owners_op *o)
 	while (db_row(s)) {
 		const char *named = db_text(s, 0);
 		int64_t size = db_int(s, 1);
-		size_t low = 0, high = named != NULL ? o->count : 0;
+		size_t low = 0, high = o->count;
+		if (named == NULL)
+			continue;
 		while (low < high) {
 			size_t mid = low + (high - low) / 2;
 			if (strcmp(o->file[o->place[mid]].named, named) < 0)
