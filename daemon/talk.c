@@ -12,9 +12,10 @@
 #include <string.h>
 
 /* What a sink may keep for a step, and text in a batch. */
-#define STEP_ARENA   ((size_t)64 << 20)
-#define BATCH_BYTES  ((size_t)1 << 20)
-#define FOLDER_BYTES ((size_t)4 << 20)
+#define FILES_AGAIN_MS 5000
+#define STEP_ARENA     ((size_t)64 << 20)
+#define BATCH_BYTES    ((size_t)1 << 20)
+#define FOLDER_BYTES   ((size_t)4 << 20)
 
 struct list *talk_link(struct conversation *c)
 {
@@ -206,6 +207,11 @@ static void table_end(struct conversation *c)
 		else
 			log_info(&c->log, "delivered \"%s\"", c->run.name);
 		talk_note(c, SETTLE_DELIVERED, 0, NULL, talk_end);
+		return;
+	}
+	if (o->owed == 0 && o->evidence_owed > 0) {
+		/* It became possible behind the step that sends it: a further walk does. */
+		talk_later(c, lane_scaled(c->lane, FILES_AGAIN_MS), NULL);
 		return;
 	}
 	if (o->owed == 0) {

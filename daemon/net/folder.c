@@ -185,6 +185,30 @@ static int open_parent(const struct folder_op *op, int *fd, const char **name, s
 	return 0;
 }
 
+/* The file of an upload, in pieces: its size is nobody's memory. */
+static int copy_upload(const struct request *q, int to)
+{
+	int from = open(q->upload_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+	char piece[65536];
+	uint64_t size = 0;
+	int rc = 0;
+
+	if (from < 0 || fstat(from, &st) < 0 || !S_ISREG(st.st_mode)) {
+		if (from >= 0)
+			close(from);
+		return -EBADMSG;
+	}
+	for (ssize_t n; rc == 0 && (n = read(from, piece, sizeof(piece))) != 0;) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		rc = n < 0 ? -EBADMSG : file_write_all(to, piece, (size_t)n);
+		size += n > 0 ? (uint64_t)n : 0;
+	}
+	close(from);
+	return rc == 0 && q->upload_size > 0 && size != q->upload_size ? -EBADMSG : rc;
+}
+
 /* Beside the target, so that the rename stays in one file system. */
 static int write_beside(const struct folder_op *op, int dir, const char *name)
 {
@@ -202,7 +226,8 @@ static int write_beside(const struct folder_op *op, int dir, const char *name)
 		return -errno;
 	int rc = fchmod(fd, file_mode(op->to)) == 0 ? 0 : -errno;
 	if (rc == 0)
-		rc = file_write_all(fd, body->data, body->len);
+		rc = op->request->upload_path != NULL ? copy_upload(op->request, fd)
+						      : file_write_all(fd, body->data, body->len);
 	if (rc == 0)
 		rc = sync_fd(fd);
 	if (close(fd) < 0 && rc == 0)
@@ -345,6 +370,12 @@ static void work(void *cookie)
 		case METHOD_POST:
 		case METHOD_PUT:
 			rc = write_file(op, &err);
+			if (rc == -EBADMSG) {
+				r->exchange = EXCHANGE_NO_FILE;
+				err_clear(&err);
+				err_set(&err, rc, "%s: it is gone, or not what it was",
+					op->request->upload_path);
+			}
 			/* A missing parent of the folder is nobody's 404. */
 			r->status = rc == -ENOENT ? 500 : status_of(rc);
 			r->sent_bytes = rc == 0 ? op->request->body.len : 0;

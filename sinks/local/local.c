@@ -8,6 +8,7 @@
  * call the same pure function over the same rows and the same bookmark. */
 #include "sinks/local/local.h"
 
+#include "daemon/base/digest.h"
 #include "daemon/base/mem.h"
 #include "daemon/base/utf8.h"
 #include "daemon/model/result_json.h"
@@ -261,6 +262,27 @@ static enum got flush_got(struct talk *t, const struct reply *r, struct tally *y
 	return next;
 }
 
+/* The test's own folder beneath files/: its identity, so that a later attempt finds the same. */
+static const char *file_folder(struct talk *t, const struct row *row)
+{
+	static const char digit[] = "0123456789abcdef";
+	uint8_t identity[IDENTITY_SIZE];
+	char hex[2 * 8 + 1] = "";
+
+	if (row->test_count == 0 || row->tests[0].result_count == 0)
+		return "test";
+	struct digest *d = digest_new();
+	result_identity(row->tests[0].results[0], d, identity);
+	digest_free(d);
+	for (size_t i = 0; i < 8; i++) {
+		hex[2 * i] = digit[identity[i] >> 4];
+		hex[2 * i + 1] = digit[identity[i] & 15];
+	}
+	return arena_strdup(t->arena, hex);
+}
+
+static void learn_url(struct talk *t);
+
 static enum ask results_ask(struct talk *t, struct request *r)
 {
 	struct tally y;
@@ -297,8 +319,9 @@ static enum got results_got(struct talk *t, const struct reply *r)
 		y.offset += lines.len;
 		buf_done(&lines);
 		for (size_t i = 0; i < n; i++)
-			learned_posted(&t->learned, t->rows->row[i].id, NULL);
+			learned_posted(&t->learned, t->rows->row[i].id, file_folder(t, &t->rows->row[i]));
 		remember_folder(t);
+		learn_url(t); /* files of the run wait for it */
 		tally_save(&y, t->bookmark);
 	}
 	tally_done(&y);
@@ -333,14 +356,54 @@ static enum got shown_got(struct talk *t, const struct reply *r)
 
 /* ---- page: made anew where something changed ---- */
 
+/* ---- files: beside the page ---- */
+
+static enum ask files_ask(struct talk *t, struct request *r)
+{
+	const struct row_evidence *e = t->rows->row[0].evidence;
+
+	r->method = METHOD_PUT;
+	buf_printf(&r->path, "%s/files/%s/%s", folder_of(t), e->of_run ? "run" : e->remote_result, e->name);
+	sink_upload(t, r, NULL);
+	return ASK_SEND;
+}
+
+static enum got files_got(struct talk *t, const struct reply *r)
+{
+	const struct row_evidence *e = t->rows->row[0].evidence;
+	cJSON *files = cJSON_GetObjectItemCaseSensitive(t->bookmark, "files");
+	int64_t n = sink_int(t->bookmark, "file_count", 0);
+
+	if (r->status == 400) {
+		learned_parked(&t->learned, t->rows->row[0].id, r->error);
+		return GOT_MORE;
+	}
+	if (!fine(r))
+		return refused(t, r);
+	if (!cJSON_IsArray(files))
+		files = cJSON_AddArrayToObject(t->bookmark, "files");
+	if (cJSON_GetArraySize(files) < FILES_MAX) {
+		cJSON *one = cJSON_CreateArray();
+		cJSON_AddItemToArray(one, cJSON_CreateString(e->of_run ? "run" : e->remote_result));
+		cJSON_AddItemToArray(one, cJSON_CreateString(e->name));
+		cJSON_AddItemToArray(one, cJSON_CreateNumber((double)e->size));
+		cJSON_AddItemToArray(one, cJSON_CreateString(e->test));
+		cJSON_AddItemToArray(files, one);
+	}
+	sink_set_int(t->bookmark, "file_count", n + 1);
+	learned_posted(&t->learned, t->rows->row[0].id, e->name);
+	return GOT_MORE;
+}
+
 /* Everything that a page depends on, in one word: equal states give equal pages. */
 static const char *state_of(struct talk *t, const struct tally *y)
 {
 	const struct sink_run *run = t->run;
 
-	return arena_printf(t->arena, "%s %llu %llu %llu %llu %llu %llu %llu", run->ended ? "ended" : "open",
-			    (unsigned long long)y->lines, run->tests, run->passed, run->failed, run->error,
-			    run->skipped, run->flaky);
+	return arena_printf(t->arena, "%s %llu %llu %llu %llu %llu %llu %llu %lld",
+			    run->ended ? "ended" : "open", (unsigned long long)y->lines, run->tests,
+			    run->passed, run->failed, run->error, run->skipped, run->flaky,
+			    (long long)sink_int(t->bookmark, "file_count", 0));
 }
 
 static bool page_due(struct talk *t, const struct tally *y)
@@ -365,6 +428,8 @@ static void sheet_of(struct talk *t, struct tally *y, struct sheet *s)
 
 	/* What lies beyond was appended by a try that was not noted. */
 	sheet_init(s, t->run, y, shown, len < y->shown ? len : (size_t)y->shown);
+	s->files = cJSON_GetObjectItemCaseSensitive(t->bookmark, "files");
+	s->file_count = (uint64_t)sink_int(t->bookmark, "file_count", 0);
 }
 
 static bool page_reading(const struct talk *t, const struct tally *y)
@@ -544,6 +609,7 @@ static enum got index_got(struct talk *t, const struct reply *r)
 static const struct step local_steps[] = {
 	{ .name = "take", .resolve = true }, /* there are no cases to find: every test is owed as it is */
 	{ .name = "results", .rows = ROWS_ALL, .ask = results_ask, .got = results_got },
+	{ .name = "files", .rows = ROWS_EVIDENCE, .ask = files_ask, .got = files_got },
 	{ .name = "shown", .ask = shown_ask, .got = shown_got },
 	{ .name = "page", .ask = page_ask, .got = page_got },
 	{ .name = "index", .exclusive = true, .ask = index_ask, .got = index_got },
@@ -583,6 +649,12 @@ static const struct sink_common *common(const void *conf)
 	return &none;
 }
 
+static void evidence(const void *conf, struct evidence_policy *out)
+{
+	(void)conf;
+	*out = (struct evidence_policy){ .results = EVIDENCE_OF_ALL };
+}
+
 const struct sink sink_local = {
 	.name = "local",
 	.run_word = "folder",
@@ -593,4 +665,5 @@ const struct sink sink_local = {
 	.classify = classify,
 	.batch = batch,
 	.common = common,
+	.evidence = evidence,
 };

@@ -7,6 +7,7 @@
  *	DIR/RUN/index.html		one page a run, self-contained
  *	DIR/RUN/results.jsonl		one line a test, in the form that `parse` prints; where a test has
  *					several lines (an attempt came late) the last one counts
+ *	DIR/RUN/files/TEST/NAME		what came with a test (TEST: 16 digits of its identity), or with the run
  *	DIR/RUN/.page-rows		what the page shows of the tests, bounded
  *
  * A run may hold millions of tests, a page may not.  So what the page needs is gathered while results are
@@ -44,6 +45,7 @@ enum {
 	PENDING_BYTES = 64 << 10, /* waiting in the bookmark for .page-rows */
 	/* FULL_BYTES, and for each line some 1.5 KiB at the very most */
 	SHOWN_BYTES = FULL_BYTES + (FAILED_MAX + OTHER_MAX + LATE_MAX) * 1536 + PENDING_BYTES + ENTRY_BYTES,
+	FILES_MAX = 200, /* links to files; the others lie beside the page all the same */
 	PAGE_BYTES = 64 << 20,
 	RUNS_MAX = 2000,      /* on the index */
 	RUNS_BYTES = 8 << 20, /* of runs.json */
@@ -150,6 +152,8 @@ struct sheet {
 	struct cause cause[CAUSES_MAX]; /* the most frequent first */
 	size_t cause_count;
 	struct totals totals;
+	const cJSON *files; /* [folder, name, bytes, test] each, FILES_MAX at most; NULL: none */
+	uint64_t file_count;
 };
 
 /* shown: the lines of .page-rows, in their order.  run and y must outlive the sheet; the counts of y are

@@ -462,6 +462,44 @@ static void suites(struct buf *b, const struct sheet *s)
 	buf_puts(b, "</section>\n");
 }
 
+/* Always a download: a file that came with a test is anybody's, and must not run in the page's place. */
+static void files(struct buf *b, const struct sheet *s)
+{
+	const cJSON *one;
+
+	section(b, "files", "Files", s->file_count);
+	buf_puts(b, "<ul class=\"lines\">\n");
+	cJSON_ArrayForEach(one, s->files)
+	{
+		const char *folder = cJSON_GetStringValue(cJSON_GetArrayItem(one, 0));
+		const char *name = cJSON_GetStringValue(cJSON_GetArrayItem(one, 1));
+		const char *test = cJSON_GetStringValue(cJSON_GetArrayItem(one, 3));
+		const cJSON *size = cJSON_GetArrayItem(one, 2);
+		if (folder == NULL || name == NULL)
+			continue;
+		buf_puts(b, "<li><a download href=\"files/");
+		html_url_path(b, folder);
+		buf_putc(b, '/');
+		html_url_path(b, name);
+		buf_puts(b, "\">");
+		html_bdi(b, name);
+		buf_puts(b, "</a> <small>");
+		html_number(b,
+			    cJSON_IsNumber(size) && size->valuedouble > 0 ? (uint64_t)size->valuedouble : 0);
+		buf_puts(b, " bytes");
+		if (test != NULL && test[0] != '\0') {
+			buf_puts(b, ", of ");
+			html_bdi(b, test);
+		}
+		buf_puts(b, "</small></li>\n");
+	}
+	buf_puts(b, "</ul>\n");
+	if (s->file_count > (uint64_t)cJSON_GetArraySize(s->files))
+		buf_puts(b, "<p class=\"note\">The others are in the folder <code>files</code> beside this "
+			    "page.</p>\n");
+	buf_puts(b, "</section>\n");
+}
+
 static void title_of(struct buf *b, const struct sheet *s)
 {
 	headline(b, s);
@@ -543,6 +581,8 @@ void page_write(struct buf *b, const struct sheet *s, int64_t now_ms)
 		       s->totals.count[VERDICT_KNOWN_FAILURE]);
 	}
 	slowest(b, s->tally);
+	if (s->file_count > 0)
+		files(b, s);
 	if (s->group_count > 0)
 		suites(b, s);
 	buf_puts(b, "</main>\n");

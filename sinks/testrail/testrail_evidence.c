@@ -40,8 +40,8 @@ enum ask testrail_evidence_ask(struct talk *t, struct request *r)
 	const struct row_evidence *e = file_of(t);
 	const char *denied = sink_string(testrail_scratch(t), denied_key(e));
 
-	if (testrail_run_id(t) == NULL)
-		return ASK_SKIP;
+	if (e->of_run && testrail_run_id(t) == NULL)
+		denied = "the run that it belongs to is gone";
 	if (denied != NULL) {
 		learned_parked(&t->learned, t->rows->row[0].id, denied);
 		return ASK_LEARN;

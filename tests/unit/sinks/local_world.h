@@ -249,6 +249,8 @@ static bool visit(struct world *w)
 		while (alive && got == GOT_MORE) {
 			struct request request;
 			struct reply reply;
+			if (s->rows == ROWS_EVIDENCE) /* this world has no files */
+				break;
 			struct rows *rows = s->rows == ROWS_ALL ? rows_owed(w) : NULL;
 			if (rows != NULL && rows->count == 0) {
 				rows_free(rows);
