@@ -165,6 +165,9 @@ static void got(struct conversation *c, const struct reply *reply)
 	case GOT_MORE:
 		talk_note(c, SETTLE_GO_ON, 0, NULL, talk_go_on);
 		return;
+	case GOT_AGAIN:
+		talk_note(c, SETTLE_GO_ON, 0, NULL, talk_restart);
+		return;
 	case GOT_BACK:
 		if (++c->backs > BACKS_MAX) {
 			talk_park(c, words);

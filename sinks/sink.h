@@ -71,6 +71,7 @@ enum ask {
 enum got {
 	GOT_NEXT,    /* this step is done */
 	GOT_MORE,    /* ask this step again (next page, next batch) */
+	GOT_AGAIN,   /* a batch is done, and the next one needs steps before this one: from the first again */
 	GOT_BACK,    /* something remembered was wrong and is forgotten now: from the first step again */
 	GOT_LATER,   /* something is under way over there: this step is asked again after a while */
 	GOT_UNKNOWN, /* not the answer that is due (HTML, cut short): treat as a lost answer */

@@ -10,8 +10,8 @@
 static const struct {
 	const char *place, *keys;
 } later[] = {
-	{ "keep", " max_size " },         { "testrail", " update " },
-	{ "testrail.create", " field " }, { "testrail.update", " cases refs " },
+	{ "keep", " max_size " },
+	{ "testrail.create", " field " },
 	{ "local", " dir_mode " },
 };
 

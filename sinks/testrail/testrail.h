@@ -230,6 +230,15 @@ bool testrail_entries_park_lacking(struct talk *t);
 /* Appends what a new case holds besides title and automation id; false: t->err says what the configuration
  * has wrong. */
 bool testrail_case_put(struct talk *t, struct buf *b, const struct result *r);
+/* Appends what a test itself says of its case, without references, which are returned; NULL: none. */
+const char *testrail_case_reported(struct talk *t, struct buf *b, const struct result *r);
+/* What is kept of a case that was read, so that only what differs is updated; NULL: nothing. */
+const char *testrail_case_json(struct talk *t, const cJSON *item);
+/* Why the case of a row was not updated; NULL: no reason. */
+const char *testrail_update_trouble(const struct talk *t, const char *case_id);
+void testrail_update_batch_done(struct talk *t);
+enum ask testrail_update_cases_ask(struct talk *t, struct request *r);
+enum got testrail_update_cases_got(struct talk *t, const struct reply *r);
 /* The id of a template, type or priority ("template_id"): of that name, or where wanted is NULL the one that
  * the configuration names; NULL: none. */
 const char *testrail_listed(const struct talk *t, const char *field, const char *wanted);

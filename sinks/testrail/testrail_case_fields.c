@@ -24,6 +24,7 @@ struct filling {
 	struct testrail_wishes wishes;
 	const char *trouble; /* the first one of a report */
 	bool failed;         /* of the configuration: t->err */
+	bool reported;       /* what the configuration wants of new cases is of no interest */
 };
 
 static void wrong(struct filling *f, const struct testrail_wish *w, const char *why)
@@ -41,7 +42,8 @@ static void wrong(struct filling *f, const struct testrail_wish *w, const char *
 static void put_id(struct filling *f, const char *name)
 {
 	const struct testrail_wish *w = testrail_wish_take(&f->wishes, name);
-	const char *id = testrail_listed(f->t, name, w != NULL ? w->text : NULL);
+	const char *id =
+		w != NULL || !f->reported ? testrail_listed(f->t, name, w != NULL ? w->text : NULL) : NULL;
 
 	if (w != NULL && id == NULL && testrail_digits(w->text) && strlen(w->text) < 16)
 		id = w->text;
@@ -103,6 +105,18 @@ bool testrail_case_put(struct talk *t, struct buf *b, const struct result *r)
 	put_system(&f);
 	put_custom(&f);
 	return !f.failed;
+}
+
+const char *testrail_case_reported(struct talk *t, struct buf *b, const struct result *r)
+{
+	struct filling f = filling(t, b, &nothing, r);
+	const struct testrail_wish *w = testrail_wish_take(&f.wishes, "refs");
+	const char *refs = w != NULL ? w->text : NULL;
+
+	f.reported = true;
+	put_system(&f);
+	put_custom(&f);
+	return refs;
 }
 
 const char *testrail_case_troubles(struct talk *t, const struct result *r)

@@ -47,7 +47,7 @@ void testrail_learn_case(struct talk *t, const cJSON *item)
 	}
 	learned_remote(&t->learned, "case", scope, id, sink_id(t->arena, item, "section_id"),
 		       title != NULL ? testrail_plain(t->arena, title) : "",
-		       alias != NULL ? testrail_plain(t->arena, alias) : NULL, NULL);
+		       alias != NULL ? testrail_plain(t->arena, alias) : NULL, testrail_case_json(t, item));
 }
 
 void testrail_learn_section(struct talk *t, const cJSON *item)
@@ -127,13 +127,17 @@ static void list_args(struct talk *t, struct request *r, const struct list_kind 
 
 enum ask testrail_cases_ask(struct talk *t, struct request *r)
 {
+	const struct testrail_conf *c = t->conf;
 	cJSON *l = state(t, &cases);
+	bool updates = c->update.cases != TESTRAIL_UPDATE_NONE; /* then fields are kept, too */
 
 	if (!reading(l)) {
-		if (within(sink_int(l, "at", 0), t->now_ms, FRESH_MS))
+		if (within(sink_int(l, "at", 0), t->now_ms, FRESH_MS) && (!updates || sink_bool(l, "fields")))
 			return ASK_SKIP;
 		bool full = sink_int(l, "since", 0) <= 0 ||
-			    !within(sink_int(l, "full_at", 0), t->now_ms, FULL_AGAIN_MS);
+			    !within(sink_int(l, "full_at", 0), t->now_ms, FULL_AGAIN_MS) ||
+			    (updates && !sink_bool(l, "fields"));
+		sink_set_int(l, "fields", updates);
 		start_reading(l, t->now_ms, !full);
 	}
 	list_args(t, r, &cases);

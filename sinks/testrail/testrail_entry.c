@@ -475,6 +475,8 @@ bool testrail_entry_put(struct talk *t, struct buf *b, const struct row *row, co
 	bool good = begin_entry(&e, t, f, &own) && gather_fields(&e, &fields);
 
 	tell_unknown(&e);
+	if (testrail_update_trouble(t, row->remote_id) != NULL)
+		trouble(&e, "The case was not updated: %.600s", testrail_update_trouble(t, row->remote_id));
 	json_sep(b);
 	buf_putc(b, '{');
 	testrail_put_id(b, "case_id", row->remote_id);

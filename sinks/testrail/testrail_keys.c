@@ -17,6 +17,15 @@ static const char *const match_words[] = { "ref", "automation", "title", NULL };
 static const char *const unmatched_words[] = { "park", "ignore", NULL };
 static const char *const several_words[] = { "worst", "each", "last", NULL };
 
+static const char *const update_words[] = { "none", "fields", NULL };
+static const char *const refs_words[] = { "append", "replace", NULL };
+
+static const struct config_key update_keys[] = {
+	{ "cases", CONFIG_ENUM, AT(update.cases), .def = "none", .words = update_words },
+	{ "refs", CONFIG_ENUM, AT(update.refs), .def = "append", .words = refs_words },
+	{ 0 },
+};
+
 static const struct config_key plan_keys[] = {
 	{ "name", CONFIG_TEMPLATE, AT(plan.name), .required = true },
 	{ "description", CONFIG_TEMPLATE, .offset = AT(plan.description) },
@@ -83,6 +92,7 @@ const struct config_key testrail_keys[] = {
 	{ "match", CONFIG_ENUMS, AT(match), .def = "[ref, automation]", .words = match_words },
 	{ "automation_field", CONFIG_STRING, AT(automation_field), .def = "automation_id" },
 	{ "create", CONFIG_STRUCT, 0, .keys = create_keys },
+	{ "update", CONFIG_STRUCT, 0, .keys = update_keys },
 	{ "unmatched", CONFIG_ENUM, AT(unmatched), .def = "park", .words = unmatched_words },
 	{ "several", CONFIG_ENUM, AT(several), .def = "worst", .words = several_words },
 	{ "statuses", CONFIG_STRUCT, 0, .keys = status_keys },

@@ -136,7 +136,10 @@ static enum got applied(struct talk *t, const cJSON *items)
 	int64_t assigned = sink_int(testrail_scratch(t), "assigned", 0);
 	if (assigned > 0)
 		sink_set_int(t->bookmark, "assigned", assigned);
-	return GOT_MORE;
+	testrail_update_batch_done(t);
+	/* The cases of the next batch may have to be updated before it. */
+	const struct testrail_conf *c = t->conf;
+	return c->update.cases != TESTRAIL_UPDATE_NONE ? GOT_AGAIN : GOT_MORE;
 }
 
 static const struct row *row_of(const struct talk *t, const char *case_id, size_t rows)

@@ -108,3 +108,54 @@ def test_a_title_is_the_last_resort(resultd, testrail):
     # "pays" is found by its id, though another case is called so; "ships" by the title of the same case
     assert [row["_case"] for row in testrail.results()] == [by_id["id"]]
     assert by_title["custom_automation_id"] is None
+
+
+# ---- update-existing-cases, update-strategy ----
+
+def updated(resultd, testrail, policy, *pairs, code=0, key="k"):
+    resultd.deliver_to(testrail, update=policy)
+    return resultd.imports(resultd.write(f"{key}.xml", junit(reported("t1", *pairs))), options=["--run-key", key],
+                           code=code)
+
+
+@pytest.mark.parametrize("strategy, refs", [("append", "REQ-1, REQ-2"), ("replace", "REQ-2")])
+def test_update_existing_cases_with_the_strategy_for_references(resultd, testrail, strategy, refs):
+    testrail.case_field("area", 6, items=["Cart", "Till"])
+    wanted = testrail.case("t1", automation="shop.Cart.t1", refs="REQ-1", custom_area=1)
+    pairs = [("testrail_case_field", "refs:REQ-2"), ("testrail_case_field", "area:Till"),
+             ("testrail_case_field", "priority_id:4")]
+    updated(resultd, testrail, {"cases": "fields", "refs": strategy}, *pairs)
+    assert (wanted["refs"], wanted["custom_area"], wanted["title"]) == (refs, 2, "t1")
+    updated(resultd, testrail, {"cases": "fields", "refs": strategy}, *pairs, ("x", "y"), key="again")
+    assert len(testrail.calls("update_case")) == 1 and len(testrail.results()) == 2
+
+
+def test_cases_are_not_updated_unless_that_is_asked_for(resultd, testrail):
+    wanted = testrail.case("t1", automation="shop.Cart.t1", refs="REQ-1")
+    updated(resultd, testrail, {"cases": "none"}, ("testrail_case_field", "refs:REQ-2"))
+    assert wanted["refs"] == "REQ-1" and len(testrail.results()) == 1
+
+
+def test_updating_may_begin_with_cases_that_are_known_already(resultd, testrail):
+    wanted = testrail.case("t1", automation="shop.Cart.t1", refs="REQ-1")
+    wanted["updated_on"] -= 86400
+    updated(resultd, testrail, {"cases": "none"}, ("testrail_case_field", "refs:REQ-2"))
+    updated(resultd, testrail, {"cases": "fields"}, ("testrail_case_field", "refs:REQ-2"), key="b")
+    assert wanted["refs"] == "REQ-1, REQ-2"
+
+
+def test_a_case_that_cannot_be_updated_keeps_no_result_back(resultd, testrail):
+    testrail.case("t1", automation="shop.Cart.t1")
+    testrail.always("update_case", 403)
+    updated(resultd, testrail, {"cases": "fields"}, ("testrail_case_field", "refs:REQ-2"))
+    assert "The case was not updated" in testrail.results()[0]["comment"]
+
+
+def test_every_batch_has_its_cases_updated(resultd, testrail):
+    for number in range(7):
+        testrail.case(f"t{number}", automation=f"shop.Cart.t{number}")
+    resultd.deliver_to(testrail, update={"cases": "fields"}, batch=2)
+    resultd.imports(resultd.write("a.xml", junit(*[reported(f"t{number}", ("testrail_case_field", f"refs:R-{number}"))
+                                                   for number in range(7)])))
+    assert [row["refs"] for row in testrail.store.cases.values()] == [f"R-{number}" for number in range(7)]
+    assert len(testrail.results()) == 7 and len(testrail.calls("update_case")) == 7

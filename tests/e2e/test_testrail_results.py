@@ -146,8 +146,9 @@ def test_testrail_result_step_properties_become_steps(resultd, rail):
     rail.result_field("step_results", STEPS)
     resultd.deliver_to(rail)
     resultd.imports(resultd.write("a.xml", junit(
-        reported("t1", ("testrail_result_step", "pass:opens the page"), ("testrail_result_step_2", "fail: pays: by card"),
-                 ("testrail_result_step", "skip:ships"), ("testrail_result_step", "not run:bills"), failure="no"))))
+        reported("t1", ("testrail_result_step", "pass:opens the page"),
+                 ("testrail_result_step_2", "fail: pays: by card"), ("testrail_result_step", "skip:ships"),
+                 ("testrail_result_step", "not run:bills"), failure="no"))))
     assert posted(rail)["custom_step_results"] == [
         {"content": "opens the page", "status_id": 1}, {"content": "pays: by card", "status_id": 5},
         {"content": "ships", "status_id": 4}, {"content": "bills", "status_id": 3}]
@@ -171,7 +172,8 @@ def test_steps_without_a_field_for_them_are_told_in_the_comment(resultd, rail):
 
 def test_steps_that_a_case_does_not_take_are_told_in_the_comment(resultd, rail):
     rail.result_field("step_results", STEPS)
-    rail.refuse_result = lambda body: ("Field :results.custom_step_results is not supported by the template of the case."
+    words = "Field :results.custom_step_results is not supported by the template of the case."
+    rail.refuse_result = lambda body: (words
                                        if "custom_step_results" in body else None)
     resultd.deliver_to(rail)
     resultd.imports(resultd.write("a.xml", junit(reported("t1", ("testrail_result_step", "fail:opens")), case("t2"))))
