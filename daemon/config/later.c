@@ -11,7 +11,6 @@ static const struct {
 	const char *place, *keys;
 } later[] = {
 	{ "keep", " max_size " },
-	{ "testrail.create", " field " },
 	{ "local", " dir_mode " },
 };
 

@@ -293,6 +293,10 @@ enum got testrail_statuses_got(struct talk *t, const struct reply *r);
 enum ask testrail_field_ask(struct talk *t, struct request *r);
 enum got testrail_field_got(struct talk *t, const struct reply *r);
 
+enum ask testrail_add_field_ask(struct talk *t, struct request *r);
+enum got testrail_add_field_got(struct talk *t, const struct reply *r);
+enum ask testrail_add_field_look(struct talk *t, struct request *r);
+enum looked testrail_add_field_looked(struct talk *t, const struct reply *r);
 enum ask testrail_result_fields_ask(struct talk *t, struct request *r);
 enum got testrail_result_fields_got(struct talk *t, const struct reply *r);
 enum ask testrail_lists_ask(struct talk *t, struct request *r);

@@ -4,6 +4,8 @@
  * its fields, proved before anything is sent: the steps that read the lists of fields. */
 #include "sinks/testrail/testrail.h"
 
+#include "daemon/base/json.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -150,11 +152,13 @@ enum ask testrail_field_ask(struct talk *t, struct request *r)
 	return ASK_SEND;
 }
 
+static const char missing_words[] = "does not exist";
+
 /* NULL: it can be used; else why not. */
 static const char *field_trouble(struct talk *t, const cJSON *items)
 {
 	const struct testrail_conf *c = t->conf;
-	const char *trouble = "does not exist";
+	const char *trouble = missing_words;
 	const cJSON *item;
 
 	cJSON_ArrayForEach(item, items)
@@ -199,6 +203,12 @@ enum got testrail_field_got(struct talk *t, const struct reply *r)
 		err_clear(&t->err); /* not for our eyes: taken to be as configured */
 		testrail_fields_keep(t, TESTRAIL_CASE_FIELDS, &c->create.fields, NULL);
 	}
+	if (trouble != NULL && c->create.field && strcmp(trouble, missing_words) == 0) {
+		/* The next step makes it; `check` sends no write. */
+		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, TESTRAIL_CASE_FIELDS);
+		sink_set_int(testrail_begin(t, "field", field_wanted(t)), "make", 1);
+		return GOT_NEXT;
+	}
 	if (trouble != NULL && !field_spared(c)) {
 		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, TESTRAIL_CASE_FIELDS);
 		return testrail_park(
@@ -220,4 +230,76 @@ enum got testrail_field_got(struct talk *t, const struct reply *r)
 	cJSON *f = testrail_begin(t, "field", field_wanted(t));
 	sink_set_int(f, "missing", trouble != NULL);
 	return GOT_NEXT;
+}
+
+/* ---- the automation field, made ---- */
+
+enum ask testrail_add_field_ask(struct talk *t, struct request *r)
+{
+	const struct testrail_conf *c = t->conf;
+	const char *name = c->field + 7; /* without custom_ */
+
+	if (!sink_bool(cJSON_GetObjectItemCaseSensitive(t->facts, "field"), "make"))
+		return ASK_SKIP;
+	testrail_post(r, "add_case_field", NULL);
+	/* The type is a word: servers refuse a number. */
+	buf_puts(&r->body, "{\"type\":\"String\"");
+	json_field(&r->body, "name", name);
+	json_field(&r->body, "label", strcmp(name, "automation_id") == 0 ? "Automation ID" : name);
+	json_field(&r->body, "description", "class.name of the automated test, kept by resultd");
+	json_field_bool(&r->body, "include_all", true);
+	buf_puts(&r->body, ",\"configs\":[{\"context\":{\"is_global\":false,\"project_ids\":[");
+	testrail_put_id(&r->body, NULL, testrail_fact(t, "project", "id"));
+	buf_puts(&r->body, "]},\"options\":{\"is_required\":false,\"default_value\":\"\"}}]}");
+	return ASK_SEND;
+}
+
+static void field_made(struct talk *t)
+{
+	sink_set_int(testrail_begin(t, "field", field_wanted(t)), "missing", 0);
+}
+
+enum got testrail_add_field_got(struct talk *t, const struct reply *r)
+{
+	const struct testrail_conf *c = t->conf;
+
+	if (!testrail_ok(r)) {
+		enum got got = testrail_refused(t, r, "add_case_field", GOT_PARK);
+		const char *why = arena_strdup(t->arena, t->err.text);
+		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "field"); /* a retry looks anew */
+		if (got == GOT_LOCKED)
+			return got;
+		return testrail_park(
+			t, "create.field: the case field %s could not be made (only administrators may): %s",
+			c->field, why != NULL ? why : "");
+	}
+	cJSON *root = sink_json(r);
+	bool there = sink_id(t->arena, root, "id") != NULL;
+	cJSON_Delete(root);
+	if (!there)
+		return GOT_UNKNOWN;
+	field_made(t);
+	return GOT_AGAIN; /* the list of fields is read once more */
+}
+
+enum ask testrail_add_field_look(struct talk *t, struct request *r)
+{
+	if (!sink_bool(cJSON_GetObjectItemCaseSensitive(t->facts, "field"), "make"))
+		return ASK_SKIP;
+	testrail_get(r, "get_case_fields", NULL);
+	return ASK_SEND;
+}
+
+enum looked testrail_add_field_looked(struct talk *t, const struct reply *r)
+{
+	struct testrail_page page;
+
+	if (!testrail_ok(r) || !testrail_page(r, "case_fields", &page))
+		return LOOKED_UNSURE;
+	const char *trouble = field_trouble(t, page.items);
+	cJSON_Delete(page.root);
+	if (trouble != NULL)
+		return LOOKED_NONE;
+	field_made(t);
+	return LOOKED_ALL;
 }

@@ -49,6 +49,7 @@ static const struct config_key run_keys[] = {
 static const struct config_key create_keys[] = {
 	{ "cases", CONFIG_BOOL, AT(create.cases), .def = "false" },
 	{ "sections", CONFIG_BOOL, AT(create.sections), .def = "true" },
+	{ "field", CONFIG_BOOL, AT(create.field), .def = "false" },
 	{ "milestones", CONFIG_BOOL, AT(create.milestones), .def = "false" },
 	{ "configs", CONFIG_BOOL, AT(create.configs), .def = "false" },
 	{ "section", CONFIG_TEMPLATE, AT(create.section), .def = "{suite}" },

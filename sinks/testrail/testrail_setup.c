@@ -73,7 +73,18 @@ enum got testrail_login_got(struct talk *t, const struct reply *r)
 		return testrail_refused(t, r, "login", GOT_LOCKED);
 	}
 	/* The login itself was good.  Without an id look-ups cannot be narrowed to what we sent: a page more. */
-	const char *id = sink_id(t->arena, root, "id");
+	const char *id = sink_id(t->arena, root, "id"), *role = sink_string(root, "role");
+	/* What an account may do is told nowhere, but by the name of a role that may do nothing. */
+	if (testrail_checking(t) && role != NULL &&
+	    testrail_says(role, (const char *const[]){ "read-only", "read only", "no access", NULL })) {
+		testrail_park(t,
+			      "the account %s has the role \"%.100s\" and may not add runs or results: give "
+			      "it a role "
+			      "such as Tester",
+			      c->user, role);
+		cJSON_Delete(root);
+		return GOT_PARK;
+	}
 	cJSON *login = testrail_object(t->facts, "login");
 	sink_set_string(login, "user", c->user);
 	sink_set_string(login, "id", id);

@@ -159,3 +159,33 @@ def test_every_batch_has_its_cases_updated(resultd, testrail):
                                                    for number in range(7)])))
     assert [row["refs"] for row in testrail.store.cases.values()] == [f"R-{number}" for number in range(7)]
     assert len(testrail.results()) == 7 and len(testrail.calls("update_case")) == 7
+
+
+# ---- create.field, and what `check --online` says of the account ----
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_the_automation_field_is_made_where_that_is_allowed(resultd, make_testrail, lost):
+    testrail = make_testrail(automation=False)
+    testrail.me["is_admin"] = True
+    if lost:
+        testrail.fault("add_case_field", after="reset")
+    resultd.deliver_to(testrail, create={**CREATE, "field": True})
+    assert resultd("check", "--online").code == 0 and testrail.store.case_fields == []
+    resultd.imports(resultd.write("a.xml", junit(case("t1"))))
+    field, = testrail.store.case_fields
+    assert (field["system_name"], field["type_id"]) == ("custom_automation_id", 1)
+    assert only_case(testrail)["custom_automation_id"] == "shop.Cart.t1"
+
+
+def test_a_field_that_may_not_be_made_is_said(resultd, make_testrail):
+    testrail = make_testrail(automation=False)
+    resultd.deliver_to(testrail, create={**CREATE, "field": True})
+    done = resultd.imports(resultd.write("a.xml", junit(case("t1"))), code=4)
+    assert "create.field" in done.delivery()["last_error"] and testrail.store.cases == {}
+
+
+def test_an_account_that_may_only_read_is_found_by_check(resultd, testrail):
+    testrail.me["role"] = "Read-only"
+    resultd.deliver_to(testrail)
+    checked = resultd("check", "--online")
+    assert checked.code == 2 and 'role "Read-only"' in checked.err

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The endpoints of the TestRail stand-in: one function each, with its method, arguments and query keys."""
 
+import json
+import re
+
 from .testrail_rules import Forbidden, Refused, check_fields, is_int
 
 PLAN_RUN = ("This operation is not allowed. The test run belongs to a test plan and cannot be edited "
@@ -136,6 +139,30 @@ def get_case_fields(server, _request):
 @route("GET", 0)
 def get_result_fields(server, _request):
     return server.store.result_fields
+
+
+@route("POST", 0)
+def add_case_field(server, request):
+    body = request.json
+    if not server.me["is_admin"]:
+        raise Refused("You are not allowed to access this resource (requires admin).", 403)
+    known = {"type", "name", "label", "description", "include_all", "template_ids", "configs"}
+    if set(body) - known:
+        raise Forbidden(f"Field :{sorted(set(body) - known)[0]} is not a known field.")
+    if body.get("type") not in ("String", "1", "Text", "3"):
+        raise Forbidden("Field :type is not a valid type (a word, or a number as a text).")
+    name = body.get("name")
+    if not isinstance(name, str) or not re.fullmatch("[a-z0-9_]+", name) or name.startswith("custom_"):
+        raise Forbidden("Field :name is not a valid system name.")
+    if not isinstance(body.get("label"), str) or not isinstance(body.get("configs"), list):
+        raise Forbidden("Field :configs is a required field.")
+    if any(field["name"] == name for field in server.store.case_fields):
+        raise Refused("Field :name is already in use.")
+    context = body["configs"][0]["context"]
+    field = server.store.add_field(name, {"String": 1, "1": 1}.get(body["type"], 3), label=body["label"],
+                                   projects=None if context["is_global"] else context["project_ids"])
+    # the answer is not what lists show
+    return {**field, "configs": json.dumps(field["configs"]), "is_active": 1}
 
 
 # ---- sections and cases ----
