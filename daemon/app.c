@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WORKERS_MAX = 8, LOCK_POLL_MS = 100, HOUR_MS = 3600 * 1000 };
+enum { HURRY_MS = 2000, WORKERS_MAX = 8, LOCK_POLL_MS = 100, HOUR_MS = 3600 * 1000 };
 
 static void on_fatal(void *cookie, const struct err *err)
 {
@@ -109,6 +109,9 @@ static void on_turn(uv_timer_t *handle)
 	struct app *a = handle->data;
 
 	a->turn_ms = INT64_MAX;
+	/* It may end, and be freed, within its turn. */
+	if (a->before != NULL)
+		dispatch_turn(a->before);
 	if (a->dispatch != NULL)
 		dispatch_turn(a->dispatch);
 }
@@ -306,6 +309,27 @@ int app_serve(struct app *a, const struct desk_options *options, bool must, stru
 	return 0;
 }
 
+static struct dispatch *make_dispatch(struct app *a)
+{
+	struct dispatch_options options = {
+		.config = a->config,
+		.queue = a->queue,
+		.http = a->http,
+		.folder = a->folder,
+		.arm = arm,
+		.changed = changed,
+		.hold = hold,
+		.cookie = a,
+		.only = a->only,
+		.evidence_dir = a->evidence,
+		.dry = a->dry,
+		.before = a->before,
+		.time_scale = app_time_scale(),
+	};
+
+	return dispatch_new(&options);
+}
+
 int app_deliver(struct app *a, const char *only, bool dry, struct err *err)
 {
 	a->only = only;
@@ -317,22 +341,109 @@ int app_deliver(struct app *a, const char *only, bool dry, struct err *err)
 		return -EINVAL;
 	shorten_timeouts(a->http);
 	a->folder = folder_open(a->executor);
-	struct dispatch_options options = {
-		.config = a->config,
-		.queue = a->queue,
-		.http = a->http,
-		.folder = a->folder,
-		.arm = arm,
-		.changed = changed,
-		.hold = hold,
-		.cookie = a,
-		.only = only,
-		.evidence_dir = a->evidence,
-		.dry = dry,
-		.time_scale = app_time_scale(),
-	};
-	a->dispatch = dispatch_new(&options);
+	a->dispatch = make_dispatch(a);
 	dispatch_kick(a->dispatch, false);
+	return 0;
+}
+
+/* ---- reload ---- */
+
+struct retired {
+	struct retired *next;
+	struct config *config;
+};
+
+static void retire(struct app *a, struct config *config)
+{
+	struct retired *r = xcalloc(1, sizeof(*r));
+
+	r->next = a->retired;
+	r->config = config;
+	a->retired = r;
+}
+
+/* Old configurations go when nothing can be reading them. */
+static void free_retired(struct app *a)
+{
+	if (a->before != NULL || (a->intake != NULL && intake_busy(a->intake) > 0) ||
+	    (a->gather != NULL && evidence_gather_busy(a->gather) > 0))
+		return;
+	for (struct retired **at = &a->retired; *at != NULL;) {
+		struct retired *r = *at;
+		if (r->config == a->kept) {
+			at = &r->next;
+			continue;
+		}
+		*at = r->next;
+		config_free(r->config);
+		free(r);
+	}
+}
+
+void app_keep_config(struct app *a, const struct config *config)
+{
+	a->kept = config;
+	free_retired(a);
+}
+
+static void on_before_over(uv_timer_t *timer)
+{
+	struct app *a = timer->data;
+
+	uv_close((uv_handle_t *)timer, (uv_close_cb)free);
+	dispatch_after(a->dispatch);
+	dispatch_free(a->before);
+	a->before = NULL;
+	free_retired(a);
+}
+
+/* It is in its own turn: it is freed on a later one. */
+static void on_before_stopped(void *cookie)
+{
+	struct app *a = cookie;
+	uv_timer_t *timer = xcalloc(1, sizeof(*timer));
+
+	uv_timer_init(&a->loop, timer);
+	timer->data = a;
+	uv_timer_start(timer, on_before_over, 0, 0);
+}
+
+static bool same_control(const struct config *a, const struct config *b)
+{
+	const char *ap = a->control.path, *bp = b->control.path, *ag = a->control.group,
+		   *bg = b->control.group;
+
+	return strcmp(ap != NULL ? ap : "", bp != NULL ? bp : "") == 0 &&
+	       strcmp(ag != NULL ? ag : "", bg != NULL ? bg : "") == 0 && a->control.mode == b->control.mode;
+}
+
+int app_reload(struct app *a, struct config *config, struct err *err)
+{
+	struct config *old =
+		(struct config *)(uintptr_t)a->config; /* it was given to us by the last reload */
+	int64_t scale = app_time_scale(), keep = config->keep.runs_ms;
+	struct err moved = ERR_NONE;
+
+	if (a->before != NULL)
+		return err_set(err, -EBUSY,
+			       "the last reload is not over: requests of then are still under way");
+	a->config = config;
+	/* The socket first: it is the one thing that can fail, and then nothing else has changed. */
+	if (a->desk != NULL && !same_control(old, config) && desk_move(a->desk, &moved) < 0) {
+		a->config = old;
+		return err_set(err, moved.code, "%s", moved.text);
+	}
+	intake_configure(a->intake, config);
+	evidence_gather_configure(a->gather, config);
+	retention_keep(a->retention, keep / scale, (keep / 2 < HOUR_MS ? keep / 2 : HOUR_MS) / scale);
+	space_mark(a->space, config->keep.low_water);
+	if (a->dispatch != NULL) {
+		a->before = a->dispatch;
+		a->dispatch = make_dispatch(a);
+		dispatch_stop(a->before, false, on_before_stopped, a);
+		dispatch_kick(a->dispatch, false);
+	}
+	retire(a, old);
 	return 0;
 }
 
@@ -381,7 +492,6 @@ static void on_stopped(void *cookie)
 	struct app *a = cookie;
 
 	a->stopped = true;
-	uv_stop(&a->loop);
 }
 
 static void on_queue_closed(void *cookie)
@@ -398,6 +508,8 @@ static void on_grace_over(uv_timer_t *handle)
 
 	if (!a->stopped)
 		dispatch_stop(a->dispatch, true, on_stopped, a);
+	if (a->before != NULL)
+		dispatch_stop(a->before, true, on_before_stopped, a);
 }
 
 static void again_signal(uv_signal_t *handle, int signum)
@@ -405,8 +517,35 @@ static void again_signal(uv_signal_t *handle, int signum)
 	struct app *a = handle->data;
 
 	(void)signum;
-	if (a->dispatch != NULL && !a->stopped)
-		dispatch_stop(a->dispatch, true, on_stopped, a);
+	app_hurry(a, HURRY_MS);
+	on_grace_over(&a->turn);
+}
+
+static void on_too_late(uv_timer_t *handle)
+{
+	struct app *a = handle->data;
+
+	/* All that was accepted is on disk, and so is what may have been sent: this is kill -9 with a word. */
+	log_warning(NULL, "ended before all was over: what was under way is looked up at the next start");
+	_exit(a->code);
+}
+
+void app_hurry(struct app *a, int64_t most_ms)
+{
+	uv_timer_start(&a->tidy, on_too_late, (uint64_t)most_ms, 0);
+}
+
+void app_drain(struct app *a)
+{
+	if (a->draining)
+		return;
+	a->draining = true;
+	if (a->tidy.timer_cb != on_too_late)
+		uv_timer_stop(&a->tidy);
+	if (a->desk != NULL)
+		desk_stop(a->desk);
+	if (a->dispatch != NULL)
+		dispatch_stop(a->dispatch, false, on_stopped, a);
 }
 
 static void stop_dispatch(struct app *a, int64_t grace_ms)
@@ -420,8 +559,10 @@ static void stop_dispatch(struct app *a, int64_t grace_ms)
 	uv_timer_init(&a->loop, &grace);
 	grace.data = a;
 	uv_timer_start(&grace, on_grace_over, grace_ms > 0 ? (uint64_t)grace_ms : 0, 0);
-	dispatch_stop(a->dispatch, grace_ms <= 0, on_stopped, a);
-	while (!a->stopped)
+	app_drain(a);
+	if (grace_ms <= 0 && !a->stopped)
+		dispatch_stop(a->dispatch, true, on_stopped, a);
+	while (!a->stopped || a->before != NULL)
 		uv_run(&a->loop, UV_RUN_ONCE);
 	uv_close((uv_handle_t *)&grace, NULL);
 	uv_run(&a->loop, UV_RUN_NOWAIT);
@@ -431,7 +572,6 @@ void app_close(struct app *a, int64_t grace_ms)
 {
 	if (!a->loop_ready)
 		return;
-	uv_timer_stop(&a->tidy);
 	retention_stop(a->retention);
 	if (a->desk != NULL)
 		desk_stop(a->desk);
@@ -446,6 +586,8 @@ void app_close(struct app *a, int64_t grace_ms)
 	a->desk = NULL;
 	intake_free(a->intake);
 	evidence_gather_free(a->gather);
+	a->intake = NULL;
+	a->gather = NULL;
 	retention_free(a->retention);
 	/* The loop still turns below: for the queue's last writes, not for dispatch. */
 	uv_timer_stop(&a->turn);
@@ -470,6 +612,7 @@ void app_close(struct app *a, int64_t grace_ms)
 	uv_loop_close(&a->loop);
 	evidence_store_close(a->store);
 	a->store = NULL;
+	app_keep_config(a, NULL);
 	space_free(a->space);
 	a->space = NULL;
 	free(a->evidence);

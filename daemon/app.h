@@ -43,8 +43,8 @@ struct app {
 	struct executor *executor;
 	struct intake *intake;
 	struct transport *http, *folder;
-	struct dispatch *dispatch;
-	const char *only; /* the one sink that is delivered to; NULL: all */
+	struct dispatch *dispatch, *before; /* before: of the configuration that was; ends its requests */
+	const char *only;                   /* the one sink that is delivered to; NULL: all */
 	bool dry;
 	struct retention *retention;
 	struct desk *desk; /* serves the control socket; NULL */
@@ -58,7 +58,9 @@ struct app {
 	uv_timer_t turn; /* dispatch asked to be turned */
 	int64_t turn_ms; /* mono; INT64_MAX: not armed */
 	uv_signal_t signal[3];
-	bool stopped, queue_closed;
+	bool stopped, draining, hurried, queue_closed;
+	const struct config *kept; /* app_keep_config() */
+	struct retired *retired;   /* configurations that something under way may still read */
 	int code;
 };
 
@@ -78,6 +80,15 @@ void app_tidy(struct app *a, int64_t max_ms);
 bool app_full(struct app *a, char *text, size_t size);
 /* By how much waits are shortened: 1, but in tests (RESULTD_TEST_TIME_SCALE). */
 unsigned app_time_scale(void);
+/* Another configuration, which is checked: takes ownership of it, and of the old one.  The state directory and the
+ * queue are the same.  -EBUSY: the last reload is not over yet; nothing has changed. */
+int app_reload(struct app *a, struct config *config, struct err *err);
+/* Somebody outside reads this one, and no other: it is not freed when it is replaced. */
+void app_keep_config(struct app *a, const struct config *config);
+/* Nothing new is sent or taken by the socket from now on; app_close() waits for what is under way. */
+void app_drain(struct app *a);
+/* The process ends in so long, whatever is still under way. */
+void app_hurry(struct app *a, int64_t most_ms);
 int app_loop(struct app *a); /* returns app_quit()'s code */
 void app_quit(struct app *a, int code);
 /* Ends requests (grace_ms for those under way), closes the queue, gives the directory back. */

@@ -69,8 +69,9 @@ struct source {
 	struct collect *collect;
 	const struct config_watch *watch;
 	struct watch *w;
-	const char *root; /* what relative paths are relative to; the watch's */
+	char *root; /* what relative paths are relative to; files in intake outlive the watch */
 	struct list folders;
+	int64_t since_ms; /* wall: `existing` files are older */
 };
 
 /* Where a run of the source had files: what was there when it ended is not the next one's. */
@@ -530,7 +531,8 @@ static bool sift_wanted(void *cookie, const char *path)
 	const struct source *s = cookie;
 	size_t n = strlen(s->root);
 
-	return strncmp(path, s->root, n) == 0 && path[n] == '/' && watch_wants(s->w, path + n + 1);
+	return !s->collect->stopping && strncmp(path, s->root, n) == 0 && path[n] == '/' &&
+	       watch_wants(s->w, path + n + 1);
 }
 
 static char *sift_run(void *cookie, const char *path)
@@ -695,7 +697,7 @@ static bool on_settled(void *cookie, const struct watch_file *file)
 {
 	struct source *s = cookie;
 
-	if (file->existing && s->watch->existing == EXISTING_IGNORE)
+	if (file->existing && s->watch->existing == EXISTING_IGNORE && file->mtime_ms < s->since_ms)
 		return true;
 	if (put_away(s->collect, file->path))
 		return true;
@@ -819,13 +821,14 @@ static int open_source(struct collect *c, const struct config_watch *w, struct e
 
 	s->collect = c;
 	s->watch = w;
+	s->since_ms = c->opt.since != NULL ? c->opt.since(c->opt.cookie, w->name) : INT64_MAX;
 	list_init(&s->folders);
 	int rc = watch_open(&options, &s->w, err);
 	if (rc < 0) {
 		free(s);
 		return rc;
 	}
-	s->root = watch_root(s->w);
+	s->root = xstrdup(watch_root(s->w));
 	list_append(&c->sources, &s->link);
 	return 0;
 }
@@ -867,6 +870,7 @@ static void closed(struct collect *c)
 		struct source *s = list_entry(link, struct source, link);
 		list_each_safe(at, &s->folders)
 			free_folder(list_entry(at, struct folder, link));
+		free(s->root);
 		free(s);
 	}
 	list_each_safe(link, &c->marks)

@@ -24,6 +24,9 @@ struct collect_options {
 	void (*on_part)(void *cookie, bool soon);
 	/* True: no file may be taken now; the directory is the buffer.  NULL: never. */
 	bool (*hold)(void *cookie);
+	/* Since when a watch has been looked after, wall: what lies there and was written later is no `existing`
+	 * file.  NULL: from now on. */
+	int64_t (*since)(void *cookie, const char *watch);
 	void *cookie;
 };
 

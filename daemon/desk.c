@@ -313,6 +313,20 @@ void desk_count(const struct desk *d, struct desk_counts *out)
 	out->clients = d->server != NULL ? control_clients(d->server) : 0;
 }
 
+void desk_add_status(const struct desk *d, cJSON *out)
+{
+	cJSON *o = cJSON_AddObjectToObject(out, "control");
+
+	cJSON_AddNumberToObject(o, "clients", (double)(d->server != NULL ? control_clients(d->server) : 0));
+	cJSON_AddNumberToObject(o, "served", (double)d->counts.served);
+	cJSON_AddNumberToObject(o, "refused", (double)d->counts.refused);
+	cJSON_AddNumberToObject(o, "files", (double)d->counts.files);
+	cJSON_AddStringToObject(out, "process", d->opt.command);
+	cJSON_AddNumberToObject(out, "pid", (double)getpid());
+	if (d->opt.status != NULL)
+		d->opt.status(d->opt.cookie, out);
+}
+
 void desk_kick(struct desk *d, bool soon)
 {
 	if (d->opt.on_part != NULL)

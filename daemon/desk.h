@@ -39,6 +39,8 @@ struct desk_counts {
 	size_t clients;
 	uint64_t served, refused, files;
 };
+/* What this process alone knows, into a status. */
+void desk_add_status(const struct desk *d, struct cJSON *out);
 void desk_count(const struct desk *d, struct desk_counts *out);
 
 /* Which sinks a configuration has and how, without their secrets: two that compare equal deliver alike.

@@ -20,6 +20,7 @@ enum {
 	SOON_MS = 300,
 	ASK_AGAIN_MS = 60 * 1000,
 	HELD_MS = 5000,
+	BEFORE_MS = 50,
 	DOUBT_AGAIN_MS = 5000,
 	DOUBT_OVER_MS = 30 * 60 * 1000,
 	MADE_MS = 60 * 1000, /* in which a bucket of any rate fills up again */
@@ -229,6 +230,26 @@ static void on_reclaimed(void *cookie, int rc, const struct err *err)
 	}
 }
 
+static const struct lane *lane_before(const struct lane *l)
+{
+	const struct dispatch *before = l->dispatch->opt.before;
+
+	if (before == NULL)
+		return NULL;
+	list_each(link, &before->lanes) {
+		const struct lane *b = list_entry(link, struct lane, link);
+		if (strcmp(b->config->name, l->config->name) == 0)
+			return b;
+	}
+	return NULL;
+}
+
+void dispatch_after(struct dispatch *d)
+{
+	d->opt.before = NULL;
+	dispatch_kick(d, false);
+}
+
 static void lane_turn(struct lane *l)
 {
 	struct dispatch *d = l->dispatch;
@@ -239,6 +260,11 @@ static void lane_turn(struct lane *l)
 		talk_wake(talk_of(link));
 	if (d->stopping || l->asking || d->opt.queue == NULL)
 		return;
+	const struct lane *before = lane_before(l);
+	if (before != NULL && (before->talk_count > 0 || before->asking)) {
+		lane_arm(l, lane_now() + BEFORE_MS);
+		return;
+	}
 	size_t most = l->endpoint.parallel > 0 ? l->endpoint.parallel : 1;
 	if (most > PARALLEL_MAX)
 		most = PARALLEL_MAX;
@@ -465,6 +491,11 @@ struct dispatch *dispatch_new(const struct dispatch_options *options)
 		l->again = true;
 		list_init(&l->talks);
 		list_append(&d->lanes, &l->link);
+		const struct lane *before = lane_before(l);
+		if (before != NULL) {
+			l->requests = before->requests;
+			l->failures = before->failures;
+		}
 	}
 	if (options->queue != NULL) {
 		d->notes++;

@@ -29,6 +29,9 @@ struct dispatch_options {
 	const char *only;         /* one sink's name; NULL: all */
 	const char *evidence_dir; /* absolute; where kept evidence lies.  Must outlive the dispatch */
 	bool dry; /* no write leaves: a delivery that would send one is parked with what it would do */
+	/* An earlier configuration's, told to stop: a sink is left to it until its requests have ended.  Must live
+	 * until dispatch_after(). */
+	const struct dispatch *before;
 	unsigned time_scale; /* waits are divided by it, for tests; 0 or 1: as they are */
 };
 
@@ -40,6 +43,8 @@ void dispatch_kick(struct dispatch *d, bool soon);
 void dispatch_unlock(struct dispatch *d);
 /* No new requests; done() when those under way have ended and are recorded.  `now`: cancel them. */
 void dispatch_stop(struct dispatch *d, bool now, void (*done)(void *cookie), void *cookie);
+/* The one before is gone. */
+void dispatch_after(struct dispatch *d);
 bool dispatch_busy(const struct dispatch *d); /* a talk is under way */
 void dispatch_free(struct dispatch *d);       /* after dispatch_stop's done() */
 

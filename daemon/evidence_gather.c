@@ -88,6 +88,11 @@ struct evidence_gather *evidence_gather_new(struct queue *q, struct executor *ex
 	return g;
 }
 
+void evidence_gather_configure(struct evidence_gather *g, const struct config *config)
+{
+	g->config = config;
+}
+
 void evidence_gather_free(struct evidence_gather *g)
 {
 	free(g);

@@ -16,6 +16,8 @@ struct evidence_gather;
 struct evidence_gather *evidence_gather_new(struct queue *q, struct executor *executor,
 					    const struct config *config, struct evidence_store *store);
 void evidence_gather_free(struct evidence_gather *g); /* when nothing is under way */
+/* As intake_configure(). */
+void evidence_gather_configure(struct evidence_gather *g, const struct config *config);
 size_t evidence_gather_busy(const struct evidence_gather *g);
 
 struct evidence_look {

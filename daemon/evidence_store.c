@@ -7,6 +7,7 @@
 #include "daemon/evidence_store.h"
 
 #include "daemon/base/clock.h"
+#include "daemon/base/executor.h"
 #include "daemon/base/file.h"
 #include "daemon/base/mem.h"
 
@@ -325,6 +326,7 @@ static int copy_bytes(struct evidence_batch *b, int from, int to, uint64_t max, 
 	out->size = 0;
 	out->head_len = 0;
 	for (;;) {
+		executor_beat();
 		ssize_t n = read_at(from, b->piece, PIECE, out->size);
 		if (n < 0)
 			return err_set(err, -errno, "it cannot be read: %s", strerror(errno));

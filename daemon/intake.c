@@ -54,6 +54,7 @@ struct own_spec {
 struct task {
 	struct list link; /* in intake's tasks, oldest first */
 	struct intake *in;
+	const struct config *config; /* as it was when the file came: a reload changes nothing under way */
 	char *path, *relative, *timezone, *variant;
 	int root_fd, given_fd, given_error;
 	bool again, late_append, refuse_incomplete;
@@ -368,7 +369,7 @@ static void on_property(void *cookie, const char *key, const char *value)
 	char name[128];
 
 	if (bytes > PROPERTY_MAX || t->property_bytes + bytes > PROPERTIES_MAX || value[0] == '\0' ||
-	    config_redacted(t->in->config, key) ||
+	    config_redacted(t->config, key) ||
 	    snprintf(name, sizeof(name), "prop.%s", key) >= (int)sizeof(name))
 		return;
 	if (t->properties == NULL)
@@ -412,7 +413,7 @@ static void begin_capture(struct task *t)
 
 	if (in->store == NULL)
 		return;
-	evidence_policy_of(in->config, t->run.spec.sinks, t->run.spec.sink_count, &t->arena, &t->policy);
+	evidence_policy_of(t->config, t->run.spec.sinks, t->run.spec.sink_count, &t->arena, &t->policy);
 	if (!evidence_asked(&t->policy))
 		return;
 	if (t->looks)
@@ -427,7 +428,7 @@ static void end_capture(struct task *t, bool take)
 	if (t->capture == NULL || t->write_rc < 0 || !take)
 		return;
 	t->write_rc =
-		evidence_capture_report(t->capture, t->fd, t->path, redacted, (void *)t->in->config, &t->err);
+		evidence_capture_report(t->capture, t->fd, t->path, redacted, (void *)t->config, &t->err);
 	if (t->write_rc == 0)
 		t->write_rc = evidence_capture_end(t->capture, &t->err);
 }
@@ -435,7 +436,7 @@ static void end_capture(struct task *t, bool take)
 static void read_work(void *cookie)
 {
 	struct task *t = cookie;
-	const struct config_limits *l = &t->in->config->limits;
+	const struct config_limits *l = &t->config->limits;
 	struct parser_options options = {
 		.limits = {
 			.report = (uint64_t)l->report, .text = (size_t)l->text, .depth = (unsigned)l->depth,
@@ -445,7 +446,7 @@ static void read_work(void *cookie)
 		.timezone = t->timezone,
 		.now_ms = clock_wall_ms(),
 		.redacted = redacted,
-		.redacted_cookie = (void *)t->in->config,
+		.redacted_cookie = (void *)t->config,
 	};
 	static const struct parser_events events = {
 		.result = on_result,
@@ -556,7 +557,7 @@ static void keep_work(void *cookie)
 	t->given_fd = t->fd >= 0 ? -1 : t->given_fd;
 	if (t->fd < 0)
 		return;
-	if (t->st.st_size > t->in->config->limits.report) {
+	if (t->st.st_size > t->config->limits.report) {
 		err_set(&t->err, -EFBIG, "%s: %lld bytes, more than limits.report allows", t->path,
 			(long long)t->st.st_size);
 		return;
@@ -610,6 +611,7 @@ void intake_take(struct intake *in, const struct intake_job *job, intake_done_fn
 	char name[64];
 
 	t->in = in;
+	t->config = in->config;
 	t->path = xstrdup(job->path);
 	t->relative = xstrdup(job->relative);
 	t->timezone = xstrdup(job->timezone);
@@ -648,6 +650,11 @@ struct intake *intake_new(struct queue *q, struct executor *executor, const stru
 	in->store = store;
 	list_init(&in->tasks);
 	return in;
+}
+
+void intake_configure(struct intake *in, const struct config *config)
+{
+	in->config = config;
 }
 
 size_t intake_busy(const struct intake *in)

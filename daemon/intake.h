@@ -32,6 +32,8 @@ struct intake;
 struct intake *intake_new(struct queue *q, struct executor *executor, const struct config *config,
 			  const struct state *state, struct evidence_store *store);
 void intake_free(struct intake *in); /* when nothing is under way */
+/* Files that come from now on; what is under way keeps the old one until intake_busy() is 0. */
+void intake_configure(struct intake *in, const struct config *config);
 size_t intake_busy(const struct intake *in);
 struct executor *intake_executor(const struct intake *in); /* where it reads, for others who do */
 

@@ -3,6 +3,7 @@
  * keep.c - the copy of a source report. */
 #include "daemon/keep.h"
 
+#include "daemon/base/executor.h"
 #include "daemon/base/file.h"
 #include "daemon/base/mem.h"
 
@@ -104,6 +105,7 @@ int keep_copy(int fd, const char *to, struct kept *kept, struct err *err)
 
 	ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, LEVEL);
 	for (;;) {
+		executor_beat();
 		n = read(fd, data, PIECE);
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -4,6 +4,7 @@
  * it is read again from its start, through the repairing filter. */
 #include "daemon/report.h"
 
+#include "daemon/base/executor.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 
@@ -297,6 +298,7 @@ static enum parser_outcome run(struct pass *pass, struct source *s, bool repair,
 				(long long)(most / 1000));
 			outcome = PARSER_BROKEN;
 		}
+		executor_beat();
 	} while (outcome == PARSER_GOOD && pass->state == SOURCE_MORE);
 	pass->out->bytes = s->unpacked;
 	if (outcome != PARSER_REPAIR) {

@@ -300,6 +300,12 @@ void retention_start(struct retention *r)
 	queue_retire(r->opt.queue, &what, on_retired, r);
 }
 
+void retention_keep(struct retention *r, int64_t keep_ms, int64_t every_ms)
+{
+	r->opt.keep_ms = keep_ms;
+	r->opt.every_ms = every_ms;
+}
+
 struct retention *retention_new(const struct retention_options *options)
 {
 	struct retention *r = xcalloc(1, sizeof(*r));

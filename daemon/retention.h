@@ -26,6 +26,8 @@ struct retention_options {
 	int64_t every_ms;  /* a pass is skipped where the last one is younger */
 };
 struct retention *retention_new(const struct retention_options *options);
+/* From the next pass on. */
+void retention_keep(struct retention *r, int64_t keep_ms, int64_t every_ms);
 void retention_start(struct retention *r); /* nothing where a pass is under way */
 bool retention_busy(const struct retention *r);
 void retention_stop(struct retention *r); /* the pass ends at the next slice */

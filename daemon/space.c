@@ -156,6 +156,14 @@ struct space *space_new(const char *state_dir, int64_t low_water)
 	return s;
 }
 
+void space_mark(struct space *s, int64_t low_water)
+{
+	pthread_mutex_lock(&s->lock);
+	s->low_water = low_water;
+	s->looked = false;
+	pthread_mutex_unlock(&s->lock);
+}
+
 void space_free(struct space *s)
 {
 	if (s == NULL)

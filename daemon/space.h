@@ -27,7 +27,8 @@ struct space_view {
 
 /* low_water 0: there are no marks; the ballast is kept all the same. */
 struct space *space_new(const char *state_dir, int64_t low_water);
-void space_hold_ballast(struct space *s); /* from now on: whoever sends has something to record */
+void space_hold_ballast(struct space *s);            /* from now on: whoever sends has something to record */
+void space_mark(struct space *s, int64_t low_water); /* another keep.low_water */
 void space_free(struct space *s);
 enum space_level space_look(struct space *s); /* looks at the disk, unless that was a moment ago */
 void space_view(struct space *s, struct space_view *out);

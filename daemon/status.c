@@ -5,6 +5,7 @@
 
 #include "daemon/app.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 
 #include <cjson/cJSON.h>
@@ -82,6 +83,36 @@ static void add_sizes(struct gathering *g)
 	cJSON_AddBoolToObject(disk, "sending_paused", v.level == SPACE_OUT);
 }
 
+/* ---- sinks: as they stand in this process ---- */
+
+static void add_lanes(struct gathering *g)
+{
+	struct lane_view view[128];
+	size_t n = g->app->dispatch != NULL ? dispatch_view(g->app->dispatch, view, 128) : 0;
+
+	if (g->app->dispatch == NULL)
+		return;
+	cJSON *list = cJSON_AddArrayToObject(g->out, "sinks");
+	for (size_t i = 0; i < n; i++) {
+		cJSON *o = cJSON_CreateObject();
+		cJSON_AddStringToObject(o, "sink", view[i].sink);
+		cJSON_AddStringToObject(o, "type", view[i].type);
+		cJSON_AddStringToObject(o, "state",
+					view[i].locked                 ? "locked out"
+					: view[i].pause_reason != NULL ? "paused"
+					: view[i].talks > 0            ? "busy"
+								       : "idle");
+		if (view[i].pause_reason != NULL)
+			cJSON_AddStringToObject(o, "reason", view[i].pause_reason);
+		if (view[i].paused_until_ms > 0)
+			put_time(o, "until", view[i].paused_until_ms);
+		cJSON_AddNumberToObject(o, "deliveries_under_way", view[i].talks);
+		put_number(o, "requests", view[i].requests);
+		put_number(o, "requests_failed", view[i].failures);
+		cJSON_AddItemToArray(list, o);
+	}
+}
+
 /* ---- the steps ---- */
 
 static void measured(void *cookie)
@@ -89,6 +120,10 @@ static void measured(void *cookie)
 	struct gathering *g = cookie;
 
 	add_sizes(g);
+	add_lanes(g);
+	cJSON_AddNumberToObject(g->out, "log_lines_dropped", (double)log_dropped());
+	if (g->app->desk != NULL)
+		desk_add_status(g->app->desk, g->out);
 	g->app->looks--;
 	g->done(g->cookie, g->out);
 	free(g->reports_dir);

@@ -6,6 +6,7 @@
 #include "daemon/base/mem.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct fifo {
 };
 
 struct executor {
+	atomic_uint running;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct fifo todo, finished;
@@ -34,6 +36,23 @@ struct executor {
 	char name[16];
 	pthread_t thread[];
 };
+
+static atomic_ulong beats;
+
+void executor_beat(void)
+{
+	atomic_fetch_add_explicit(&beats, 1, memory_order_relaxed);
+}
+
+unsigned long executor_beats(void)
+{
+	return atomic_load_explicit(&beats, memory_order_relaxed);
+}
+
+unsigned executor_running(const struct executor *ex)
+{
+	return atomic_load(&ex->running);
+}
 
 static void push(struct fifo *f, struct task *t)
 {
@@ -66,7 +85,11 @@ static void *worker(void *arg)
 			break;
 		struct task *t = pop(&ex->todo);
 		pthread_mutex_unlock(&ex->lock);
+		atomic_fetch_add(&ex->running, 1);
+		executor_beat();
 		t->work(t->cookie);
+		executor_beat();
+		atomic_fetch_sub(&ex->running, 1);
 		pthread_mutex_lock(&ex->lock);
 		bool first = ex->finished.head == NULL;
 		push(&ex->finished, t);

@@ -20,6 +20,11 @@ struct executor *executor_new(const char *name, unsigned threads, executor_wake_
 void executor_submit(struct executor *ex, executor_work_fn *work, executor_done_fn *done, void *cookie);
 size_t executor_reap(struct executor *ex);          /* runs waiting done()s; returns how many */
 size_t executor_pending(const struct executor *ex); /* submitted, done() not yet run */
+/* What proves that workers move: from work() as it gets on (bytes, not tasks), and by the executor around each
+ * task.  Any thread. */
+void executor_beat(void);
+unsigned long executor_beats(void);                   /* so far, of all executors */
+unsigned executor_running(const struct executor *ex); /* tasks that a worker is at */
 /* Waits for running work, runs no further work; each task's done() is still run, once. */
 void executor_free(struct executor *ex);
 

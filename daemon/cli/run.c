@@ -3,26 +3,38 @@
  * run.c - the daemon, in the foreground: watches, collects, delivers, until it is told to stop.
  *
  * SIGTERM, SIGINT: no new files, no new requests; those under way get 25 s (rule X1); a second one ends them.
- * SIGHUP: secrets are read again, and sinks that were locked out try again. */
+ * SIGHUP: the configuration is read again, checked whole, and put in the place of the old one; a faulty one changes
+ * nothing (rule X2).  Sinks that were locked out try again. */
 #include "daemon/app.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/base/mem.h"
 #include "daemon/cli/cli.h"
 #include "daemon/collect.h"
+#include "daemon/health.h"
 
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
-enum { GRACE_MS = 25000 };
+enum { GRACE_MS = 25000, END_MS = 31000, AGAIN_MS = 500 };
 
 struct daemon {
 	struct app app;
 	struct cli *cli;
 	struct collect *collect;
-	bool stopping;
+	struct health *health;
+	const struct config *collected; /* that the collector was opened with */
+	const struct config *previous;  /* and the one before: until the next is open */
+	int64_t began_ms;
+	uv_timer_t again;
+	bool again_open, stopping, reopening;
+	unsigned reloads;
 };
 
 static void on_part(void *cookie, bool soon)
@@ -49,17 +61,192 @@ static void on_collect_closed(void *cookie)
 	app_quit(&d->app, EXIT_OK);
 }
 
-static void reload(struct daemon *d)
+/* ---- reload ---- */
+
+static void tell_state(const struct daemon *d, const char *first)
 {
+	const struct config *c = d->app.config;
+	char text[512];
+
+	snprintf(text, sizeof(text), "%sSTATUS=watching %zu directories for %zu sinks; state in %.200s",
+		 first, c->watch_count, c->sink_count, c->state_dir);
+	sd_notify(0, text);
+}
+
+static char *watch_text(const struct config *c, const char *name)
+{
+	const struct config_watch *w = config_find_watch(c, name);
+	struct buf text = BUF_LIMIT(1 << 20);
+
+	if (w == NULL || config_print_watch(c, w, &text) < 0) {
+		buf_done(&text);
+		return NULL;
+	}
+	return buf_steal(&text);
+}
+
+static bool same_watches(const struct config *a, const struct config *b)
+{
+	bool same = a->watch_count == b->watch_count && a->sink_count == b->sink_count;
+
+	for (size_t i = 0; same && i < a->sink_count; i++)
+		same = strcmp(a->sink[i].name, b->sink[i].name) == 0;
+	for (size_t i = 0; same && i < a->watch_count; i++) {
+		char *before = watch_text(a, a->watch[i].name), *after = watch_text(b, a->watch[i].name);
+		same = before != NULL && after != NULL && strcmp(before, after) == 0;
+		free(before);
+		free(after);
+	}
+	return same;
+}
+
+/* A watch that was here all the time has no `existing` files beside those of the start. */
+static int64_t since(void *cookie, const char *name)
+{
+	const struct daemon *d = cookie;
+	const struct config_watch *was = d->previous != NULL ? config_find_watch(d->previous, name) : NULL;
+	const struct config_watch *is = config_find_watch(d->app.config, name);
+
+	return was != NULL && is != NULL && strcmp(was->path, is->path) == 0 ? d->began_ms : INT64_MAX;
+}
+
+static int open_collector(struct daemon *d, struct err *err)
+{
+	const struct collect_options co = {
+		.loop = &d->app.loop,
+		.config = d->app.config,
+		.queue = d->app.queue,
+		.intake = d->app.intake,
+		.evidence = d->app.gather,
+		.on_part = on_part,
+		.hold = on_hold,
+		.since = since,
+		.cookie = d,
+	};
+
+	d->collected = d->app.config;
+	d->app.kept = d->collected;
+	return collect_open(&co, &d->collect, err);
+}
+
+static void stop_now(struct daemon *d);
+
+/* As after a restart: runs that are open go on, files that were on their way are found again. */
+static void on_reopen(void *cookie)
+{
+	struct daemon *d = cookie;
 	struct err err = ERR_NONE;
 
-	sd_notify(0, "RELOADING=1");
-	if (config_reload_secrets(d->cli->config, &err) < 0)
+	d->collect = NULL;
+	d->reopening = false;
+	if (!d->stopping && open_collector(d, &err) < 0) {
 		log_error(NULL, "reload: %s", err.text);
+		d->stopping = true;
+		d->app.code = EXIT_INTERNAL;
+	}
+	d->previous = NULL;
+	app_keep_config(&d->app, d->collected);
+	if (d->stopping)
+		stop_now(d);
+}
+
+static void on_again(uv_timer_t *timer);
+
+static void later(struct daemon *d)
+{
+	if (!d->again_open)
+		uv_timer_init(&d->app.loop, &d->again);
+	d->again_open = true;
+	d->again.data = d;
+	uv_timer_start(&d->again, on_again, AGAIN_MS, 0);
+}
+
+static struct config *read_config(struct daemon *d)
+{
+	struct config_faults faults = { 0 };
+	struct config *c = NULL;
+	char line[2048];
+
+	int rc = cli_read(d->app.config->file, d->app.config->state_dir, &c, &faults);
+	for (size_t i = 0; i < faults.count; i++)
+		log_error(NULL, "reload: %s", err_string(&faults.item[i], line, sizeof(line)));
+	config_faults_done(&faults);
+	if (rc < 0)
+		return NULL;
+	if (d->cli->state_dir != NULL) {
+		free(c->state_dir);
+		c->state_dir = xstrdup(d->app.config->state_dir);
+	}
+	if (strcmp(c->state_dir, d->app.config->state_dir) != 0) {
+		log_error(NULL, "reload: state_dir cannot change while resultd runs; restart it");
+		config_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+static void swap(struct daemon *d, struct config *c)
+{
+	struct err err = ERR_NONE;
+	bool watches = !same_watches(d->collected, c);
+
+	if (app_reload(&d->app, c, &err) < 0) {
+		log_error(NULL, "reload: %s", err.text);
+		config_free(c);
+		return;
+	}
+	d->cli->config = c;
+	d->reloads++;
+	log_setup(d->cli->level_given ? d->cli->level : (enum log_level)c->log.level,
+		  (enum log_format)c->log.format);
+	log_info(NULL, "reload: the configuration was read again; watching %zu directories for %zu sinks",
+		 c->watch_count, c->sink_count);
+	if (watches) {
+		d->previous = d->collected;
+		d->reopening = true;
+		collect_close(d->collect, on_reopen, d);
+	}
+}
+
+static void reload(struct daemon *d)
+{
+	char text[96];
+
+	if (d->app.before != NULL || d->reopening) {
+		later(d); /* the last one is not over: this one is not forgotten */
+		return;
+	}
+	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_mono_ms() * 1000);
+	sd_notify(0, text);
+	struct config *c = read_config(d);
+	if (c != NULL)
+		swap(d, c);
 	else
-		log_info(NULL, "reload: keys and tokens were read again");
-	dispatch_unlock(d->app.dispatch);
-	sd_notify(0, "READY=1");
+		log_error(NULL, "reload: nothing was changed");
+	tell_state(d, "READY=1\n");
+}
+
+static void on_again(uv_timer_t *timer)
+{
+	struct daemon *d = timer->data;
+
+	if (!d->stopping)
+		reload(d);
+}
+
+/* ---- the end ---- */
+
+static void stop_now(struct daemon *d)
+{
+	health_free(d->health);
+	d->health = NULL;
+	if (d->again_open)
+		uv_close((uv_handle_t *)&d->again, NULL);
+	d->again_open = false;
+	if (d->collect != NULL)
+		collect_close(d->collect, on_collect_closed, d);
+	else
+		app_quit(&d->app, d->app.code);
 }
 
 static void on_signal(void *cookie, int signum)
@@ -67,15 +254,82 @@ static void on_signal(void *cookie, int signum)
 	struct daemon *d = cookie;
 
 	if (signum == SIGHUP) {
-		reload(d);
+		if (!d->stopping)
+			reload(d);
 		return;
 	}
-	if (d->stopping)
+	if (d->stopping) {
+		log_info(NULL, "stopping at once");
+		app_hurry(&d->app, 0);
 		return;
+	}
 	d->stopping = true;
-	sd_notify(0, "STOPPING=1");
+	sd_notify(0, "STOPPING=1\nSTATUS=requests under way are ended");
 	log_info(NULL, "stopping: what waits stays in %s", d->app.config->state_dir);
-	collect_close(d->collect, on_collect_closed, d);
+	app_drain(&d->app);
+	app_hurry(&d->app, END_MS);
+	if (!d->reopening)
+		stop_now(d);
+}
+
+/* ---- watchdog ---- */
+
+static void on_well(void *cookie)
+{
+	(void)cookie;
+	sd_notify(0, "WATCHDOG=1");
+}
+
+static void on_ill(void *cookie, const char *why)
+{
+	char text[256];
+
+	(void)cookie;
+	snprintf(text, sizeof(text), "STATUS=%s", why);
+	sd_notify(0, text);
+}
+
+static void watch_health(struct daemon *d)
+{
+	uint64_t usec = 0;
+
+	if (sd_watchdog_enabled(0, &usec) <= 0 || usec == 0)
+		return;
+	int64_t every = (int64_t)(usec / 1000 / 4);
+	const struct health_options ho = {
+		.loop = &d->app.loop,
+		.executor = d->app.executor,
+		.queue = d->app.queue,
+		.every_ms = every > 0 ? every : 1,
+		.well = on_well,
+		.ill = on_ill,
+		.cookie = d,
+	};
+	d->health = health_new(&ho);
+}
+
+static void add_status(void *cookie, cJSON *out)
+{
+	const struct daemon *d = cookie;
+	const struct collect_counts *c = d->collect != NULL ? collect_counts(d->collect) : NULL;
+	cJSON *o = cJSON_AddObjectToObject(out, "intake");
+	const struct {
+		const char *name;
+		uint64_t n;
+	} row[] = {
+		{ "accepted", c != NULL ? c->accepted : 0 },
+		{ "duplicates", c != NULL ? c->duplicates : 0 },
+		{ "malformed", c != NULL ? c->malformed : 0 },
+		{ "skipped", c != NULL ? c->skipped : 0 },
+		{ "unreadable", c != NULL ? c->unreadable : 0 },
+		{ "incomplete", c != NULL ? c->incomplete : 0 },
+		{ "runs_ended", c != NULL ? c->runs_ended : 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		cJSON_AddNumberToObject(o, row[i].name, (double)row[i].n);
+	cJSON_AddNumberToObject(out, "reloads", d->reloads);
+	cJSON_AddNumberToObject(out, "uptime_s", (double)((clock_wall_ms() - d->began_ms) / 1000));
 }
 
 int cmd_run(struct cli *cli, int argc, char **argv)
@@ -97,26 +351,20 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 		fprintf(stderr, "resultd: %s\n", err.text);
 		return rc == -EAGAIN ? EXIT_UNDELIVERED : EXIT_INTERNAL;
 	}
-	const struct collect_options co = {
-		.loop = &d.app.loop,
-		.config = cli->config,
-		.queue = d.app.queue,
-		.intake = d.app.intake,
-		.evidence = d.app.gather,
-		.on_part = on_part,
-		.hold = on_hold,
-		.cookie = &d,
+	const struct desk_options dk = {
+		.command = "run", .on_part = on_part, .status = add_status, .cookie = &d
 	};
-	const struct desk_options dk = { .command = "run", .on_part = on_part, .cookie = &d };
+	d.began_ms = clock_wall_ms();
 	rc = app_serve(&d.app, &dk, true, &err);
 	if (rc == 0)
 		rc = app_deliver(&d.app, NULL, false, &err);
 	if (rc == 0)
-		rc = collect_open(&co, &d.collect, &err);
+		rc = open_collector(&d, &err);
 	if (rc == 0) {
 		log_info(NULL, "watching %zu directories for %zu sinks; state in %s",
 			 cli->config->watch_count, cli->config->sink_count, cli->config->state_dir);
-		sd_notify(0, "READY=1");
+		tell_state(&d, "READY=1\n");
+		watch_health(&d);
 		app_tidy(&d.app, 0);
 	} else {
 		log_error(NULL, "%s", err.text);

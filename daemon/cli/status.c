@@ -74,6 +74,30 @@ static void print_files(const cJSON *e)
 	       number(e, "awaited"), number(e, "missing"), number(e, "refused"));
 }
 
+/* What this very process knows: which sinks rest, and why. */
+static void print_sinks(const cJSON *o)
+{
+	const cJSON *s;
+
+	cJSON_ArrayForEach(s, part(o, "sinks"))
+	{
+		printf("  ");
+		put(reply_text(s, "sink"), 64);
+		printf(": %s", reply_text(s, "state"));
+		if (reply_text(s, "until") != NULL)
+			printf(" until %s", reply_text(s, "until"));
+		if (reply_text(s, "reason") != NULL) {
+			printf(": ");
+			put(reply_text(s, "reason"), 600);
+		}
+		printf("; %" PRIu64 " requests, %" PRIu64 " failed%s\n", number(s, "requests"),
+		       number(s, "requests_failed"),
+		       strcmp(reply_text(s, "state"), "locked out") == 0
+			       ? "  (needs you: the login is refused)"
+			       : "");
+	}
+}
+
 static void print_text(const cJSON *o)
 {
 	const cJSON *deliveries = part(o, "deliveries"), *d;
@@ -84,6 +108,12 @@ static void print_text(const cJSON *o)
 	printf("resultd %s, state in ", reply_text(o, "version"));
 	put(reply_text(o, "state_dir"), 1000);
 	printf(" (%.1f MiB queue)\n", mib(o, "bytes"));
+	if (reply_text(o, "process") != NULL)
+		printf("  working:   resultd %s, process %" PRIu64 ", for %" PRIu64 " min\n",
+		       reply_text(o, "process"), number(o, "pid"), number(o, "uptime_s") / 60);
+	else
+		printf("  working:   nobody delivers from here at the moment (resultd run, resultd "
+		       "deliver)\n");
 	printf("  held:      %" PRIu64 " runs (%" PRIu64 " open), %" PRIu64 " reports, %" PRIu64 " results\n",
 	       number(o, "runs"), number(o, "open_runs"), number(o, "reports"), number(o, "results"));
 	printf("  delivered: %" PRIu64 "\n", number(deliveries, "delivered"));
@@ -95,6 +125,7 @@ static void print_text(const cJSON *o)
 	printf("  malformed: %" PRIu64 " reports\n", number(o, "reports_malformed"));
 	print_files(part(o, "evidence"));
 	print_disk(o);
+	print_sinks(o);
 	cJSON_ArrayForEach(d, part(o, "unsettled"))
 	{
 		printf("  ");
