@@ -143,7 +143,7 @@ int tcms_table(struct remote *r, const struct args *a, const struct tcms_list *l
 
 	table_begin(&list.table, columns, a->json);
 	int rc = tcms_each(r, a, l, a->offset, on_item, &list, &more);
-	table_end(&list.table, none);
+	table_end(&list.table, rc == EXIT_OK ? none : NULL);
 	if (more)
 		fprintf(stderr, "There are more: --offset %" PRId64 ", or --all.\n", a->offset + a->limit);
 	return rc;

@@ -3,7 +3,7 @@
  * aio_change.c - documents of AIO Tests that are replaced whole: cycles, cases, and runs with their steps.
  *
  * What such a request leaves out is lost over there, so each is read, changed and written back without what
- * only the server sets.  Formatted text is read and written as it is (needDataInRTF on both ways), or it would
+ * only the server sets.  Formatted text is read and written as it is (needDataInRTF both ways), or it would
  * come back without its format. */
 #include "daemon/cli/aio.h"
 

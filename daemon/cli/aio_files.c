@@ -127,7 +127,7 @@ static int attach(struct remote *r, const struct args *a, const cJSON *owner, si
 		if (rc == EXIT_OK)
 			rc = send_one(r, a, &u, path, one, two, three, &t);
 	}
-	table_end(&t, "Nothing was sent.");
+	table_end(&t, rc == EXIT_OK ? "Nothing was sent." : NULL);
 	return rc;
 }
 

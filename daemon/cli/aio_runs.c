@@ -118,7 +118,7 @@ int tcms_runs_list(struct remote *r, const struct args *a)
 
 	table_begin(&l.table, columns, a->json);
 	int rc = tcms_each(r, a, &list, a->offset, on_item, &l, &more);
-	table_end(&l.table, "The cycle has no runs.");
+	table_end(&l.table, rc == EXIT_OK ? "The cycle has no runs." : NULL);
 	if (more)
 		fprintf(stderr, "There are more cases: --offset %" PRId64 ", or --all.\n",
 			a->offset + a->limit);

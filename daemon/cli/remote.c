@@ -336,7 +336,12 @@ int remote_try(struct remote *r, struct request *request, const char *doing, cJS
 		}
 	}
 	request_done(request);
-	return r->app.code != 0 && rc == EXIT_OK ? r->app.code : rc;
+	if (r->app.code != 0 && out != NULL) {
+		cJSON_Delete(*out);
+		*out = NULL;
+	}
+	/* Interrupted: what was under way has been said to be in doubt where it may have happened. */
+	return r->app.code != 0 ? r->app.code : rc;
 }
 
 int remote_ask(struct remote *r, struct request *request, const char *doing, cJSON **out)

@@ -217,10 +217,11 @@ void table_row(struct table *t, const cJSON *item)
 void table_end(struct table *t, const char *none)
 {
 	if (t->json) {
-		fputs(t->rows == 0 ? "[]\n" : "\n]\n", t->out);
+		if (t->rows > 0 || none != NULL)
+			fputs(t->rows == 0 ? "[]\n" : "\n]\n", t->out);
 	} else {
 		flush(t);
-		if (t->rows == 0)
+		if (t->rows == 0 && none != NULL)
 			fprintf(t->out, "%s\n", none);
 	}
 	free(t->cell);

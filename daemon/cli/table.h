@@ -39,7 +39,7 @@ struct table {
 };
 void table_begin(struct table *t, const struct column *columns, bool json);
 void table_row(struct table *t, const cJSON *item); /* borrowed for the call */
-/* none: what is said where there was no row ("No cycles."). */
+/* none: what is said where there was no row ("No cycles."); NULL: nothing, the list could not be had. */
 void table_end(struct table *t, const char *none);
 
 /* One object: "Title:  value" lines, those without a value left out; or its JSON. */

@@ -82,7 +82,7 @@ int rail_table(struct remote *r, const struct args *a, const struct rail_list *l
 
 	table_begin(&list.table, columns, a->json);
 	int rc = rail_each(r, l, a->offset, on_item, &list, &more);
-	table_end(&list.table, none);
+	table_end(&list.table, rc == EXIT_OK ? none : NULL);
 	if (more)
 		fprintf(stderr, "There are more: --offset %" PRId64 ", or --all.\n", a->offset + a->limit);
 	return rc;

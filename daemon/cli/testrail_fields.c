@@ -198,8 +198,9 @@ int rail_fields_list(struct remote *r, const struct args *a)
 	}
 	table_begin(&l.table, columns, a->json);
 	int rc = rail_each(r, &fields, 0, on_field, &l, NULL);
-	table_end(&l.table, l.project != NULL ? "The project has no custom fields of cases."
-					      : "There are no custom fields of cases.");
+	table_end(&l.table, rc != EXIT_OK       ? NULL
+			    : l.project != NULL ? "The project has no custom fields of cases."
+						: "There are no custom fields of cases.");
 	return rc;
 }
 

@@ -2,6 +2,7 @@
 """Administration of TestRail from the command line: tables for people, JSON for machines, words for refusals."""
 
 import json
+import signal
 
 import pytest
 
@@ -256,9 +257,11 @@ def test_a_429_is_waited_out_within_the_timeout(rail, testrail):
     assert len(testrail.store.projects) == 2
 
 
-def test_maintenance_is_said(rail, testrail):
+@pytest.mark.parametrize("json_wanted", [[], ["--json"]])
+def test_maintenance_is_said_and_is_no_empty_list(rail, testrail, json_wanted):
     testrail.answers("get_statuses", 409)
-    assert "Maintenance" in rail("statuses", code=3).err
+    done = rail("statuses", *json_wanted, code=3)
+    assert "Maintenance" in done.err and done.out == ""
     assert len(testrail.calls("get_statuses")) == 1
 
 
@@ -309,3 +312,19 @@ def test_help_tells_verbs_and_options(resultd):
     for args in ([], ["projects"], ["nothing"], ["projects", "list", "-x"], ["projects", "add"]):
         done = resultd("testrail", *args)
         assert done.code == 2 and "--help" in done.err
+
+
+@pytest.mark.parametrize("how", ["hang", "wait"])
+def test_a_person_may_interrupt_it(resultd, testrail, how):
+    resultd.deliver_to(testrail)
+    resultd.scale = 1
+    if how == "hang":
+        testrail.fault("get_statuses", before="hang")
+    else:
+        testrail.answers("get_statuses", Answer(429, "", {"Retry-After": "200"}))
+    running = resultd.spawn("testrail", "statuses")
+    testrail.wait_for("get_statuses")
+    if how == "wait":
+        running.says("for 200 s")
+    running.signal(signal.SIGINT)
+    assert running.wait(20).code == 128 + signal.SIGINT
