@@ -255,8 +255,10 @@ static void say_warning(struct talk *t, const cJSON *root)
 {
 	const cJSON *all = cJSON_GetObjectItemCaseSensitive(root, "warnings");
 	const cJSON *first = cJSON_IsObject(all) ? all->child : NULL;
-	const cJSON *text = cJSON_IsArray(first) ? first->child : first;
 
+	if (first == NULL)
+		return;
+	const cJSON *text = cJSON_IsArray(first) ? first->child : first;
 	if (cJSON_IsString(text) && first->string != NULL && t->say == NULL)
 		aio_say(t, "the server warns of %.60s: %.300s", first->string, text->valuestring);
 }
