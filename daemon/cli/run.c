@@ -329,7 +329,7 @@ static void add_status(void *cookie, cJSON *out)
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
 		cJSON_AddNumberToObject(o, row[i].name, (double)row[i].n);
 	cJSON_AddNumberToObject(out, "reloads", d->reloads);
-	cJSON_AddNumberToObject(out, "uptime_s", (double)((clock_wall_ms() - d->began_ms) / 1000));
+	cJSON_AddNumberToObject(out, "uptime_s", (double)(clock_wall_ms() - d->began_ms) / 1000);
 }
 
 int cmd_run(struct cli *cli, int argc, char **argv)
