@@ -31,7 +31,7 @@ done
 cp -r tests/package/inside.sh etc/samples "$test"
 cat >"$root/etc/systemd/system/package-test.service" <<UNIT
 [Unit]
-After=multi-user.target
+After=basic.target dbus.socket
 [Service]
 Type=oneshot
 ExecStart=/bin/sh /opt/package-test/inside.sh
