@@ -25,6 +25,13 @@ until_holds() {
 }
 delivered() { resultd --config /etc/resultd/resultd.yaml status --json | grep -q "$1"; }
 
+# What an earlier test left in a root that is kept.
+dpkg -P resultd >/dev/null 2>&1 || true
+rm -rf /etc/resultd /var/lib/resultd /srv/ci /srv/two
+rm -f /etc/systemd/system/multi-user.target.wants/resultd.service
+systemctl daemon-reload
+for user in agent stranger; do userdel -r $user >/dev/null 2>&1 || true; done
+
 dpkg -i resultd_0.1.0_amd64.deb >/dev/null 2>&1 || fail "installed"
 ok "installed"
 getent passwd resultd >/dev/null || fail "the user resultd is there"

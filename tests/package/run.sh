@@ -15,7 +15,7 @@ if [ -z "$root" ]; then
 	trap 'rm -rf "$root"' EXIT
 fi
 if [ ! -x "$root/usr/bin/systemctl" ]; then
-	debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,libcjson1,libcurl4,libexpat1,libsqlite3-0,libuv1,libyaml-0-2 \
+	debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,procps,libcjson1,libcurl4,libexpat1,libsqlite3-0,libuv1,libyaml-0-2 \
 		bookworm "$root" >"$root.log" 2>&1 || { tail -5 "$root.log" >&2; exit 1; }
 	rm -f "$root.log"
 fi
