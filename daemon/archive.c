@@ -201,7 +201,7 @@ static int move(int from_dir, const char *name, int to_dir, const char *to_name,
 int archive_file(const char *root, const char *relative, const char *after_dir, int64_t mtime_ms,
 		 struct err *err)
 {
-	const char *name, *to_name;
+	const char *name = NULL, *to_name = NULL;
 	struct stat st;
 	int to = -1, rc = 0;
 	int from = open_parent(root, relative, false, &name, err);

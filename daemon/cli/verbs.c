@@ -242,7 +242,7 @@ static int common(const struct verb *v, const struct remote *r, struct args *a, 
 
 int verbs_run(const struct verb *verbs, struct cli *cli, int argc, char **argv)
 {
-	const char *command = argv[0], *word[ARGS_WORDS_MAX];
+	const char *command = argv[0], *word[ARGS_WORDS_MAX] = { 0 };
 	struct remote r = { .command = command };
 	struct args a = { 0 };
 	size_t used, words = leading(argc, argv, word, ARGS_WORDS_MAX);

@@ -263,7 +263,7 @@ int part_writer_evidence(struct part_writer *w, const struct evidence *e, bool o
 	o->e.kept = arena_strdup(&o->arena, e->kept);
 	o->e.type = arena_strdup(&o->arena, e->type);
 	o->e.reason = arena_strdup(&o->arena, kept ? NULL : e->reason);
-	o->base.op.weight = sizeof(*o) + strlen(e->named);
+	o->base.op.weight = sizeof(*o) + (e->named != NULL ? strlen(e->named) : 0);
 	hand_over(w, &o->base);
 	if (!queue_is_broken(w->q))
 		return 0;

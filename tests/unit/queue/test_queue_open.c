@@ -107,22 +107,22 @@ static void row_57_a_damaged_database_moves_aside_with_its_log(void **state)
 		switch (how) {
 		case 0: /* no database at all */
 			damage(f->path, 0, garbage, 100);
-			(void)truncate(wal, 0);
+			assert_int_equal(truncate(wal, 0), 0);
 			break;
 		case 1: /* a page of a table, found by the check after the crash */
 			for (int page = 2; page < 12; page++)
 				damage(f->path, (off_t)page * 4096, garbage, sizeof(garbage));
-			(void)truncate(wal, 0);
+			assert_int_equal(truncate(wal, 0), 0);
 			break;
 		case 2: /* cut in the middle */
-			(void)truncate(f->path, 3 * 4096);
-			(void)truncate(wal, 0);
+			assert_int_equal(truncate(f->path, 3 * 4096), 0);
+			assert_int_equal(truncate(wal, 0), 0);
 			break;
 		case 3: /* the log was deleted by a tidy person */
 			assert_int_equal(unlink(wal), 0);
 			break;
 		case 4: /* the file was emptied, the log was not */
-			(void)truncate(f->path, 0);
+			assert_int_equal(truncate(f->path, 0), 0);
 			break;
 		}
 		fx_open(f);
