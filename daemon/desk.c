@@ -63,6 +63,7 @@ static void session_free(struct session *s)
 	list_remove(&s->link);
 	control_request_done(&s->open);
 	context_free(s->context);
+	session_forget_awaited(s);
 	run_ids_done(&s->runs);
 	arena_done(&s->arena);
 	free(s->set.key);
@@ -184,14 +185,24 @@ static void do_hello(struct session *s, struct control_request *r)
 static void on_request(void *cookie, struct control_request *r)
 {
 	static void (*const todo[])(struct session * s, struct control_request * r) = {
-		[CONTROL_HELLO] = do_hello,          [CONTROL_OPEN] = session_open,
-		[CONTROL_CONTEXT] = session_context, [CONTROL_FILE] = session_file,
-		[CONTROL_KEY] = session_key,         [CONTROL_END] = session_end,
-		[CONTROL_AWAIT] = session_await,     [CONTROL_DELIVER] = session_deliver,
-		[CONTROL_RECEIPT] = session_receipt, [CONTROL_QUEUE] = session_queue,
-		[CONTROL_ANSWER] = session_answer,   [CONTROL_STATUS] = session_status,
+		[CONTROL_HELLO] = do_hello,
+		[CONTROL_OPEN] = session_open,
+		[CONTROL_CONTEXT] = session_context,
+		[CONTROL_FILE] = session_file,
+		[CONTROL_KEY] = session_key,
+		[CONTROL_END] = session_end,
+		[CONTROL_EVIDENCE] = session_evidence,
+		[CONTROL_GIVE] = session_give,
+		[CONTROL_AWAIT] = session_await,
+		[CONTROL_DELIVER] = session_deliver,
+		[CONTROL_RECEIPT] = session_receipt,
+		[CONTROL_QUEUE] = session_queue,
+		[CONTROL_ANSWER] = session_answer,
+		[CONTROL_STATUS] = session_status,
 	};
 	struct session *s = cookie;
+	_Static_assert(sizeof(todo) / sizeof(todo[0]) == CONTROL_STATUS + 1,
+		       "a request without its function");
 
 	if (!s->greeted && r->what != CONTROL_HELLO) {
 		session_fail(s, EXIT_USAGE, "the first request is \"hello\"");

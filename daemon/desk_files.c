@@ -122,6 +122,20 @@ static int make_spec(struct session *s, const char *path, struct arena *a, struc
 
 /* ---- files ---- */
 
+void session_take(struct session *s)
+{
+	session_hold(s);
+	if (++s->files == AT_ONCE && s->client != NULL)
+		control_hold(s->client, true);
+}
+
+void session_took(struct session *s)
+{
+	if (s->files-- == AT_ONCE && s->client != NULL)
+		control_hold(s->client, false);
+	session_release(s);
+}
+
 struct handed {
 	struct session *session;
 	int64_t id;
@@ -166,10 +180,8 @@ static void on_taken(void *cookie, const struct intake_outcome *o)
 			 (unsigned long long)o->cases);
 		desk_kick(s->desk, true);
 	}
-	if (s->files-- == AT_ONCE && s->client != NULL)
-		control_hold(s->client, false);
 	free(h);
-	session_release(s);
+	session_took(s);
 }
 
 /* Names that go into logs, the queue and pages: what could steer a terminal is refused at the door. */
@@ -216,9 +228,7 @@ void session_file(struct session *s, struct control_request *r)
 			.timezone = zone != NULL ? zone : spec.timezone,
 			.variant = spec.variant,
 		};
-		session_hold(s);
-		if (++s->files == AT_ONCE)
-			control_hold(s->client, true);
+		session_take(s);
 		intake_take(a->intake, &job, on_taken, h);
 	}
 	arena_done(&arena);
@@ -282,7 +292,7 @@ static void end_next(struct ending *e)
 	session_release(s);
 }
 
-static bool joined(const struct session *s, int64_t run)
+bool session_joined(const struct session *s, int64_t run)
 {
 	for (size_t i = 0; i < s->runs.count; i++)
 		if (s->runs.id[i] == run)
@@ -297,7 +307,7 @@ void session_end(struct session *s, struct control_request *r)
 
 	e->session = s;
 	for (const cJSON *v = control_field(r, "runs")->child; v != NULL; v = v->next) {
-		if (joined(s, (int64_t)v->valuedouble))
+		if (session_joined(s, (int64_t)v->valuedouble))
 			run_ids_add(&e->runs, (int64_t)v->valuedouble);
 	}
 	session_hold(s);

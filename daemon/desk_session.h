@@ -21,6 +21,12 @@ struct desk {
 	struct desk_counts counts;
 };
 
+struct awaited {
+	int64_t id;
+	char *named;
+	bool of_run, bad;
+};
+
 struct waiting;
 struct asking;
 struct session {
@@ -40,7 +46,10 @@ struct session {
 	struct arena arena;
 	struct context *context;
 	struct run_ids runs; /* that its files joined */
-	size_t files;        /* in intake */
+	size_t files;        /* in intake, or being kept */
+	/* The last page of what its runs await: only that may be given. */
+	struct awaited *awaited;
+	size_t awaited_count;
 
 	struct waiting *waiting; /* await, deliver */
 	struct asking *asking;   /* a queue verb */
@@ -51,8 +60,12 @@ void session_send(struct session *s, cJSON *reply); /* takes ownership; nothing 
 /* {"re":"error"}: the client is told why, with the exit code that is due, and let go. */
 void session_fail(struct session *s, int code, const char *text);
 void session_hold(struct session *s);
-void session_release(struct session *s); /* may free it */
-void session_gone(struct session *s);    /* its client is: ends what only it wanted */
+void session_release(struct session *s);                   /* may free it */
+void session_gone(struct session *s);                      /* its client is: ends what only it wanted */
+bool session_joined(const struct session *s, int64_t run); /* by one of its files */
+/* One more file in hand, or one less: at some number the rest has to wait in the socket. */
+void session_take(struct session *s);
+void session_took(struct session *s);
 void session_log(const struct session *s, const char *what);
 void desk_kick(struct desk *d, bool soon);
 
@@ -62,6 +75,10 @@ void session_context(struct session *s, struct control_request *r);
 void session_file(struct session *s, struct control_request *r);
 void session_key(struct session *s, struct control_request *r);
 void session_end(struct session *s, struct control_request *r);
+/* desk_evidence.c */
+void session_evidence(struct session *s, struct control_request *r);
+void session_give(struct session *s, struct control_request *r);
+void session_forget_awaited(struct session *s);
 /* desk_answers.c */
 void session_await(struct session *s, struct control_request *r);
 void session_deliver(struct session *s, struct control_request *r);

@@ -394,7 +394,9 @@ static int finish(struct hand *h, struct err *err)
 	int rc = 0;
 
 	im->timed_out = im->timed_out || im->no_room > 0;
-	if (!im->ended && !im->opt.keep_open && im->no_room == 0)
+	if (!im->ended)
+		rc = hand_evidence(im, h->link, err);
+	if (rc == 0 && !im->ended && !im->opt.keep_open && im->no_room == 0)
 		rc = end_runs(h, err);
 	im->ended = im->ended || rc == 0;
 	im->totals.parked = 0;

@@ -84,5 +84,7 @@ void import_evidence_done(struct import *im);
 /* hand.c: all of it by the socket.  0: done; -EAGAIN: the other side is gone, or does not deliver, and the rest
  * may be tried elsewhere; else err says why it cannot be. */
 int hand_over(struct import *im, struct control_link *link, struct err *err);
+/* hand_evidence.c: what the reports of its runs name, as far as it is there. */
+int hand_evidence(struct import *im, struct control_link *link, struct err *err);
 
 #endif

@@ -42,6 +42,10 @@ static const struct field context_fields[] = { { "context", OBJECT, false, 1024 
 static const struct field file_fields[] = { { "id", NUMBER, true, 0 },
 					    { "path", TEXT, true, CONTROL_PATH_MAX },
 					    { 0 } };
+static const struct field evidence_fields[] = { { "run", NUMBER, true, 0 },
+						{ "after", NUMBER, false, 0 },
+						{ 0 } };
+static const struct field give_fields[] = { { "id", NUMBER, true, 0 }, { 0 } };
 static const struct field runs_fields[] = { { "runs", NUMBERS, true, 4096 }, { 0 } };
 static const struct field await_fields[] = { { "runs", NUMBERS, true, 4096 },
 					     { "timeout_ms", NUMBER, true, 0 },
@@ -75,6 +79,8 @@ static const struct row {
 	[CONTROL_CONTEXT] = { "context", context_fields, false },
 	[CONTROL_FILE] = { "file", file_fields, true },
 	[CONTROL_KEY] = { "key", file_fields, false },
+	[CONTROL_EVIDENCE] = { "evidence", evidence_fields, false },
+	[CONTROL_GIVE] = { "give", give_fields, true },
 	[CONTROL_END] = { "end", runs_fields, false },
 	[CONTROL_AWAIT] = { "await", await_fields, false },
 	[CONTROL_DELIVER] = { "deliver", deliver_fields, false },

@@ -196,3 +196,42 @@ def test_the_workspace_may_go_at_once(resultd, testrail, daemon):
     testrail.wait_for("close_run", answered=True)
     each_case_once(testrail, 2)
     wait_until(lambda: resultd.status()["deliveries"]["delivered"] == 1, what="the delivery")
+
+
+def evidence_sink(resultd, testrail, daemon):
+    """The daemon again, with a sink that wants what reports name."""
+    assert daemon.terminate().code == 0
+    resultd.configure({"rail": resultd.rail(testrail, linger="100ms", evidence={"results": "all"})},
+                      control=str(resultd.folder / "c.sock"))
+    resultd.spawn("run").says("watching")
+
+
+def test_files_that_a_report_names_are_handed_over_with_it(resultd, testrail, daemon):
+    evidence_sink(resultd, testrail, daemon)
+    shot = resultd.write("shots/one.png", b"\x89PNG\r\n\x1a\n" + b"picture" * 100)
+    secret = resultd.folder.parent / "secret.txt"           # beneath neither the report's folder nor the job's
+    secret.write_text("not beneath")
+    named = "".join(f"[[ATTACHMENT|{name}]]\n" for name in ("shots/one.png", "../../secret.txt", "shots/never.png"))
+    report = resultd.write("a.xml", junit(case("test_00001", failure="no",
+                                               inside=f"<system-out>{named}</system-out>")))
+    resultd.folder.joinpath("reports").chmod(0o700)
+    done = resultd("submit", "--wait", "--json", "--timeout", "60s", "--run-key", "k", report)
+    assert done.code == 0 and done.delivery()["evidence"] == 1, done
+    evidence = resultd.status()["evidence"]
+    assert evidence["kept"] == 1 and evidence["missing"] + evidence["refused"] == 2, evidence
+    shot.unlink()
+    assert b"not beneath" not in b"".join(path.read_bytes() for path in resultd.state.rglob("*") if path.is_file())
+
+
+def test_many_files_are_handed_over(resultd, testrail, daemon):
+    evidence_sink(resultd, testrail, daemon)
+    names = [f"shots/{number}.txt" for number in range(230)]
+    for number, name in enumerate(names):
+        resultd.write(name, f"shot {number}")
+    cases = [case(f"test_{number + 1:05d}", inside="<system-out>"
+                  + "".join(f"[[ATTACHMENT|{name}]]\n" for name in names[number * 10:number * 10 + 10])
+                  + "</system-out>") for number in range(23)]
+    done = resultd("submit", "--json", "--run-key", "k", resultd.write("a.xml", junit(*cases)))
+    assert done.code == 0, done
+    evidence = resultd.status()["evidence"]
+    assert evidence["kept"] == 230 and evidence["missing"] == 0, evidence

@@ -18,7 +18,8 @@ static int parse(const char *line, struct control_request *out, struct err *err)
 	char *copy = malloc(len > 0 ? len : 1);
 
 	assert_non_null(copy);
-	memcpy(copy, line, len);
+	for (size_t i = 0; i < len; i++)
+		copy[i] = line[i];
 	*err = ERR_NONE;
 	int rc = control_request_parse(copy, len, out, err);
 	free(copy);
