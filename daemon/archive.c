@@ -206,7 +206,7 @@ int archive_file(const char *root, const char *relative, const char *after_dir, 
 	int to = -1, rc = 0;
 	int from = open_parent(root, relative, false, &name, err);
 
-	if (from < 0)
+	if (from < 0 || name == NULL)
 		return from == -ENOENT ? 0 : from;
 	if (!same_file(from, name, mtime_ms, &st))
 		goto out;
@@ -219,7 +219,7 @@ int archive_file(const char *root, const char *relative, const char *after_dir, 
 	if (rc < 0)
 		goto out;
 	to = open_parent(after_dir, relative, true, &to_name, err);
-	if (to < 0) {
+	if (to < 0 || to_name == NULL) {
 		rc = to;
 		goto out;
 	}

@@ -127,7 +127,7 @@ static int merge(struct remote *r, const struct args *a, const char *kind, cJSON
 	buf_done(&b);
 	if (rc == EXIT_OK && more == NULL)
 		rc = remote_wrong(r, "the change is too long");
-	while (rc == EXIT_OK && (item = more->child) != NULL) {
+	while (rc == EXIT_OK && more != NULL && (item = more->child) != NULL) {
 		const char *name = item->string;
 		bool joined = strcmp(name, keyed[0]) == 0 || strcmp(name, keyed[1]) == 0;
 		cJSON *there = cJSON_GetObjectItemCaseSensitive(object, name);

@@ -115,7 +115,7 @@ static int attach(struct remote *r, const struct args *a, const cJSON *owner, si
 
 	table_begin(&t, columns, a->json);
 	for (size_t i = first; rc == EXIT_OK && i < a->words; i++) {
-		struct upload u;
+		struct upload u = { 0 };
 		rc = look(r, a->word[i], &u);
 		if (rc == EXIT_OK && attached(owner, &u) && !args_has(a, "again")) {
 			remote_say(r,

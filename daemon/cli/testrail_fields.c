@@ -296,7 +296,7 @@ static int take_options(const struct remote *r, const struct args *a, struct new
 			 ? cli_usage(r->command, "case-fields add: --type, --name and --label are needed")
 			 : check_name(r, f);
 	if (rc == EXIT_OK)
-		rc = check_options(r, a, f);
+		rc = f->type != NULL ? check_options(r, a, f) : EXIT_USAGE;
 	if (rc == EXIT_OK)
 		rc = args_one_of(r, a, "format", formats, &format);
 	if (rc == EXIT_OK)

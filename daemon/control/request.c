@@ -198,7 +198,7 @@ static bool too_many(const char *line, size_t len)
 /* A name that stands twice would be checked in one place and read in another. */
 static bool repeated(const cJSON *json)
 {
-	for (const cJSON *i = json->child; i != NULL; i = i->next) {
+	for (const cJSON *i = json != NULL ? json->child : NULL; i != NULL; i = i->next) {
 		for (const cJSON *k = i->next; k != NULL; k = k->next)
 			if (strcmp(i->string, k->string) == 0)
 				return true;
