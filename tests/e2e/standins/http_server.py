@@ -34,6 +34,9 @@ class Answer:
         self.body = body.encode() if isinstance(body, str) else body
         self.content_type = content_type or "text/html; charset=utf-8"
 
+    def __repr__(self):     # stands in names of tests, so no address
+        return f"answer-{self.status}"
+
 
 class Fault:
     """before: instead of processing; after: processed, but the answer goes wrong.
