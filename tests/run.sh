@@ -19,7 +19,8 @@ for part in $what; do
 	case $part in
 	lint) ctest --test-dir "$build" --output-on-failure -L lint || failed=1 ;;
 	unit) ctest --test-dir "$build" --output-on-failure -j "$(nproc)" -LE lint || failed=1 ;;
-	e2e) RESULTD_BIN=$PWD/$build/daemon/resultd /usr/bin/python3 -m pytest -q tests/e2e || failed=1 ;;
+	# Most of these tests wait for something: four side by side on two processors.
+	e2e) RESULTD_BIN=$PWD/$build/daemon/resultd /usr/bin/python3 -m pytest -q -n 4 tests/e2e || failed=1 ;;
 	*) echo "tests/run.sh: what is \"$part\"? (lint, unit, e2e)" >&2; exit 2 ;;
 	esac
 done
