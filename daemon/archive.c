@@ -284,6 +284,7 @@ static void on_done(void *cookie)
 		free_job(j);
 		return;
 	}
+	snprintf(a->counts.why, sizeof(a->counts.why), "%s", j->err.text);
 	if (!j->told)
 		explain(a, j);
 	j->told = true;

@@ -28,7 +28,8 @@ void archive_free(struct archive *a);         /* when nothing is under way */
 
 struct archive_counts {
 	uint64_t moved, deleted;
-	size_t stuck; /* files that could not be put away so far, and wait */
+	size_t stuck;  /* files that could not be put away so far, and wait */
+	char why[512]; /* of the last of them */
 };
 const struct archive_counts *archive_counts(const struct archive *a);
 

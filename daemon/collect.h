@@ -8,6 +8,7 @@
 #ifndef RD_COLLECT_H
 #define RD_COLLECT_H
 
+#include "daemon/archive.h"
 #include "daemon/config/config.h"
 #include "daemon/intake.h"
 
@@ -38,5 +39,17 @@ struct collect_counts {
 	uint64_t accepted, duplicates, malformed, skipped, unreadable, incomplete, runs_ended;
 };
 const struct collect_counts *collect_counts(const struct collect *c);
+const struct archive_counts *collect_archived(const struct collect *c);
+
+/* A watch as it stands; strings until the loop turns. */
+struct collect_watch {
+	const char *name, *path;
+	const char *
+		degraded; /* it polls although it should not, or its root is not there: why; NULL: all is well */
+	size_t directories, waiting; /* under inotify; files that were seen and are not taken yet */
+	uint64_t scans, overflows;
+};
+/* How many there are; the first max are told. */
+size_t collect_view(const struct collect *c, struct collect_watch *out, size_t max);
 
 #endif

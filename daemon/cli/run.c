@@ -308,6 +308,35 @@ static void watch_health(struct daemon *d)
 	d->health = health_new(&ho);
 }
 
+static void add_watches(const struct collect *c, cJSON *out)
+{
+	cJSON *list = cJSON_AddArrayToObject(out, "watches");
+	const size_t max = c != NULL ? collect_view(c, NULL, 0) : 0;
+	struct collect_watch *view = xcalloc(max + 1, sizeof(*view));
+	const size_t n = c != NULL ? collect_view(c, view, max) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		cJSON *o = cJSON_CreateObject();
+		cJSON_AddStringToObject(o, "watch", view[i].name);
+		cJSON_AddStringToObject(o, "path", view[i].path);
+		if (view[i].degraded != NULL)
+			cJSON_AddStringToObject(o, "degraded", view[i].degraded);
+		cJSON_AddNumberToObject(o, "directories", (double)view[i].directories);
+		cJSON_AddNumberToObject(o, "waiting", (double)view[i].waiting);
+		cJSON_AddNumberToObject(o, "scans", (double)view[i].scans);
+		cJSON_AddNumberToObject(o, "overflows", (double)view[i].overflows);
+		cJSON_AddItemToArray(list, o);
+	}
+	free(view);
+	const struct archive_counts *a = c != NULL ? collect_archived(c) : NULL;
+	cJSON *after = cJSON_AddObjectToObject(out, "after");
+	cJSON_AddNumberToObject(after, "moved", a != NULL ? (double)a->moved : 0);
+	cJSON_AddNumberToObject(after, "deleted", a != NULL ? (double)a->deleted : 0);
+	cJSON_AddNumberToObject(after, "stuck", a != NULL ? (double)a->stuck : 0);
+	if (a != NULL && a->stuck > 0)
+		cJSON_AddStringToObject(after, "reason", a->why);
+}
+
 static void add_status(void *cookie, cJSON *out)
 {
 	const struct daemon *d = cookie;
@@ -328,6 +357,7 @@ static void add_status(void *cookie, cJSON *out)
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
 		cJSON_AddNumberToObject(o, row[i].name, (double)row[i].n);
+	add_watches(d->collect, out);
 	cJSON_AddNumberToObject(out, "reloads", d->reloads);
 	cJSON_AddNumberToObject(out, "uptime_s", (double)(clock_wall_ms() - d->began_ms) / 1000);
 }

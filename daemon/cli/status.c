@@ -98,6 +98,30 @@ static void print_sinks(const cJSON *o)
 	}
 }
 
+/* A healthy watch needs no line. */
+static void print_watches(const cJSON *o)
+{
+	const cJSON *after = part(o, "after"), *w;
+
+	cJSON_ArrayForEach(w, part(o, "watches"))
+	{
+		if (reply_text(w, "degraded") == NULL)
+			continue;
+		printf("  watch ");
+		put(reply_text(w, "watch"), 64);
+		printf(": ");
+		put(reply_text(w, "degraded"), 600);
+		putchar('\n');
+	}
+	if (number(after, "stuck") > 0) {
+		printf("  stay:      %" PRIu64
+		       " reports that were taken could not be put away (after:)  (needs you: ",
+		       number(after, "stuck"));
+		put(reply_text(after, "reason"), 600);
+		printf(")\n");
+	}
+}
+
 static void print_text(const cJSON *o)
 {
 	const cJSON *deliveries = part(o, "deliveries"), *d;
@@ -125,6 +149,7 @@ static void print_text(const cJSON *o)
 	printf("  malformed: %" PRIu64 " reports\n", number(o, "reports_malformed"));
 	print_files(part(o, "evidence"));
 	print_disk(o);
+	print_watches(o);
 	print_sinks(o);
 	cJSON_ArrayForEach(d, part(o, "unsettled"))
 	{

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * collect_inner.h - what the files of the collector share, and nobody else:
+ *   collect.c        the watches, the tick, opening and closing
+ *   collect_files.c  a settled file on its way through intake; files that are looked at again later
+ *   collect_runs.c   the runs that are open: their markers, their evidence, their end
+ * Loop thread only. */
+#ifndef RD_COLLECT_INNER_H
+#define RD_COLLECT_INNER_H
+
+#include "daemon/archive.h"
+#include "daemon/base/list.h"
+#include "daemon/base/log.h"
+#include "daemon/collect.h"
+#include "daemon/evidence_run.h"
+#include "daemon/known.h"
+#include "daemon/sift.h"
+#include "daemon/watch/watch.h"
+
+/* A run that is open here and fed by a watch. */
+struct gathering {
+	struct list link;
+	int64_t run;
+	char *key;
+	const struct config_watch *watch;
+	int64_t opened_ms, last_ms; /* mono; the wall clock may jump */
+	int64_t first_mtime_ms;     /* of its first report: an older marker is the last run's */
+	bool ending, marked;
+	struct evidence_run *evidence; /* NULL: its watch has no source here */
+};
+
+/* A file that is looked at again later: it broke off, changed, or the disk was full. */
+struct retry {
+	struct list link;
+	struct source *source;
+	char *relative;
+	int64_t at_ms, first_ms, wait_ms; /* mono */
+	int64_t mtime_ms;
+	bool incomplete;
+	char *key;
+};
+
+/* A marker that was seen while its run was not known here yet: its first report was still in intake, or what is
+ * open was still being read. */
+struct mark {
+	struct list link;
+	char *key;
+	int64_t mtime_ms, seen_ms;
+};
+
+struct source {
+	struct list link;
+	struct collect *collect;
+	const struct config_watch *watch;
+	struct watch *w;
+	char *root; /* what relative paths are relative to; files in intake outlive the watch */
+	struct list folders;
+	int64_t since_ms; /* wall: `existing` files are older */
+};
+
+/* Where a run of the source had files: what was there when it ended is not the next one's. */
+struct folder {
+	struct list link;
+	char *path;
+	int64_t until_ms; /* wall */
+};
+
+struct collect {
+	struct collect_options opt;
+	struct list sources, gatherings, retries, marks;
+	uv_timer_t tick;
+	size_t busy, closing, endings; /* files in intake; runs that are being ended */
+	bool stopping, held;
+	bool loaded; /* runs that an earlier process left open are known */
+	void (*done)(void *cookie);
+	void *cookie;
+	struct collect_counts counts;
+	struct sift *sift;
+	struct archive *archive;
+	struct known *known;
+};
+
+/* ---- collect.c ---- */
+
+/* Something has come that time passes for: a run, a retry, a marker, a file. */
+void collect_tick_on(struct collect *c);
+/* There is room again for what waits in the directories. */
+void collect_resume(struct collect *c);
+
+/* ---- collect_files.c ---- */
+
+/* A file that stays as it is: false where it cannot be taken now and is to be offered again.
+ * again: the retry that asks, freed by the caller; NULL: none does. */
+bool collect_take(struct source *s, const char *relative, int64_t mtime_ms, const struct retry *again);
+/* More became known of what was taken: offers again what waited for that.  cookie: the collector. */
+void collect_on_sifted(void *cookie);
+void collect_check_retries(struct collect *c, int64_t now_mono_ms);
+void collect_free_retry(struct retry *r);
+
+/* ---- collect_runs.c ---- */
+
+struct gathering *collect_find_run(struct collect *c, int64_t run);
+struct gathering *collect_find_key(struct collect *c, const char *key);
+/* path: of the report that brought it; NULL: not known.  mtime_ms: of that report. */
+struct gathering *collect_add_run(struct collect *c, int64_t run, const char *key,
+				  const struct config_watch *watch, const char *path, int64_t mtime_ms);
+void collect_free_run(struct gathering *g);
+void collect_free_folder(struct folder *f);
+/* A marker of the run was seen, before or after its reports. */
+void collect_mark(struct collect *c, const char *key, int64_t mtime_ms);
+void collect_check_marks(struct collect *c, int64_t now_mono_ms);
+void collect_free_mark(struct mark *m);
+/* Ends what is quiet, old or marked; evidence is looked for. */
+void collect_check_runs(struct collect *c, int64_t now_mono_ms);
+/* The run has ended and nobody will end it again: what its late report names is looked for now. */
+void collect_look_late(struct collect *c, int64_t run, const struct source *s, const char *key);
+/* queue_open_runs_fn: runs that an earlier process left open are open here again. */
+void collect_on_open_runs(void *cookie, int rc, const struct open_run *run, size_t count,
+			  const struct err *err);
+
+#endif
