@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * testrail_evidence.c - files: add_attachment_to_result and _to_run, one a request, and what became of an
- * upload whose answer was lost.
+ * testrail_evidence.c - files: add_attachment_to_result, _to_run and _to_plan_entry, one a request, and what
+ * became of an upload whose answer was lost.
  *
  * A file belongs to the result whose id the server returned; its name is unique there, so name and size
  * say whether it has arrived.  Attachments may be forbidden as a whole (result editing is off, or the
  * server is too old): the first refusal tells, and the other files of this walk are parked with its words,
- * without a request each; a retry asks again.  scratch holds
+ * without a request each; a retry asks again.
+ *
+ * The files of a run that stands in a plan are those of its entry, which all runs of the entry share.  Whether
+ * add_attachment_to_run takes such a run is not documented; it is tried where the server does not know
+ * add_attachment_to_plan_entry, or says that there is no such entry, and where the entry is not known.  That
+ * stands in the bookmark (run {files_by_run}), since a look-up must ask for the list that the upload went to.
+ * scratch holds
  *   denied_result, denied_run   such words
  *   test     of a look-up: the test whose result it is (lists go by test)
  *   offset   of the list that is being read */
@@ -19,6 +25,23 @@
 static const struct row_evidence *file_of(const struct talk *t)
 {
 	return t->rows->row[0].evidence;
+}
+
+/* The plan whose entry takes the files of the run; NULL: the run itself takes them. */
+static const char *plan_of_files(const struct talk *t)
+{
+	const cJSON *run = cJSON_GetObjectItemCaseSensitive(t->bookmark, "run");
+	const char *plan = sink_string(run, "plan"), *entry = sink_string(run, "entry");
+
+	if (plan == NULL || *plan == '\0' || entry == NULL || *entry == '\0')
+		return NULL;
+	return sink_bool(run, "files_by_run") ? NULL : plan;
+}
+
+static void put_entry(const struct talk *t, struct request *r)
+{
+	buf_putc(&r->path, '/');
+	sink_escape(&r->path, sink_string(cJSON_GetObjectItemCaseSensitive(t->bookmark, "run"), "entry"));
 }
 
 static const char *denied_key(const struct row_evidence *e)
@@ -46,10 +69,14 @@ enum ask testrail_evidence_ask(struct talk *t, struct request *r)
 		learned_parked(&t->learned, t->rows->row[0].id, denied);
 		return ASK_LEARN;
 	}
-	if (e->of_run)
-		testrail_post(r, "add_attachment_to_run", testrail_run_id(t));
-	else
+	if (!e->of_run) {
 		testrail_post(r, "add_attachment_to_result", e->remote_result);
+	} else if (plan_of_files(t) != NULL) {
+		testrail_post(r, "add_attachment_to_plan_entry", plan_of_files(t));
+		put_entry(t, r);
+	} else {
+		testrail_post(r, "add_attachment_to_run", testrail_run_id(t));
+	}
 	sink_upload(t, r, "attachment");
 	if (r->upload_path != NULL)
 		return ASK_SEND;
@@ -65,11 +92,33 @@ static enum got deny(struct talk *t, const char *words)
 	return GOT_MORE;
 }
 
+/* No such call, or no such entry: nothing was executed, and the run may take what its entry does not. */
+static bool entry_unknown(const struct talk *t, const struct reply *r, const char *words)
+{
+	static const char *const entry[] = { "entry_id", "entry id", "plan entry", NULL };
+
+	return file_of(t)->of_run && plan_of_files(t) != NULL &&
+	       (testrail_says_unknown_call(r, words) ||
+		(r->status == 400 && testrail_says(words, entry) && !testrail_says_closed(words)));
+}
+
+static const char *call_of(const struct talk *t)
+{
+	if (!file_of(t)->of_run)
+		return "add_attachment_to_result";
+	return plan_of_files(t) != NULL ? "add_attachment_to_plan_entry" : "add_attachment_to_run";
+}
+
 static enum got upload_refused(struct talk *t, const struct reply *r)
 {
 	const struct row_evidence *e = file_of(t);
-	const char *call = e->of_run ? "add_attachment_to_run" : "add_attachment_to_result";
+	const char *call = call_of(t);
 	const char *words = sink_words(t->arena, r);
+
+	if (entry_unknown(t, r, words)) {
+		sink_set_int(testrail_object(t->bookmark, "run"), "files_by_run", 1);
+		return GOT_MORE;
+	}
 	enum got got = testrail_refused(t, r, call, GOT_REFUSED);
 
 	if (got != GOT_REFUSED)
@@ -112,13 +161,16 @@ enum ask testrail_evidence_look(struct talk *t, struct request *r)
 	if (run == NULL || t->rows->count == 0)
 		return ASK_SKIP;
 	e = file_of(t);
-	if (e->of_run)
+	if (e->of_run && plan_of_files(t) != NULL) {
+		testrail_get(r, "get_attachments_for_plan_entry", plan_of_files(t));
+		put_entry(t, r);
+	} else if (e->of_run) {
 		testrail_get(r, "get_attachments_for_run", run);
-	else if (test != NULL)
+	} else if (test != NULL) {
 		testrail_get(r, "get_attachments_for_test", test);
-	else if (t->rows->row[0].remote_id == NULL)
+	} else if (t->rows->row[0].remote_id == NULL) {
 		return ASK_SKIP; /* the case is gone, and its result with it */
-	else {
+	} else {
 		/* Nothing lists the files of one result: first, which test it is of. */
 		testrail_get(r, "get_results_for_case", run);
 		buf_putc(&r->path, '/');

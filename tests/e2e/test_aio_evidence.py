@@ -131,8 +131,6 @@ def test_files_follow_an_import_by_the_run_ids_it_told(resultd, aio, planted):
     one = aio.case("case")["key"]
     resultd.deliver_to_aio(aio, mode="import")
     planted.accept(resultd.write("a.xml", junit(case(one, failure="no"))))
-    part = planted.parts()[-1]
-    planted.files[part] = 0         # the report itself is there
-    planted.add([(part, 0, "cart.png", PNG)])
+    planted.add([(planted.parts()[-1], 0, "cart.png", PNG)])
     resultd.delivers()
     assert aio.attached(aio.runs()[0]) == [("cart.png", "image/png", PNG)]

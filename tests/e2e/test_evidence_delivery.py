@@ -95,7 +95,67 @@ def test_names_arrive_as_they_are(resultd, testrail, planted, name, arrives):
     assert [row["name"] for row in testrail.files(bad)] == [arrives]
 
 
+def in_a_plan(resultd, testrail, planted, names=("run.log", "more.log"), **keys):
+    """Two files of a run that stands in a plan, accepted."""
+    known(testrail, "good")
+    testrail.plan("Release 1")
+    resultd.deliver_to(testrail, plan="Release 1", **keys)
+    part = accept(resultd, planted, case("good"))
+    planted.add([(part, None, name, name.encode()) for name in names])
+
+
+def test_files_of_a_run_in_a_plan_are_those_of_its_entry(resultd, testrail, planted):
+    in_a_plan(resultd, testrail, planted)
+    resultd.delivers()
+    [entry] = testrail.plans[0]["_entries"]
+    assert [(row["name"], row["_data"]) for row in testrail.files(entry=entry)] == [
+        ("run.log", b"run.log"), ("more.log", b"more.log")]
+    assert testrail.calls("add_attachment_to_run") == []
+
+
+def test_a_server_that_takes_no_files_at_entries_has_them_at_the_run(resultd, testrail, planted):
+    testrail.missing = {"add_attachment_to_plan_entry"}
+    in_a_plan(resultd, testrail, planted)
+    testrail.fault("add_attachment_to_run", after="reset")
+    resultd.delivers()
+    assert [row["name"] for row in testrail.files(run=testrail.only_run)] == ["run.log", "more.log"]
+    assert len(testrail.calls("add_attachment_to_plan_entry")) == 1
+    assert len(testrail.calls("get_attachments_for_run")) == 1 and testrail.files(entry=testrail.plans[0]) == []
+
+
+def test_a_server_that_takes_them_nowhere_parks_the_files_and_no_results(resultd, testrail, planted):
+    testrail.missing, testrail.plan_run_files = {"add_attachment_to_plan_entry"}, False
+    in_a_plan(resultd, testrail, planted)
+    resultd.delivers(code=4)
+    assert len(testrail.results()) == 1 and testrail.files(run=testrail.only_run) == []
+    assert not testrail.only_run["is_completed"]
+
+
 # ---- what goes wrong ----
+
+@pytest.mark.parametrize("how", ["reset", "close", "empty", "html", "partial", Answer(502), Answer(504)], ids=str)
+@pytest.mark.parametrize("old", [False, True], ids=["new", "old"])
+def test_rows_38_40_41_a_file_of_an_entry_is_looked_up(resultd, testrail, planted, how, old):
+    testrail.old_attachments = old
+    in_a_plan(resultd, testrail, planted)
+    testrail.fault("add_attachment_to_plan_entry", after=how, times=2)
+    resultd.delivers()
+    [entry] = testrail.plans[0]["_entries"]
+    assert [row["name"] for row in testrail.files(entry=entry)] == ["run.log", "more.log"]
+    assert len(testrail.calls("get_attachments_for_plan_entry")) == 2
+    assert testrail.calls("get_attachments_for_run") == []
+
+
+def test_what_cannot_be_looked_up_at_an_entry_is_parked_and_not_sent_again(resultd, testrail, planted):
+    testrail.missing = {"get_attachments_for_plan_entry"}
+    in_a_plan(resultd, testrail, planted)
+    testrail.fault("add_attachment_to_plan_entry", after="reset")
+    resultd.delivers(code=4)
+    [entry] = testrail.plans[0]["_entries"]
+    assert [row["name"] for row in testrail.files(entry=entry)] == ["run.log", "more.log"]
+    [reason] = [row[0] for row in planted.rows("SELECT reason FROM attach WHERE state = 3")]
+    assert "it may have arrived" in reason
+
 
 @pytest.mark.parametrize("how", ["reset", "close", "empty", "html", "partial", Answer(502), Answer(504)], ids=str)
 @pytest.mark.parametrize("old", [False, True], ids=["new", "old"])

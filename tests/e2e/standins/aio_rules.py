@@ -8,9 +8,9 @@ here is the base rule; where the vendor's own description is at hand, aio_spec.p
 
 import re
 from datetime import datetime
-from email.parser import BytesHeaderParser
 from urllib.parse import unquote_to_bytes
 
+from . import multipart
 from .testrail_rules import Forbidden, Refused, is_int, parse_body
 
 __all__ = ["Forbidden", "Refused", "is_int", "parse_body"]
@@ -86,35 +86,14 @@ def page_of(query):
 
 # ---- forms ----
 
-class Part:
-    def __init__(self, headers, data):
-        said = headers["Content-Disposition"] or ""
-        self.name = _parameter(said, "name")
-        self.filename = _parameter(said, "filename")
-        self.content_type = headers["Content-Type"]
-        self.data = data
-
-
-def _parameter(header, name):
-    match = re.search(rf'[;\s]{name}="((?:[^"\\]|\\.)*)"', header)
-    return None if match is None else re.sub(r"\\(.)", r"\1", match.group(1))
-
-
 def parse_form(content_type, body):
-    """The parts of a multipart body, each name once."""
-    match = re.fullmatch(r'multipart/form-data;\s*boundary="?([^";\s]{1,70})"?', content_type or "")
-    if match is None:
-        raise Forbidden(f"Content-Type {content_type!r}: a form is multipart/form-data with a boundary", 415)
-    line = b"--" + match.group(1).encode()
-    if not body.startswith(line + b"\r\n") or not body.rstrip(b"\r\n").endswith(b"\r\n" + line + b"--"):
-        raise Forbidden("the form does not begin and end with its boundary")
+    """The parts of a form, each name once."""
+    try:
+        given = multipart.parse(content_type, body)
+    except multipart.BadForm as bad:
+        raise Forbidden(bad.text, bad.status) from None
     parts = {}
-    for piece in body[:body.rindex(b"\r\n" + line + b"--")].split(b"\r\n" + line + b"\r\n"):
-        piece = piece.removeprefix(line + b"\r\n")
-        head, empty, data = piece.partition(b"\r\n\r\n")
-        if not empty:
-            raise Forbidden("a part of the form without a head")
-        part = Part(BytesHeaderParser().parsebytes(head + b"\r\n\r\n"), data)
+    for part in given:
         if part.name is None or part.name in parts:
             raise Forbidden(f"part {part.name!r} of the form stands twice or has no name")
         parts[part.name] = part
@@ -127,10 +106,9 @@ def check_file(part):
         raise Forbidden("the form has no part file with a file name")
     if "/" in part.filename or "\\" in part.filename:
         raise Forbidden(f"a path in the file name {part.filename[:100]!r}")
-    kind = (part.content_type or "").split(";")[0].strip().lower()
-    if not re.fullmatch(r"[a-z0-9.+-]+/[a-z0-9.+-]+", kind):
+    if not re.fullmatch(r"[a-z0-9.+-]+/[a-z0-9.+-]+", part.content_type):
         raise Forbidden("Unsupported attachment type")
-    return kind
+    return part.content_type
 
 
 def check_attachment(part):

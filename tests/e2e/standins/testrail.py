@@ -47,6 +47,7 @@ class TestRail(Server):
         self.ids_as_text = False
         self.body_max = None            # bytes; beyond: 413 from the proxy
         self.result_editing = True      # "Allow editing results" of the site settings
+        self.plan_run_files = True      # add_attachment_to_run takes runs of plans, too
         self.attachment_uuids = False   # ids of files: from 7.1 on in the cloud
         self.old_attachments = False    # lists of files do not say of which result
         self.no_answer_ids = False      # add_results answers without case_id (older servers)
@@ -126,12 +127,13 @@ class TestRail(Server):
     def results(self, case=None, run=None):
         return self.store.results_of(run and run["id"], case and case["id"])
 
-    def files(self, case=None, run=None):
-        """Attachments of results (of a case), or of a run, in the order in which they were applied."""
+    def files(self, case=None, run=None, entry=None):
+        """Attachments of results (of a case), of a run, or of an entry of a plan, in the order in which they came."""
+        kind, owner = ("run", run) if run is not None else ("plan_entry", entry) if entry is not None \
+            else ("test_change", None)
         with self.lock:
-            rows = [row for row in self.store.attachments.values()
-                    if (row["entity_type"] == "run") == (run is not None)]
-            return [row for row in rows if (run is None or row["entity_id"] == run["id"])
+            return [row for row in self.store.attachments.values() if row["entity_type"] == kind
+                    and (owner is None or row["entity_id"] == owner["id"])
                     and (case is None or row["case_id"] == case["id"])]
 
     def status_names(self, case=None, run=None):

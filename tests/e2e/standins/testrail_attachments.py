@@ -12,7 +12,7 @@ from .testrail_rules import Forbidden, Refused
 FILE_MAX = 256 * 1024 * 1024
 UPLOADS = {"add_attachment_to_result", "add_attachment_to_run", "add_attachment_to_plan",
            "add_attachment_to_plan_entry", "add_attachment_to_case"}
-TEXT_IDS = {"get_attachment", "delete_attachment", "add_attachment_to_plan_entry"}  # GUIDs in the path
+TEXT_IDS = {"get_attachment", "delete_attachment"}  # GUIDs in the path
 
 
 def read_upload(request):
@@ -69,7 +69,9 @@ def add_attachment_to_result(server, request, result_id):
 
 @route("POST", 1)
 def add_attachment_to_run(server, request, run_id):
-    server.find_run(run_id, open_only=True)
+    run = server.find_run(run_id, open_only=True)
+    if run["plan_id"] and not server.plan_run_files:
+        raise Refused("Field :run_id is not a valid test run.")
     return _add(server, request, "run", run_id)
 
 
@@ -80,12 +82,19 @@ def add_attachment_to_plan(server, request, plan_id):
     return _add(server, request, "plan", plan_id)
 
 
-@route("POST", 2)
-def add_attachment_to_plan_entry(server, request, plan_id, entry_id):
-    plan = server.store.plans.get(int(plan_id)) if str(plan_id).isdigit() else None
-    entries = plan.get("entries", []) if plan else []
-    if entry_id not in [entry["id"] for entry in entries]:
+def _check_entry(server, plan_id, entry_id):
+    if plan_id not in server.store.plans:
+        raise Refused("Field :plan_id is not a valid test plan.")
+    plan = server.store.plans[plan_id]
+    if entry_id not in [entry["id"] for entry in plan["_entries"]]:
         raise Refused("Field :entry_id is not a valid test plan entry.")
+    return plan
+
+
+@route("POST", 2, texts={1})
+def add_attachment_to_plan_entry(server, request, plan_id, entry_id):
+    if _check_entry(server, plan_id, entry_id)["is_completed"]:
+        raise Refused("This operation is not allowed. The test plan is completed and cannot be changed any more.")
     return _add(server, request, "plan_entry", entry_id)
 
 
@@ -118,6 +127,13 @@ def get_attachments_for_run(server, request, run_id):
 @route("GET", 1, PAGED)
 def get_attachments_for_plan(server, request, plan_id):
     return _listed(server, request, lambda row: row["entity_type"] == "plan" and row["entity_id"] == plan_id)
+
+
+@route("GET", 2, PAGED, texts={1})
+def get_attachments_for_plan_entry(server, request, plan_id, entry_id):
+    _check_entry(server, plan_id, entry_id)
+    return _listed(server, request, lambda row: row["entity_type"] == "plan_entry" and row["entity_id"] == entry_id,
+                   bare=True)
 
 
 @route("GET", 1, PAGED)
