@@ -219,6 +219,16 @@ static void on_unfinished(void *cookie, int rc, const struct err *err)
 	end(cookie, INTAKE_RETRY);
 }
 
+/* What failed outside of any test case (a suite that did not load, TestNG's configuration) is no result, but a
+ * run in which it happened is not green. */
+static uint64_t bad(const struct report_summary *s)
+{
+	uint64_t failed = s->failed + s->error;
+
+	return (failed > s->known_failures ? failed - s->known_failures : 0) + s->suite_problems +
+	       s->config_failed;
+}
+
 static void on_finished(void *cookie, int rc, const struct err *err)
 {
 	struct task *t = cookie;
@@ -231,10 +241,7 @@ static void on_finished(void *cookie, int rc, const struct err *err)
 	}
 	t->out.cases = t->summary.cases;
 	t->out.evidence = t->capture != NULL ? evidence_capture_tally(t->capture) : NULL;
-	/* What failed outside of any test case (a suite that did not load, TestNG's configuration) is no result,
-	 * but a run in which it happened is not green. */
-	t->out.failed = t->summary.failed + t->summary.error - t->summary.known_failures +
-			t->summary.suite_problems + t->summary.config_failed;
+	t->out.failed = bad(&t->summary);
 	end(t, INTAKE_ACCEPTED);
 }
 
@@ -294,6 +301,7 @@ static void finish(struct task *t)
 		.error = t->summary.error,
 		.skipped = t->summary.skipped,
 		.flaky = t->summary.flaky,
+		.bad = bad(&t->summary),
 		.known_failures = t->summary.known_failures,
 		.duration_ms = t->summary.duration_ms,
 		.started_ms = t->started_ms,
@@ -525,6 +533,7 @@ static void on_taken(void *cookie, int rc, const struct taken *taken, const stru
 	snprintf(t->out.run_name, sizeof(t->out.run_name), "%s", taken->run_name);
 	t->out.run_ended = taken->run_ended;
 	t->out.complete = true;
+	t->out.failed = taken->bad;
 	switch (taken->what) {
 	case TAKE_DUPLICATE:
 		end(t, INTAKE_DUPLICATE);

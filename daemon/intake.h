@@ -58,9 +58,10 @@ struct intake_outcome {
 	bool complete;
 	int64_t run; /* 0: none */
 	char run_name[256];
-	bool run_ended;         /* a duplicate of a run that has ended */
-	uint64_t cases, failed; /* failed: what --fail-on looks at (known failures do not count) */
-	const struct err *err;  /* why; code 0: nothing to say */
+	bool run_ended; /* a duplicate of a run that has ended */
+	uint64_t cases,
+		failed; /* failed: what --fail-on looks at (known failures do not count), also of a duplicate */
+	const struct err *err; /* why; code 0: nothing to say */
 	char *const *warnings;
 	size_t warning_count;
 	const struct evidence_tally *evidence; /* of an accepted report; NULL: nobody wants any */

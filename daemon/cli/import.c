@@ -135,11 +135,12 @@ void import_took(struct import *im, size_t index, const struct intake_outcome *o
 
 	if (o->err != NULL && o->err->code != 0)
 		err_string(o->err, reason, sizeof(reason));
+	im->failed +=
+		o->failed; /* an import that goes on where one ended meets duplicates: they failed no less */
 	switch (o->state) {
 	case INTAKE_ACCEPTED:
 		im->accepted++;
 		im->cases += o->cases;
-		im->failed += o->failed;
 		if (!o->complete) {
 			im->incomplete++;
 			import_say(im, "%s (the %" PRIu64 " finished cases are taken)", reason, o->cases);

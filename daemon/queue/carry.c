@@ -446,8 +446,9 @@ static int take_part(struct queue *q, struct import_op *o, struct db_value *v, s
 		  v[7], v[8], v[9], v[10], v[11], v[12], v[13], v[14], v[15], v[16], v[17], v[18], v[19]));
 	db_run(q->db, "UPDATE run SET ready = ?2 WHERE id = ?1", DB(db_i(o->run), db_i(o->ready)));
 	db_run(q->db,
-	       "INSERT INTO seen(run_key, sha256, generation, run, part, last_ms) VALUES(?1, ?2, ?3, ?4, ?5, "
-	       "?6)"
+	       "INSERT INTO seen(run_key, sha256, generation, run, part, last_ms, bad)"
+	       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, coalesce((SELECT max(failed + error - known_failures, 0)"
+	       " FROM part WHERE id = ?5), 0))"
 	       " ON CONFLICT(run_key, sha256) DO NOTHING",
 	       DB(db_s(o->key), v[1], v[0], db_i(o->run), db_i(o->part), db_i(o->now_ms)));
 	o->result.parts++;

@@ -91,6 +91,7 @@ struct taken {
 	int64_t run, part;
 	char run_name[256]; /* with " (2)" where it is the next run of its key */
 	bool run_ended;     /* of the run that holds the duplicate */
+	uint64_t bad;       /* of content that is here: as part_summary had it; outlives its run */
 };
 typedef void queue_taken_fn(void *cookie, int rc, const struct taken *taken, const struct err *err);
 /* Finds the open run of the key or opens the next one, and begins a part in it, or says duplicate.  A part
@@ -117,6 +118,8 @@ struct part_summary {
 	const char *format;
 	bool complete;
 	uint64_t suites, cases, passed, failed, error, skipped, flaky, known_failures;
+	uint64_t
+		bad; /* what makes the report a failed one: failures that nobody expects, also outside of cases */
 	double duration_ms;
 	int64_t started_ms;    /* earliest stamp, TIME_UNKNOWN */
 	const char *warnings;  /* one a line; NULL */

@@ -149,7 +149,7 @@ static bool take_known(struct queue *q, struct take_op *t, int64_t *generation)
 {
 	struct db_stmt *s =
 		db_query(q->db,
-			 "SELECT s.generation, s.run, s.part, s.last_ms, r.id FROM seen s"
+			 "SELECT s.generation, s.run, s.part, s.last_ms, r.id, s.bad FROM seen s"
 			 " LEFT JOIN run r ON r.id = s.run AND r.id NOT IN (SELECT run FROM going)"
 			 " WHERE s.run_key = ?1 AND s.sha256 = ?2",
 			 DB(db_s(t->run.key), db_b(t->part.sha256, 32)));
@@ -160,6 +160,7 @@ static bool take_known(struct queue *q, struct take_op *t, int64_t *generation)
 	*generation = db_int(s, 0) + 1;
 	t->taken.run = db_int(s, 1);
 	t->taken.part = db_int(s, 2);
+	t->taken.bad = (uint64_t)db_int(s, 5);
 	db_end(s);
 	if (t->part.again)
 		return false;
@@ -220,6 +221,7 @@ static int take_work(struct queue *q, struct op *op, struct err *err)
 	if (!t->part.again)
 		held_take(q, run, t->part.changed_ms);
 	t->taken.what = TAKE_NEW;
+	t->taken.bad = 0;
 	t->taken.run = run;
 	t->taken.part = part;
 	name_run(q, &t->taken);
@@ -351,12 +353,14 @@ static int finish_work(struct queue *q, struct op *op, struct err *err)
 			       (long long)p->part);
 	/* The same content may have been taken twice before either was finished. */
 	db_run(q->db,
-	       "INSERT INTO seen(run_key, sha256, generation, run, part, last_ms, path)"
-	       " SELECT key, ?2, ?3, id, ?4, ?5, (SELECT path FROM part WHERE id = ?4) FROM run WHERE id = ?1"
+	       "INSERT INTO seen(run_key, sha256, generation, run, part, last_ms, path, bad)"
+	       " SELECT key, ?2, ?3, id, ?4, ?5, (SELECT path FROM part WHERE id = ?4), ?6 FROM run"
+	       " WHERE id = ?1"
 	       " ON CONFLICT(run_key, sha256) DO UPDATE SET generation = excluded.generation,"
-	       " run = excluded.run, part = excluded.part, last_ms = excluded.last_ms, path = excluded.path"
-	       " WHERE generation < excluded.generation",
-	       DB(db_i(run), db_b(sha256, sizeof(sha256)), db_i(generation), db_i(p->part), db_i(p->now_ms)));
+	       " run = excluded.run, part = excluded.part, last_ms = excluded.last_ms, path = excluded.path,"
+	       " bad = excluded.bad WHERE generation < excluded.generation",
+	       DB(db_i(run), db_b(sha256, sizeof(sha256)), db_i(generation), db_i(p->part), db_i(p->now_ms),
+		  db_i((int64_t)f->bad)));
 	if (db_failed(q->db, NULL) == 0 && db_changes(q->db) == 0)
 		return err_set(err, -EEXIST, "the same content was taken meanwhile");
 	db_run(q->db,

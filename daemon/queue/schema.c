@@ -163,6 +163,11 @@ static const char *const migrations[] = {
 	"ALTER TABLE delivery ADD COLUMN ev_found INTEGER NOT NULL DEFAULT 0;"
 	/* What was delivered by a program that knew no evidence has none: nothing of it is looked at again. */
 	"UPDATE delivery SET ev_part = (SELECT ready FROM run WHERE id = delivery.run);",
+
+	/* 4: seen.bad: how much of the report had failed, for whoever brings it again. */
+	"ALTER TABLE seen ADD COLUMN bad INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE seen SET bad = coalesce((SELECT max(failed + error - known_failures, 0) FROM part"
+	" WHERE id = seen.part), 0);",
 };
 enum { VERSION = sizeof(migrations) / sizeof(migrations[0]) };
 

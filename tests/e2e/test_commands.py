@@ -41,6 +41,28 @@ class TestExitCodes:
         resultd.imports(resultd.write("a.xml", junit(case("test_00001", inside=inside))), code=0,
                         options=["--fail-on", "failed"])
 
+    def test_fail_on_failed_counts_duplicates(self, resultd, testrail):
+        """An import that goes on where an earlier one ended answers for the whole."""
+        bad = resultd.write("a.xml", junit(case("test_00001", failure="no")))
+        good = resultd.write("b.xml", numbered(1, first=2))
+        known = resultd.write("c.xml", junit(case("test_00003", inside='<skipped/><failure message="known"/>')))
+        options = ["--run-key", "k", "--fail-on", "failed"]
+        resultd.imports(bad, code=1, options=options)
+        done = resultd.imports(bad, good, known, code=1, options=options)
+        assert done.files("duplicate") == ["a.xml"]
+        assert resultd.imports(good, known, code=0, options=options).files("duplicate") == ["b.xml", "c.xml"]
+        assert resultd.imports(bad, code=0, options=["--run-key", "k"]).files("duplicate") == ["a.xml"]
+        assert resultd.imports(bad, code=1, options=["--again", *options]).files("accepted") == ["a.xml"]
+
+    def test_fail_on_failed_counts_duplicates_whose_run_is_forgotten(self, resultd, testrail):
+        resultd.scale = 50000
+        resultd.configure({"rail": resultd.rail(testrail)}, keep={"runs": "1m"})
+        report = resultd.write("a.xml", junit(case("test_00001", failure="no")))
+        resultd.imports(report, code=0, options=["--run-key", "k"])
+        wait_until(lambda: resultd.delivers() and resultd.status()["runs"] == 0, what="the run to go")
+        done = resultd.imports(report, code=1, options=["--run-key", "k", "--fail-on", "failed"])
+        assert done.files("duplicate") == ["a.xml"]
+
     @pytest.mark.parametrize("args", [
         ["import"], ["import", "--no-such-option", "a.xml"], ["no-such-command"], [],
         ["import", "--timeout", "soon", "a.xml"], ["import", "--sink", "nobody", "a.xml"],

@@ -59,6 +59,16 @@ def test_exit_codes(resultd, testrail, daemon, options, text, code):
     assert done.code == code, done
 
 
+@pytest.mark.parametrize("command", [["submit", "--wait"], ["import"]])
+def test_fail_on_failed_counts_duplicates(resultd, testrail, daemon, command):
+    report = resultd.write("a.xml", junit(case("test_00001", failure="no")))
+    options = ["--json", "--timeout", "60s", "--run-key", "k", "--fail-on", "failed"]
+    for state in ("accepted", "duplicate"):
+        done = resultd(*command, *options, report)
+        assert done.code == 1 and done.files(state) == ["a.xml"], done
+    assert testrail.status_names() == ["failed"]
+
+
 def test_not_delivered_within_the_timeout(resultd, testrail, daemon):
     hang = testrail.fault("add_results_for_cases", before="hang")
     done = resultd("submit", "--wait", "--timeout", "1s", "--run-key", "k", resultd.write("a.xml", numbered(2)))
