@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HURRY_MS = 2000, WORKERS_MAX = 8, LOCK_POLL_MS = 100, HOUR_MS = 3600 * 1000 };
+enum { HURRY_MS = 2000, WORKERS_MAX = 8, LOCK_POLL_MS = 100, HOUR_MS = 3600 * 1000, WALK_MS = 60 * 1000 };
 
 static void on_fatal(void *cookie, const struct err *err)
 {
@@ -52,16 +52,71 @@ static int evidence_room(void *cookie, uint64_t size, struct err *err)
 	struct app *a = cookie;
 	struct space_view v;
 
+	if (ceiling_due(a->ceiling))
+		ceiling_walk(a->ceiling); /* a worker's time */
+	if (ceiling_look(a->ceiling) != CEILING_FINE)
+		return err_set(err, -ENOSPC,
+			       "the state directory has nearly reached keep.max_size, and results go first");
 	space_view(a->space, &v);
 	int64_t need = size < INT64_MAX / 4 ? (int64_t)size : INT64_MAX / 4;
-	if (v.low_water == 0 || v.free_bytes - need >= v.low_water + v.low_water / 4)
+	if (v.low_water == 0 || v.free_bytes - need >= v.low_water + v.low_water / 4) {
+		ceiling_add(a->ceiling, need);
 		return 0;
+	}
 	return err_set(err, -ENOSPC, "only %lld MiB are free in the state directory, and results go first",
 		       (long long)(v.free_bytes >> 20));
 }
 
+static void walk(void *cookie)
+{
+	struct app *a = cookie;
+
+	ceiling_walk(a->ceiling);
+}
+
+static void make_way(struct app *a)
+{
+	int64_t now = clock_mono_ms();
+
+	if (ceiling_look(a->ceiling) == CEILING_FINE || now < a->room_ms || retention_busy(a->retention))
+		return;
+	a->room_ms = now + WALK_MS / app_time_scale();
+	retention_make_room(a->retention);
+}
+
+static void walked(void *cookie)
+{
+	struct app *a = cookie;
+
+	a->walking = false;
+	make_way(a);
+}
+
+/* Sizes are looked at when something wants room, and by nobody's clock. */
+static void tend_ceiling(struct app *a)
+{
+	if (a->walking || a->executor == NULL)
+		return;
+	if (ceiling_due(a->ceiling)) {
+		a->walking = true;
+		executor_submit(a->executor, walk, walked, a);
+		return;
+	}
+	make_way(a);
+}
+
+static bool ceiling_reached(struct app *a, char *text, size_t size)
+{
+	if (!ceiling_known(a->ceiling) && ceiling_due(a->ceiling))
+		ceiling_walk(a->ceiling);
+	tend_ceiling(a);
+	return ceiling_words(a->ceiling, text, size) != NULL;
+}
+
 bool app_full(struct app *a, char *text, size_t size)
 {
+	if (ceiling_reached(a, text, size))
+		return true;
 	return space_look(a->space) != SPACE_FINE && space_words(a->space, text, size) != NULL;
 }
 
@@ -231,11 +286,13 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 		return rc;
 	}
 	a->space = space_new(a->state.dir, config->keep.low_water);
+	a->ceiling = ceiling_new(a->state.dir, config->keep.max_size, WALK_MS / app_time_scale());
 	a->evidence = state_path(&a->state, "evidence");
 	rc = evidence_store_open(a->state.dir, evidence_room, a, &a->store, err);
 	if (rc < 0) {
 		uv_loop_close(&a->loop);
 		space_free(a->space);
+		ceiling_free(a->ceiling);
 		free(a->evidence);
 		state_close(&a->state);
 		return rc;
@@ -251,6 +308,7 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 		uv_loop_close(&a->loop);
 		evidence_store_close(a->store);
 		space_free(a->space);
+		ceiling_free(a->ceiling);
 		free(a->evidence);
 		state_close(&a->state);
 		return rc;
@@ -274,6 +332,7 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 		.executor = a->executor,
 		.reports = reports,
 		.store = a->store,
+		.ceiling = a->ceiling,
 		.keep_ms = keep / scale,
 		.orphan_ms = HOUR_MS / scale,
 		.every_ms = (keep / 2 < HOUR_MS ? keep / 2 : HOUR_MS) / scale,
@@ -437,6 +496,7 @@ int app_reload(struct app *a, struct config *config, struct err *err)
 	evidence_gather_configure(a->gather, config);
 	retention_keep(a->retention, keep / scale, (keep / 2 < HOUR_MS ? keep / 2 : HOUR_MS) / scale);
 	space_mark(a->space, config->keep.low_water);
+	ceiling_mark(a->ceiling, config->keep.max_size);
 	if (a->dispatch != NULL) {
 		a->before = a->dispatch;
 		a->dispatch = make_dispatch(a);
@@ -464,6 +524,7 @@ static void on_tidy_over(uv_timer_t *handle)
 void app_tidy(struct app *a, int64_t max_ms)
 {
 	retention_start(a->retention);
+	tend_ceiling(a);
 	if (max_ms == 0) {
 		uint64_t every = (uint64_t)HOUR_MS / app_time_scale();
 		uv_timer_start(&a->tidy, on_hour, every, every);
@@ -614,7 +675,9 @@ void app_close(struct app *a, int64_t grace_ms)
 	a->store = NULL;
 	app_keep_config(a, NULL);
 	space_free(a->space);
+	ceiling_free(a->ceiling);
 	a->space = NULL;
+	a->ceiling = NULL;
 	free(a->evidence);
 	a->evidence = NULL;
 	state_close(&a->state);

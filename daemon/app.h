@@ -7,6 +7,7 @@
 #ifndef RD_APP_H
 #define RD_APP_H
 
+#include "daemon/ceiling.h"
 #include "daemon/config/config.h"
 #include "daemon/desk.h"
 #include "daemon/dispatch.h"
@@ -50,6 +51,9 @@ struct app {
 	struct desk *desk; /* serves the control socket; NULL */
 	size_t looks;      /* of outcome.h, under way */
 	struct space *space;
+	struct ceiling *ceiling;
+	bool walking;    /* a worker looks at sizes */
+	int64_t room_ms; /* mono; since when room may be made (again) */
 	struct evidence_store *store;
 	struct evidence_gather *gather;
 	char *evidence; /* STATE/evidence */
@@ -76,7 +80,8 @@ int app_deliver(struct app *a, const char *only, bool dry, struct err *err);
 /* Forgets what is done and old: from now on and once an hour (0), or for at most so long (one-shot commands,
  * after app_loop()). */
 void app_tidy(struct app *a, int64_t max_ms);
-/* Nothing new may be taken in: the disk is almost full.  text: why. */
+/* Nothing new may be taken in: the disk is almost full, or keep.max_size is reached.  text: why.  May block for a
+ * look at all sizes, once. */
 bool app_full(struct app *a, char *text, size_t size);
 /* By how much waits are shortened: 1, but in tests (RESULTD_TEST_TIME_SCALE). */
 unsigned app_time_scale(void);

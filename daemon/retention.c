@@ -24,7 +24,7 @@ enum { KEYS = 256, COPIES = 256, FOLDERS = 256 };
 struct retention {
 	struct retention_options opt;
 	char *reports;
-	bool busy;
+	bool busy, making_room;
 	atomic_bool stop; /* read on the queue's thread and on workers */
 	int64_t before_ms, now_ms;
 	uint64_t keys_forgotten;
@@ -58,6 +58,13 @@ bool retention_kept_name(const char *name)
 	return strcmp(name + 67, ".xml.zst") == 0 || strcmp(name + 67, ".xml.gz") == 0;
 }
 
+static int64_t size_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
+}
+
 static void remove_copy(void *cookie, const char *kept)
 {
 	struct retention *r = cookie;
@@ -65,9 +72,11 @@ static void remove_copy(void *cookie, const char *kept)
 	if (!retention_kept_name(kept))
 		return;
 	char *path = xasprintf("%s/%s", r->reports, kept);
-	if (unlink(path) == 0)
+	int64_t bytes = size_of(path);
+	if (unlink(path) == 0) {
 		atomic_fetch_add(&r->orphans, 1);
-	else if (errno != ENOENT)
+		ceiling_add(r->opt.ceiling, -bytes);
+	} else if (errno != ENOENT)
 		log_warning(&log_ctx, "cannot remove \"%s\": %s", path, strerror(errno));
 	free(path);
 }
@@ -76,11 +85,15 @@ static void remove_copy(void *cookie, const char *kept)
 static void remove_blob(void *cookie, const char *kept)
 {
 	struct retention *r = cookie;
+	char *path = xasprintf("%s/%s", evidence_store_dir(r->opt.store), kept);
+	int64_t bytes = size_of(path);
 	int rc = evidence_store_remove(r->opt.store, kept, r->opt.orphan_ms);
 
-	if (rc == 0)
+	free(path);
+	if (rc == 0) {
 		atomic_fetch_add(&r->orphans, 1);
-	else if (rc != -ENOENT && rc != -EBUSY && rc != -EINVAL)
+		ceiling_add(r->opt.ceiling, -bytes);
+	} else if (rc != -ENOENT && rc != -EBUSY && rc != -EINVAL)
 		log_warning(&log_ctx, "cannot remove evidence \"%s\": %s", kept, strerror(-rc));
 }
 
@@ -269,35 +282,52 @@ static void on_retired(void *cookie, int rc, const struct retired *retired, cons
 	struct retention *r = cookie;
 
 	if (retired->runs > 0)
-		log_info(&log_ctx, "removed %" PRIu64 " runs that were done, with %" PRIu64 " reports",
-			 retired->runs, retired->reports);
+		log_info(&log_ctx, "removed %" PRIu64 " runs that were done, with %" PRIu64 " reports%s",
+			 retired->runs, retired->reports, r->making_room ? ", to make room" : "");
 	if (rc < 0)
 		end(r, err);
-	else if (retired->skipped)
+	else if (retired->skipped || r->making_room)
 		end(r, NULL);
 	else
 		next_keys(r);
 }
 
-void retention_start(struct retention *r)
+static bool is_enough(void *cookie)
+{
+	return ceiling_look(((struct retention *)cookie)->opt.ceiling) == CEILING_FINE;
+}
+
+static void start(struct retention *r, bool making_room)
 {
 	if (r->busy || atomic_load(&r->stop))
 		return;
 	r->busy = true;
+	r->making_room = making_room;
 	r->now_ms = clock_wall_ms();
 	r->before_ms = r->now_ms - r->opt.keep_ms;
 	r->keys_forgotten = 0;
 	atomic_store(&r->orphans, 0);
 	const struct retire what = {
-		.before_ms = r->before_ms,
+		.before_ms = making_room ? r->now_ms - r->opt.orphan_ms : r->before_ms,
 		.now_ms = r->now_ms,
-		.every_ms = r->opt.every_ms,
+		.every_ms = making_room ? 0 : r->opt.every_ms,
+		.enough = making_room ? is_enough : NULL,
 		.remove = remove_copy,
 		.remove_evidence = remove_blob,
 		.stop = is_stopped,
 		.cookie = r,
 	};
 	queue_retire(r->opt.queue, &what, on_retired, r);
+}
+
+void retention_start(struct retention *r)
+{
+	start(r, false);
+}
+
+void retention_make_room(struct retention *r)
+{
+	start(r, true);
 }
 
 void retention_keep(struct retention *r, int64_t keep_ms, int64_t every_ms)

@@ -9,6 +9,7 @@
 #define RD_RETENTION_H
 
 #include "daemon/base/executor.h"
+#include "daemon/ceiling.h"
 #include "daemon/evidence_store.h"
 #include "daemon/queue/queue.h"
 
@@ -24,11 +25,15 @@ struct retention_options {
 	int64_t keep_ms;   /* keep.runs */
 	int64_t orphan_ms; /* a copy that no part names is left alone for so long: it may be on its way in */
 	int64_t every_ms;  /* a pass is skipped where the last one is younger */
+	struct ceiling *ceiling; /* is told what goes */
 };
 struct retention *retention_new(const struct retention_options *options);
 /* From the next pass on. */
 void retention_keep(struct retention *r, int64_t keep_ms, int64_t every_ms);
 void retention_start(struct retention *r); /* nothing where a pass is under way */
+/* Makes room: runs that are done go before their time, the oldest first, until the ceiling is fine again.  None
+ * that was settled less than orphan_ms ago.  Nothing where a pass is under way. */
+void retention_make_room(struct retention *r);
 bool retention_busy(const struct retention *r);
 void retention_stop(struct retention *r); /* the pass ends at the next slice */
 void retention_free(struct retention *r); /* when it is not busy */

@@ -47,6 +47,7 @@ static void measure(void *cookie)
 {
 	struct gathering *g = cookie;
 
+	ceiling_walk(g->app->ceiling);
 	for (unsigned i = 0; i < 256; i++) {
 		char *path = xasprintf("%s/%02x", g->reports_dir, i);
 		DIR *dir = opendir(path);
@@ -68,18 +69,23 @@ static void measure(void *cookie)
 static void add_sizes(struct gathering *g)
 {
 	struct space_view v;
+	struct ceiling_view c;
 	cJSON *sizes = cJSON_AddObjectToObject(g->out, "sizes");
 
 	space_view(g->app->space, &v);
+	ceiling_view(g->app->ceiling, &c);
 	put_number(sizes, "queue", g->s.bytes);
 	put_number(sizes, "reports", g->reports);
 	put_number(sizes, "report_files", g->report_files);
 	cJSON_AddNumberToObject(sizes, "ballast", (double)v.ballast_bytes);
+	cJSON_AddNumberToObject(sizes, "all", (double)c.bytes);
+	cJSON_AddNumberToObject(sizes, "max_size", (double)c.max_size);
+	cJSON_AddStringToObject(sizes, "state", ceiling_level_name(c.level));
 	cJSON *disk = cJSON_AddObjectToObject(g->out, "disk");
 	cJSON_AddStringToObject(disk, "state", space_level_name(v.level));
 	cJSON_AddNumberToObject(disk, "free", (double)v.free_bytes);
 	cJSON_AddNumberToObject(disk, "low_water", (double)v.low_water);
-	cJSON_AddBoolToObject(disk, "intake_paused", v.level != SPACE_FINE);
+	cJSON_AddBoolToObject(disk, "intake_paused", v.level != SPACE_FINE || c.level == CEILING_FULL);
 	cJSON_AddBoolToObject(disk, "sending_paused", v.level == SPACE_OUT);
 }
 

@@ -53,6 +53,9 @@ static double mib(const cJSON *o, const char *name)
 static void print_disk(const cJSON *o)
 {
 	const cJSON *sizes = part(o, "sizes"), *disk = part(o, "disk");
+	const char *state = reply_text(sizes, "state");
+	bool full = state != NULL && strcmp(state, "full") == 0,
+	     near = state != NULL && strcmp(state, "near") == 0;
 
 	printf("  disk:      queue %.1f MiB, %" PRIu64
 	       " reports %.1f MiB, ballast %.0f MiB; %.0f MiB free%s\n",
@@ -60,8 +63,13 @@ static void print_disk(const cJSON *o)
 	       mib(sizes, "ballast"), mib(disk, "free"),
 	       reply_flag(disk, "sending_paused")
 		       ? "; less than a quarter of keep.low_water: nothing is taken in, nothing is sent"
-	       : reply_flag(disk, "intake_paused") ? "; less than keep.low_water: nothing new is taken in"
-						   : "");
+	       : reply_flag(disk, "intake_paused") && !full
+		       ? "; less than keep.low_water: nothing new is taken in"
+		       : "");
+	if (full || near)
+		printf("             %.1f MiB of keep.max_size (%.1f MiB): %s\n", mib(sizes, "all"),
+		       mib(sizes, "max_size"),
+		       full ? "nothing new is taken in" : "no files are kept with results");
 }
 
 static void print_files(const cJSON *e)

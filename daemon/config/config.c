@@ -47,6 +47,8 @@ static const struct config_key limits_keys[] = {
 static const struct config_key keep_keys[] = {
 	{ "runs", CONFIG_DURATION, offsetof(struct config, keep.runs_ms), .min = 60000,
 	  .max = (int64_t)36500 * 86400000, .def = "30d" },
+	{ "max_size", CONFIG_SIZE, offsetof(struct config, keep.max_size), .min = 0, .max = (int64_t)1 << 50,
+	  .def = "20GiB" },
 	{ "low_water", CONFIG_SIZE, offsetof(struct config, keep.low_water), .min = 0,
 	  .max = (int64_t)1 << 50, .def = "512MiB" },
 	{ 0 },

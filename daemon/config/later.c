@@ -10,7 +10,6 @@
 static const struct {
 	const char *place, *keys;
 } later[] = {
-	{ "keep", " max_size " },
 	{ "local", " dir_mode " },
 };
 

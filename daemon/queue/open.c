@@ -22,6 +22,8 @@
 /* A file up to this size is checked whole after an unclean end: well under a second. */
 #define CHECK_BYTES (64LL << 20)
 
+/* FUSE is none of these: its magic says nothing of what is behind it, and local ones (ntfs-3g, mergerfs, encrypted
+ * homes) pass fsync() on.  One that lies about it is met like any lost log: by the checks below, at the start. */
 const char *open_refused_file_system(unsigned long magic)
 {
 	static const struct {

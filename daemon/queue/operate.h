@@ -118,7 +118,10 @@ struct retire {
 	 * the blob where it is. */
 	void (*remove_evidence)(void *cookie, const char *kept);
 	bool (*stop)(void *cookie); /* queue thread: true ends it at the next slice; NULL: never */
-	void *cookie;               /* valid until done() */
+	/* Queue thread: true when enough went.  Not NULL: runs go before their time to make room, which is no
+	 * regular pass, and the file shrinks after each. */
+	bool (*enough)(void *cookie);
+	void *cookie; /* valid until done() */
 };
 struct retired {
 	bool skipped; /* it was done a moment ago */

@@ -10,14 +10,17 @@
 
 #include "daemon/base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
 	ROWS_SLICE = 4096,
 	CHUNKS_SLICE = 64,
 	FILES_SLICE = 512,
-	WINDOW = 512,    /* runs looked at in one slice */
-	KEYS_MAX = 1024, /* of one call */
+	WINDOW = 512,       /* runs looked at in one slice */
+	KEYS_MAX = 1024,    /* of one call */
+	SHRINK_SLICE = 128, /* pages */
+	FREE_LEAST = 256,   /* pages that may stay free for what comes */
 };
 
 struct retire_op {
@@ -26,7 +29,7 @@ struct retire_op {
 	void *cookie;
 	struct retire what;
 	struct retired result;
-	bool begun;
+	bool begun, shrinking, passed;
 	int64_t looked; /* runs up to this id were looked at */
 };
 
@@ -154,6 +157,23 @@ static bool remove_slice(struct queue *q, struct retire_op *o, int64_t run)
 	return true;
 }
 
+/* Gives pages that nothing uses back to the disk, some at a time; true while there is more.  What comes will want
+ * some again: an eighth stays, where nobody is short of room. */
+static bool shrink_slice(struct queue *q, const struct retire_op *o)
+{
+	int64_t unused = db_get(q->db, "PRAGMA freelist_count", DB_NOTHING, 0);
+	int64_t pages = db_get(q->db, "PRAGMA page_count", DB_NOTHING, 0);
+	char sql[64];
+
+	if (unused <= FREE_LEAST || (o->what.enough == NULL && unused <= pages / 8))
+		return false;
+	(void)snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)", SHRINK_SLICE);
+	db_script(q->db, sql);
+	/* A file that was begun by an older program gives nothing back. */
+	return db_failed(q->db, NULL) == 0 &&
+	       db_get(q->db, "PRAGMA freelist_count", DB_NOTHING, unused) < unused;
+}
+
 static int retire_work(struct queue *q, struct op *op, struct err *err)
 {
 	struct retire_op *o = (struct retire_op *)op;
@@ -167,8 +187,15 @@ static int retire_work(struct queue *q, struct op *op, struct err *err)
 	if (queue_ending(q) || (o->what.stop != NULL && o->what.stop(o->what.cookie)))
 		return 0;
 	int64_t run = db_get(q->db, "SELECT min(run) FROM going", DB_NOTHING, 0);
-	if (run != 0)
+	if (run != 0) {
+		o->shrinking = o->what.enough != NULL;
 		return remove_slice(q, o, run) ? OP_AGAIN : 0;
+	}
+	if (o->shrinking && shrink_slice(q, o))
+		return OP_AGAIN;
+	o->shrinking = false;
+	if (o->passed || (o->what.enough != NULL && o->what.enough(o->what.cookie)))
+		return 0;
 	run = next_settled(q, o);
 	if (run != 0) {
 		db_run(q->db, "INSERT INTO going(run) VALUES(?1)", DB(db_i(run)));
@@ -178,11 +205,14 @@ static int retire_work(struct queue *q, struct op *op, struct err *err)
 	o->looked += WINDOW;
 	if (o->looked < db_get(q->db, "SELECT max(id) FROM run", DB_NOTHING, 0))
 		return OP_AGAIN;
+	if (o->what.enough != NULL)
+		return 0;
 	db_run(q->db,
 	       "INSERT INTO meta(name, value) VALUES('retired_ms', ?1)"
 	       " ON CONFLICT(name) DO UPDATE SET value = ?1",
 	       DB(db_i(o->what.now_ms)));
-	return 0;
+	o->passed = o->shrinking = true;
+	return OP_AGAIN;
 }
 
 static void retire_answer(struct queue *q, struct op *op, int rc, const struct err *err)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A disk that fills up: intake stops before sends do, nothing is lost, and it goes on by itself."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -73,6 +74,87 @@ def test_nothing_is_sent_when_it_could_not_be_recorded(resultd, testrail):
     configure(resultd, testrail, 0)
     resultd.delivers()
     assert len(testrail.results()) == 2
+
+
+# ---- the directory's own size ----
+
+def filled(resultd, size, name="filler"):
+    """Something of that size that nobody takes for a report, and nobody removes."""
+    folder = resultd.state / "reports" / "ab"
+    folder.mkdir(parents=True, exist_ok=True)
+    filler = folder / name
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+    return filler
+
+
+def ceiling(resultd, testrail, size, **more):
+    resultd.configure({"rail": resultd.rail(testrail)}, keep={"low_water": 0, "max_size": size}, **more)
+
+
+def test_a_directory_that_has_grown_too_large_takes_nothing_in_but_sends(resultd, testrail):
+    known(testrail, 4)
+    ceiling(resultd, testrail, "1GiB")
+    resultd.imports(resultd.write("a.xml", numbered(2)), options=["--no-wait"])
+    ceiling(resultd, testrail, "20MiB")
+    filler = filled(resultd, 21 * MIB)
+    report = resultd.write("b.xml", numbered(2, first=3))
+    done = resultd("import", "--json", "--timeout", "1s", report)
+    assert done.code == 3 and "waiting for room" in done.err and "keep.max_size is 20 MiB" in done.err, done
+    told = resultd.status()
+    assert told["runs"] == 1 and told["disk"]["intake_paused"] and not told["disk"]["sending_paused"]
+    assert told["sizes"]["state"] == "full" and 21 * MIB < told["sizes"]["all"] < 30 * MIB
+    assert "of keep.max_size (20.0 MiB): nothing new is taken in" in resultd("status").out
+    resultd.delivers()
+    assert len(testrail.results()) == 2
+    filler.unlink()
+    resultd.imports(report)
+    assert len(testrail.results()) == 4
+
+
+def test_near_the_ceiling_results_are_taken_without_evidence(resultd, testrail):
+    (bad,) = known(testrail, 1)
+    ceiling(resultd, testrail, "20MiB")
+    filler = filled(resultd, 18 * MIB + MIB // 2)
+    (resultd.folder / "reports").mkdir(exist_ok=True)
+    (resultd.folder / "reports" / "shot.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"x" * 100)
+    inside = "<system-out>[[ATTACHMENT|shot.png]]</system-out>"
+    report = resultd.write("a.xml", junit(suite(case("test_00001", failure="no", inside=inside))))
+    done = resultd.imports(report)
+    assert len(testrail.results()) == 1 and testrail.files(bad) == []
+    assert "shot.png" in done.err and "nearly reached keep.max_size" in done.err, done
+    assert resultd.status()["sizes"]["state"] == "near"
+    assert "no files are kept with results" in resultd("status").out
+    filler.unlink()
+    resultd.imports(report, options=["--again"])
+    assert len(testrail.files(bad)) == 1
+
+
+def large(number, text):
+    return junit(suite(case(f"test_{number:05d}", inside=f"<system-out>{text}</system-out>")))
+
+
+def test_runs_that_are_done_go_before_their_time_and_what_waits_stays(resultd, testrail):
+    """More than the ceiling comes along; all is delivered, the oldest are forgotten, no report is left out."""
+    count = 12
+    known(testrail, count)
+    resultd.scale = 20000
+    ceiling(resultd, testrail, "24MiB")
+    resultd.imports(resultd.write("p.xml", junit(suite(case("nobody")))), options=["--run-key", "p"], code=4)
+    said = ""
+    for number in range(1, count + 1):
+        # Hexadecimal digits of chance: half of their size stays, compressed.
+        report = resultd.write(f"{number}.xml", large(number, os.urandom(2 * MIB).hex()))
+        said += resultd.imports(report, options=["--run-key", f"k{number}"]).err
+    assert len(testrail.results()) == count
+    assert "runs that are done go before their time" in said, said
+    told = resultd.status()
+    assert told["runs"] < count and told["sizes"]["all"] < 24 * MIB, told
+    left = json.loads(resultd("queue", "list", "--json").out)
+    assert [line["state"] for line in left] == ["parked"], left
+    # They are known all the same: nothing is sent twice.
+    resultd.imports(resultd.folder / "reports" / "1.xml", options=["--run-key", "k1"])
+    assert len(testrail.results()) == count
 
 
 # ---- a real disk of a few MiB ----

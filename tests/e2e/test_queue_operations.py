@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 
@@ -185,6 +186,19 @@ def test_what_is_done_goes_with_its_report(hasty, testrail):
     wait_until(lambda: hasty("queue", "retry").code == 0 and hasty("deliver").code == 0,
                what="the new case to be seen")
     assert len(testrail.results()) == 2
+
+
+def test_the_database_gives_its_room_back(hasty, testrail):
+    names = [f"test_{number}" for number in range(80)]
+    known(testrail, *names)
+    hasty.imports(hasty.write("a.xml", junit(suite(*(
+        case(name, failure=os.urandom(30000).hex()) for name in names)))), options=["--run-key", "a", "--no-wait"])
+    assert hasty.status()["runs"] == 1
+    database = hasty.state / "queue.db"
+    grown = database.stat().st_size
+    assert grown > 2 << 20
+    wait_until(lambda: hasty.delivers() and hasty.status()["runs"] == 0, what="the run to go")
+    wait_until(lambda: hasty.delivers() and database.stat().st_size < grown / 2, what="the file to shrink")
 
 
 def test_a_key_goes_when_its_file_is_gone(hasty, testrail):

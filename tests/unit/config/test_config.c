@@ -75,6 +75,7 @@ static void an_empty_file_has_all_defaults(void **state)
 		assert_int_equal(c->limits.cases, 5000000);
 		assert_int_equal(c->keep.runs_ms, 30 * INT64_C(86400000));
 		assert_int_equal(c->keep.low_water, 512 << 20);
+		assert_int_equal(c->keep.max_size, (int64_t)20 << 30);
 		assert_int_equal(c->log.level, 1);
 		assert_int_equal(c->log.format, 0);
 		assert_int_equal(c->sink_count, 1);
@@ -147,7 +148,8 @@ static void values_go_where_rows_say(void **state)
 {
 	struct config *c = parsed(
 		"state_dir: state//here/./\nqueue: sqlite\n"
-		"limits: {report: 1MiB, depth: 9}\nkeep: {runs: 2d, low_water: 1GiB}\nlog: {level: debug, "
+		"limits: {report: 1MiB, depth: 9}\nkeep: {runs: 2d, max_size: 3GiB, low_water: 1GiB}\nlog: "
+		"{level: debug, "
 		"format: json}\n" SINK
 		"    text: \"\"\n    url: HTTPS://h:8443/x/y///\n    path: ../p\n    title: 'a {b|''c''}'\n"
 		"    flag: False\n    batch: 500\n    id: 7\n    wait: 1500ms\n    size: 2KiB\n"
@@ -164,6 +166,7 @@ static void values_go_where_rows_say(void **state)
 	assert_int_equal(c->limits.text, 65536);
 	assert_int_equal(c->keep.runs_ms, 2 * 86400000);
 	assert_int_equal(c->keep.low_water, 1 << 30);
+	assert_int_equal(c->keep.max_size, (int64_t)3 << 30);
 	assert_int_equal(c->log.level, 0);
 	assert_int_equal(c->log.format, 3);
 	assert_string_equal(s->text, "");
@@ -279,7 +282,6 @@ static void faults_have_places_and_hints(void **state)
 		  "4:12: \"roots\": {..} stands for a capture of the watch's path\n" },
 		{ WATCH("    roots: '/a/{job'\n"), "4:12: \"roots\": a brace without its partner\n" },
 		{ "control: {mode: \"0600\"}\n", "1:10: missing key \"path\"\n" },
-		{ "keep: {max_size: 2GiB}\n", "1:8: \"max_size\" is not supported by this version\n" },
 		{ "keep: {runs: 1d, run: 2}\n", "1:18: unknown key \"run\" (did you mean \"runs\"?)\n" },
 		{ "watch:\n  - name: n\n", "2:5: missing key \"path\"\n" },
 		{ "watch:\n  - {}\n", "2:5: missing key \"name\"\n2:5: missing key \"path\"\n" },

@@ -343,6 +343,52 @@ static void the_last_part_takes_the_copy_along(void **state)
 	assert_int_equal(s.f->status.chunks, 0);
 }
 
+static bool counted_out(void *cookie)
+{
+	struct seen *s = cookie;
+
+	return s->looks == 0 || s->looks-- == 0;
+}
+
+static void runs_go_before_their_time_to_make_room(void **state)
+{
+	struct seen s = { .f = *state };
+	const struct retire what = { .before_ms = NOW + DAY,
+				     .now_ms = NOW + DAY,
+				     .remove = on_removed,
+				     .enough = counted_out,
+				     .cookie = &s };
+	int64_t run[4];
+	char content[16];
+
+	for (int i = 0; i < 3; i++) {
+		(void)snprintf(content, sizeof(content), "%d.xml", i);
+		deliver(s.f, a_run(s.f, content, content, &run[i]));
+	}
+	(void)a_run(s.f, "waits", "waits.xml", &run[3]);
+	s.looks = 2;
+	fx_begin(s.f);
+	queue_retire(s.f->q, &what, on_retired, &s);
+	assert_int_equal(fx_wait(s.f), 0);
+	/* The oldest, and no more than it takes. */
+	assert_int_equal(s.retired.runs, 2);
+	assert_int_equal(fx_status(s.f)->runs, 2);
+	fx_lines(s.f, 0, false);
+	assert_int_equal(s.f->count, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_true(s.f->line[i].run == run[2] || s.f->line[i].run == run[3]);
+	/* Where it takes more than there is, what waits stays. */
+	s.looks = 1000;
+	fx_begin(s.f);
+	queue_retire(s.f->q, &what, on_retired, &s);
+	assert_int_equal(fx_wait(s.f), 0);
+	assert_int_equal(s.retired.runs, 1);
+	assert_int_equal(fx_status(s.f)->runs, 1);
+	/* It was no regular pass: that is due as before. */
+	retire(&s, NOW, NOW + DAY, DAY);
+	assert_false(s.retired.skipped);
+}
+
 static void a_key_outlives_its_run(void **state)
 {
 	struct seen s = { .f = *state };
@@ -470,6 +516,7 @@ int main(void)
 		T(one_delivery_is_shown_closely),
 		T(what_is_done_and_old_goes),
 		T(the_last_part_takes_the_copy_along),
+		T(runs_go_before_their_time_to_make_room),
 		T(a_key_outlives_its_run),
 		T(a_key_that_is_needed_is_not_offered),
 		T(it_is_not_done_twice_in_a_row),
