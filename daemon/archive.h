@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * archive.h - what becomes of a watched report once its content is in the queue: deleted, or moved aside.
+ * archive.h - what becomes of a watched report that is in the queue, when its run has ended: deleted, or moved
+ * aside.
  *
  * Only what is durable here is touched (rule Q1 of faults.md: first the commit, then the file).  A crash in
  * between costs nothing: the file is offered again, is a duplicate, and is put away then.  A file that has

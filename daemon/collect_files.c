@@ -133,12 +133,12 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 		later(f, o->state == INTAKE_INCOMPLETE);
 		break;
 	}
-	if (f->source->watch->after != AFTER_KEEP &&
-	    ((o->state == INTAKE_ACCEPTED && o->complete) || o->state == INTAKE_DUPLICATE))
-		archive_put(c->archive, f->source->watch, f->source->root, f->relative, f->mtime_ms);
 	struct gathering *g = o->run != 0 ? collect_find_run(c, o->run) : NULL;
 	if (g == NULL && o->run != 0 && !o->run_ended)
 		g = collect_add_run(c, o->run, f->key, f->source->watch, f->path, f->mtime_ms);
+	if (f->source->watch->after != AFTER_KEEP &&
+	    ((o->state == INTAKE_ACCEPTED && o->complete) || o->state == INTAKE_DUPLICATE))
+		collect_spend(c, g, f->source, f->relative, f->mtime_ms);
 	if (g != NULL && g->evidence != NULL && o->state == INTAKE_ACCEPTED)
 		evidence_run_report(g->evidence, f->path, o->evidence);
 	if (g == NULL && o->state == INTAKE_ACCEPTED && o->evidence != NULL && o->evidence->awaited > 0)

@@ -27,6 +27,17 @@ struct gathering {
 	int64_t first_mtime_ms;     /* of its first report: an older marker is the last run's */
 	bool ending, marked;
 	struct evidence_run *evidence; /* NULL: its watch has no source here */
+	struct list spent;             /* of struct spent: what `after` is to take away */
+	size_t spent_count;
+};
+
+/* A report that was taken and is moved or deleted when its run ends: until then files may come that tell what it
+ * tells (a merged file, another form of the same results), and only beside it they are known for what they are. */
+struct spent {
+	struct list link;
+	struct source *source;
+	char *relative;
+	int64_t mtime_ms;
 };
 
 /* A file that is looked at again later: it broke off, changed, or the disk was full. */
@@ -105,6 +116,9 @@ struct gathering *collect_find_key(struct collect *c, const char *key);
 struct gathering *collect_add_run(struct collect *c, int64_t run, const char *key,
 				  const struct config_watch *watch, const char *path, int64_t mtime_ms);
 void collect_free_run(struct gathering *g);
+/* The file was taken: `after` is done to it when run g ends; g NULL: now. */
+void collect_spend(struct collect *c, struct gathering *g, struct source *s, const char *relative,
+		   int64_t mtime_ms);
 void collect_free_folder(struct folder *f);
 /* A marker of the run was seen, before or after its reports. */
 void collect_mark(struct collect *c, const char *key, int64_t mtime_ms);

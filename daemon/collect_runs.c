@@ -13,6 +13,7 @@
 enum {
 	MARK_MS = 60000,
 	FOLDERS_MAX = 1000,
+	SPENT_MAX = 20000, /* of one run; what comes then goes at once (no more files are compared, either) */
 };
 
 static const struct log_ctx log_ctx = { .who = "collect" };
@@ -152,6 +153,7 @@ struct gathering *collect_add_run(struct collect *c, int64_t run, const char *ke
 	g->watch = watch;
 	g->opened_ms = g->last_ms = clock_mono_ms();
 	g->first_mtime_ms = mtime_ms;
+	list_init(&g->spent);
 	list_append(&c->gatherings, &g->link);
 	collect_tick_on(c);
 	begin_evidence(c, g, path);
@@ -165,8 +167,43 @@ struct gathering *collect_add_run(struct collect *c, int64_t run, const char *ke
 	return g;
 }
 
+static void free_spent(struct spent *sp)
+{
+	list_remove(&sp->link);
+	free(sp->relative);
+	free(sp);
+}
+
+void collect_spend(struct collect *c, struct gathering *g, struct source *s, const char *relative,
+		   int64_t mtime_ms)
+{
+	if (g == NULL || g->spent_count == SPENT_MAX) {
+		archive_put(c->archive, s->watch, s->root, relative, mtime_ms);
+		return;
+	}
+	struct spent *sp = xcalloc(1, sizeof(*sp));
+	sp->source = s;
+	sp->relative = xstrdup(relative);
+	sp->mtime_ms = mtime_ms;
+	list_append(&g->spent, &sp->link);
+	g->spent_count++;
+}
+
+static void put_away(struct collect *c, struct gathering *g)
+{
+	list_each_safe(link, &g->spent) {
+		struct spent *sp = list_entry(link, struct spent, link);
+		archive_put(c->archive, sp->source->watch, sp->source->root, sp->relative, sp->mtime_ms);
+		free_spent(sp);
+	}
+	g->spent_count = 0;
+}
+
+/* What is still to be put away is met again at the next start, as a duplicate. */
 void collect_free_run(struct gathering *g)
 {
+	list_each_safe(link, &g->spent)
+		free_spent(list_entry(link, struct spent, link));
 	list_remove(&g->link);
 	evidence_run_free(g->evidence);
 	free(g->key);
@@ -190,8 +227,10 @@ static void on_ended(void *cookie, int rc, const struct err *err)
 	} else {
 		e->collect->counts.runs_ended++;
 		e->collect->opt.on_part(e->collect->opt.cookie, false);
-		if (g != NULL)
+		if (g != NULL) {
+			put_away(e->collect, g);
 			collect_free_run(g);
+		}
 	}
 	e->collect->endings--;
 	free(e);

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from reports import case, junit, method, suite, testng
-from resultd import REPOSITORY
+from resultd import REPOSITORY, wait_until
 
 FIXTURES = REPOSITORY / "tests" / "fixtures"
 
@@ -165,12 +165,13 @@ SINGLE = suite(*ROWS, name="shop.Cart")
 def watching(resultd, testrail):
     resultd.scale = 1
 
-    def start(**run):
+    def start(after=None, **run):
         resultd.configure(
             {"rail": resultd.rail(testrail, linger="100ms", several="each", match=["automation"],
                                   create={"cases": True, "sections": True})},
             watch=[{"name": "inbox", "path": str(resultd.inbox) + "/{build}", "files": ["**/*.xml"],
-                    "settle": "100ms", "run": {"key": "{build}", "name": "#{build}", "close_after": "2s", **run}}])
+                    "settle": "100ms", **(after or {}),
+                    "run": {"key": "{build}", "name": "#{build}", "close_after": "2s", **run}}])
         return resultd.spawn("run")
     return start
 
@@ -239,4 +240,23 @@ def test_a_watch_remembers_the_form_that_came_first_over_a_restart(resultd, test
     resultd.drop("17/DONE.xml", suite(case("rests", "shop.Desk"), name="two"))
     daemon.says("accepted .*DONE.xml")
     assert "testng-results" not in "".join(line for line in daemon.err.splitlines() if "accepted" in line)
+    assert daemon.terminate().code == 0
+
+
+@pytest.mark.parametrize("after", ["move", "delete"])
+def test_a_watch_knows_another_form_of_what_it_puts_away(resultd, testrail, watching, after):
+    """What was taken lies beside what comes until the run has ended; both a merged file and another form are known."""
+    keys = {"after": after, **({"after_dir": str(resultd.folder / "done")} if after == "move" else {})}
+    daemon = watching(keys)
+    parts = [resultd.drop("17/one.xml", SINGLE),
+             resultd.drop("17/two.xml", suite(case("returns", "shop.Desk"), name="two"))]
+    forms = [resultd.drop("18/junitreports/TEST-shop.Cart.xml", SINGLE)]
+    wait_until(lambda: daemon.err.count(": accepted ") == 3, what="three reports")
+    resultd.drop("17/merged.xml", junit(SINGLE, suite(case("returns", "shop.Desk"), name="two")))
+    resultd.drop("18/testng-results.xml", TESTNG)
+    daemon.says("skipped: .*merged.xml")
+    daemon.says("skipped: .*testng-results.xml")
+    testrail.wait_for("close_run", count=2, timeout=40, answered=True)
+    wait_until(lambda: not any(path.exists() for path in parts + forms), what="all to be put away")
+    assert len(testrail.results()) == 5
     assert daemon.terminate().code == 0

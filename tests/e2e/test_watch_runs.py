@@ -92,6 +92,16 @@ def test_a_late_part_is_appended_where_the_run_is_left_open(resultd, testrail, w
     assert daemon.terminate().code == 0
 
 
+def test_a_late_part_of_a_closed_run_is_parked_with_words(resultd, testrail, watching):
+    daemon = watching(run={"close_after": "1s", "late": "append"})
+    resultd.drop("nightly/17/TEST-a.xml", numbered(2))
+    closed(testrail)
+    resultd.drop("nightly/17/TEST-late.xml", numbered(2, first=3))
+    daemon.says('parked: .*completed and cannot be changed')
+    assert "completed" in resultd.status()["unsettled"][0]["reason"]
+    assert daemon.terminate().code == 0
+
+
 def test_done_in_the_context_file_ends_the_run(resultd, testrail, watching):
     daemon = watching(run={"close_after": "30s"})
     context(resultd, "nightly/17", {"name": "Release night", "set": {"version": "1.2"}})
