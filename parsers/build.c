@@ -212,15 +212,19 @@ void build_evidence(struct parser *p, const char *path, const char *name)
 		b->evidence[b->r.evidence_count++] = hint;
 }
 
-/* Names of properties whose value is the path of a file (or a data: URL). */
+/* Names of properties whose value is the path of a file (or a data: URL); numbered where the producer takes each
+ * name once ("attachment1": the conventions of Testmo). */
 bool build_names_file(const char *key)
 {
 	static const char *const names[] = { "attachment", "attachments", "screenshot", "video", "trace" };
+	size_t len = strlen(key);
 
 	if (strncmp(key, "testrail_attachment", 19) == 0)
 		return true;
+	while (len > 0 && key[len - 1] >= '0' && key[len - 1] <= '9')
+		len--;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(key, names[i]) == 0)
+		if (strlen(names[i]) == len && memcmp(key, names[i], len) == 0)
 			return true;
 	}
 	return false;

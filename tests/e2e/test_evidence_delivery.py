@@ -159,7 +159,7 @@ def test_what_cannot_be_looked_up_at_an_entry_is_parked_and_not_sent_again(resul
 
 @pytest.mark.parametrize("how", ["reset", "close", "empty", "html", "partial", Answer(502), Answer(504)], ids=str)
 @pytest.mark.parametrize("old", [False, True], ids=["new", "old"])
-def test_a_lost_answer_is_looked_up_before_a_file_is_sent_again(resultd, testrail, planted, how, old):
+def test_rows_38_40_41_a_lost_answer_is_looked_up_before_a_file_is_sent_again(resultd, testrail, planted, how, old):
     good, bad = known(testrail, "good", "bad")
     testrail.old_attachments = old
     resultd.deliver_to(testrail, evidence={"results": "all"})
@@ -176,7 +176,7 @@ def test_a_lost_answer_is_looked_up_before_a_file_is_sent_again(resultd, testrai
 
 
 @pytest.mark.parametrize("how", ["reset", "early", Answer(502)], ids=str)
-def test_what_did_not_arrive_is_sent_again(resultd, testrail, planted, how):
+def test_row_39_what_did_not_arrive_is_sent_again(resultd, testrail, planted, how):
     (bad,) = known(testrail, "bad")
     resultd.deliver_to(testrail)
     part = accept(resultd, planted, case("bad", failure="no"))
@@ -201,7 +201,7 @@ def test_a_look_up_that_shows_it_late_sends_nothing_twice(resultd, testrail, pla
     assert len(testrail.files(bad)) == 1
 
 
-def test_forbidden_files_are_parked_at_the_cost_of_one_request_and_the_results_stay(resultd, testrail, planted):
+def test_row_45_forbidden_files_are_parked_at_the_cost_of_one_request_and_the_results_stay(resultd, testrail, planted):
     (bad,) = known(testrail, "bad")
     testrail.result_editing = False
     resultd.deliver_to(testrail)
@@ -218,7 +218,7 @@ def test_forbidden_files_are_parked_at_the_cost_of_one_request_and_the_results_s
     assert len(testrail.files(bad)) == 10 and testrail.only_run["is_completed"]
 
 
-def test_a_file_that_is_refused_as_too_large_is_parked_alone(resultd, testrail, planted):
+def test_row_49_a_file_that_is_refused_as_too_large_is_parked_alone(resultd, testrail, planted):
     (bad,) = known(testrail, "bad")
     testrail.body_max = 20000
     resultd.deliver_to(testrail)
@@ -271,7 +271,7 @@ def test_killed_while_a_file_is_under_way_attaches_it_once(resultd, testrail, pl
 
 
 @pytest.mark.parametrize("answer", [Answer(429, {"error": "slow"}, {"Retry-After": "1"}), 409, 503], ids=str)
-def test_a_busy_server_is_waited_for(resultd, testrail, planted, answer):
+def test_rows_42_46_a_busy_server_is_waited_for(resultd, testrail, planted, answer):
     (bad,) = known(testrail, "bad")
     resultd.deliver_to(testrail)
     part = accept(resultd, planted, case("bad", failure="no"))
@@ -281,7 +281,46 @@ def test_a_busy_server_is_waited_for(resultd, testrail, planted, answer):
     assert len(testrail.files(bad)) == 1
 
 
-def test_evidence_of_a_parked_result_waits_with_it(resultd, testrail, planted):
+def test_row_43_a_storm_of_rate_limits_doubles_no_file(resultd, testrail, planted):
+    (bad,) = known(testrail, "bad")
+    resultd.scale = 50
+    resultd.deliver_to(testrail)
+    part = accept(resultd, planted, case("bad", failure="no"))
+    planted.add([(part, 0, f"{n}.png", b"%d" % n) for n in range(3)])
+    testrail.answers("add_attachment_to_result", *[Answer(429, {"error": "slow"}, {"Retry-After": "5"})] * 6)
+    resultd.delivers()
+    assert sorted(row["name"] for row in testrail.files(bad)) == ["0.png", "1.png", "2.png"]
+    assert len(testrail.calls("add_attachment_to_result")) == 9
+
+
+def test_row_44_a_key_revoked_between_files_loses_none(resultd, testrail, planted):
+    (bad,) = known(testrail, "bad")
+    resultd.deliver_to(testrail)
+    part = accept(resultd, planted, case("bad", failure="no"))
+    planted.add([(part, 0, f"{n}.png", b"%d" % n) for n in range(3)])
+    testrail.fault("add_attachment_to_result", before=Answer(401, {"error": "Authentication failed"}), call=2)
+    resultd("deliver", "--timeout", "3s")
+    assert len(testrail.files(bad)) < 3 and len(testrail.results(bad)) == 1
+    assert resultd("queue", "retry").code == 0
+    resultd.delivers()
+    assert sorted(row["name"] for row in testrail.files(bad)) == ["0.png", "1.png", "2.png"]
+    one_closed_run(testrail, cases=1)
+
+
+def test_row_48_a_run_closed_by_somebody_between_result_and_file_parks_the_file(resultd, testrail, planted):
+    (bad,) = known(testrail, "bad")
+    resultd.deliver_to(testrail)
+    part = accept(resultd, planted, case("bad", failure="no"))
+    planted.add([(part, 0, "1.png", b"1"), (part, None, "run.log", b"run")])
+    closed = Answer(400, {"error": "This operation is not allowed. The test run is completed."})
+    testrail.always("add_attachment_to_result", closed)
+    testrail.always("add_attachment_to_run", closed)
+    done = resultd.delivers(code=4)
+    assert len(testrail.results(bad)) == 1 and testrail.files() == [] and "2 files" in done.err
+    assert len(testrail.runs) == 1
+
+
+def test_row_47_evidence_of_a_parked_result_waits_with_it(resultd, testrail, planted):
     (bad,) = known(testrail, "bad")
     testrail.refuse_result = lambda body: "Field :results.custom_os is a required field."
     resultd.deliver_to(testrail)

@@ -578,12 +578,15 @@ static const struct dialect_row others[] = {
 	{ "3.1 testmo: conventions in output and properties",
 	  X "<testsuite name=\"T\"><testcase name=\"t\"><properties><property name=\"attachment\" "
 	    "value=\"s/a.png\"/><property name=\"attachment\" "
-	    "value=\"https://h/b.png\"/><property name=\"step[passed]\" value=\"one\"/><property "
+	    "value=\"https://h/b.png\"/><property name=\"attachment1\" value=\"s/1.log\"/>"
+	    "<property name=\"attachments1x\" value=\"no\"/><property name=\"step[passed]\" "
+	    "value=\"one\"/><property "
 	    "name=\"description\">a\n text</property></properties>"
 	    "<system-out>x\n[[PROPERTY|author=Ann]]\n[[PROPERTY|log]]\nl1\nl2\n[[/"
 	    "PROPERTY]]\n[[ATTACHMENT|s/a.png]]\n[[ATTACHMENT|s/c.png]]</system-out></testcase></"
 	    "testsuite>",
-	  { "\"evidence\":[{\"path\":\"s/a.png\"},{\"path\":\"https://h/b.png\"},{\"path\":\"s/c.png\"}]",
+	  { "\"evidence\":[{\"path\":\"s/a.png\"},{\"path\":\"https://h/b.png\"},"
+	    "{\"path\":\"s/1.log\"},{\"path\":\"s/c.png\"}]",
 	    "[\"author\",\"Ann\"]", "[\"log\",\"l1\\nl2\"]", "[\"description\",\"a\\n text\"]",
 	    "[\"step[passed]\",\"one\"]" } },
 	{ "3.1 trcli: attachments, lists of cases",
