@@ -347,6 +347,30 @@ void attach_run_known(struct queue *q, int64_t delivery)
 	moved(q, delivery, ATTACH_WAITING, ATTACH_OWED);
 }
 
+/* All of one state that hung on the run: what its item will not send again is not sent either. */
+static void owe_anew(struct queue *q, int64_t delivery, enum attach_state from)
+{
+	/* Names were taken at results that are no more. */
+	db_run(q->db,
+	       "UPDATE attach SET state = 5, rid = NULL, aid = NULL, name = NULL, reason = ?3"
+	       " WHERE delivery = ?1 AND state = ?2"
+	       " AND (SELECT state FROM item WHERE delivery = ?1 AND id = attach.item) = 5",
+	       DB(db_i(delivery), db_i(from), db_s("its result is not sent")));
+	moved(q, delivery, from, ATTACH_IGNORED);
+	db_run(q->db,
+	       "UPDATE attach SET state = 0, rid = NULL, aid = NULL, name = NULL, reason = NULL"
+	       " WHERE delivery = ?1 AND state = ?2",
+	       DB(db_i(delivery), db_i(from)));
+	moved(q, delivery, from, ATTACH_WAITING);
+}
+
+void attach_run_gone(struct queue *q, int64_t delivery)
+{
+	owe_anew(q, delivery, ATTACH_OWED);
+	owe_anew(q, delivery, ATTACH_PARKED);
+	owe_anew(q, delivery, ATTACH_POSTED);
+}
+
 void attach_found(struct queue *q, int64_t evidence, bool kept, const char *reason, int64_t now_ms)
 {
 	struct {

@@ -257,6 +257,8 @@ void attach_posted(struct queue *q, int64_t delivery, int64_t item, const char *
 void attach_ignored(struct queue *q, int64_t delivery, int64_t item, const char *why);
 void attach_copy(struct queue *q, int64_t delivery, int64_t from, int64_t to); /* a further case of a test */
 void attach_run_known(struct queue *q, int64_t delivery); /* the delivery has its remote id */
+/* The run is gone with all results and files: each waits for its result, or for the run, once more. */
+void attach_run_gone(struct queue *q, int64_t delivery);
 /* An evidence was settled: the attaches that awaited it. */
 void attach_found(struct queue *q, int64_t evidence, bool kept, const char *reason, int64_t now_ms);
 /* Moves one from the state it is in; false where it is in another. */

@@ -352,8 +352,10 @@ static void learn(struct noting *n, const struct learned_item *l)
 		}
 		break;
 	case LEARNED_RUN_GONE:
-		db_run(q->db, "UPDATE delivery SET linked = 0 WHERE id = ?1", DB(db_i(n->d.id)));
+		db_run(q->db, "UPDATE delivery SET linked = 0, remote_id = NULL, url = NULL WHERE id = ?1",
+		       DB(db_i(n->d.id)));
 		items_owe_posted(q, n->d.id, &n->tally);
+		attach_run_gone(q, n->d.id);
 		break;
 	case LEARNED_POSTED:
 	case LEARNED_PARKED:

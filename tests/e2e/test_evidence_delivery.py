@@ -5,7 +5,7 @@ import pytest
 
 from expect import one_closed_run
 from planted import Planted
-from reports import case, junit
+from reports import case, junit, suite
 from resultd import wait_until
 from standins.http_server import Answer
 
@@ -432,3 +432,31 @@ def test_files_go_with_the_last_run_that_needs_them(resultd, testrail):
         resultd("deliver", "--timeout", "1s")
         return blobs(resultd) == []
     wait_until(tidied, 40, "the files to go")
+
+
+def test_a_deleted_run_comes_back_with_its_results_and_their_files(resultd, testrail):
+    """Files hung on results that went with the run: they follow the results into the next one."""
+    good, bad, late = known(testrail, "good", "bad", "late")
+    resultd.deliver_to(testrail, linger="0s", evidence={"results": "all"})
+    for name in ("ok.log", "a/shot.png", "b/shot.png", "run.log"):
+        resultd.write(name, name)
+    said = [f"<system-out>{' '.join(f'[[ATTACHMENT|{name}]]' for name in names)}</system-out>"
+            for names in (["ok.log"], ["a/shot.png", "b/shot.png"], ["run.log"])]
+    options = ["--run-key", "k"]
+    resultd.imports(resultd.write("a.xml", junit(suite(
+        case("good", inside=said[0]), case("bad", failure="no", inside=said[1]), said[2]))),
+        options=[*options, "--keep-open"])
+    assert len(testrail.store.attachments) == 4
+    old = testrail.only_run["id"]
+    testrail.store.delete_run(old)
+    testrail.store.attachments.clear()
+    done = resultd.imports(resultd.write("b.xml", junit(case("late"))), options=options)
+    assert testrail.only_run["id"] != old and testrail.only_run["is_completed"]
+    assert [len(testrail.results(number)) for number in (good, bad, late)] == [1, 1, 1]
+    [log], shots = testrail.files(good), testrail.files(bad)
+    assert (log["_data"], log["result_id"]) == (b"ok.log", testrail.results(good)[0]["id"])
+    assert {(row["name"], row["_data"]) for row in shots} == {("shot.png", b"a/shot.png"),
+                                                              ("shot (2).png", b"b/shot.png")}
+    assert {row["result_id"] for row in shots} == {testrail.results(bad)[0]["id"]}
+    assert [row["_data"] for row in testrail.files(run=testrail.only_run)] == [b"run.log"]
+    assert done.delivery()["evidence"] == 4 and done.delivery()["remote_id"] == str(testrail.only_run["id"])
