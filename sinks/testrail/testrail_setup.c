@@ -283,7 +283,11 @@ enum got testrail_suite_got(struct talk *t, const struct reply *r)
 		if (id == NULL)
 			id = only(t, s, "alive");
 		if (id == NULL)
-			testrail_park(t, "this project has several suites, `suite` must name one: %s",
+			testrail_park(t,
+				      "this project has several suites, `suite` must name one: %s (a sink"
+				      " carries one suite; for reports with cases of several, configure one"
+				      " sink a suite, each with `unmatched: ignore` and without"
+				      " `create.cases`)",
 				      testrail_names(t, s));
 	}
 	if (id != NULL)

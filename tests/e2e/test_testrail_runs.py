@@ -343,6 +343,20 @@ def test_plans_in_projects_of_any_kind(resultd, make_testrail, mode, bare):
     assert run["suite_id"] == suite["id"] and len(testrail.results()) == 1
 
 
+def test_a_report_with_cases_of_two_suites_goes_to_a_sink_a_suite(resultd, make_testrail):
+    testrail = make_testrail(suite_mode=3)
+    project = next(iter(testrail.store.projects.values()))
+    suites = [testrail.store.add_suite(project["id"], name) for name in ("Api", "Web")]
+    cases = [testrail.case(f"t{number}", testrail.section("S", suite=suite), automation=f"shop.Cart.t{number}")
+             for number, suite in enumerate(suites)]
+    resultd.configure({suite["name"]: resultd.rail(testrail, suite=suite["name"], unmatched="ignore")
+                       for suite in suites})
+    imports(resultd, "t0", "t1")
+    assert sorted((run["suite_id"], cases_of(testrail, run)[0]) for run in testrail.runs) == [
+        (suites[0]["id"], "t0"), (suites[1]["id"], "t1")]
+    assert [len(testrail.results(row)) for row in cases] == [1, 1]
+
+
 def test_a_plan_that_cannot_be_made_parks_with_the_words(resultd, rail):
     rail.always("add_plan", Answer(403, {"error": "You are not allowed to add test plans (insufficient permissions)."}))
     resultd.deliver_to(rail, plan="Release 1")
