@@ -118,6 +118,13 @@ def updated(resultd, testrail, policy, *pairs, code=0, key="k"):
                            code=code)
 
 
+def test_a_lost_answer_to_an_update_changes_the_case_once(resultd, testrail):
+    wanted = testrail.case("t1", automation="shop.Cart.t1", refs="REQ-1")
+    testrail.fault("update_case", after="reset")
+    updated(resultd, testrail, {"cases": "fields", "refs": "append"}, ("testrail_case_field", "refs:REQ-2"))
+    assert wanted["refs"].replace(" ", "") == "REQ-1,REQ-2" and len(testrail.results()) == 1
+
+
 @pytest.mark.parametrize("strategy, refs", [("append", "REQ-1, REQ-2"), ("replace", "REQ-2")])
 def test_update_existing_cases_with_the_strategy_for_references(resultd, testrail, strategy, refs):
     testrail.case_field("area", 6, items=["Cart", "Till"])

@@ -298,6 +298,14 @@ def test_run_id_of_a_run_in_a_plan(resultd, rail):
 
 # ---- closing a plan ----
 
+def test_a_lost_answer_to_the_close_of_a_plan_is_taken_for_what_it_is(resultd, rail):
+    rail.fault("close_plan", after="reset")
+    resultd.deliver_to(rail, plan={"name": "Release 1", "close": True})
+    done = imports(resultd, "t1")
+    assert rail.plans[0]["is_completed"] and len(rail.plans) == 1 and len(rail.results()) == 1
+    assert done.delivery()["state"] == "delivered"
+
+
 def test_a_plan_of_ours_is_closed_with_its_last_run(resultd, rail):
     resultd.deliver_to(rail, plan={"name": "Release 1", "close": True})
     imports(resultd, "t1", key="a", options=["--keep-open"])
