@@ -442,7 +442,8 @@ static void on_made(void *cookie, int rc, const struct made *made, size_t count,
 		list_each(link, &d->lanes) {
 			const struct lane *l = list_entry(link, struct lane, link);
 			int64_t ago = clock_wall_ms() - made[i].at_ms;
-			if (l->scope != NULL && strcmp(l->config->name, made[i].sink) == 0)
+			bool counts = l->endpoint.per_day > 0 || ago < MADE_MS;
+			if (l->scope != NULL && counts && strcmp(l->config->name, made[i].sink) == 0)
 				pace_made(&l->scope->pace, lane_now() - (ago < 0 ? 0 : ago),
 					  made[i].requests);
 		}
@@ -463,6 +464,7 @@ static struct scope *scope_of(struct dispatch *d, const struct endpoint *e)
 	struct scope *s = xcalloc(1, sizeof(*s));
 	s->name = xstrdup(name);
 	pace_init(&s->pace, e->rate_per_minute);
+	pace_init_day(&s->pace, e->per_day);
 	list_append(&d->scopes, &s->link);
 	return s;
 }
@@ -476,7 +478,7 @@ struct dispatch *dispatch_new(const struct dispatch_options *options)
 	list_init(&d->scopes);
 	for (size_t i = 0; i < options->config->sink_count; i++) {
 		const struct config_sink *cs = &options->config->sink[i];
-		if (options->only != NULL && strcmp(options->only, cs->name) != 0)
+		if (cs->off || (options->only != NULL && strcmp(options->only, cs->name) != 0))
 			continue;
 		struct lane *l = xcalloc(1, sizeof(*l));
 		l->dispatch = d;
@@ -497,11 +499,14 @@ struct dispatch *dispatch_new(const struct dispatch_options *options)
 			l->failures = before->failures;
 		}
 	}
+	bool daily = false;
+	list_each(link, &d->lanes)
+		daily = daily || list_entry(link, struct lane, link)->endpoint.per_day > 0;
 	if (options->queue != NULL) {
 		d->notes++;
 		queue_blocks(options->queue, on_blocks, d);
 		d->notes++;
-		queue_made(options->queue, clock_wall_ms() - MADE_MS, on_made, d);
+		queue_made(options->queue, clock_wall_ms() - (daily ? PACE_DAY_MS : MADE_MS), on_made, d);
 	}
 	return d;
 }
@@ -520,6 +525,7 @@ void dispatch_free(struct dispatch *d)
 	}
 	list_each_safe(link, &d->scopes) {
 		struct scope *s = list_entry(link, struct scope, link);
+		pace_done(&s->pace);
 		free(s->name);
 		free(s);
 	}

@@ -3,6 +3,9 @@
  * retry.c - waits and rates. */
 #include "daemon/retry.h"
 
+#include "daemon/base/mem.h"
+
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -61,11 +64,41 @@ int64_t pace_wait_ms(const struct pace *p, int64_t now_ms, bool look)
 		if (over > 0 && (int64_t)over + 1 > wait)
 			wait = (int64_t)over + 1;
 	}
+	if (p->day_max > 0 && p->day_count == p->day_max) {
+		int64_t until = p->day[p->day_first] + PACE_DAY_MS;
+		if (until - now_ms > wait)
+			wait = until - now_ms;
+	}
 	return wait;
+}
+
+static void count_day(struct pace *p, int64_t at_ms, unsigned requests)
+{
+	while (p->day_max > 0 && requests-- > 0) {
+		p->day[(p->day_first + p->day_count) % p->day_max] = at_ms;
+		if (p->day_count < p->day_max)
+			p->day_count++;
+		else
+			p->day_first = (p->day_first + 1) % p->day_max;
+	}
+}
+
+void pace_init_day(struct pace *p, size_t per_day)
+{
+	p->day_max = per_day;
+	p->day = per_day > 0 ? xcalloc(per_day, sizeof(*p->day)) : NULL;
+}
+
+void pace_done(struct pace *p)
+{
+	free(p->day);
+	p->day = NULL;
+	p->day_max = p->day_count = 0;
 }
 
 void pace_made(struct pace *p, int64_t at_ms, unsigned requests)
 {
+	count_day(p, at_ms, requests);
 	if (p->interval_ms <= 0)
 		return;
 	if (p->full_at_ms < (double)at_ms)

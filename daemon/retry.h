@@ -26,8 +26,14 @@ struct pace {
 	double burst;
 	double full_at_ms;
 	int64_t blocked_until_ms; /* told by the server; same clock as now_ms */
+	/* Requests of the last 24 hours, where only so many may be made: a ring, oldest at `day_first`. */
+	int64_t *day;
+	size_t day_max, day_first, day_count; /* day_max 0: no such limit */
 };
+#define PACE_DAY_MS (INT64_C(24) * 3600 * 1000)
 void pace_init(struct pace *p, double rate_per_minute);
+void pace_init_day(struct pace *p, size_t per_day); /* after pace_init() */
+void pace_done(struct pace *p);
 /* 0: a request may leave now; else the milliseconds to wait.  Takes nothing. */
 int64_t pace_wait_ms(const struct pace *p, int64_t now_ms, bool look);
 void pace_take(struct pace *p, int64_t now_ms);

@@ -212,15 +212,23 @@ static int pick_sinks(const struct runspec_source *s, const struct config *confi
 				       item->valuestring);
 		name[count++] = item->valuestring;
 	}
+	/* Defects go with whatever sinks there are, unless they are switched off. */
+	const struct config_sink *defects = config_find_sink(config, CONFIG_DEFECTS);
+	bool wanted = defects != NULL && !defects->off && (s->watch == NULL || s->watch->defects);
 	if (count == 0 && s->watch != NULL && s->watch->sinks.count > 0) {
-		out->run.sinks = (const char *const *)s->watch->sinks.item;
-		out->run.sink_count = s->watch->sinks.count;
-		return 0;
+		name = arena_calloc(a, s->watch->sinks.count + 2, sizeof(*name));
+		for (; count < s->watch->sinks.count; count++)
+			name[count] = s->watch->sinks.item[count];
 	}
-	for (size_t i = 0; count == 0 && i < config->sink_count; i++)
-		name[i] = config->sink[i].name;
+	for (size_t i = 0, all = count; all == 0 && i < config->sink_count; i++)
+		if (&config->sink[i] != defects)
+			name[count++] = config->sink[i].name;
+	for (size_t i = 0; wanted && i < count; i++)
+		wanted = strcmp(name[i], CONFIG_DEFECTS) != 0;
+	if (wanted)
+		name[count++] = CONFIG_DEFECTS;
 	out->run.sinks = name;
-	out->run.sink_count = count > 0 ? count : config->sink_count;
+	out->run.sink_count = count;
 	return 0;
 }
 

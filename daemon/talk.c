@@ -294,6 +294,13 @@ static int resolve_place(const void *cookie, const struct result *r, struct aren
 	return c->lane->sink->place(c->lane->config->conf, &c->vars, r, a, path, count, err);
 }
 
+static const char *resolve_cause(const void *cookie, const struct result *r, struct arena *a)
+{
+	const struct conversation *c = cookie;
+
+	return c->lane->sink->cause(c->lane->config->conf, r, a);
+}
+
 static void resolve(struct conversation *c)
 {
 	static const enum resolve_by by[] = {
@@ -321,6 +328,11 @@ static void resolve(struct conversation *c)
 		r.defer = c->step->defer;
 		snprintf(r.scope, sizeof(r.scope), "%s", plan.scope != NULL ? plan.scope : "");
 		snprintf(r.trust, sizeof(r.trust), "%s", plan.trust != NULL ? plan.trust : "");
+	}
+	if (c->lane->sink->cause != NULL) {
+		r.cause = resolve_cause;
+		r.passes = true;
+		r.idle = !c->lane->sink->counts(c->lane->config->conf, &c->vars);
 	}
 	queue_resolve(c->lane->dispatch->opt.queue, c->delivery, &r, on_owed, c);
 }

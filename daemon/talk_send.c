@@ -17,8 +17,9 @@ static void send_now(struct conversation *c)
 		pace_take(&l->scope->pace, lane_now());
 	l->requests++;
 	c->requests++;
+	size_t shown = c->request.secret ? 0 : c->request.path.len < 200 ? c->request.path.len : 200;
 	log_debug(&c->log, "%s: %s %.*s", c->step->name, c->request.method == METHOD_GET ? "GET" : "write",
-		  (int)(c->request.path.len < 200 ? c->request.path.len : 200), c->request.path.data);
+		  (int)shown, c->request.path.data);
 	c->op = transport_send(l->transport, &l->endpoint, &c->request, talk_reply, c);
 }
 

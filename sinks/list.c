@@ -5,11 +5,12 @@
 
 #include <string.h>
 
-extern const struct sink sink_testrail, sink_aio, sink_local;
+extern const struct sink sink_testrail, sink_aio, sink_axosoft, sink_local;
 
 const struct sink *const sink_list[] = {
 	&sink_testrail,
 	&sink_aio,
+	&sink_axosoft,
 	&sink_local,
 	NULL,
 };

@@ -162,6 +162,10 @@ struct sink {
 	 * are parked apart from their results and counted apart; `final` steps wait for them too.  A
 	 * refusal (GOT_REFUSED) parks the file alone. */
 	void (*evidence)(const void *conf, struct evidence_policy *out);
+	/* Not NULL: this sink takes failures, not tests, once a run has ended (queue.h, struct resolver).  The
+	 * fingerprint of a failed result, NULL where it counts for nothing; on the queue's thread. */
+	const char *(*cause)(const void *conf, const struct result *r, struct arena *a);
+	bool (*counts)(const void *conf, const struct vars *vars); /* whether this run does at all */
 	/* For commands of administration; what out reaches is borrowed from conf.  NULL: there are none. */
 	void (*admin)(const void *conf, struct sink_admin *out);
 };

@@ -149,6 +149,14 @@ static void read_sink(struct loading *l, const struct yaml_node *key, const stru
 	s->type = find_type(l, type);
 	if (s->type == NULL)
 		return;
+	if ((strcmp(s->type->name, "axosoft") == 0) != (strcmp(s->name, CONFIG_DEFECTS) == 0)) {
+		config_fault_node(&l->reader, type, "\"type\": %s",
+				  strcmp(s->type->name, "axosoft") == 0
+					  ? "axosoft belongs into the section \"defects\", not among sinks"
+					  : "defects go to a tracker of type axosoft");
+		s->type = NULL;
+		return;
+	}
 	/* Counted by themselves, since check() may only see a struct that was filled without a fault. */
 	struct config_faults own = { 0 }, *faults = l->reader.faults;
 	l->reader.faults = &own;
@@ -164,6 +172,28 @@ static void read_sink(struct loading *l, const struct yaml_node *key, const stru
 	for (size_t i = 0; i < own.count; i++)
 		config_fault_take(faults, &own.item[i]);
 	config_faults_done(&own);
+}
+
+/* defects: one more sink, whose type is the only one of trackers of defects. */
+static void read_defects(struct loading *l, const struct yaml_node *root)
+{
+	const struct yaml_node *n = yaml_node_get(root, CONFIG_DEFECTS), *key = NULL;
+	struct config *c = l->config;
+
+	if (yaml_node_null(n))
+		return;
+	for (size_t i = 0; i < root->count; i++)
+		if (root->item[2 * i + 1] == n)
+			key = root->item[2 * i];
+	if (config_find_sink(c, CONFIG_DEFECTS) != NULL) {
+		config_fault_node(&l->reader, key,
+				  "a sink is called \"defects\", which is the name of this section");
+		return;
+	}
+	c->sink = xrealloc(c->sink, c->sink_count + 1, sizeof(*c->sink));
+	read_sink(l, key, n);
+	const struct yaml_node *mode = n->kind == YAML_TREE_MAPPING ? yaml_node_get(n, "mode") : NULL;
+	c->sink[c->sink_count - 1].off = yaml_node_null(mode) || strcmp(mode->text, "off") == 0;
 }
 
 static void read_sinks(struct loading *l, const struct yaml_node *map)
@@ -232,7 +262,7 @@ static void read_redact(struct loading *l, const struct yaml_node *n)
 
 static void read_top(struct loading *l, const struct yaml_node *root, const char *default_state_dir)
 {
-	static const char *const also[] = { "watch", "sinks", NULL };
+	static const char *const also[] = { "watch", "sinks", CONFIG_DEFECTS, NULL };
 	struct config *c = l->config;
 
 	config_keys_read(&l->reader, "", config_top_keys, also, root, c);
@@ -247,6 +277,7 @@ static void read_top(struct loading *l, const struct yaml_node *root, const char
 		default_sinks(l);
 	else
 		read_sinks(l, sinks);
+	read_defects(l, root);
 	watches_read(&l->reader, yaml_node_get(root, "watch"), c);
 }
 

@@ -24,6 +24,7 @@ struct config_sink {
 	char *name;
 	const struct config_sink_type *type;
 	void *conf; /* type->conf_size bytes */
+	bool off;   /* the section `defects`, switched off: checked, and nothing is delivered to it */
 	unsigned line, column;
 };
 
@@ -47,6 +48,7 @@ struct config_watch {
 	struct config_strings sinks;    /* empty: every sink */
 	struct config_strings evidence; /* globs beneath path: files captured with the run */
 	struct config_strings roots;    /* absolute, with {captures} of path: where evidence may lie, too */
+	bool defects;                   /* its failures may become work items (section `defects`) */
 	int after;                      /* enum watch_after */
 	char *after_dir;                /* NULL unless given */
 	unsigned line, column;
@@ -82,6 +84,9 @@ struct config {
 	} log;                   /* enum log_format, log_level */
 	struct redact *redactor; /* redact, compiled */
 };
+
+/* The name of the sink that the section `defects` makes. */
+#define CONFIG_DEFECTS "defects"
 
 /* The rows of the top level (without `watch` and `sinks`) and of one entry of `watch`, for tests. */
 extern const struct config_key config_top_keys[], config_watch_keys[];

@@ -215,7 +215,13 @@ int config_print(const struct config *c, struct buf *out)
 	for (size_t i = 0; i < c->watch_count; i++)
 		config_print_watch(c, &c->watch[i], out);
 	buf_puts(out, c->sink_count == 0 ? "sinks: {}\n" : "sinks:\n");
+	const struct config_sink *defects = config_find_sink(c, CONFIG_DEFECTS);
 	for (size_t i = 0; i < c->sink_count; i++)
-		config_print_sink(c, &c->sink[i], out);
+		if (&c->sink[i] != defects)
+			config_print_sink(c, &c->sink[i], out);
+	if (defects != NULL) {
+		buf_printf(out, "%s:\n  type: %s\n", CONFIG_DEFECTS, defects->type->name);
+		config_keys_print(&p, defects->type->keys, defects->conf, 2);
+	}
 	return buf_error(out);
 }

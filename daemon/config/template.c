@@ -30,8 +30,29 @@ struct template
 
 /* What is known at parse time; `prop` is open, since reports name their properties themselves. */
 static const char *const known[] = {
-	"run.key",  "run.name", "run.started", "run.notes", "ci.system", "ci.job",
-	"ci.build", "ci.url",   "ci.branch",   "ci.commit", "ci.node",   "ci.attempt",
+	"run.key",
+	"run.name",
+	"run.started",
+	"run.notes",
+	"ci.system",
+	"ci.job",
+	"ci.build",
+	"ci.url",
+	"ci.branch",
+	"ci.commit",
+	"ci.node",
+	"ci.attempt",
+	/* where a failure is told (section `defects`) */
+	"test.name",
+	"test.class",
+	"test.id",
+	"failure.type",
+	"failure.title",
+	"failure.message",
+	"failure.stack",
+	"failure.tests",
+	"failure.runs",
+	"failure.first",
 };
 
 const char *vars_get(const struct vars *vars, const char *name)

@@ -61,6 +61,7 @@ const struct config_key config_watch_keys[] = {
 	{ "roots", CONFIG_STRINGS, offsetof(struct config_watch, roots), .def = NULL },
 	{ "sinks", CONFIG_STRINGS, offsetof(struct config_watch, sinks), .def = NULL },
 	{ "after", CONFIG_ENUM, offsetof(struct config_watch, after), .words = after_words, .def = "keep" },
+	{ "defects", CONFIG_BOOL, offsetof(struct config_watch, defects), .def = "true" },
 	{ "after_dir", CONFIG_PATH, offsetof(struct config_watch, after_dir), .def = NULL },
 	{ 0 },
 };

@@ -51,6 +51,13 @@ struct row_evidence {
 	enum evidence_origin origin;
 };
 
+/* What is known of a failure over the runs. */
+struct row_failure {
+	int64_t first_ms, last_ms; /* wall: seen for the first time, and last */
+	uint64_t streak;           /* runs in a row that had it, this one among them; 0: its tests passed */
+	uint64_t runs, passes;     /* that had it at all; since then, in which its tests passed */
+};
+
 struct row {
 	int64_t id;              /* names the row in what is learned; opaque */
 	const char *remote_id;   /* ROWS_RESULTS: the case; ROWS_CASES: the place; ROWS_PLACES: the parent;
@@ -61,6 +68,7 @@ struct row {
 	const struct row_test *tests; /* ROWS_RESULTS: all tests that map to this case; ROWS_CASES: one */
 	size_t test_count;
 	const struct row_evidence *evidence; /* ROWS_EVIDENCE; NULL otherwise */
+	const struct row_failure *failure;   /* ROWS_RESULTS of a sink of failures; NULL otherwise */
 };
 
 struct rows {

@@ -248,12 +248,13 @@ static int prepare_headers(struct exchange_op *op)
 		rc = add_header(op, line);
 		free(line);
 	}
-	if (rc == 0 && to->authorization != NULL) {
-		if (has_control(to->authorization))
+	const char *authorization = q->authorization != NULL ? q->authorization : to->authorization;
+	if (rc == 0 && authorization != NULL && authorization[0] != '\0') {
+		if (has_control(authorization))
 			return -EINVAL;
 		const char *scheme = to->auth_scheme != NULL ? to->auth_scheme : "";
-		char *line = xasprintf("Authorization: %s%s%s", scheme, *scheme != '\0' ? " " : "",
-				       to->authorization);
+		char *line = xasprintf("%s: %s%s%s", to->auth_header != NULL ? to->auth_header : "Authorization",
+				       scheme, *scheme != '\0' ? " " : "", authorization);
 		rc = add_header(op, line);
 		explicit_bzero(line, strlen(line));
 		free(line);
@@ -575,6 +576,7 @@ void exchange_end(struct exchange_op *op, CURLcode code)
 	}
 	hide(r->error, sizeof(r->error), op->to->password);
 	hide(r->error, sizeof(r->error), op->to->authorization);
+	hide(r->error, sizeof(r->error), op->request->authorization);
 	release(op);
 }
 

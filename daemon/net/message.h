@@ -20,8 +20,11 @@ struct request {
 	const char *content_type; /* NULL: application/json */
 	bool write;               /* changes something over there: intent is recorded first */
 	bool reads;               /* a POST that only asks (a search): a dry run sends it, too */
-	uint64_t offset;          /* folder transport: where an append begins */
-	uint64_t reply_max;       /* bytes of body accepted; 0: the transport's default (16 MiB) */
+	bool secret;              /* the path holds a password: it is not logged */
+	const char *
+		authorization; /* in place of the endpoint's (a token that was granted); NULL: the endpoint's */
+	uint64_t offset;       /* folder transport: where an append begins */
+	uint64_t reply_max;    /* bytes of body accepted; 0: the transport's default (16 MiB) */
 	/* Upload of a file as multipart/form-data, streamed from disk; NULL: none. */
 	const char *upload_path, *upload_field, *upload_name, *upload_type;
 	uint64_t upload_size;           /* what the file holds; another size is EXCHANGE_NO_FILE; 0: any */
@@ -64,10 +67,12 @@ struct endpoint {
 	const char *scope;           /* limit scope: who shares the rate (TestRail: the URL) */
 	const char *user, *password; /* Basic; NULL: none */
 	const char *authorization;   /* a whole header value instead; NULL: none */
+	const char *auth_header;     /* NULL: "Authorization" */
 	const char *auth_scheme;     /* "Bearer": goes before authorization; NULL: nothing does */
 	const char *ca_file, *cert_file, *key_file, *proxy;
 	bool verify;
 	double rate_per_minute; /* the server's own limit; 0: none.  80 % of it is used */
+	unsigned per_day;       /* requests that may leave within 24 hours; 0: no limit */
 	unsigned parallel;      /* deliveries side by side, at least 1 */
 	bool folder;            /* url is a directory: the folder transport serves it */
 	unsigned folder_mode;   /* its mode where it has to be made */

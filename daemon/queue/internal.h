@@ -224,6 +224,7 @@ struct brief {
 	bool matching, by_title;
 	enum delivery_state state;
 	int64_t ev[ATTACH_STATES], ev_part, ev_next;
+	bool failing;
 };
 int brief_get(struct queue *q, int64_t delivery, struct brief *out, struct err *err);
 
@@ -283,6 +284,17 @@ static inline int64_t attach_of_row(int64_t row)
 {
 	return row & (ROW_OF_ATTACH - 1);
 }
+
+/* ---- failures.c ---- */
+
+/* The failing tests of a run that the delivery has not seen become items, and count.  OP_AGAIN while there is
+ * more. */
+int failures_walk(struct queue *q, struct brief *d, const struct resolver *plan, int64_t next_no);
+int failures_rematch(struct queue *q, struct brief *d,
+		     const struct resolver *plan); /* ITEM_NEW: bound again */
+/* What is known of a failure; NULL: nothing. */
+const struct row_failure *failures_known(struct queue *q, const struct brief *d, const char *rid,
+					 struct arena *arena);
 
 /* ---- held.c ---- */
 

@@ -186,7 +186,7 @@ int brief_get(struct queue *q, int64_t delivery, struct brief *out, struct err *
 			 "SELECT run, resolved, resolved_again, epoch, linked, n_owed,"
 			 " n_unbound, n_new, n_parked, n_posted, n_ignored, sink,"
 			 " coalesce(scope, ''), matching, by_title, state, ev_waiting, ev_owed,"
-			 " ev_awaited, ev_parked, ev_posted, ev_ignored, ev_found, ev_part, ev_next"
+			 " ev_awaited, ev_parked, ev_posted, ev_ignored, ev_found, ev_part, ev_next, failing"
 			 " FROM delivery WHERE id = ?1",
 			 DB(db_i(delivery)));
 	*out = (struct brief){ .id = delivery };
@@ -214,6 +214,7 @@ int brief_get(struct queue *q, int64_t delivery, struct brief *out, struct err *
 		out->ev[i] = db_int(s, 16 + i);
 	out->ev_part = db_int(s, 16 + ATTACH_STATES);
 	out->ev_next = db_int(s, 17 + ATTACH_STATES);
+	out->failing = db_int(s, 18 + ATTACH_STATES) != 0;
 	db_end(s);
 	return 0;
 }
@@ -221,8 +222,9 @@ int brief_get(struct queue *q, int64_t delivery, struct brief *out, struct err *
 bool items_unseen(struct queue *q, int64_t delivery)
 {
 	return db_get(q->db,
-		      "SELECT r.grouped < r.ready OR d.resolved < r.next_no - 1"
-		      " OR d.resolved_again < r.agains OR d.ev_part < r.ready OR d.ev_found > 0 FROM "
+		      "SELECT (d.failing = 0 OR r.ended = 1) AND"
+		      " (r.grouped < r.ready OR d.resolved < r.next_no - 1"
+		      " OR d.resolved_again < r.agains OR d.ev_part < r.ready OR d.ev_found > 0) FROM "
 		      "delivery d JOIN run r ON r.id = d.run"
 		      " WHERE d.id = ?1",
 		      DB(db_i(delivery)), 0) != 0;

@@ -281,6 +281,12 @@ struct resolver {
 	const char *(*ref)(const void *cookie, const char *ref, struct arena *a);
 	int (*place)(const void *cookie, const struct result *r, struct arena *a, const char *const **path,
 		     size_t *count, struct err *err);
+	/* Not NULL: what is owed are the failures of the run, once it has ended (failures.c): tests that failed,
+	 * gathered by this fingerprint, which becomes the remote id of their row.  NULL where one counts for
+	 * nothing. */
+	const char *(*cause)(const void *cookie, const struct result *r, struct arena *a);
+	bool idle;   /* cause: nothing of this run counts */
+	bool passes; /* cause: a failure that something is known of and whose tests passed is a row, too */
 	const void *cookie; /* must stay valid until done() */
 };
 typedef void queue_owed_fn(void *cookie, int rc, const struct owed *owed, const struct err *err);

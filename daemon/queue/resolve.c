@@ -562,6 +562,10 @@ static void settle_plan(struct resolve_op *op, struct queue *q, struct brief *d)
 	const struct resolver *plan = &op->resolver;
 	bool by_title = wants(plan, RESOLVE_TITLE) && !wants(plan, RESOLVE_AUTOMATION);
 
+	if (d->failing != (plan->cause != NULL))
+		db_run(q->db, "UPDATE delivery SET failing = ?2 WHERE id = ?1",
+		       DB(db_i(d->id), db_i(plan->cause != NULL)));
+	d->failing = plan->cause != NULL;
 	if (d->matching != plan->match || d->by_title != by_title || strcmp(d->scope, plan->scope) != 0)
 		db_run(q->db, "UPDATE delivery SET scope = ?2, matching = ?3, by_title = ?4 WHERE id = ?1",
 		       DB(db_i(d->id), db_s(plan->scope), db_i(plan->match), db_i(by_title)));
@@ -581,6 +585,8 @@ static int resolve_work(struct queue *q, struct op *o, struct err *err)
 		return rc;
 	if (!op->settled)
 		settle_plan(op, q, &d);
+	if (d.failing && db_get(q->db, "SELECT ended FROM run WHERE id = ?1", DB(db_i(d.run)), 0) == 0)
+		return fill_owed(q, op->delivery, &op->owed, err); /* the last attempt decides */
 	size_t grouped = group_slice(q, d.run, &more);
 	if (more || grouped > RESULTS_FREE)
 		return OP_AGAIN;
@@ -591,12 +597,14 @@ static int resolve_work(struct queue *q, struct op *o, struct err *err)
 		agains = db_int(s, 1);
 	}
 	db_end(s);
-	if (d.resolved < next_no - 1)
+	if (d.failing && d.resolved < next_no - 1)
+		rc = failures_walk(q, &d, &op->resolver, next_no);
+	else if (d.resolved < next_no - 1)
 		rc = walk_new(op, q, &d, next_no, err);
 	if (rc == 0 && d.resolved_again < agains)
 		rc = walk_again(q, &d);
 	if (rc == 0 && d.n[ITEM_NEW] > 0 && !op->resolver.defer)
-		rc = walk_rematch(op, q, &d, err);
+		rc = d.failing ? failures_rematch(q, &d, &op->resolver) : walk_rematch(op, q, &d, err);
 	if (rc == 0)
 		rc = attach_sort(q, &d, op->resolver.evidence);
 	return rc != 0 ? rc : fill_owed(q, op->delivery, &op->owed, err);

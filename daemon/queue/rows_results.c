@@ -150,6 +150,8 @@ bool fill_row(struct fill *f, struct item *item, size_t count)
 	row->id = item[0].id;
 	if (item[0].remote != 0)
 		row->remote_id = remote_rid(f->q, item[0].remote, &f->rows->arena, &row->remote_json);
+	if (f->d.failing && row->remote_id != NULL)
+		row->failure = failures_known(f->q, &f->d, row->remote_id, &f->rows->arena);
 	qsort(item, count, sizeof(*item), by_need);
 	struct row_test *test = fill_alloc(f, count, sizeof(*test));
 	for (size_t i = 0; i < count && test != NULL && f->rc == 0; i++) {

@@ -168,6 +168,19 @@ static const char *const migrations[] = {
 	"ALTER TABLE seen ADD COLUMN bad INTEGER NOT NULL DEFAULT 0;"
 	"UPDATE seen SET bad = coalesce((SELECT max(failed + error - known_failures, 0) FROM part"
 	" WHERE id = seen.part), 0);",
+
+	/* 5: failures, over runs (failures.c).  rid: the fingerprint, which is also the id of a remote of kind
+	 * "case".  streak: runs in a row that had it; passes: runs since then in which its tests passed.
+	 * failure_test: some of its tests, by identity.  delivery.failing: its items are the failing tests of
+	 * a run that has ended. */
+	"CREATE TABLE failure(id INTEGER PRIMARY KEY, sink TEXT NOT NULL, scope TEXT NOT NULL,"
+	" rid TEXT NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,"
+	" last_run INTEGER NOT NULL, pass_run INTEGER NOT NULL DEFAULT 0, streak INTEGER NOT NULL,"
+	" runs INTEGER NOT NULL, passes INTEGER NOT NULL DEFAULT 0, tests INTEGER NOT NULL DEFAULT 0,"
+	" UNIQUE(sink, scope, rid));"
+	"CREATE TABLE failure_test(failure INTEGER NOT NULL, identity BLOB NOT NULL,"
+	" PRIMARY KEY(failure, identity)) WITHOUT ROWID;"
+	"ALTER TABLE delivery ADD COLUMN failing INTEGER NOT NULL DEFAULT 0;",
 };
 enum { VERSION = sizeof(migrations) / sizeof(migrations[0]) };
 

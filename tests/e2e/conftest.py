@@ -8,6 +8,7 @@ import pytest
 
 from resultd import REPOSITORY, Resultd, find_binary
 from standins.aio import Aio
+from standins.axosoft import Axosoft
 from standins.testrail import TestRail
 
 
@@ -82,6 +83,15 @@ def aio(make_aio):
 def aio_server(make_aio):
     """AIO Tests on Jira Server or Data Center, beneath a context path."""
     return make_aio("server", "/jira")
+
+
+@pytest.fixture
+def axosoft():
+    """A tracker with the project Datahub, whose workflow knows the step Bug."""
+    server = Axosoft().start()
+    yield server
+    server.stop()
+    assert server.violations == []
 
 
 @pytest.fixture

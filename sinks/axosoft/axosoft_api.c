@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * axosoft_api.c - how Axosoft is spoken to: paths, the token, refusals in words.
+ *
+ * A token that was granted for user and password is kept in memory alone.  Where the server does not take it
+ * any more, another one is asked for, once in a row. */
+#include "sinks/axosoft/axosoft.h"
+
+#include "daemon/config/secret.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct axosoft_conf *conf_of(const struct talk *t)
+{
+	return t->conf;
+}
+
+static char *granted_of(const struct talk *t)
+{
+	return ((struct axosoft_conf *)(uintptr_t)t->conf)->granted;
+}
+
+static void path(struct talk *t, struct request *r, const char *fmt, va_list ap)
+{
+	const struct axosoft_conf *c = t->conf;
+
+	buf_printf(&r->path, "api/%s/", c->version);
+	buf_vprintf(&r->path, fmt, ap);
+	if (c->token == NULL)
+		r->authorization = granted_of(t);
+}
+
+void axosoft_get(struct talk *t, struct request *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	r->method = METHOD_GET;
+	r->write = false;
+	va_start(ap, fmt);
+	path(t, r, fmt, ap);
+	va_end(ap);
+}
+
+void axosoft_post(struct talk *t, struct request *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	r->method = METHOD_POST;
+	r->write = true;
+	r->content_type = "application/json; charset=utf-8";
+	va_start(ap, fmt);
+	path(t, r, fmt, ap);
+	va_end(ap);
+}
+
+void axosoft_arg(struct request *r, const char *name, const char *value)
+{
+	bool first = r->path.data == NULL || memchr(r->path.data, '?', r->path.len) == NULL;
+
+	buf_putc(&r->path, first ? '?' : '&');
+	buf_puts(&r->path, name);
+	buf_putc(&r->path, '=');
+	sink_escape(&r->path, value);
+}
+
+static void form(struct buf *b, const char *name, const char *value)
+{
+	if (b->len > 0)
+		buf_putc(b, '&');
+	buf_printf(b, "%s=", name);
+	sink_escape(b, value != NULL ? value : "");
+}
+
+bool axosoft_needs_token(struct talk *t, struct request *r)
+{
+	const struct axosoft_conf *c = t->conf;
+
+	if (c->token != NULL || granted_of(t)[0] != '\0')
+		return false;
+	/* Documented with parameters in the address; a form is what clients send, and what no proxy logs. */
+	struct buf *to = c->grant == 0 ? &r->body : &r->path;
+	struct buf fields = BUF_LIMIT(16u << 10);
+	form(&fields, "grant_type", "password");
+	form(&fields, "username", c->user);
+	form(&fields, "password", secret_value(c->password));
+	form(&fields, "client_id", c->client_id);
+	form(&fields, "client_secret", secret_value(c->client_secret));
+	form(&fields, "scope", "read write");
+	buf_puts(&r->path, "api/oauth2/token");
+	if (c->grant != 0)
+		buf_putc(&r->path, '?');
+	buf_append(to, fields.data, fields.len);
+	if (fields.data != NULL)
+		explicit_bzero(fields.data, fields.cap);
+	buf_done(&fields);
+	r->method = c->grant == 0 ? METHOD_POST : METHOD_GET;
+	r->content_type = "application/x-www-form-urlencoded";
+	r->write = false;
+	r->reads = true;
+	r->secret = true;
+	return true;
+}
+
+bool axosoft_token_taken(struct talk *t, const struct reply *r)
+{
+	cJSON *root = axosoft_ok(r) ? sink_json(r) : NULL;
+	const char *token = sink_string(root, "access_token");
+	bool taken = token != NULL && token[0] != '\0' && strlen(token) < AXOSOFT_TOKEN_SIZE;
+
+	if (taken)
+		snprintf(granted_of(t), AXOSOFT_TOKEN_SIZE, "%s", token);
+	else if (axosoft_ok(r))
+		err_set(&t->err, -EPROTO, "the token address gave no access_token");
+	else
+		err_set(&t->err, -EACCES, "no token for this user, password and client: HTTP %d: %s",
+			r->status, sink_words(t->arena, r));
+	if (root != NULL)
+		cJSON_Delete(root);
+	return taken;
+}
+
+bool axosoft_ok(const struct reply *r)
+{
+	return r->status >= 200 && r->status < 300;
+}
+
+/* message, else error_description, else error. */
+static const char *words(struct talk *t, const struct reply *r)
+{
+	cJSON *root = sink_json(r);
+	const char *text = sink_string(root, "message");
+
+	if (text == NULL)
+		text = sink_string(root, "error_description");
+	if (text != NULL)
+		text = arena_printf(t->arena, "%.600s", text);
+	cJSON_Delete(root);
+	return text != NULL ? text : sink_words(t->arena, r);
+}
+
+enum got axosoft_refused(struct talk *t, const struct reply *r, const char *doing, enum got otherwise)
+{
+	const char *said = words(t, r);
+
+	err_set(&t->err, -EPROTO, "%s: HTTP %d: %s", doing, r->status, said);
+	if (r->status != 401)
+		return otherwise;
+	if (conf_of(t)->token != NULL || granted_of(t)[0] == '\0')
+		return GOT_LOCKED;
+	explicit_bzero(granted_of(t), AXOSOFT_TOKEN_SIZE);
+	return GOT_BACK;
+}
+
+cJSON *axosoft_object(cJSON *in, const char *name)
+{
+	cJSON *o = cJSON_GetObjectItemCaseSensitive(in, name);
+
+	if (cJSON_IsObject(o))
+		return o;
+	cJSON_DeleteItemFromObjectCaseSensitive(in, name);
+	return cJSON_AddObjectToObject(in, name);
+}
+
+cJSON *axosoft_scratch(struct talk *t)
+{
+	if (t->scratch == NULL)
+		t->scratch = cJSON_CreateObject();
+	return t->scratch;
+}
+
+enum ask axosoft_token_ask(struct talk *t, struct request *r)
+{
+	return axosoft_needs_token(t, r) ? ASK_SEND : ASK_SKIP;
+}
+
+enum got axosoft_token_got(struct talk *t, const struct reply *r)
+{
+	return axosoft_token_taken(t, r) ? GOT_NEXT : GOT_LOCKED;
+}

@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * axosoft_items.c - a failure and its item: looked at, looked for, made, commented, reopened, closed.
+ *
+ * One row is one failure and one request.  The tracker is searched for the fingerprint before anything is made, so
+ * neither a lost answer nor a lost database makes a twin.  bookmark: made (items of this run), summary (id of its
+ * summary item), told {item id: 1}.  facts: today {day, made}.  scratch: doing, searched (row id). */
+#include "sinks/axosoft/axosoft.h"
+
+#include "daemon/base/clock.h"
+#include "daemon/base/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { IDS_MAX = 100, NAMES_PAGE = 50 };
+#define DAY_MS INT64_C(86400000)
+
+/* ---- what is known of an item ---- */
+
+static struct axosoft_item item_of(struct talk *t, const struct row *row)
+{
+	struct axosoft_item item = { .done_ms = TIME_UNKNOWN };
+	cJSON *json = row->remote_json != NULL ? cJSON_Parse(row->remote_json) : NULL;
+
+	if (json != NULL) {
+		item.id = arena_strdup(t->arena, sink_string(json, "id"));
+		item.number = arena_strdup(t->arena, sink_string(json, "number"));
+		item.step = arena_strdup(t->arena, sink_string(json, "step"));
+		item.ours = sink_bool(json, "ours");
+		item.done = sink_bool(json, "done");
+		item.missing = sink_bool(json, "missing");
+		item.done_ms = sink_int(json, "done_ms", TIME_UNKNOWN);
+		item.seen_run = sink_int(json, "run", 0);
+	}
+	cJSON_Delete(json);
+	return item;
+}
+
+static void learn_item(struct talk *t, const struct row *row, const struct axosoft_item *item)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	sink_set_string(json, "id", item->id);
+	if (item->number != NULL)
+		sink_set_string(json, "number", item->number);
+	if (item->step != NULL)
+		sink_set_string(json, "step", item->step);
+	sink_set_int(json, "ours", item->ours);
+	sink_set_int(json, "done", item->done);
+	sink_set_int(json, "missing", item->missing);
+	if (item->done_ms != TIME_UNKNOWN)
+		sink_set_int(json, "done_ms", item->done_ms);
+	sink_set_int(json, "run", item->seen_run);
+	char *text = cJSON_PrintUnformatted(json);
+	learned_remote(&t->learned, "case", sink_string(t->facts, "scope"), row->remote_id, NULL, NULL, NULL,
+		       text);
+	free(text);
+	cJSON_Delete(json);
+}
+
+/* "2026-11-20T10:00:00Z"; what lies before 1970 means "not yet" (1899-01-01). */
+static int64_t stamp(const char *s)
+{
+	static const int before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
+	int y, m, d, h = 0, min = 0;
+
+	if (s == NULL || sscanf(s, "%4d-%2d-%2dT%2d:%2d", &y, &m, &d, &h, &min) < 3 || y < 1971 || y > 9999 ||
+	    m < 1 || m > 12)
+		return TIME_UNKNOWN;
+	int64_t days = (int64_t)(y - 1970) * 365 + (y - 1969) / 4 - (y - 1901) / 100 + (y - 1601) / 400 +
+		       before[m - 1] + d - 1 + (m > 2 && (y % 4 == 0 && (y % 100 != 0 || y % 400 == 0)));
+	return ((days * 24 + h) * 60 + min) * INT64_C(60000);
+}
+
+static void read_item(struct talk *t, const cJSON *row, struct axosoft_item *item)
+{
+	const cJSON *step = cJSON_GetObjectItemCaseSensitive(row, "workflow_step");
+	const struct axosoft_conf *c = t->conf;
+	const char *closed = c->close_step != NULL ? axosoft_step_id(t, "close") : NULL;
+	const char *at = sink_id(t->arena, step, "id");
+
+	item->id = sink_id(t->arena, row, "id");
+	item->number = sink_id(t->arena, row, "number");
+	item->step = arena_strdup(t->arena, sink_string(step, "name"));
+	item->done_ms = stamp(sink_string(row, "completion_date"));
+	item->done = sink_bool(row, "is_completed") || sink_int(row, "percent_complete", 0) >= 100 ||
+		     (closed != NULL && at != NULL && strcmp(closed, at) == 0);
+	item->missing = sink_bool(row, "archived");
+	item->seen_run = t->run->id;
+}
+
+static const cJSON *data_of(const cJSON *root)
+{
+	return cJSON_GetObjectItemCaseSensitive(root, "data");
+}
+
+#define COLUMNS "id,number,name,workflow_step,is_completed,completion_date,percent_complete,archived"
+
+/* ---- known items, many in one call ---- */
+
+static bool unseen(struct talk *t, const struct row *row, struct axosoft_item *item)
+{
+	*item = item_of(t, row);
+	return item->id != NULL && strspn(item->id, "0123456789") == strlen(item->id) &&
+	       item->seen_run != t->run->id;
+}
+
+static void list_args(struct request *r, int64_t size)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lld", (long long)size);
+	axosoft_arg(r, "page", "1");
+	axosoft_arg(r, "page_size", text);
+}
+
+enum ask axosoft_known_ask(struct talk *t, struct request *r)
+{
+	struct buf ids = BUF_LIMIT(16u << 10);
+	struct axosoft_item item;
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->rows->count && n < IDS_MAX; i++)
+		if (unseen(t, &t->rows->row[i], &item))
+			buf_printf(&ids, "%s%s", n++ > 0 ? "," : "", item.id);
+	if (n > 0) {
+		axosoft_get(t, r, "%s", axosoft_type_word(t->conf));
+		axosoft_arg(r, "filters", arena_printf(t->arena, "id=in[%s]", ids.data));
+		axosoft_arg(r, "columns", COLUMNS);
+		list_args(r, (int64_t)n);
+	}
+	buf_done(&ids);
+	return n > 0 ? ASK_SEND : ASK_SKIP;
+}
+
+enum got axosoft_known_got(struct talk *t, const struct reply *r)
+{
+	const cJSON *row;
+	size_t n = 0;
+
+	if (!axosoft_ok(r))
+		return axosoft_refused(t, r, "look-up of known items", GOT_PARK);
+	cJSON *root = sink_json(r);
+	const cJSON *rows = data_of(root);
+	bool list = cJSON_IsArray(rows);
+	for (size_t i = 0; list && i < t->rows->count && n < IDS_MAX; i++) {
+		struct axosoft_item item, now = { .done_ms = TIME_UNKNOWN };
+		if (!unseen(t, &t->rows->row[i], &item))
+			continue;
+		n++;
+		now = item;
+		now.missing = true; /* deleted, or archived: such ones are not listed */
+		now.seen_run = t->run->id;
+		cJSON_ArrayForEach(row, rows)
+		{
+			const char *id = sink_id(t->arena, row, "id");
+			if (id != NULL && strcmp(id, item.id) == 0)
+				read_item(t, row, &now);
+		}
+		now.ours = item.ours;
+		learn_item(t, &t->rows->row[i], &now);
+	}
+	cJSON_Delete(root);
+	return !list ? GOT_UNKNOWN : n > 0 ? GOT_MORE : GOT_NEXT;
+}
+
+/* ---- one failure ---- */
+
+static int64_t made_today(struct talk *t)
+{
+	const cJSON *today = cJSON_GetObjectItemCaseSensitive(t->facts, "today");
+
+	return sink_int(today, "day", -1) == t->now_ms / DAY_MS ? sink_int(today, "made", 0) : 0;
+}
+
+static void count_made(struct talk *t)
+{
+	int64_t made = made_today(t) + 1;
+	cJSON *today = axosoft_object(t->facts, "today");
+
+	sink_set_int(today, "day", t->now_ms / DAY_MS);
+	sink_set_int(today, "made", made);
+	sink_set_int(t->bookmark, "made", sink_int(t->bookmark, "made", 0) + 1);
+}
+
+static bool told(const struct talk *t, const char *id)
+{
+	return id != NULL && sink_bool(cJSON_GetObjectItemCaseSensitive(t->bookmark, "told"), id);
+}
+
+static void tell(struct talk *t, const char *id)
+{
+	sink_set_int(axosoft_object(t->bookmark, "told"), id, 1);
+}
+
+static bool passed(const struct row *row)
+{
+	for (size_t i = 0; i < row->test_count; i++) {
+		const struct row_test *test = &row->tests[i];
+		if (test->result_count == 0 ||
+		    test->results[test->result_count - 1]->outcome != OUTCOME_PASSED)
+			return false;
+	}
+	return row->test_count > 0;
+}
+
+static enum axosoft_do decide(struct talk *t, const struct row *row, struct axosoft_item *item,
+			      const char **why)
+{
+	*item = item_of(t, row);
+	struct axosoft_case x = {
+		.now_ms = t->now_ms,
+		.run = t->run->id,
+		.history = row->failure,
+		.item = *item,
+		.passed = passed(row),
+		.told = told(t, item->id),
+		.made_run = sink_int(t->bookmark, "made", 0),
+		.made_day = made_today(t),
+	};
+	return axosoft_decide(t->conf, &x, why);
+}
+
+static void search(struct talk *t, struct request *r, const char *mark)
+{
+	axosoft_get(t, r, "%s", axosoft_type_word(t->conf));
+	axosoft_arg(r, "search_field", "name");
+	axosoft_arg(r, "search_string", arena_printf(t->arena, "\"%s\"", mark));
+	axosoft_arg(r, "columns", COLUMNS);
+	list_args(r, NAMES_PAGE);
+}
+
+/* The item whose name holds the mark, exactly; the newest that is open goes first. */
+static bool find_marked(struct talk *t, const cJSON *rows, const char *mark, struct axosoft_item *out)
+{
+	const char *wanted = arena_printf(t->arena, "[%s]", mark);
+	const cJSON *row;
+	bool found = false;
+
+	cJSON_ArrayForEach(row, rows)
+	{
+		const char *name = sink_string(row, "name");
+		struct axosoft_item item = { .ours = true };
+		if (name == NULL || wanted == NULL || strstr(name, wanted) == NULL)
+			continue;
+		read_item(t, row, &item);
+		if (item.id != NULL && (!found || !item.done)) {
+			*out = item;
+			found = true;
+		}
+	}
+	return found;
+}
+
+static enum ask doing(struct talk *t, const char *what)
+{
+	sink_set_string(axosoft_scratch(t), "doing", what);
+	return ASK_SEND;
+}
+
+static enum ask ask_make(struct talk *t, struct request *r, const struct row *row,
+			 const struct axosoft_item *old)
+{
+	/* A closed or lost item of ours would be found again; its successor is wanted. */
+	bool searched = old->id != NULL || sink_int(axosoft_scratch(t), "searched", 0) == row->id + 1;
+
+	if (!searched) {
+		search(t, r, row->remote_id);
+		return doing(t, "search");
+	}
+	axosoft_post(t, r, "%s", axosoft_type_word(t->conf));
+	if (axosoft_body(t, row, row->remote_id, &r->body) < 0) {
+		learned_parked(&t->learned, row->id, t->err.text);
+		err_clear(&t->err);
+		return ASK_LEARN;
+	}
+	return doing(t, "make");
+}
+
+static enum ask ask_move(struct talk *t, struct request *r, const char *id, const char *step, bool close)
+{
+	axosoft_post(t, r, "%s/%s", axosoft_type_word(t->conf), id);
+	buf_puts(&r->body, "{\"notify_customer\":false,\"item\":{");
+	if (step != NULL) {
+		json_key(&r->body, "workflow_step");
+		buf_printf(&r->body, "{\"id\":%s}", step);
+	} else {
+		json_field_int(&r->body, "percent_complete", close ? 100 : 0);
+	}
+	buf_puts(&r->body, "}}");
+	return doing(t, close ? "close" : "reopen");
+}
+
+/* Moving needs to be allowed from where the item stands: asked before. */
+static enum ask move(struct talk *t, struct request *r, const struct row *row,
+		     const struct axosoft_item *item, bool close)
+{
+	const char *step = axosoft_step_id(t, close ? "close" : "reopen");
+	const char *may = sink_string(axosoft_scratch(t), "may");
+
+	if (step != NULL && may == NULL) {
+		axosoft_get(t, r, "%s/%s/workflow_steps", axosoft_type_word(t->conf), item->id);
+		sink_set_string(axosoft_scratch(t), "to", step);
+		return doing(t, "steps");
+	}
+	if (step == NULL || strcmp(may, step) == 0)
+		return ask_move(t, r, item->id, step, close);
+	/* Not from there: a comment says it instead. */
+	if (told(t, item->id)) {
+		learned_posted(&t->learned, row->id, item->id);
+		return ASK_LEARN;
+	}
+	axosoft_post(t, r, "%s/%s/comments", axosoft_type_word(t->conf), item->id);
+	buf_putc(&r->body, '{');
+	json_field(&r->body, "comment_text", axosoft_comment(t, row));
+	buf_putc(&r->body, '}');
+	return doing(t, "comment");
+}
+
+enum ask axosoft_file_ask(struct talk *t, struct request *r)
+{
+	const struct row *row = &t->rows->row[0];
+	const char *why, *summary = sink_string(t->bookmark, "summary");
+	struct axosoft_item item;
+
+	switch (decide(t, row, &item, &why)) {
+	case AXOSOFT_DO_NOTHING:
+		learned_ignored(&t->learned, row->id, why);
+		return ASK_LEARN;
+	case AXOSOFT_DO_LINK:
+		learned_posted(&t->learned, row->id, item.id);
+		return ASK_LEARN;
+	case AXOSOFT_DO_LOOK:
+		axosoft_get(t, r, "%s", axosoft_type_word(t->conf));
+		axosoft_arg(r, "filters", arena_printf(t->arena, "id=in[%s]", item.id));
+		axosoft_arg(r, "columns", COLUMNS);
+		list_args(r, 1);
+		return doing(t, "known");
+	case AXOSOFT_DO_COMMENT:
+		axosoft_post(t, r, "%s/%s/comments", axosoft_type_word(t->conf), item.id);
+		buf_putc(&r->body, '{');
+		json_field(&r->body, "comment_text", axosoft_comment(t, row));
+		buf_putc(&r->body, '}');
+		return doing(t, "comment");
+	case AXOSOFT_DO_REOPEN:
+		return move(t, r, row, &item, false);
+	case AXOSOFT_DO_CLOSE:
+		return move(t, r, row, &item, true);
+	case AXOSOFT_DO_MAKE:
+		return ask_make(t, r, row, &item);
+	case AXOSOFT_DO_GATHER:
+		if (summary == NULL)
+			return ASK_SKIP; /* the next step's */
+		item = (struct axosoft_item){
+			.id = summary, .ours = true, .done_ms = TIME_UNKNOWN, .seen_run = t->run->id
+		};
+		learn_item(t, row, &item);
+		learned_posted(&t->learned, row->id, summary);
+		return ASK_LEARN;
+	}
+	return ASK_SKIP;
+}
+
+/* The item was made, as the answer or a look-up shows it. */
+static void made(struct talk *t, const struct axosoft_item *item, size_t rows)
+{
+	tell(t, item->id);
+	for (size_t i = 0; i < rows && i < t->rows->count; i++) {
+		learn_item(t, &t->rows->row[i], item);
+		learned_posted(&t->learned, t->rows->row[i].id, item->id);
+	}
+	count_made(t);
+}
+
+static enum got got_made(struct talk *t, const cJSON *root)
+{
+	const cJSON *data = data_of(root);
+	struct axosoft_item item = { .ours = true, .done_ms = TIME_UNKNOWN };
+
+	if (!cJSON_IsObject(data))
+		data = root;
+	item.id = sink_id(t->arena, data, "id");
+	item.number = sink_id(t->arena, data, "number");
+	item.seen_run = t->run->id;
+	if (item.id == NULL)
+		return GOT_UNKNOWN;
+	made(t, &item, 1);
+	return GOT_MORE;
+}
+
+/* Only the first row is settled by it; the others follow, each by its own decision, without a request. */
+static enum got got_summary(struct talk *t, const cJSON *root)
+{
+	const char *id = sink_id(t->arena, data_of(root), "id");
+
+	if (id == NULL)
+		return GOT_UNKNOWN;
+	sink_set_string(t->bookmark, "summary", id);
+	(void)got_made(t, root);
+	return GOT_BACK;
+}
+
+static enum got got_search(struct talk *t, const cJSON *root)
+{
+	const struct row *row = &t->rows->row[0];
+	struct axosoft_item item;
+
+	if (!cJSON_IsArray(data_of(root)))
+		return GOT_UNKNOWN;
+	if (find_marked(t, data_of(root), row->remote_id, &item))
+		learn_item(t, row, &item);
+	else
+		sink_set_int(axosoft_scratch(t), "searched", row->id + 1);
+	return GOT_MORE;
+}
+
+static enum got got_steps(struct talk *t, const cJSON *root)
+{
+	const char *to = sink_string(axosoft_scratch(t), "to");
+	const cJSON *row;
+	bool may = false;
+
+	if (!cJSON_IsArray(data_of(root)))
+		return GOT_UNKNOWN;
+	cJSON_ArrayForEach(row, data_of(root))
+	{
+		const char *id = sink_id(t->arena, row, "id");
+		may = may || (id != NULL && to != NULL && strcmp(id, to) == 0);
+	}
+	sink_set_string(axosoft_scratch(t), "may", may ? to : "");
+	return GOT_MORE;
+}
+
+static enum got got_done(struct talk *t, const char *what)
+{
+	const struct row *row = &t->rows->row[0];
+	struct axosoft_item item = item_of(t, row);
+
+	cJSON_DeleteItemFromObjectCaseSensitive(axosoft_scratch(t), "may");
+	if (item.id == NULL)
+		return GOT_UNKNOWN;
+	if (strcmp(what, "comment") == 0) {
+		tell(t, item.id);
+		learned_posted(&t->learned, row->id, item.id);
+		return GOT_MORE;
+	}
+	bool close = strcmp(what, "close") == 0;
+	item.done = close;
+	item.done_ms = close ? t->now_ms : TIME_UNKNOWN;
+	learn_item(t, row, &item);
+	if (close)
+		learned_posted(&t->learned, row->id, item.id);
+	return GOT_MORE; /* reopened: its comment says why */
+}
+
+static enum got refused(struct talk *t, const struct reply *r, const char *what)
+{
+	const struct axosoft_conf *c = t->conf;
+	enum got got = axosoft_refused(t, r, what, r->status == 403 ? GOT_LOCKED : GOT_REFUSED);
+
+	if (got == GOT_REFUSED && strcmp(what, "make") == 0 && c->item_type == AXOSOFT_DEFECTS) {
+		const char *said = arena_strdup(t->arena, t->err.text);
+		err_clear(&t->err);
+		err_set(&t->err, -EPROTO,
+			"%s (newer accounts make work items instead of defects: item_type: features, with "
+			"the "
+			"workflow_step of a bug)",
+			said);
+	}
+	/* A person has deleted it since it was looked at. */
+	struct axosoft_item item = item_of(t, &t->rows->row[0]);
+	if (r->status == 404 && item.id != NULL && strcmp(what, "make") != 0) {
+		item.missing = true;
+		item.seen_run = t->run->id;
+		learn_item(t, &t->rows->row[0], &item);
+		err_clear(&t->err);
+		return GOT_MORE;
+	}
+	return got;
+}
+
+enum got axosoft_file_got(struct talk *t, const struct reply *r)
+{
+	const char *what = sink_string(axosoft_scratch(t), "doing");
+
+	if (what == NULL)
+		return GOT_UNKNOWN;
+	if (!axosoft_ok(r))
+		return refused(t, r, what);
+	cJSON *root = sink_json(r);
+	enum got got = root == NULL                   ? GOT_UNKNOWN
+		       : strcmp(what, "search") == 0  ? got_search(t, root)
+		       : strcmp(what, "steps") == 0   ? got_steps(t, root)
+		       : strcmp(what, "make") == 0    ? got_made(t, root)
+		       : strcmp(what, "known") == 0   ? axosoft_known_got(t, r)
+		       : strcmp(what, "summary") == 0 ? got_summary(t, root)
+						      : got_done(t, what);
+	cJSON_Delete(root);
+	return got;
+}
+
+/* ---- did it happen? ---- */
+
+/* "fp-..." of the item's name that was sent; NULL: it was something else. */
+static const char *sent_mark(struct talk *t, cJSON **root)
+{
+	*root = cJSON_Parse(t->sent != NULL ? t->sent : "");
+	const char *name = sink_string(cJSON_GetObjectItemCaseSensitive(*root, "item"), "name");
+	const char *open = name != NULL ? strrchr(name, '[') : NULL,
+		   *end = open != NULL ? strchr(open, ']') : NULL;
+
+	return end != NULL ? arena_strndup(t->arena, open + 1, (size_t)(end - open - 1)) : NULL;
+}
+
+enum ask axosoft_file_look(struct talk *t, struct request *r)
+{
+	cJSON *root;
+	const char *mark = sent_mark(t, &root);
+	bool comment = sink_string(root, "comment_text") != NULL;
+
+	cJSON_Delete(root);
+	if (axosoft_needs_token(t, r)) {
+		(void)doing(t, "token");
+		return ASK_SEND;
+	}
+	if (mark != NULL) {
+		search(t, r, mark);
+		return doing(t, "search");
+	}
+	if (!comment || t->rows->count == 0)
+		return ASK_SKIP; /* to move an item where it is already does no harm */
+	struct axosoft_item item = item_of(t, &t->rows->row[0]);
+	if (item.id == NULL)
+		return ASK_SKIP;
+	axosoft_get(t, r, "%s/%s/comments", axosoft_type_word(t->conf), item.id);
+	return doing(t, "comments");
+}
+
+static enum looked looked_comments(struct talk *t, const cJSON *rows)
+{
+	const struct row *row = &t->rows->row[0];
+	struct axosoft_item item = item_of(t, row);
+	const cJSON *one;
+
+	cJSON_ArrayForEach(one, rows)
+	{
+		const char *text = sink_string(one, "comment_text");
+		if (text == NULL)
+			text = sink_string(one, "text");
+		if (text == NULL || strstr(text, t->run->token) == NULL || item.id == NULL)
+			continue;
+		tell(t, item.id);
+		learned_posted(&t->learned, row->id, item.id);
+		return LOOKED_ALL;
+	}
+	return LOOKED_NONE;
+}
+
+enum looked axosoft_file_looked(struct talk *t, const struct reply *r)
+{
+	const char *what = sink_string(axosoft_scratch(t), "doing");
+	enum looked looked = LOOKED_NONE;
+	struct axosoft_item item;
+	cJSON *sent;
+
+	if (what != NULL && strcmp(what, "token") == 0)
+		return axosoft_token_taken(t, r) ? LOOKED_MORE : LOOKED_UNSURE;
+	if (!axosoft_ok(r))
+		return axosoft_refused(t, r, "look-up", GOT_PARK) == GOT_BACK ? LOOKED_MORE : LOOKED_UNSURE;
+	cJSON *root = sink_json(r);
+	const cJSON *rows = data_of(root);
+	const char *mark = sent_mark(t, &sent);
+	if (!cJSON_IsArray(rows)) {
+		looked = LOOKED_UNSURE;
+	} else if (mark == NULL) {
+		looked = looked_comments(t, rows);
+	} else if (find_marked(t, rows, mark, &item)) {
+		bool summary = strncmp(mark, "fp-", 3) != 0;
+		if (summary)
+			sink_set_string(t->bookmark, "summary", item.id);
+		made(t, &item, 1);
+		looked = LOOKED_ALL;
+	}
+	cJSON_Delete(sent);
+	cJSON_Delete(root);
+	return looked;
+}
+
+/* ---- the summary ---- */
+
+enum ask axosoft_summary_ask(struct talk *t, struct request *r)
+{
+	const char *why;
+	struct axosoft_item item;
+
+	/* Rows stand in the order of arrival: those that are gathered lie behind the ones with items. */
+	if (decide(t, &t->rows->row[0], &item, &why) != AXOSOFT_DO_GATHER ||
+	    sink_string(t->bookmark, "summary") != NULL)
+		return ASK_SKIP;
+	axosoft_post(t, r, "%s", axosoft_type_word(t->conf));
+	if (axosoft_summary_body(t, t->run->token, t->rows->count, &r->body) < 0)
+		return ASK_PARK;
+	return doing(t, "summary");
+}
