@@ -8,11 +8,7 @@
 extern const struct sink sink_testrail, sink_aio, sink_axosoft, sink_local;
 
 const struct sink *const sink_list[] = {
-	&sink_testrail,
-	&sink_aio,
-	&sink_axosoft,
-	&sink_local,
-	NULL,
+	&sink_testrail, &sink_aio, &sink_axosoft, &sink_local, NULL,
 };
 
 const struct sink *sink_find(const char *name)

@@ -95,6 +95,7 @@ const struct command commands[] = {
 	{ "testrail", cmd_testrail, "administration of TestRail: projects, fields, suites, statuses, runs",
 	  "" },
 	{ "aio", cmd_aio, "administration of AIO Tests: cycles, cases, runs, lists, folders, tags", "" },
+	{ "axosoft", cmd_axosoft, "what Axosoft offers, and what has become of a defect", "" },
 	{ 0 },
 };
 
@@ -117,6 +118,7 @@ static const struct {
 } verb_tables[] = {
 	{ "testrail", help_testrail },
 	{ "aio", help_aio },
+	{ "axosoft", help_axosoft },
 };
 
 void cli_help(const struct command *c)

@@ -83,6 +83,8 @@ int cmd_testrail(struct cli *cli, int argc, char **argv);
 void help_testrail(void);
 int cmd_aio(struct cli *cli, int argc, char **argv);
 void help_aio(void);
+int cmd_axosoft(struct cli *cli, int argc, char **argv);
+void help_axosoft(void);
 int cmd_parse(int argc, char **argv);
 
 #endif

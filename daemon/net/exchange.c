@@ -253,8 +253,9 @@ static int prepare_headers(struct exchange_op *op)
 		if (has_control(authorization))
 			return -EINVAL;
 		const char *scheme = to->auth_scheme != NULL ? to->auth_scheme : "";
-		char *line = xasprintf("%s: %s%s%s", to->auth_header != NULL ? to->auth_header : "Authorization",
-				       scheme, *scheme != '\0' ? " " : "", authorization);
+		char *line =
+			xasprintf("%s: %s%s%s", to->auth_header != NULL ? to->auth_header : "Authorization",
+				  scheme, *scheme != '\0' ? " " : "", authorization);
 		rc = add_header(op, line);
 		explicit_bzero(line, strlen(line));
 		free(line);

@@ -108,6 +108,7 @@ void axosoft_post(struct talk *t, struct request *r, const char *fmt, ...)
 void axosoft_arg(struct request *r, const char *name, const char *value);
 /* A token has to be asked for first: r asks for it. */
 bool axosoft_needs_token(struct talk *t, struct request *r);
+void axosoft_grant(struct talk *t, const char *token);
 bool axosoft_token_taken(struct talk *t, const struct reply *r); /* false: err says why */
 bool axosoft_ok(const struct reply *r);
 /* Of an error: err is filled; GOT_BACK where a new token may help, GOT_LOCKED, or otherwise. */

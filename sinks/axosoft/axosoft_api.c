@@ -104,6 +104,11 @@ bool axosoft_needs_token(struct talk *t, struct request *r)
 	return true;
 }
 
+void axosoft_grant(struct talk *t, const char *token)
+{
+	snprintf(granted_of(t), AXOSOFT_TOKEN_SIZE, "%s", token);
+}
+
 bool axosoft_token_taken(struct talk *t, const struct reply *r)
 {
 	cJSON *root = axosoft_ok(r) ? sink_json(r) : NULL;
@@ -111,7 +116,7 @@ bool axosoft_token_taken(struct talk *t, const struct reply *r)
 	bool taken = token != NULL && token[0] != '\0' && strlen(token) < AXOSOFT_TOKEN_SIZE;
 
 	if (taken)
-		snprintf(granted_of(t), AXOSOFT_TOKEN_SIZE, "%s", token);
+		axosoft_grant(t, token);
 	else if (axosoft_ok(r))
 		err_set(&t->err, -EPROTO, "the token address gave no access_token");
 	else

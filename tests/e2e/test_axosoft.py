@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Failures become work items in Axosoft: few of them, once, and without anybody waiting."""
 
-import json
-
 import pytest
 
 from reports import case, junit
@@ -383,3 +381,28 @@ def test_the_quota_of_a_day_survives_a_restart(resultd, axosoft):
     resultd("deliver", "--timeout", "3s")
     resultd("deliver", "--timeout", "3s")
     assert axosoft.calls_today == 12 and axosoft.over_quota == 0
+
+
+# ---- commands ----
+
+def test_commands_tell_what_there_is(resultd, axosoft):
+    axosoft.custom(7, "Build", kind="string")
+    configure(resultd, axosoft, mode="off")
+    for command, words in ((["projects"], "Mobile"), (["workflow-steps"], "Reopened"), (["fields"], "custom_7"),
+                           (["workflow-steps", "--project", "Mobile"], "Bug"), (["check"], "Ci Agent")):
+        done = resultd("axosoft", *command)
+        assert done.code == 0 and words in done.out, done
+    item = make_one(resultd, axosoft)
+    done = resultd("axosoft", "show", str(item["id"]))
+    assert done.code == 0 and item["name"] in done.out and f"viewitem?id={item['id']}" in done.out
+    assert resultd("axosoft", "show", "77").code == 2
+    configure(resultd, axosoft, close_step="Nowhere")
+    done = resultd("axosoft", "check")
+    assert done.code == 2 and "Nowhere" in done.err
+
+
+def test_commands_get_a_token_where_there_is_none(resultd, axosoft):
+    configure(resultd, axosoft, token=None, user=axo.USER, password=secret(resultd, "axo.password", axo.PASSWORD),
+              client_id=axo.CLIENT_ID, client_secret=secret(resultd, "axo.client", axo.CLIENT_SECRET))
+    done = resultd("axosoft", "check")
+    assert done.code == 0 and axosoft.issued == 1, done
