@@ -19,7 +19,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HURRY_MS = 2000, WORKERS_MAX = 8, LOCK_POLL_MS = 100, HOUR_MS = 3600 * 1000, WALK_MS = 60 * 1000 };
+enum {
+	HURRY_MS = 2000,
+	WORKERS_MAX = 8,
+	LOCK_POLL_MS = 100,
+	PULSE_MS = 20,
+	HOUR_MS = 3600 * 1000,
+	WALK_MS = 60 * 1000
+};
 
 static void on_fatal(void *cookie, const struct err *err)
 {
@@ -629,10 +636,21 @@ static void stop_dispatch(struct app *a, int64_t grace_ms)
 	uv_run(&a->loop, UV_RUN_NOWAIT);
 }
 
+/* UV_RUN_ONCE runs due timers first and then waits for an event, also where those timers did all that was
+ * waited for: with a timer that always comes, no wait below is without an end. */
+static void on_pulse(uv_timer_t *handle)
+{
+	(void)handle;
+}
+
 void app_close(struct app *a, int64_t grace_ms)
 {
+	uv_timer_t pulse;
+
 	if (!a->loop_ready)
 		return;
+	uv_timer_init(&a->loop, &pulse);
+	uv_timer_start(&pulse, on_pulse, PULSE_MS, PULSE_MS);
 	retention_stop(a->retention);
 	if (a->desk != NULL)
 		desk_stop(a->desk);
@@ -664,6 +682,7 @@ void app_close(struct app *a, int64_t grace_ms)
 		queue_close(a->queue, on_queue_closed, a);
 	while (!a->queue_closed)
 		uv_run(&a->loop, UV_RUN_ONCE);
+	uv_close((uv_handle_t *)&pulse, NULL);
 	uv_close((uv_handle_t *)&a->reap, NULL);
 	uv_close((uv_handle_t *)&a->turn, NULL);
 	uv_close((uv_handle_t *)&a->tidy, NULL);

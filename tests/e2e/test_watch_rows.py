@@ -63,12 +63,6 @@ def rss_kib(pid):
     return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()).group(1))
 
 
-def child_of(daemon):
-    """The daemon itself, where a wrapper was started."""
-    found = subprocess.run(["pgrep", "-P", str(daemon.process.pid)], capture_output=True, text=True).stdout.split()
-    return int(found[0]) if found else daemon.process.pid
-
-
 # ---- 18 to 21: events are lost, watches run out, directories come and go ----
 
 def test_row_18_overflow_of_events(resultd, watching):
@@ -99,15 +93,14 @@ def test_row_19_watches_run_out(resultd, watching, error):
         pytest.skip("strace is not installed")
     resultd.environment["ASAN_OPTIONS"] = "detect_leaks=0:exitcode=99"
     call = "inotify_init1" if error == "EMFILE" else "inotify_add_watch"
-    daemon = watching(f"strace -f -qq -o /dev/null -e trace={call} -e inject={call}:error={error}",
+    daemon = watching(f"strace -D -f -qq -o /dev/null -e trace={call} -e inject={call}:error={error}",
                       poll_interval="300ms")
     daemon.says("no (inotify watch|inotify instance|memory for).*; looking every 300 ms")
     resultd.drop("nightly/TEST-a.xml", numbered(3))
     taken(daemon, 1)
     resultd.drop("other/deep/TEST-b.xml", numbered(2))
     taken(daemon, 2)
-    os.kill(child_of(daemon), signal.SIGTERM)
-    assert daemon.wait().code == 0
+    assert daemon.terminate().code == 0
 
 
 def test_row_20_a_new_subdirectory_filled_at_once(resultd, watching):
