@@ -461,6 +461,7 @@ static void on_before_over(uv_timer_t *timer)
 	dispatch_free(a->before);
 	a->before = NULL;
 	free_retired(a);
+	wake(a); /* as on_stopped() */
 }
 
 /* It is in its own turn: it is freed on a later one. */
@@ -560,6 +561,8 @@ static void on_stopped(void *cookie)
 	struct app *a = cookie;
 
 	a->stopped = true;
+	/* This may be a timer's turn, after which the loop waits for what happens next: nothing will. */
+	wake(a);
 }
 
 static void on_queue_closed(void *cookie)
