@@ -428,13 +428,14 @@ void config_field_read(struct config_reader *r, const char *place, const struct 
 	}
 	if (n->kind != YAML_TREE_SCALAR) {
 		config_fault_type(r, n, row->name,
-				  row->type == CONFIG_BOOL   ? "true or false"
-				  : row->type == CONFIG_ENUM ? "a word"
-				  : row->type == CONFIG_INT || row->type == CONFIG_DURATION ||
-						  row->type == CONFIG_SIZE || row->type == CONFIG_RATE ||
-						  row->type == CONFIG_MODE
-					  ? "a number"
-					  : "a text",
+				  row->type == CONFIG_BOOL       ? "true or false"
+				  : row->type == CONFIG_ENUM     ? "a word"
+				  : row->type == CONFIG_INT      ? "a number"
+				  : row->type == CONFIG_DURATION ? "a duration such as 30s"
+				  : row->type == CONFIG_SIZE     ? "a size such as 50MiB"
+				  : row->type == CONFIG_RATE     ? "a rate such as 180/min"
+				  : row->type == CONFIG_MODE     ? "a mode such as \"0755\""
+								 : "a text",
 				  false);
 		return;
 	}

@@ -117,8 +117,8 @@ static bool known_key(const struct config_key *keys, const char *const *also, co
 	return false;
 }
 
-static void check_names(struct config_reader *r, const char *place, const struct config_key *keys,
-			const char *const *also, const struct yaml_node *map)
+static void check_names(struct config_reader *r, const struct config_key *keys, const char *const *also,
+			const struct yaml_node *map)
 {
 	char quoted[WORD_QUOTED_SIZE], hint[NEAREST_SIZE];
 
@@ -127,11 +127,8 @@ static void check_names(struct config_reader *r, const char *place, const struct
 		struct nearest near = NEAREST(key->text);
 		if (config_fault_duplicate(r, map, i) || known_key(keys, also, key->text, &near))
 			continue;
-		if (config_key_later(place, key->text))
-			config_fault_node(r, key, "\"%s\" is not supported by this version", key->text);
-		else
-			config_fault_node(r, key, "unknown key %s%s", word_quoted(key->text, quoted),
-					  nearest_hint(&near, hint));
+		config_fault_node(r, key, "unknown key %s%s", word_quoted(key->text, quoted),
+				  nearest_hint(&near, hint));
 	}
 }
 
@@ -144,7 +141,7 @@ void config_keys_read(struct config_reader *r, const char *place, const struct c
 		map = NULL;
 	}
 	if (map != NULL)
-		check_names(r, place, keys, also, map);
+		check_names(r, keys, also, map);
 	for (; keys->name != NULL; keys++) {
 		const struct yaml_node *n = yaml_node_get(map, keys->name);
 		void *at = (char *)base + keys->offset;

@@ -41,9 +41,6 @@ bool config_fault_duplicate(struct config_reader *r, const struct yaml_node *map
 /* path itself where it is absolute, else beneath folder; without doubled slashes.  The caller's to free. */
 char *config_absolute(const char *folder, const char *path);
 
-/* Whether a key that is not accepted is one that later versions will know.  (later.c) */
-bool config_key_later(const char *place, const char *key);
-
 /* One line a key, nested mappings indented.  hidden(cookie, key) says whether a map's value is masked. */
 struct config_printer {
 	struct buf *out;
