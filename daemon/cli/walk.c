@@ -79,21 +79,31 @@ static void add_tree(struct walk *w, const char *path)
 	free(root);
 }
 
+/* Names on standard input, one a line, or each ended by a NUL (find -print0). */
+static void add_listed(struct walk *w)
+{
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t n;
+
+	while ((n = getline(&line, &size, stdin)) > 0) {
+		while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+			line[--n] = '\0';
+		/* getline() ends what it gives with one NUL more. */
+		for (const char *name = line; name < line + n; name += strlen(name) + 1) {
+			if (*name != '\0' && strcmp(name, "-") != 0)
+				walk_add(w, name);
+		}
+	}
+	free(line);
+}
+
 void walk_add(struct walk *w, const char *path)
 {
 	struct stat st;
 
 	if (strcmp(path, "-") == 0) {
-		char *line = NULL;
-		size_t size = 0;
-		ssize_t n;
-		while ((n = getline(&line, &size, stdin)) > 0) {
-			while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
-				line[--n] = '\0';
-			if (n > 0 && strcmp(line, "-") != 0)
-				walk_add(w, line);
-		}
-		free(line);
+		add_listed(w);
 		return;
 	}
 	if (stat(path, &st) < 0)
