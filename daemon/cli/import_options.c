@@ -46,6 +46,22 @@ static int add_set(const char *command, struct config_map *m, char *text)
 	return EXIT_OK;
 }
 
+/* An empty key or name is a variable of the job's script that was not set: taken as it is, runs that have
+ * nothing to do with each other would become one. */
+static int named(const char *command, const char *option, char *text, const char **out)
+{
+	*out = text;
+	return text[0] != '\0' ? EXIT_OK : cli_usage(command, "%s is empty", option);
+}
+
+static int zone(const char *command, char *text, const char **out)
+{
+	const char *problem = config_timezone_problem(text);
+
+	*out = text;
+	return problem == NULL ? EXIT_OK : cli_usage(command, "--timezone %s: %s", text, problem);
+}
+
 int import_options_read(struct import_options *o, const char *command, int argc, char **argv)
 {
 	int c, rc = EXIT_OK;
@@ -74,16 +90,16 @@ int import_options_read(struct import_options *o, const char *command, int argc,
 			rc = cli_progress(command, optarg, &o->progress);
 			break;
 		case 'k':
-			o->run_key = optarg;
+			rc = named(command, "--run-key", optarg, &o->run_key);
 			break;
 		case 'n':
-			o->run_name = optarg;
+			rc = named(command, "--run-name", optarg, &o->run_name);
 			break;
 		case 'w':
 			o->watch = optarg;
 			break;
 		case 'z':
-			o->timezone = optarg;
+			rc = zone(command, optarg, &o->timezone);
 			break;
 		case 'b':
 			o->backfill = true;

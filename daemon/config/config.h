@@ -107,6 +107,9 @@ int config_reload_secrets(struct config *c, struct err *err);
 
 const struct config_sink *config_find_sink(const struct config *c, const char *name);
 const struct config_watch *config_find_watch(const struct config *c, const char *name);
+/* What is wrong with a time zone by its name ("wants ...", "names ..."), or NULL.  Names are checked against the
+ * machine's own data where it has any. */
+const char *config_timezone_problem(const char *s);
 bool config_redacted(const struct config *c, const char *name); /* values of this name never leave */
 /* The whole configuration as it was understood, YAML, secrets masked (for `check`). */
 int config_print(const struct config *c, struct buf *out);

@@ -179,7 +179,7 @@ static bool offset_ok(const char *s)
 }
 
 /* Names are checked against the machine's own data where it has any. */
-static const char *timezone_problem(const char *s)
+const char *config_timezone_problem(const char *s)
 {
 	static const char folder[] = "/usr/share/zoneinfo";
 
@@ -314,7 +314,7 @@ static void check_watch(struct config_reader *r, const struct yaml_node *n, cons
 	if (w->files.count == 0 && yaml_node_get(n, "files") != NULL)
 		config_fault_node(r, yaml_node_get(n, "files"),
 				  "\"files\" names no pattern: nothing would be watched");
-	problem = w->timezone != NULL ? timezone_problem(w->timezone) : NULL;
+	problem = w->timezone != NULL ? config_timezone_problem(w->timezone) : NULL;
 	if (problem != NULL)
 		config_fault_node(r, yaml_node_get(n, "timezone"), "\"timezone\" %s", problem);
 	if (w->after == AFTER_MOVE && w->after_dir == NULL)

@@ -66,7 +66,9 @@ class TestExitCodes:
     @pytest.mark.parametrize("args", [
         ["import"], ["import", "--no-such-option", "a.xml"], ["no-such-command"], [],
         ["import", "--timeout", "soon", "a.xml"], ["import", "--sink", "nobody", "a.xml"],
-        ["parse", "--format", "runes", "a.xml"], ["import", "--set", "x", "a.xml"]])
+        ["parse", "--format", "runes", "a.xml"], ["import", "--set", "x", "a.xml"],
+        ["import", "--timezone", "Mars/Phobos", "a.xml"], ["import", "--run-key", "", "a.xml"],
+        ["import", "--run-name=", "a.xml"], ["submit", "--timezone", "+9", "a.xml"]])
     def test_usage(self, resultd, args):
         resultd.write("a.xml", numbered(1))
         done = resultd(*args)
@@ -128,11 +130,12 @@ def test_the_receipt_has_the_fields_of_the_contract(resultd, testrail):
     assert not delivery.get("last_error")
 
 
-def test_paths_come_from_standard_input(resultd, testrail):
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\0"])
+def test_paths_come_from_standard_input(resultd, testrail, end):
     known(testrail, 4)
     resultd.deliver_to(testrail)
     names = [resultd.write("one two.xml", numbered(2)), resultd.write("b.xml", numbered(2, first=3))]
-    done = resultd("import", "-", stdin="".join(f"{name}\n" for name in names))
+    done = resultd("import", "-", stdin="".join(f"{name}{end}" for name in names))
     assert done.code == 0, done
     each_case_once(testrail, 4)
 
