@@ -195,7 +195,8 @@ static int sniff(struct repair *r, size_t *skip, struct err *err)
 		*skip = marks[i].skip;
 		return marks[i].name[0] != '\0' ? convert_from(r, marks[i].name, marks[i].unit, err) : 0;
 	}
-	declared(s, len, name);
+	/* Never further than pieces of any size would have let it look. */
+	declared(s, len < SNIFF ? len : SNIFF, name);
 	plain_name(name, plain);
 	/* It says two or four bytes a character, yet it could be read: so it is not so. */
 	if (name_is_wide(plain))
@@ -462,6 +463,9 @@ static size_t markup(struct repair *r, const char *s, const char *end, bool fina
 			{ "<?", INSTRUCTION },
 		};
 		for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+			/* "<?xm" is the beginning of an instruction only once it can be no declaration. */
+			if (partial && !final && begins[i].place == INSTRUCTION)
+				return 0;
 			if (starts(s, end, begins[i].word, &partial)) {
 				size_t n = strlen(begins[i].word);
 				r->place = begins[i].place;

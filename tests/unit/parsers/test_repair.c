@@ -286,6 +286,54 @@ static void an_encoding_that_nobody_knows(void **state)
 	buf_done(&out);
 }
 
+/* Until the encoding is known everything is held back, so only behind that many bytes do pieces arrive as they are. */
+static void what_is_cut_behind_the_first_kilobyte(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} cut[] = {
+		{ "<?xml version='1.0'?>&#1;", "                     " R },
+		{ "<?xml\tversion='1.0'?>&#1;", "                     " R },
+		{ "<?xml\rversion='1.0'?>&#1;", "     \r               " R },
+		{ "<?xml\nversion='1.0'?>&#1;", "     \n               " R },
+		{ "<?xm ?>&#1;", "<?xm ?>" R },
+		{ "<?xml-stylesheet href='x'?>&#1;", "<?xml-stylesheet href='x'?>" R },
+		{ "<![CDATA[&#2;]]>&#1;", "<![CDATA[&#2;]]>" R },
+		{ "<!--&#2;-->&#1;", "<!--&#2;-->" R },
+		{ "<a b=\"x \"y\" & < z\" c='1'>&#1;", "<a b=\"x &quot;y&quot; &amp; &lt; z\" c='1'>" R },
+		{ "&#1;<?xm", R "<?xm" },
+	};
+	enum { AHEAD_OF_IT = 2000 };
+	static char in[AHEAD_OF_IT + 100], out[AHEAD_OF_IT + 100];
+
+	(void)state;
+	memset(in, 'x', AHEAD_OF_IT);
+	memset(out, 'x', AHEAD_OF_IT);
+	for (size_t i = 0; i < COUNT(cut); i++) {
+		strcpy(in + AHEAD_OF_IT, cut[i].in);
+		strcpy(out + AHEAD_OF_IT, cut[i].out);
+		const struct row row = { cut[i].in, in, strlen(in), out, strstr(cut[i].in, "\"y\"") ? 5 : 1 };
+		expect(&row, 1);
+	}
+}
+
+/* A file that comes at once is looked at no further than one that comes in pieces. */
+static void a_declaration_stands_in_the_first_kilobyte(void **state)
+{
+	static const char head[] = "<?xml version='1.0'", rest[] = "encoding='windows-1252'?>\xe9";
+	static char in[2000], out[2000];
+	const size_t blank = 1200;
+
+	(void)state;
+	memset(in, ' ', blank);
+	memcpy(in, head, sizeof(head) - 1);
+	strcpy(in + blank, rest);
+	memset(out, ' ', strlen(in) - 1);
+	strcat(out, R);
+	const struct row row = { "encoding behind it", in, strlen(in), out, 1 };
+	expect(&row, 1);
+}
+
 /* Any bytes at all: what comes out is UTF-8 that XML allows. */
 static void noise(void **state)
 {
@@ -325,6 +373,8 @@ int main(void)
 		cmocka_unit_test(a_declaration_becomes_spaces),
 		cmocka_unit_test(encodings),
 		cmocka_unit_test(an_encoding_that_nobody_knows),
+		cmocka_unit_test(what_is_cut_behind_the_first_kilobyte),
+		cmocka_unit_test(a_declaration_stands_in_the_first_kilobyte),
 		cmocka_unit_test(noise),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
