@@ -133,8 +133,11 @@ static void temporary_beside(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
-	if (sqlite3_temp_directory == NULL && slash != NULL && slash != path)
-		sqlite3_temp_directory = sqlite3_mprintf("%.*s", (int)(slash - path), path);
+	if (slash == NULL || slash == path)
+		return;
+	/* One database a process at a time, so nobody reads the old one now. */
+	sqlite3_free(sqlite3_temp_directory);
+	sqlite3_temp_directory = sqlite3_mprintf("%.*s", (int)(slash - path), path);
 }
 
 static int settle_in(struct db *db, const struct db_options *o)
