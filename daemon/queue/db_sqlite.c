@@ -145,9 +145,10 @@ static int settle_in(struct db *db, const struct db_options *o)
 	int64_t cache = (int64_t)(o->cache_bytes == 0 ? CACHE_BYTES : o->cache_bytes);
 
 	set_number(db, "page_size", PAGE_SIZE, false);
+	/* First: whatever reads the file in another mode would need shared memory beside it. */
+	set(db, "PRAGMA locking_mode=EXCLUSIVE", "exclusive");
 	/* Only a file that begins now takes it; an older one keeps its free pages for what comes. */
 	set(db, "PRAGMA auto_vacuum=INCREMENTAL", NULL);
-	set(db, "PRAGMA locking_mode=EXCLUSIVE", "exclusive");
 	if (set(db, "PRAGMA journal_mode=WAL", "wal") < 0)
 		return db->failed;
 	set(db, "PRAGMA synchronous=FULL", NULL);
