@@ -340,8 +340,11 @@ void dispatch_turn(struct dispatch *d)
 
 void dispatch_kick(struct dispatch *d, bool soon)
 {
-	int64_t at = lane_now() + (soon ? SOON_MS : 0);
+	/* What comes after a quiet while goes at once; of a burst the others are waited for. */
+	int64_t now = lane_now();
+	int64_t at = soon && now - d->kicked_ms < SOON_MS ? now + SOON_MS : now;
 
+	d->kicked_ms = now;
 	if (at == 0)
 		at = 1;
 	if (d->kick_ms == 0 || at < d->kick_ms)

@@ -63,7 +63,8 @@ struct lane {
 struct dispatch {
 	struct dispatch_options opt;
 	struct list lanes, scopes;
-	int64_t kick_ms; /* mono; 0: none */
+	int64_t kick_ms;   /* mono; 0: none */
+	int64_t kicked_ms; /* mono; when something was last said to be due */
 	bool stopping;
 	void (*stopped)(void *cookie);
 	void *stopped_cookie;
