@@ -217,7 +217,7 @@ static void closed(struct collect *c)
 	if (--c->closing > 0)
 		return;
 	list_each_safe(link, &c->gatherings)
-		collect_free_run(list_entry(link, struct gathering, link));
+		collect_free_run(list_entry(link, struct gathering, link), NULL);
 	list_each_safe(link, &c->retries)
 		collect_free_retry(list_entry(link, struct retry, link));
 	list_each_safe(link, &c->sources) {

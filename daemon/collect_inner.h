@@ -115,7 +115,8 @@ struct gathering *collect_find_key(struct collect *c, const char *key);
 /* path: of the report that brought it; NULL: not known.  mtime_ms: of that report. */
 struct gathering *collect_add_run(struct collect *c, int64_t run, const char *key,
 				  const struct config_watch *watch, const char *path, int64_t mtime_ms);
-void collect_free_run(struct gathering *g);
+/* to: where its reports are put away; NULL: they are met again at the next start, as duplicates. */
+void collect_free_run(struct gathering *g, struct archive *to);
 /* The file was taken: `after` is done to it when run g ends; g NULL: now. */
 void collect_spend(struct collect *c, struct gathering *g, struct source *s, const char *relative,
 		   int64_t mtime_ms);

@@ -189,21 +189,14 @@ void collect_spend(struct collect *c, struct gathering *g, struct source *s, con
 	g->spent_count++;
 }
 
-static void put_away(struct collect *c, struct gathering *g)
+void collect_free_run(struct gathering *g, struct archive *to)
 {
 	list_each_safe(link, &g->spent) {
 		struct spent *sp = list_entry(link, struct spent, link);
-		archive_put(c->archive, sp->source->watch, sp->source->root, sp->relative, sp->mtime_ms);
+		if (to != NULL)
+			archive_put(to, sp->source->watch, sp->source->root, sp->relative, sp->mtime_ms);
 		free_spent(sp);
 	}
-	g->spent_count = 0;
-}
-
-/* What is still to be put away is met again at the next start, as a duplicate. */
-void collect_free_run(struct gathering *g)
-{
-	list_each_safe(link, &g->spent)
-		free_spent(list_entry(link, struct spent, link));
 	list_remove(&g->link);
 	evidence_run_free(g->evidence);
 	free(g->key);
@@ -227,10 +220,8 @@ static void on_ended(void *cookie, int rc, const struct err *err)
 	} else {
 		e->collect->counts.runs_ended++;
 		e->collect->opt.on_part(e->collect->opt.cookie, false);
-		if (g != NULL) {
-			put_away(e->collect, g);
-			collect_free_run(g);
-		}
+		if (g != NULL)
+			collect_free_run(g, e->collect->archive);
 	}
 	e->collect->endings--;
 	free(e);

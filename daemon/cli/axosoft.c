@@ -118,12 +118,12 @@ static int64_t project_number(struct remote *r, const char *wanted, int *rc)
 static int steps_of(struct remote *r, int64_t project, cJSON **root, const cJSON **steps)
 {
 	char path[96];
-	const cJSON *data;
+	const cJSON *data = NULL;
 
 	snprintf(path, sizeof(path), "projects/%lld/workflow?item_type=%s", (long long)project,
 		 axosoft_type_word(conf_of(r)));
 	int rc = get(r, path, "read the workflow", root, &data);
-	if (cJSON_IsArray(data))
+	if (data != NULL && cJSON_IsArray(data))
 		data = data->child;
 	*steps = cJSON_GetObjectItemCaseSensitive(data, "workflow_steps");
 	return rc;

@@ -182,9 +182,11 @@ static void read_defects(struct loading *l, const struct yaml_node *root)
 
 	if (yaml_node_null(n))
 		return;
-	for (size_t i = 0; i < root->count; i++)
+	for (size_t i = 0; root != NULL && i < root->count; i++)
 		if (root->item[2 * i + 1] == n)
 			key = root->item[2 * i];
+	if (key == NULL)
+		return;
 	if (config_find_sink(c, CONFIG_DEFECTS) != NULL) {
 		config_fault_node(&l->reader, key,
 				  "a sink is called \"defects\", which is the name of this section");
@@ -193,7 +195,9 @@ static void read_defects(struct loading *l, const struct yaml_node *root)
 	c->sink = xrealloc(c->sink, c->sink_count + 1, sizeof(*c->sink));
 	read_sink(l, key, n);
 	const struct yaml_node *mode = n->kind == YAML_TREE_MAPPING ? yaml_node_get(n, "mode") : NULL;
-	c->sink[c->sink_count - 1].off = yaml_node_null(mode) || strcmp(mode->text, "off") == 0;
+	/* A mode that is no word was complained of already. */
+	c->sink[c->sink_count - 1].off =
+		mode == NULL || yaml_node_null(mode) || mode->text == NULL || strcmp(mode->text, "off") == 0;
 }
 
 static void read_sinks(struct loading *l, const struct yaml_node *map)

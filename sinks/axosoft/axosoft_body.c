@@ -64,7 +64,7 @@ static const char *telling_get(void *cookie, const char *name)
 	if (r != NULL && strcmp(name, "failure.stack") == 0)
 		return some(r->failure.detail.s);
 	if (strcmp(name, "failure.tests") == 0) {
-		snprintf(x->number[0], sizeof(x->number[0]), "%zu", x->row->test_count);
+		snprintf(x->number[0], sizeof(x->number[0]), "%zu", x->row != NULL ? x->row->test_count : 0);
 		return x->number[0];
 	}
 	if (strcmp(name, "failure.runs") == 0) {

@@ -289,11 +289,11 @@ def test_what_lay_there_for_one_run_is_not_the_next_one_s(resultd, testrail, wat
 
 def test_roots_may_hold_what_the_path_captured(resultd, testrail, watching):
     (bad,) = known(testrail, "bad")
-    place(resultd.folder / "work/nightly/out/shot.png", PNG)
-    place(resultd.folder / "work/weekly/out/shot.png", b"of another job")
-    daemon = watching(roots=[f"{resultd.folder}/work/{{job}}"])
+    place(resultd.folder / "places/nightly/out/shot.png", PNG)
+    place(resultd.folder / "places/weekly/out/shot.png", b"of another job")
+    daemon = watching(roots=[f"{resultd.folder}/places/{{job}}"])
     resultd.drop("nightly/17/TEST-a.xml", junit(case("bad", failure="no", inside=output(
-        "out/shot.png", "../weekly/out/shot.png", f"{resultd.folder}/work/weekly/out/shot.png"))))
+        "out/shot.png", "../weekly/out/shot.png", f"{resultd.folder}/places/weekly/out/shot.png"))))
     testrail.wait_for("close_run", timeout=40, answered=True)
     assert content(testrail.files(bad)) == {"shot.png": PNG}
     assert daemon.err.count("it lies outside the folders of the report") == 2
