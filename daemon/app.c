@@ -28,6 +28,12 @@ enum {
 	WALK_MS = 60 * 1000
 };
 
+/* The tests' clock shortens what is kept for minutes; what is kept for days would be gone in their hours. */
+static int64_t scaled_keep(int64_t keep_ms, int64_t scale)
+{
+	return keep_ms > HOUR_MS ? keep_ms : keep_ms / scale;
+}
+
 static void on_fatal(void *cookie, const struct err *err)
 {
 	(void)cookie;
@@ -340,7 +346,7 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 		.reports = reports,
 		.store = a->store,
 		.ceiling = a->ceiling,
-		.keep_ms = keep / scale,
+		.keep_ms = scaled_keep(keep, scale),
 		.orphan_ms = HOUR_MS / scale,
 		.every_ms = (keep / 2 < HOUR_MS ? keep / 2 : HOUR_MS) / scale,
 	};
@@ -502,7 +508,8 @@ int app_reload(struct app *a, struct config *config, struct err *err)
 	}
 	intake_configure(a->intake, config);
 	evidence_gather_configure(a->gather, config);
-	retention_keep(a->retention, keep / scale, (keep / 2 < HOUR_MS ? keep / 2 : HOUR_MS) / scale);
+	retention_keep(a->retention, scaled_keep(keep, scale),
+		       (keep / 2 < HOUR_MS ? keep / 2 : HOUR_MS) / scale);
 	space_mark(a->space, config->keep.low_water);
 	ceiling_mark(a->ceiling, config->keep.max_size);
 	if (a->dispatch != NULL) {

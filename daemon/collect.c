@@ -253,7 +253,7 @@ static void on_drain(uv_timer_t *timer)
 {
 	struct collect *c = timer->data;
 
-	if (c->busy > 0 || c->endings > 0 || sift_busy(c->sift) || known_busy(c->known) ||
+	if (!c->loaded || c->busy > 0 || c->endings > 0 || sift_busy(c->sift) || known_busy(c->known) ||
 	    archive_busy(c->archive) > 0)
 		return;
 	uv_close((uv_handle_t *)&c->tick, on_tick_closed);

@@ -345,7 +345,7 @@ void collect_on_open_runs(void *cookie, int rc, const struct open_run *run, size
 		log_error(&log_ctx, "cannot read the open runs: %s", err->text);
 		return;
 	}
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && !c->stopping; i++) {
 		const struct config_watch *w =
 			run[i].watch != NULL ? config_find_watch(c->opt.config, run[i].watch) : NULL;
 		if (w == NULL || collect_find_run(c, run[i].id) != NULL)

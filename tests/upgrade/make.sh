@@ -3,7 +3,7 @@
 # make.sh REVISION: builds the program as it was then and keeps a state directory of its schema, with deliveries
 # in every state, as tests/upgrade/schema-N.tar.xz.  Made once for each schema.
 #
-#   schema 1: 40daa5c^   schema 2: 115f1a5^   schema 3: 14b1bc7   schema 4: eb9b03f
+#   schema 1: 40daa5c^   schema 2: 115f1a5^   schema 3: 14b1bc7   schema 4: eb9b03f   schema 5: b49c04f
 set -eu
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
