@@ -354,26 +354,3 @@ def test_a_case_that_somebody_made_meanwhile_is_taken(resultd, aio):
     resultd.imports(resultd.write("a.xml", numbered(1)))
     assert list(aio.only_project.cases.values()) == [hidden]
     assert aio.statuses_by_key() == {hidden["key"]: ["Passed"]}
-
-
-# ---- numbers ----
-
-def test_a_thousand_named_cases_cost_22_requests_at_most(resultd, aio):
-    names = keys(aio, 1000)
-    resultd.deliver_to_aio(aio, cycle={"folder": ["CI", "N"], "tags": ["nightly"], "close": True})
-    resultd.imports(resultd.write("a.xml", named(*names)))
-    assert len(aio.statuses_by_key()) == 1000
-    assert len(aio.calls()) <= 22
-    print("requests for 1,000 cases by key:", len(aio.calls()))
-
-
-def test_a_thousand_by_automation_key_cost_the_list_once(resultd, aio):
-    known(aio, 1000)
-    resultd.deliver_to_aio(aio)
-    resultd.imports(resultd.write("a.xml", numbered(1000)))
-    cold, pages = len(aio.calls()), len(aio.calls("list_cases"))
-    resultd.imports(resultd.write("b.xml", numbered(1000)), options=["--run-name", "second", "--again"])
-    warm = len(aio.calls()) - cold
-    print("by automation key, cold:", cold, "of them pages:", pages, "warm:", warm)
-    assert pages <= 11 and cold <= 22 + pages and warm <= 24
-    assert [len(aio.statuses_by_key(cycle)) for cycle in aio.cycles] == [1000, 1000]

@@ -318,15 +318,6 @@ def test_what_a_server_does_not_know_is_done_without(resultd, aio_server):
         assert len([call for call in aio_server.calls(endpoint) if call.status == 404]) == 1
 
 
-def test_five_thousand_runs_of_the_past_cost_20_requests(resultd, aio):
-    names = [aio.case(f"case {number}")["key"] for number in range(5000)]
-    resultd.deliver_to_aio(aio)
-    resultd.imports(resultd.write("a.xml", junit(*[suite(*[case(name) for name in names],
-                                                         timestamp="2025-03-01T10:00:00")])), options=["--backfill"])
-    print("requests for 5,000 runs backfilled by key:", len(aio.calls()))
-    assert len(aio.runs()) == 5000 and len(aio.calls()) <= 20
-
-
 # ---- several trackers ----
 
 def test_one_tracker_that_is_down_changes_nothing_for_the_others(resultd, aio, testrail):

@@ -1,24 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What files cost in requests and memory.  `pytest -s test_evidence_numbers.py` prints the figures."""
 
-import re
-from pathlib import Path
-
 import pytest
 
+from peak import peak_kib
 from planted import Planted
 from reports import case, junit
 
 FILES, SPARE = 1000, 20
-
-
-def peak_kib(pid):
-    """The most memory that the process has had so far; 0 where it is gone."""
-    try:
-        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    except OSError:
-        return 0
-    return int(found.group(1)) if found else 0
 
 
 def delivered_peak(resultd, testrail, uploads):
