@@ -28,12 +28,6 @@ enum {
 	WALK_MS = 60 * 1000
 };
 
-/* The tests' clock shortens what is kept for minutes; what is kept for days would be gone in their hours. */
-static int64_t scaled_keep(int64_t keep_ms, int64_t scale)
-{
-	return keep_ms > HOUR_MS ? keep_ms : keep_ms / scale;
-}
-
 static void on_fatal(void *cookie, const struct err *err)
 {
 	(void)cookie;
@@ -133,12 +127,23 @@ bool app_full(struct app *a, char *text, size_t size)
 	return space_look(a->space) != SPACE_FINE && space_words(a->space, text, size) != NULL;
 }
 
-unsigned app_time_scale(void)
+static unsigned test_scale(const char *variable)
 {
-	const char *scale = getenv("RESULTD_TEST_TIME_SCALE");
+	const char *scale = getenv(variable);
 	unsigned n = scale != NULL ? (unsigned)strtoul(scale, NULL, 10) : 1;
 
 	return n > 0 ? n : 1;
+}
+
+unsigned app_time_scale(void)
+{
+	return test_scale("RESULTD_TEST_TIME_SCALE");
+}
+
+/* Ages have a scale of their own: what tests keep beside the code is older than their waits. */
+static int64_t aged(int64_t ms)
+{
+	return ms / test_scale("RESULTD_TEST_AGE_SCALE");
 }
 
 /* Tests of servers that do not answer need not wait as long as people do. */
@@ -346,8 +351,8 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 		.reports = reports,
 		.store = a->store,
 		.ceiling = a->ceiling,
-		.keep_ms = scaled_keep(keep, scale),
-		.orphan_ms = HOUR_MS / scale,
+		.keep_ms = aged(keep),
+		.orphan_ms = aged(HOUR_MS),
 		.every_ms = (keep / 2 < HOUR_MS ? keep / 2 : HOUR_MS) / scale,
 	};
 	a->retention = retention_new(&ro);
@@ -508,8 +513,7 @@ int app_reload(struct app *a, struct config *config, struct err *err)
 	}
 	intake_configure(a->intake, config);
 	evidence_gather_configure(a->gather, config);
-	retention_keep(a->retention, scaled_keep(keep, scale),
-		       (keep / 2 < HOUR_MS ? keep / 2 : HOUR_MS) / scale);
+	retention_keep(a->retention, aged(keep), (keep / 2 < HOUR_MS ? keep / 2 : HOUR_MS) / scale);
 	space_mark(a->space, config->keep.low_water);
 	ceiling_mark(a->ceiling, config->keep.max_size);
 	if (a->dispatch != NULL) {

@@ -83,7 +83,8 @@ void app_tidy(struct app *a, int64_t max_ms);
 /* Nothing new may be taken in: the disk is almost full, or keep.max_size is reached.  text: why.  May block for a
  * look at all sizes, once. */
 bool app_full(struct app *a, char *text, size_t size);
-/* By how much waits are shortened: 1, but in tests (RESULTD_TEST_TIME_SCALE). */
+/* By how much waits are shortened: 1, but in tests (RESULTD_TEST_TIME_SCALE).  Ages, as those of keep.runs, are
+ * shortened by RESULTD_TEST_AGE_SCALE. */
 unsigned app_time_scale(void);
 /* Another configuration, which is checked: takes ownership of it, and of the old one.  The state directory and the
  * queue are the same.  -EBUSY: the last reload is not over yet; nothing has changed. */

@@ -4,7 +4,7 @@
 
 PACKAGES_BUILD="cmake ninja-build pkg-config gcc libc6-dev libuv1-dev libcurl4-openssl-dev libexpat1-dev libcjson-dev
 libyaml-dev libsqlite3-dev libzstd-dev libsystemd-dev libssl-dev zlib1g-dev"
-PACKAGES_TEST="libcmocka-dev python3-pytest-xdist scdoc python3 python3-pytest clang-format clang-tidy openssl git zstd strace"
+PACKAGES_TEST="libcmocka-dev python3-pytest-timeout python3-pytest-xdist scdoc python3 python3-pytest clang-format clang-tidy openssl git zstd strace"
 
 packages_install() {
 	missing=""

@@ -2,6 +2,7 @@
 """Fixtures: the stand-in, the binary on a state directory of its own, the corpus of real reports."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,24 @@ from resultd import REPOSITORY, Resultd, find_binary
 from standins.aio import Aio
 from standins.axosoft import Axosoft
 from standins.testrail import TestRail
+
+
+PASSED = pytest.StashKey()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    item.stash[PASSED] = item.stash.get(PASSED, True) and report.passed
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item):
+    """The folder of a test that passed goes with it: all of them together are some ten gigabytes."""
+    folder = item.funcargs.get("tmp_path") if hasattr(item, "funcargs") else None
+    yield
+    if folder is not None and item.stash.get(PASSED, False):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

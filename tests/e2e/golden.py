@@ -79,6 +79,7 @@ def load_store(path, into: Store):
 # ---- the scenario ----
 
 def configure(resultd, testrail):
+    resultd.environment["RESULTD_TEST_AGE_SCALE"] = "1"     # they are old, and none of them is to be forgotten
     resultd.configure({"rail": resultd.rail(testrail, batch=3, create={"cases": True, "sections": True}),
                        "home": {"type": "local", "dir": str(resultd.folder / "pages")}})
 

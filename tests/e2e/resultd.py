@@ -246,7 +246,7 @@ class Resultd:
     def _environment(self):
         return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.home), "TZ": "UTC",
                 "LC_ALL": "C.UTF-8", "XDG_STATE_HOME": str(self.home / "state"),
-                "RESULTD_TEST_TIME_SCALE": str(self.scale),
+                "RESULTD_TEST_TIME_SCALE": str(self.scale), "RESULTD_TEST_AGE_SCALE": str(self.scale),
                 "ASAN_OPTIONS": f"exitcode={SANITIZER_EXIT}:detect_leaks=1",
                 "UBSAN_OPTIONS": f"print_stacktrace=1:exitcode={SANITIZER_EXIT}",
                 "TSAN_OPTIONS": f"exitcode={SANITIZER_EXIT}", **PASSED_ON, **self.environment}
