@@ -59,6 +59,7 @@ static bool delete_delivery(struct queue *q, int64_t delivery)
 {
 	static const char *const sql[] = {
 		"DELETE FROM attach WHERE id IN (SELECT id FROM attach WHERE delivery = ?1 LIMIT ?2)",
+		"DELETE FROM link WHERE id IN (SELECT id FROM link WHERE delivery = ?1 LIMIT ?2)",
 		"DELETE FROM item WHERE delivery = ?1 AND id IN"
 		" (SELECT id FROM item WHERE delivery = ?1 ORDER BY id LIMIT ?2)",
 		"DELETE FROM refused WHERE delivery = ?1 AND key IN"
@@ -84,6 +85,7 @@ static bool delete_tests(struct queue *q, int64_t run)
 	static const char *const sql[] = {
 		"DELETE FROM again WHERE run = ?1 AND seq IN"
 		" (SELECT seq FROM again WHERE run = ?1 ORDER BY seq LIMIT ?2)",
+		"DELETE FROM defect WHERE id IN (SELECT id FROM defect WHERE run = ?1 LIMIT ?2)",
 		"DELETE FROM test WHERE run = ?1 AND no IN"
 		" (SELECT no FROM test WHERE run = ?1 ORDER BY no LIMIT ?2)",
 		"DELETE FROM identity WHERE run = ?1 AND identity IN"

@@ -181,6 +181,21 @@ static const char *const migrations[] = {
 	"CREATE TABLE failure_test(failure INTEGER NOT NULL, identity BLOB NOT NULL,"
 	" PRIMARY KEY(failure, identity)) WITHOUT ROWID;"
 	"ALTER TABLE delivery ADD COLUMN failing INTEGER NOT NULL DEFAULT 0;",
+
+	/* 6: what a tracker of defects has made of a run's failures, told to its results (links.c).  defect: the
+	 * item (rid) of a test.  link: what one delivery owes for one item of its own and one defect; state:
+	 * enum link_state.  delivery.lk_from: the sink whose defects it wants; NULL: none.  lk_next: defects
+	 * up to this id have their links.  spent: requests that no delivery made, of sinks with a daily quota. */
+	"CREATE TABLE defect(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, no INTEGER NOT NULL,"
+	" rid TEXT NOT NULL, url TEXT, state TEXT, UNIQUE(run, no, rid));"
+	"CREATE INDEX defect_run ON defect(run, id);"
+	"CREATE TABLE link(id INTEGER PRIMARY KEY, delivery INTEGER NOT NULL, item INTEGER NOT NULL,"
+	" defect INTEGER NOT NULL, state INTEGER NOT NULL, reason TEXT, UNIQUE(delivery, item, defect));"
+	"CREATE INDEX link_state ON link(delivery, state, item);"
+	"ALTER TABLE delivery ADD COLUMN lk_from TEXT;"
+	"ALTER TABLE delivery ADD COLUMN lk_next INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE spent(id INTEGER PRIMARY KEY, sink TEXT NOT NULL, at_ms INTEGER NOT NULL,"
+	" requests INTEGER NOT NULL);",
 };
 enum { VERSION = sizeof(migrations) / sizeof(migrations[0]) };
 
