@@ -333,6 +333,8 @@ static void resolve(struct conversation *c)
 		r.cause = resolve_cause;
 		r.passes = true;
 		r.idle = !c->lane->sink->counts(c->lane->config->conf, &c->vars);
+		const char *commit = vars_get(&c->vars, "ci.commit");
+		snprintf(r.commit, sizeof(r.commit), "%s", commit != NULL ? commit : "");
 	}
 	queue_resolve(c->lane->dispatch->opt.queue, c->delivery, &r, on_owed, c);
 }

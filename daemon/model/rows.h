@@ -52,10 +52,16 @@ struct row_evidence {
 };
 
 /* What is known of a failure over the runs. */
+enum { FAILURES_COUNTED = 1000 };
 struct row_failure {
 	int64_t first_ms, last_ms; /* wall: seen for the first time, and last */
+	int64_t since_ms;          /* when its present streak began */
 	uint64_t streak;           /* runs in a row that had it, this one among them; 0: its tests passed */
 	uint64_t runs, passes;     /* that had it at all; since then, in which its tests passed */
+	bool flaky;                /* the commit of its last run has both: a failure, and a pass */
+	const char *suite;         /* of its tests in this run; NULL: of several, or unknown */
+	uint64_t suite_failures;   /* different failures of this run in that suite, itself among them */
+	uint64_t run_failures;     /* different failures of this run; both end at FAILURES_COUNTED */
 };
 
 struct row {

@@ -12,10 +12,12 @@
 #include "daemon/base/mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	SLICE = 2048,      /* tests in one transaction */
 	TESTS_KEPT = 1000, /* of one failure, to see it pass by */
+	SUITE_BYTES = 200,
 	SCRATCH_MAX = 64 << 20,
 };
 #define FORGET_MS (INT64_C(400) * 86400000) /* not seen for so long: it is a new one when it comes back */
@@ -29,16 +31,40 @@ struct walker {
 	struct arena scratch;
 };
 
-static void count_failure(struct walker *w, const char *rid, const struct chunk_entry *e)
+/* Where reports say it: the class, else the innermost suite that has a name. */
+static const char *suite_of(const struct result *r, struct arena *a)
+{
+	const char *name = r->class_name != NULL && r->class_name[0] != '\0' ? r->class_name : NULL;
+
+	for (size_t i = r->suite_count; name == NULL && i > 0; i--)
+		if (r->suite[i - 1] != NULL && r->suite[i - 1][0] != '\0')
+			name = r->suite[i - 1];
+	return name != NULL && strlen(name) > SUITE_BYTES ? arena_strndup(a, name, SUITE_BYTES) : name;
+}
+
+/* NULL where it is not known: so it equals no other. */
+static struct db_value commit_of(const struct walker *w)
+{
+	return db_s(w->plan->commit[0] != '\0' ? w->plan->commit : NULL);
+}
+
+static void count_failure(struct walker *w, const char *rid, const struct chunk_entry *e, const char *suite)
 {
 	struct db *db = w->q->db;
 
+	/* Each expression sees the row as it was before. */
 	db_run(db,
-	       "INSERT INTO failure(sink, scope, rid, first_ms, last_ms, last_run, streak, runs)"
-	       " VALUES(?1, ?2, ?3, ?4, ?4, ?5, 1, 1) ON CONFLICT(sink, scope, rid) DO UPDATE SET"
+	       "INSERT INTO failure(sink, scope, rid, first_ms, last_ms, last_run, streak, runs, since_ms,"
+	       " failed_at, suite) VALUES(?1, ?2, ?3, ?4, ?4, ?5, 1, 1, ?4, ?6, ?7)"
+	       " ON CONFLICT(sink, scope, rid) DO UPDATE SET"
+	       " since_ms = CASE WHEN streak = 0 THEN ?4 ELSE since_ms END,"
 	       " streak = streak + (last_run <> ?5), runs = runs + (last_run <> ?5), passes = 0,"
+	       " flaky = CASE WHEN last_run = ?5 THEN flaky ELSE"
+	       " coalesce(passed_at = ?6, 0) OR (flaky AND coalesce(failed_at = ?6, 0)) END,"
+	       " suite = CASE WHEN last_run <> ?5 OR suite = ?7 THEN ?7 END, failed_at = ?6,"
 	       " last_run = ?5, last_ms = ?4",
-	       DB(db_s(w->d->sink), db_s(w->plan->scope), db_s(rid), db_i(w->now_ms), db_i(w->d->run)));
+	       DB(db_s(w->d->sink), db_s(w->plan->scope), db_s(rid), db_i(w->now_ms), db_i(w->d->run),
+		  commit_of(w), db_s(suite)));
 	int64_t id = 0, tests = 0;
 	struct db_stmt *s =
 		db_query(db, "SELECT id, tests FROM failure WHERE sink = ?1 AND scope = ?2 AND rid = ?3",
@@ -69,18 +95,21 @@ static void add_failure(struct walker *w, int64_t no, int64_t ref)
 	const char *rid = w->plan->cause(w->plan->cookie, &r, &w->scratch);
 	if (rid == NULL || !store_entry(w->q, ref, &e))
 		return;
-	count_failure(w, rid, &e);
+	count_failure(w, rid, &e, suite_of(&r, &w->scratch));
 	struct remote_spec spec = { .rid = rid };
 	item.remote = remote_put(w->q, w->shelf, &spec, true);
 	if (item.remote != 0)
 		items_add(w->q, &w->tally, &item, w->d->epoch);
 }
 
-/* A test of the failure in this run: its number where all that are there passed, else 0. */
-static int64_t passed_test(struct walker *w, int64_t failure)
+/* A test of the failure in this run: its number where all that are there passed, else 0.  clean: none of them
+ * needed a further try. */
+static int64_t passed_test(struct walker *w, int64_t failure, bool *clean)
 {
 	int64_t no = 0;
 	bool fails = false;
+
+	*clean = true;
 	struct db_stmt *s = db_query(w->q->db,
 				     "SELECT t.no, t.flags FROM failure_test f"
 				     " JOIN identity i ON i.run = ?2 AND i.identity = f.identity"
@@ -93,6 +122,8 @@ static int64_t passed_test(struct walker *w, int64_t failure)
 			no = db_int(s, 0);
 		else if ((flags & ENTRY_OUTCOME) >= OUTCOME_FAILED)
 			fails = true; /* by another cause: whether this one is mended cannot be seen */
+		if ((flags & (ENTRY_FLAKY | ENTRY_BAD)) != 0)
+			*clean = false;
 	}
 	db_end(s);
 	return fails ? 0 : no;
@@ -100,13 +131,18 @@ static int64_t passed_test(struct walker *w, int64_t failure)
 
 static void note_passed(struct walker *w, int64_t failure, const char *rid)
 {
-	int64_t no = passed_test(w, failure), remote;
+	bool clean;
+	int64_t no = passed_test(w, failure, &clean), remote;
 	struct item item = { .delivery = w->d->id, .id = item_first(no), .state = ITEM_OWED }, there;
 
 	if (no == 0)
 		return;
-	db_run(w->q->db, "UPDATE failure SET streak = 0, passes = passes + 1, pass_run = ?2 WHERE id = ?1",
-	       DB(db_i(failure), db_i(w->d->run)));
+	/* A pass of the commit that failed mends nothing: it is flaky there. */
+	db_run(w->q->db,
+	       "UPDATE failure SET streak = 0, pass_run = ?2, passed_at = ?3,"
+	       " passes = passes + (?4 AND NOT coalesce(failed_at = ?3, 0)),"
+	       " flaky = flaky OR NOT ?4 OR coalesce(failed_at = ?3, 0) WHERE id = ?1",
+	       DB(db_i(failure), db_i(w->d->run), commit_of(w), db_i(clean)));
 	remote = w->plan->passes ? remote_find(w->q, w->shelf, rid) : 0;
 	if (remote == 0 || items_get(w->q, w->d->id, item.id, &there) ||
 	    db_get(w->q->db, "SELECT json IS NOT NULL FROM remote WHERE id = ?1", DB(db_i(remote)), 0) == 0)
@@ -249,23 +285,44 @@ int failures_walk(struct queue *q, struct brief *d, const struct resolver *plan,
 	return n == SLICE ? OP_AGAIN : 0;
 }
 
+/* How many different failures the run has; suite NULL: in all suites. */
+static uint64_t failures_of_run(struct queue *q, const struct brief *d, const char *suite)
+{
+	return (uint64_t)db_get(
+		q->db,
+		"SELECT count(*) FROM (SELECT 1 FROM failure INDEXED BY failure_run"
+		" WHERE sink = ?1 AND scope = ?2 AND last_run = ?3"
+		" AND (?4 IS NULL OR suite = ?4) LIMIT ?5)",
+		DB(db_s(d->sink), db_s(d->scope), db_i(d->run), db_s(suite), db_i(FAILURES_COUNTED)), 0);
+}
+
 const struct row_failure *failures_known(struct queue *q, const struct brief *d, const char *rid,
 					 struct arena *arena)
 {
 	struct row_failure *out = NULL;
+	bool now = false;
 	struct db_stmt *s = db_query(q->db,
-				     "SELECT first_ms, last_ms, streak, runs, passes FROM failure"
-				     " WHERE sink = ?1 AND scope = ?2 AND rid = ?3",
+				     "SELECT first_ms, last_ms, streak, runs, passes, since_ms, flaky, suite,"
+				     " last_run FROM failure WHERE sink = ?1 AND scope = ?2 AND rid = ?3",
 				     DB(db_s(d->sink), db_s(d->scope), db_s(rid)));
 
 	if (db_row(s))
 		out = arena_calloc(arena, 1, sizeof(*out));
-	if (out != NULL)
+	if (out != NULL) {
 		*out = (struct row_failure){ .first_ms = db_int(s, 0),
 					     .last_ms = db_int(s, 1),
 					     .streak = (uint64_t)db_int(s, 2),
 					     .runs = (uint64_t)db_int(s, 3),
-					     .passes = (uint64_t)db_int(s, 4) };
+					     .passes = (uint64_t)db_int(s, 4),
+					     .since_ms = db_int(s, 5),
+					     .flaky = db_int(s, 6) != 0,
+					     .suite = arena_strdup(arena, db_text(s, 7)) };
+		now = db_int(s, 8) == d->run;
+	}
 	db_end(s);
+	if (out != NULL && now) {
+		out->run_failures = failures_of_run(q, d, NULL);
+		out->suite_failures = out->suite != NULL ? failures_of_run(q, d, out->suite) : 1;
+	}
 	return out;
 }

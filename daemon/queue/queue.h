@@ -287,6 +287,7 @@ struct resolver {
 	const char *(*cause)(const void *cookie, const struct result *r, struct arena *a);
 	bool idle;   /* cause: nothing of this run counts */
 	bool passes; /* cause: a failure that something is known of and whose tests passed is a row, too */
+	char commit[128];   /* cause: of the run; "": unknown */
 	const void *cookie; /* must stay valid until done() */
 };
 typedef void queue_owed_fn(void *cookie, int rc, const struct owed *owed, const struct err *err);

@@ -196,6 +196,17 @@ static const char *const migrations[] = {
 	"ALTER TABLE delivery ADD COLUMN lk_next INTEGER NOT NULL DEFAULT 0;"
 	"CREATE TABLE spent(id INTEGER PRIMARY KEY, sink TEXT NOT NULL, at_ms INTEGER NOT NULL,"
 	" requests INTEGER NOT NULL);",
+
+	/* 7: what tells a flaky failure from one that stays, and an outage from single failures.  since_ms: when
+	 * the streak began.  failed_at, passed_at: commits of its last failing and passing run.  flaky: both
+	 * happened at one.  suite: where its tests of the last run stand, NULL where they stand in several. */
+	"ALTER TABLE failure ADD COLUMN since_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE failure ADD COLUMN failed_at TEXT;"
+	"ALTER TABLE failure ADD COLUMN passed_at TEXT;"
+	"ALTER TABLE failure ADD COLUMN flaky INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE failure ADD COLUMN suite TEXT;"
+	"CREATE INDEX failure_run ON failure(sink, scope, last_run, suite);"
+	"UPDATE failure SET since_ms = first_ms;",
 };
 enum { VERSION = sizeof(migrations) / sizeof(migrations[0]) };
 
