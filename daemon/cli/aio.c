@@ -54,6 +54,12 @@ static const struct verb verbs[] = {
 	  .run = tcms_fields,
 	  .summary = "custom fields: of what, required for what, with which values",
 	  .detail = PROJECT },
+	{ .name = "fields types",
+	  .words = "",
+	  .options = "project=",
+	  .run = tcms_field_types,
+	  .summary = "types that custom fields may have",
+	  .detail = PROJECT },
 	{ .name = "parameters",
 	  .words = "",
 	  .options = "project=",
@@ -64,10 +70,10 @@ static const struct verb verbs[] = {
 	  .words = "BATCH",
 	  .least = 1,
 	  .most = 1,
-	  .options = "project=",
+	  .options = "project= wait",
 	  .run = tcms_batch,
-	  .summary = "how far a batch is (import of results, change of many runs)",
-	  .detail = PROJECT },
+	  .summary = "how far a batch is (import of results or features, change of many runs)",
+	  .detail = "  --wait              until it is over, or --timeout has passed\n" PROJECT },
 	{ .name = "tags",
 	  .words = "",
 	  .options = "project=",
@@ -141,10 +147,10 @@ static const struct verb verbs[] = {
 	  .words = "TITLE",
 	  .least = 1,
 	  .most = 1,
-	  .options = CYCLE_OPTIONS,
+	  .options = CYCLE_OPTIONS "created=",
 	  .run = tcms_cycles_create,
 	  .summary = "make a cycle",
-	  .detail = CYCLE_DETAIL },
+	  .detail = "  --created DATE      a cycle of the past\n" CYCLE_DETAIL },
 	{ .name = "cycles create-from-set",
 	  .words = "TITLE",
 	  .least = 1,
@@ -154,6 +160,15 @@ static const struct verb verbs[] = {
 	  .summary = "make a cycle with the published cases of sets",
 	  .detail = "  --set KEY           repeat it\n"
 		    "  --assign-to ID      who is to run them\n" CYCLE_DETAIL },
+	{ .name = "cycles add",
+	  .words = "CYCLE CASE...",
+	  .least = 2,
+	  .most = ARGS_WORDS_MAX,
+	  .options = "project= version= new-run",
+	  .run = tcms_cycles_add,
+	  .summary = "bring cases into a cycle",
+	  .detail = "  --version N         of the cases; the latest where nothing is said\n"
+		    "  --new-run           a further run of a case that is there already\n" PROJECT },
 	{ .name = "cycles update",
 	  .words = "CYCLE",
 	  .least = 1,
@@ -218,10 +233,11 @@ static const struct verb verbs[] = {
 	  .words = "CYCLE FILE...",
 	  .least = 2,
 	  .most = ARGS_WORDS_MAX,
-	  .options = "project= again",
+	  .options = "project= field= again",
 	  .run = tcms_cycles_attach,
 	  .summary = "attach files to a cycle",
-	  .detail = ATTACH_DETAIL },
+	  .detail = "  --field NAME        to its OBJECTIVE, or to a custom field of formatted "
+		    "text\n" ATTACH_DETAIL },
 	{ .name = "cases list",
 	  .words = "",
 	  .options = "project=",
@@ -286,10 +302,28 @@ static const struct verb verbs[] = {
 	  .words = "CASE FILE...",
 	  .least = 2,
 	  .most = ARGS_WORDS_MAX,
-	  .options = "project= again",
+	  .options = "project= step= field= again",
 	  .run = tcms_cases_attach,
 	  .summary = "attach files to a case",
-	  .detail = ATTACH_DETAIL },
+	  .detail = "  --step ID           to this step of the case\n"
+		    "  --field NAME        to DESCRIPTION or PRECONDITIONS; of a step: STEP, DATA,\n"
+		    "                      EXPECTED_RESULTS\n" ATTACH_DETAIL },
+	{ .name = "cases import",
+	  .words = "FILE...",
+	  .least = 1,
+	  .most = ARGS_WORDS_MAX,
+	  .options = "project= status= priority= type= automation-status= automation-owner= precondition= "
+		     "requirement=* release=* component=* tag=* folder=* field=* update-existing wait",
+	  .run = tcms_cases_import,
+	  .summary = "make or change cases of feature files (Gherkin), in a batch",
+	  .detail = "A scenario with the tag of a case changes that case, the others make new ones.\n"
+		    "  --status NAME, --priority NAME, --type NAME, --automation-status NAME\n"
+		    "  --automation-owner ID, --precondition TEXT\n"
+		    "  --folder NAME       once a level; what is missing is made\n"
+		    "  --tag NAME, --requirement ID, --release ID, --component ID   repeat them\n"
+		    "  --field NAME=VALUE  a custom field; repeat it\n"
+		    "  --update-existing   give these also to cases that are there\n"
+		    "  --wait              until the batch is over\n" PROJECT },
 	{ .name = "cases export",
 	  .words = "FILE",
 	  .least = 1,
@@ -368,6 +402,58 @@ static const struct verb verbs[] = {
 		    "  --defect ID         Jira's number of the issue; repeat it\n"
 		    "  --field NAME=VALUE  a custom field; repeat it\n"
 		    "  --new-run           leave the latest run as it is\n" PROJECT },
+	{ .name = "runs change",
+	  .words = "CYCLE",
+	  .least = 1,
+	  .most = 1,
+	  .options =
+		  "project= case=* title= automation-key= exact tag=* run=* folder-id=* was=* every status= "
+		  "effort= defect=* field=* automated= batch wait",
+	  .run = tcms_runs_change,
+	  .summary = "change fields of many runs at once",
+	  .detail = "Which runs, all of it:\n"
+		    "  --case KEY, --run ID, --tag NAME, --folder-id ID, --was STATUS   one of those; repeat "
+		    "them\n"
+		    "  --title TEXT, --automation-key TEXT [--exact]   of the case\n"
+		    "  --every             all runs of the cycle\n"
+		    "What they get:\n"
+		    "  --status NAME, --effort DURATION, --automated yes|no\n"
+		    "  --defect ID         Jira's number of the issue; repeat it\n"
+		    "  --field NAME=VALUE  a custom field; repeat it\n"
+		    "  --batch             later, over there; with --wait until it is over\n" PROJECT },
+	{ .name = "runs migrate",
+	  .words = "CYCLE CASE",
+	  .least = 2,
+	  .most = 2,
+	  .options = "project= created= updated= status= comment=* effort= defect=* field=* automated= "
+		     "executed-by= assign-to=",
+	  .run = tcms_runs_migrate,
+	  .summary = "a run of the past, with its own date",
+	  .detail = "  --created DATE, --status NAME   when it was, how it ended\n"
+		    "  --updated DATE      (default: when it was)\n"
+		    "  --executed-by ID, --assign-to ID, --comment TEXT, --effort DURATION\n"
+		    "  --automated yes|no, --defect KEY|ID, --field NAME=VALUE\n" PROJECT },
+	{ .name = "runs import",
+	  .words = "CYCLE FILE",
+	  .least = 2,
+	  .most = 2,
+	  .options = "project= type= new-run= add-cases= create-cases= ignore-class= update-datasets= "
+		     "update-cases= update-steps= examples-as-cases= status-only= folder=* batch wait",
+	  .run = tcms_runs_import,
+	  .summary = "hand a report to the vendor's importer",
+	  .detail = "  --type junit|testng|nunit|cucumber|newman|robot   (default: what it looks like)\n"
+		    "  --new-run yes|no             (default yes) no: the latest runs are overwritten\n"
+		    "  --add-cases yes|no           (default yes) that are not in the cycle yet\n"
+		    "  --create-cases yes|no        that are not found\n"
+		    "  --folder NAME                for those; once a level\n"
+		    "  --ignore-class yes|no        JUnit: the automation key is the method alone\n"
+		    "  --update-datasets yes|no     TestNG, JUnit\n"
+		    "  --update-cases yes|no        cases become what the file says\n"
+		    "  --update-steps yes|no        the same for steps of scenarios\n"
+		    "  --examples-as-cases yes|no   each example of an outline is a case\n"
+		    "  --status-only yes|no         steps are not compared\n"
+		    "  --batch                      later, over there; with --wait until it is "
+		    "over\n" PROJECT },
 	{ .name = "runs steps",
 	  .words = "CYCLE RUN|CASE N=STATUS...",
 	  .least = 3,

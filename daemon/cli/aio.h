@@ -7,6 +7,7 @@
 #include "daemon/base/json.h"
 #include "daemon/cli/table.h"
 #include "daemon/cli/verbs.h"
+#include "daemon/evidence_name.h"
 
 /* Begins a request for a path below the project: "{}" is replaced by the next argument, escaped.  write: not
  * for a POST that only asks or may be repeated.  Returns EXIT_OK, or EXIT_USAGE where no project is known. */
@@ -35,6 +36,22 @@ int tcms_plain(struct remote *r, const struct args *a, const char *path, const c
 int tcms_read(struct remote *r, const struct args *a, const char *doing, cJSON **out, const char *path,
 	      const char *one, const char *two, const char *query);
 
+/* A file of this machine that is to be sent. */
+struct tcms_file {
+	const char *path, *type; /* type: by its content and name, never NULL */
+	char name[EVIDENCE_NAME_MAX + 1];
+	int64_t size;
+	char head[EVIDENCE_HEAD]; /* its first bytes */
+	size_t head_len;
+};
+int tcms_file_look(const struct remote *r, const char *path, struct tcms_file *f);
+
+/* Tells {status, successCount, errors: {key: {message}}, warnings}: an answer of 200 may still be a failure.
+ * done: "runs are deleted".  The answer is deleted here. */
+int tcms_counted(const struct remote *r, const struct args *a, cJSON *answer, const char *done);
+/* Tells a batch that has just begun, with --wait when it is over; the batch is deleted here. */
+int tcms_batch_begun(struct remote *r, const struct args *a, cJSON *batch);
+
 /* --tag, --folder, --field and the like, as a body has them; each may send requests of its own (tags and
  * folders are made where they are missing).  kind: "testcycle" or "testcase". */
 int tcms_put_tags(struct remote *r, const struct args *a, struct buf *b);
@@ -45,6 +62,9 @@ int tcms_put_numbers(const struct remote *r, const struct args *a, const char *o
 		     struct buf *b);
 int tcms_put_date(const struct remote *r, const struct args *a, const char *option, const char *key,
 		  struct buf *b);
+int tcms_put_effort(const struct remote *r, const struct args *a, struct buf *b);
+/* --defect, numbers of issues, joined to those that a run has. */
+int tcms_put_defects(const struct remote *r, const struct args *a, struct buf *b);
 /* Criteria of a search from options of the same meaning. */
 void tcms_criterion_text(const struct args *a, const char *option, const char *key, bool exact,
 			 struct buf *b);
@@ -61,6 +81,7 @@ int tcms_tags_add(struct remote *r, const struct args *a);
 int tcms_folders(struct remote *r, const struct args *a);
 int tcms_folders_add(struct remote *r, const struct args *a);
 int tcms_fields(struct remote *r, const struct args *a);
+int tcms_field_types(struct remote *r, const struct args *a);
 
 int tcms_cycles_list(struct remote *r, const struct args *a);
 int tcms_cycles_search(struct remote *r, const struct args *a);
@@ -92,6 +113,11 @@ int tcms_cycles_cleanup(struct remote *r, const struct args *a);
 int tcms_sets_add(struct remote *r, const struct args *a);
 int tcms_sets_create(struct remote *r, const struct args *a);
 int tcms_batch(struct remote *r, const struct args *a);
+int tcms_cases_import(struct remote *r, const struct args *a);
+int tcms_runs_import(struct remote *r, const struct args *a);
+int tcms_runs_change(struct remote *r, const struct args *a);
+int tcms_runs_migrate(struct remote *r, const struct args *a);
+int tcms_cycles_add(struct remote *r, const struct args *a);
 int tcms_parameters(struct remote *r, const struct args *a);
 
 int tcms_runs_list(struct remote *r, const struct args *a);

@@ -227,6 +227,31 @@ int tcms_put_date(const struct remote *r, const struct args *a, const char *opti
 	return EXIT_OK;
 }
 
+int tcms_put_effort(const struct remote *r, const struct args *a, struct buf *b)
+{
+	const char *text = args_get(a, "effort");
+	int64_t ms;
+
+	if (text == NULL)
+		return EXIT_OK;
+	int rc = cli_duration(r->command, "--effort", text, &ms);
+	if (rc == EXIT_OK)
+		json_field_int(b, "effort", (ms + 999) / 1000);
+	return rc;
+}
+
+int tcms_put_defects(const struct remote *r, const struct args *a, struct buf *b)
+{
+	if (!args_has(a, "defect"))
+		return EXIT_OK;
+	json_key(b, "jiraDefectsUpdate");
+	buf_putc(b, '{');
+	int rc = tcms_put_numbers(r, a, "defect", "jiraDefectIDs", b);
+	json_field(b, "jiraBulkListOperationType", "ADD_TO_EXISTING");
+	buf_putc(b, '}');
+	return rc;
+}
+
 /* Tags by name: got or made in one request, which may be repeated, then wrapped as entities want them:
  * {"tag":{"ID":7}}. */
 int tcms_put_tags(struct remote *r, const struct args *a, struct buf *b)

@@ -304,6 +304,20 @@ int tcms_fields(struct remote *r, const struct args *a)
 	return EXIT_OK;
 }
 
+int tcms_field_types(struct remote *r, const struct args *a)
+{
+	static const struct column columns[] = {
+		{ "ID", "ID", COLUMN_TEXT },
+		{ "TYPE", "type", COLUMN_TEXT },
+		{ "NAME", "name", COLUMN_TEXT },
+		{ "SEARCHED BY", "isSearchable", COLUMN_TEXT },
+		{ 0 },
+	};
+
+	return tcms_plain(r, a, "config/customfieldtype", "list types of custom fields", columns,
+			  "There are none.");
+}
+
 int tcms_parameters(struct remote *r, const struct args *a)
 {
 	static const struct column columns[] = {

@@ -180,6 +180,8 @@ static int put_common(struct remote *r, const struct args *a, struct buf *b, boo
 	if (rc == EXIT_OK)
 		rc = tcms_put_date(r, a, "ends", "endDate", b);
 	if (rc == EXIT_OK)
+		rc = tcms_put_date(r, a, "created", "createdDate", b);
+	if (rc == EXIT_OK)
 		rc = tcms_put_fields(r, a, b, false);
 	if (rc == EXIT_OK)
 		rc = tcms_put_tags(r, a, b);
@@ -208,7 +210,8 @@ int tcms_cycles_create(struct remote *r, const struct args *a)
 	int rc = put_common(r, a, &body, false);
 	buf_putc(&body, '}');
 	if (rc == EXIT_OK)
-		rc = make(r, a, "testcycle/detail", &body);
+		rc = make(r, a, args_has(a, "created") ? "testcycle/detail/migrate" : "testcycle/detail",
+			  &body);
 	buf_done(&body);
 	return rc;
 }

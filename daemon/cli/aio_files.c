@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aio_files.c - files of AIO Tests: attached to runs, steps, cases and cycles, fetched, exported; and what
- * goes on over there in batches.
+ * aio_files.c - files of AIO Tests: attached to runs, steps, cases and cycles, fetched, exported.
  *
  * Nobody can delete an attachment by this interface, so one of the same name and size is not sent again. */
 #include "daemon/cli/aio.h"
@@ -22,15 +21,8 @@
 
 enum { BODY_MAX = 1 << 20 };
 
-struct upload {
-	const char *path, *type;
-	char name[EVIDENCE_NAME_MAX + 1];
-	int64_t size;
-};
-
-static int look(const struct remote *r, const char *path, struct upload *u)
+int tcms_file_look(const struct remote *r, const char *path, struct tcms_file *f)
 {
-	char head[EVIDENCE_HEAD];
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
@@ -40,19 +32,21 @@ static int look(const struct remote *r, const char *path, struct upload *u)
 			close(fd);
 		return remote_wrong(r, "%s: %s", path, code == EINVAL ? "not a file" : strerror(code));
 	}
-	ssize_t n = read(fd, head, sizeof(head));
+	*f = (struct tcms_file){ .path = path, .size = st.st_size };
+	ssize_t n = read(fd, f->head, sizeof(f->head));
 	close(fd);
-	*u = (struct upload){ .path = path, .size = st.st_size };
-	evidence_clean_name(path, "file", u->name);
-	u->type = evidence_type(u->name, head, n > 0 ? (size_t)n : 0);
+	f->head_len = n > 0 ? (size_t)n : 0;
+	evidence_clean_name(path, "file", f->name);
+	f->type = evidence_type(f->name, f->head, f->head_len);
 	return EXIT_OK;
 }
 
-static bool attached(const cJSON *owner, const struct upload *u)
+/* list: the member that names them; NULL: the description knows none. */
+static bool attached(const cJSON *owner, const char *list, const struct tcms_file *u)
 {
 	const cJSON *one;
 
-	cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(owner, "attachments"))
+	cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(owner, list))
 	{
 		const char *name = sink_string(one, "name");
 		if (name != NULL && strcmp(name, u->name) == 0 && sink_int(one, "size", -1) == u->size)
@@ -61,12 +55,12 @@ static bool attached(const cJSON *owner, const struct upload *u)
 	return false;
 }
 
-/* The step of a run, by its ID there. */
-static const cJSON *step_of(const cJSON *run, const char *id)
+/* A step of a run or of a case, by its ID there. */
+static const cJSON *step_of(const cJSON *owner, const char *list, const char *id)
 {
 	const cJSON *step;
 
-	cJSON_ArrayForEach(step, cJSON_GetObjectItemCaseSensitive(run, "testRunSteps"))
+	cJSON_ArrayForEach(step, cJSON_GetObjectItemCaseSensitive(owner, list))
 	{
 		char own[32];
 		snprintf(own, sizeof(own), "%" PRId64, sink_int(step, "ID", -1));
@@ -76,13 +70,20 @@ static const cJSON *step_of(const cJSON *run, const char *id)
 	return NULL;
 }
 
-static int send_one(struct remote *r, const struct args *a, const struct upload *u, const char *path,
-		    const char *one, const char *two, const char *three, struct table *t)
+/* What files hang on: where they go, and where those that are there are listed. */
+struct target {
+	const char *path, *arg[3];
+	const cJSON *owner;
+	const char *list;
+};
+
+static int send_one(struct remote *r, const struct args *a, const struct tcms_file *u,
+		    const struct target *to, struct table *t)
 {
 	struct request req;
 	char doing[200];
 	cJSON *record;
-	int rc = tcms_begin(r, a, &req, METHOD_POST, true, path, one, two, three);
+	int rc = tcms_begin(r, a, &req, METHOD_POST, true, to->path, to->arg[0], to->arg[1], to->arg[2]);
 
 	if (rc != EXIT_OK)
 		return rc;
@@ -99,9 +100,8 @@ static int send_one(struct remote *r, const struct args *a, const struct upload 
 	return rc;
 }
 
-/* Sends the files from word[first] on; owner: what they hang on, as it is now. */
-static int attach(struct remote *r, const struct args *a, const cJSON *owner, size_t first, const char *path,
-		  const char *one, const char *two, const char *three)
+/* Sends the files from word[first] on. */
+static int attach(struct remote *r, const struct args *a, size_t first, const struct target *to)
 {
 	static const struct column columns[] = {
 		{ "ID", "ID", COLUMN_TEXT },
@@ -115,9 +115,9 @@ static int attach(struct remote *r, const struct args *a, const cJSON *owner, si
 
 	table_begin(&t, columns, a->json);
 	for (size_t i = first; rc == EXIT_OK && i < a->words; i++) {
-		struct upload u = { 0 };
-		rc = look(r, a->word[i], &u);
-		if (rc == EXIT_OK && attached(owner, &u) && !args_has(a, "again")) {
+		struct tcms_file u = { 0 };
+		rc = tcms_file_look(r, a->word[i], &u);
+		if (rc == EXIT_OK && attached(to->owner, to->list, &u) && !args_has(a, "again")) {
 			remote_say(r,
 				   "%s: a file of this name and size is there already (--again sends it all "
 				   "the same)",
@@ -125,34 +125,103 @@ static int attach(struct remote *r, const struct args *a, const cJSON *owner, si
 			continue;
 		}
 		if (rc == EXIT_OK)
-			rc = send_one(r, a, &u, path, one, two, three, &t);
+			rc = send_one(r, a, &u, to, &t);
 	}
 	table_end(&t, rc == EXIT_OK ? "Nothing was sent." : NULL);
 	return rc;
 }
 
+/* Fields of formatted text that take files of their own, and the members that list those. */
+struct texts {
+	const char *field, *list;
+};
+
+/* The field as the path wants it; *list: where its files are named.  A field that is not among them is taken as
+ * it is where `others` may be: the name or id of a custom field. */
+static int text_field(const struct remote *r, const struct args *a, const struct texts *known, bool others,
+		      const char **field, const char **list)
+{
+	const char *said = args_get(a, "field");
+	char words[160] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; known[i].field != NULL; i++) {
+		if (strcasecmp(known[i].field, said) == 0) {
+			*field = known[i].field;
+			*list = known[i].list;
+			return EXIT_OK;
+		}
+		if (n < sizeof(words))
+			n += (size_t)snprintf(words + n, sizeof(words) - n, "%s%s", i == 0 ? "" : ", ",
+					      known[i].field);
+	}
+	if (!others)
+		return cli_usage(r->command, "--field is one of %s, not \"%s\"", words, said);
+	*field = said;
+	*list = NULL;
+	return EXIT_OK;
+}
+
 int tcms_cycles_attach(struct remote *r, const struct args *a)
 {
+	static const struct texts texts[] = { { "OBJECTIVE", "objectiveAttachments" }, { 0 } };
+	struct target to = { .path = "testcycle/{}/attachment",
+			     .arg = { a->word[0] },
+			     .list = "attachments" };
 	cJSON *cycle;
-	int rc = tcms_read(r, a, "read the cycle", &cycle, "testcycle/{}/detail", a->word[0], NULL,
-			   "needAttachments");
+	int rc = EXIT_OK;
 
+	if (args_has(a, "field")) {
+		to.path = "testcycle/{}/{}/attachment";
+		rc = text_field(r, a, texts, true, &to.arg[1], &to.list);
+	}
+	if (rc == EXIT_OK)
+		rc = tcms_read(r, a, "read the cycle", &cycle, "testcycle/{}/detail", a->word[0], NULL,
+			       "needAttachments");
 	if (rc != EXIT_OK)
 		return rc;
-	rc = attach(r, a, cycle, 1, "testcycle/{}/attachment", a->word[0], NULL, NULL);
+	to.owner = cycle;
+	rc = attach(r, a, 1, &to);
 	cJSON_Delete(cycle);
 	return rc;
 }
 
 int tcms_cases_attach(struct remote *r, const struct args *a)
 {
+	static const struct texts texts[] = { { "DESCRIPTION", "descriptionAttachments" },
+					      { "PRECONDITIONS", "preconditionAttachments" },
+					      { 0 } };
+	static const struct texts step_texts[] = { { "STEP", "stepAttachments" },
+						   { "DATA", "dataAttachments" },
+						   { "EXPECTED_RESULTS", "expectedResultAttachments" },
+						   { 0 } };
+	const char *step = args_get(a, "step");
+	struct target to = { .path = "testcase/{}/attachment", .arg = { a->word[0] }, .list = "attachments" };
 	cJSON *found;
-	int rc = tcms_read(r, a, "read the case", &found, "testcase/{}/detail", a->word[0], NULL,
-			   "needAttachments");
+	int rc = EXIT_OK;
 
+	if (step != NULL) {
+		to.path = "testcase/{}/testcasestep/{}/attachment";
+		to.arg[1] = step;
+	}
+	if (args_has(a, "field")) {
+		to.path = step != NULL ? "testcase/{}/testcasestep/{}/{}/attachment"
+				       : "testcase/{}/{}/attachment";
+		rc = text_field(r, a, step != NULL ? step_texts : texts, false, &to.arg[step != NULL ? 2 : 1],
+				&to.list);
+	}
+	if (rc == EXIT_OK)
+		rc = tcms_read(r, a, "read the case", &found, "testcase/{}/detail", a->word[0], NULL,
+			       "needAttachments");
 	if (rc != EXIT_OK)
 		return rc;
-	rc = attach(r, a, found, 1, "testcase/{}/attachment", a->word[0], NULL, NULL);
+	to.owner = step != NULL ? step_of(found, "steps", step) : found;
+	rc = to.owner == NULL
+		     ? remote_wrong(r,
+				    "case %s has no step with the id \"%s\" (cases show --json lists "
+				    "them)",
+				    a->word[0], step)
+		     : attach(r, a, 1, &to);
 	cJSON_Delete(found);
 	return rc;
 }
@@ -170,15 +239,17 @@ int tcms_runs_attach(struct remote *r, const struct args *a)
 	if (rc != EXIT_OK)
 		return rc;
 	snprintf(id, sizeof(id), "%" PRId64, sink_int(run, "ID", -1));
-	const cJSON *owner = step != NULL ? step_of(run, step) : run;
-	if (owner == NULL)
-		rc = remote_wrong(r, "run %s has no step with the id \"%s\" (runs show lists them)", id,
-				  step);
-	else if (step != NULL)
-		rc = attach(r, a, owner, 2, "testcycle/{}/testrun/{}/testrunstep/{}/attachment", a->word[0],
-			    id, step);
-	else
-		rc = attach(r, a, owner, 2, "testcycle/{}/testrun/{}/attachment", a->word[0], id, NULL);
+	const struct target to = {
+		.path = step != NULL ? "testcycle/{}/testrun/{}/testrunstep/{}/attachment"
+				     : "testcycle/{}/testrun/{}/attachment",
+		.arg = { a->word[0], id, step },
+		.owner = step != NULL ? step_of(run, "testRunSteps", step) : run,
+		.list = "attachments",
+	};
+	rc = to.owner == NULL
+		     ? remote_wrong(r, "run %s has no step with the id \"%s\" (runs show lists them)", id,
+				    step)
+		     : attach(r, a, 2, &to);
 	cJSON_Delete(run);
 	return rc;
 }
@@ -250,32 +321,10 @@ int tcms_cases_export(struct remote *r, const struct args *a)
 	return rc == EXIT_OK ? save(r, a->word[0]) : rc;
 }
 
-/* ---- batches, and answers that count ---- */
-
-int tcms_batch(struct remote *r, const struct args *a)
-{
-	static const struct column card[] = {
-		{ "Batch", "batchId", COLUMN_TEXT },
-		{ "Status", "status", COLUMN_TEXT },
-		{ "File", "fileName", COLUMN_TEXT },
-		{ "Size", "size", COLUMN_TEXT },
-		{ "Created (UTC)", "createdDate", COLUMN_TIME },
-		{ "Cases in error", "errorCases", COLUMN_TEXT },
-		{ "Error", "errorMsg", COLUMN_TEXT },
-		{ 0 },
-	};
-	cJSON *batch;
-	int rc = tcms_read(r, a, "read the batch", &batch, "batch/{}", a->word[0], NULL, NULL);
-
-	if (rc != EXIT_OK)
-		return rc;
-	table_card(card, batch, a->json);
-	cJSON_Delete(batch);
-	return EXIT_OK;
-}
+/* ---- answers that count ---- */
 
 /* 200 may still be a failure: {status, errors: {key: {message}}}. */
-static int counted(const struct remote *r, const struct args *a, cJSON *answer, const char *done)
+int tcms_counted(const struct remote *r, const struct args *a, cJSON *answer, const char *done)
 {
 	const char *status = sink_string(answer, "status");
 	const cJSON *error;
@@ -316,7 +365,7 @@ int tcms_cycles_cleanup(struct remote *r, const struct args *a)
 		return rc;
 	buf_printf(&req.body, "{\"runCreatedBeforeDays\":%" PRId64 "}", days);
 	rc = remote_ask(r, &req, "delete old runs", &answer);
-	return rc == EXIT_OK ? counted(r, a, answer, "runs are deleted") : rc;
+	return rc == EXIT_OK ? tcms_counted(r, a, answer, "runs are deleted") : rc;
 }
 
 int tcms_sets_add(struct remote *r, const struct args *a)
@@ -331,7 +380,7 @@ int tcms_sets_add(struct remote *r, const struct args *a)
 	for (size_t i = 1; i < a->words; i++)
 		tcms_begin_arg(&req, "testCases", a->word[i]);
 	rc = remote_ask(r, &req, "add cases to the set", &answer);
-	return rc == EXIT_OK ? counted(r, a, answer, "cases are in the set") : rc;
+	return rc == EXIT_OK ? tcms_counted(r, a, answer, "cases are in the set") : rc;
 }
 
 int tcms_sets_create(struct remote *r, const struct args *a)

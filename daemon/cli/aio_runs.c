@@ -174,31 +174,6 @@ int tcms_runs_delete(struct remote *r, const struct args *a)
 
 /* ---- marks ---- */
 
-static int put_effort(const struct remote *r, const struct args *a, struct buf *b)
-{
-	const char *text = args_get(a, "effort");
-	int64_t ms;
-
-	if (text == NULL)
-		return EXIT_OK;
-	int rc = cli_duration(r->command, "--effort", text, &ms);
-	if (rc == EXIT_OK)
-		json_field_int(b, "effort", (ms + 999) / 1000);
-	return rc;
-}
-
-static int put_defects(const struct remote *r, const struct args *a, struct buf *b)
-{
-	if (!args_has(a, "defect"))
-		return EXIT_OK;
-	json_key(b, "jiraDefectsUpdate");
-	buf_putc(b, '{');
-	int rc = tcms_put_numbers(r, a, "defect", "jiraDefectIDs", b);
-	json_field(b, "jiraBulkListOperationType", "ADD_TO_EXISTING");
-	buf_putc(b, '}');
-	return rc;
-}
-
 int tcms_runs_update(struct remote *r, const struct args *a)
 {
 	static const char *const wanted[] = { "status", "comment",   "effort", "defect",
@@ -224,9 +199,9 @@ int tcms_runs_update(struct remote *r, const struct args *a)
 	if (automated >= 0)
 		json_field_bool(&req.body, "isAutomated", automated != 0);
 	tcms_put_texts(a, "comment", "comments", &req.body);
-	rc = put_effort(r, a, &req.body);
+	rc = tcms_put_effort(r, a, &req.body);
 	if (rc == EXIT_OK)
-		rc = put_defects(r, a, &req.body);
+		rc = tcms_put_defects(r, a, &req.body);
 	if (rc == EXIT_OK)
 		rc = tcms_put_fields(r, a, &req.body, true);
 	buf_putc(&req.body, '}');

@@ -157,6 +157,12 @@ static bool wait_ms(struct remote *r, int64_t ms)
 	return r->app.code == 0;
 }
 
+bool remote_pause(struct remote *r, int64_t ms)
+{
+	ms /= app_time_scale();
+	return clock_mono_ms() + ms <= r->until_ms && wait_ms(r, ms);
+}
+
 static bool exchange(struct remote *r, const struct request *request)
 {
 	int64_t wait = pace_wait_ms(&r->pace, clock_mono_ms(), true);

@@ -54,6 +54,8 @@ int remote_ask(struct remote *r, struct request *request, const char *doing, cJS
 int remote_try(struct remote *r, struct request *request, const char *doing, cJSON **out);
 /* Says what remote_try() left unsaid; returns EXIT_USAGE. */
 int remote_refused(const struct remote *r, const char *doing);
+/* Waits, for something that goes on over there.  false: a signal came, or the time that the person gave is over. */
+bool remote_pause(struct remote *r, int64_t ms);
 /* "resultd testrail: ..." on standard error. */
 void remote_say(const struct remote *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The same, and EXIT_USAGE: what was asked for is not there, or makes no sense. */

@@ -298,7 +298,8 @@ static int prepare_upload(struct exchange_op *op)
 	for (const char *const *s = q->upload_form; s != NULL && s[0] != NULL && s[1] != NULL; s += 2) {
 		part = curl_mime_addpart(op->mime);
 		if (part == NULL || curl_mime_name(part, s[0]) != CURLE_OK ||
-		    curl_mime_data(part, s[1], CURL_ZERO_TERMINATED) != CURLE_OK)
+		    curl_mime_data(part, s[1], CURL_ZERO_TERMINATED) != CURLE_OK ||
+		    (q->upload_form_type != NULL && curl_mime_type(part, q->upload_form_type) != CURLE_OK))
 			return -ENOMEM;
 	}
 	return curl_easy_setopt(op->easy, CURLOPT_MIMEPOST, op->mime) == CURLE_OK ? 0 : -ENOMEM;

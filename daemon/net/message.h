@@ -29,6 +29,7 @@ struct request {
 	const char *upload_path, *upload_field, *upload_name, *upload_type;
 	uint64_t upload_size;           /* what the file holds; another size is EXCHANGE_NO_FILE; 0: any */
 	const char *const *upload_form; /* further parts: name, value, name, value, NULL; NULL: none */
+	const char *upload_form_type;   /* of those parts; NULL: none is said, which means text */
 };
 
 void request_init(struct request *r);

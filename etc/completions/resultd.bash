@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # bash completion of resultd.  Commands and options are asked of the program itself, so they are never stale.
 
-_resultd_command() {
+# The command and the words that follow it, without what is being typed.
+_resultd_words() {
 	local i skip=0
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		if ((skip)); then
@@ -11,16 +12,14 @@ _resultd_command() {
 		case ${COMP_WORDS[i]} in
 		--config | --state | --log-level) skip=1 ;;
 		-*) ;;
-		*)
-			printf '%s' "${COMP_WORDS[i]}"
-			return
-			;;
+		*) printf '%s\n' "${COMP_WORDS[i]}" ;;
 		esac
 	done
 }
 
 _resultd() {
-	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command options
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command options line
+	local -a words
 	COMPREPLY=()
 	case $prev in
 	--log-level) COMPREPLY=($(compgen -W "debug info warning error" -- "$cur")); return ;;
@@ -31,14 +30,19 @@ _resultd() {
 	--config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--run-key | --run-name | --set | --timeout | --timezone | --reason | --sink | --watch) return ;;
 	esac
-	command=$(_resultd_command)
+	mapfile -t words < <(_resultd_words)
+	command=${words[0]}
 	if [[ -z $command ]]; then
 		COMPREPLY=($(compgen -W "--config --state --log-level --help --version
 			$("${COMP_WORDS[0]}" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\)  *[a-z].*/\1/p')" -- "$cur"))
 		return
 	fi
+	case $command in
+	testrail | aio | axosoft) ;;
+	*) words=("$command") ;; # the others have no verbs with options of their own
+	esac
 	if [[ $cur == -* ]]; then
-		options=$("${COMP_WORDS[0]}" "$command" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+' | sort -u)
+		options=$("${COMP_WORDS[0]}" "${words[@]}" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+' | sort -u)
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 		return
 	fi
@@ -47,6 +51,15 @@ _resultd() {
 		options=$("${COMP_WORDS[0]}" "$command" --help 2>/dev/null | sed -n '1s/^resultd [a-z]* \([a-z][a-z-]*\) .*/\1/p
 			s/^  \([a-z][a-z-]*\)\( .*\)*$/\1/p')
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	fi
+	if ((${#words[@]} > 1)); then
+		options=
+		while IFS= read -r line; do
+			[[ $line == "  ${words[*]:1} "[a-z]* ]] || continue
+			line=${line#"  ${words[*]:1} "}
+			options+=" ${line%% *}"
+		done < <("${COMP_WORDS[0]}" "$command" --help 2>/dev/null)
+		COMPREPLY+=($(compgen -W "$options" -- "$cur"))
 	fi
 	case $command in
 	import | submit | parse) COMPREPLY+=($(compgen -f -- "$cur")) ;;

@@ -24,12 +24,33 @@ function __resultd_command
     return 1
 end
 
+# The command and, of those that have verbs, the words that follow it.
+function __resultd_said
+    set -l command (__resultd_command)
+    echo $command
+    contains -- $command testrail aio axosoft; or return 0
+    set -l words (string match -v -- '-*' (commandline -opc)[2..-1])
+    set -l at (contains -i -- $command $words); or return 0
+    string join \n -- $words[(math $at + 1)..-1]
+end
+
 function __resultd_options
-    resultd (__resultd_command) --help 2>/dev/null | string match -arg -- '(--[a-z][a-z-]+)' | sort -u
+    resultd (__resultd_said) --help 2>/dev/null | string match -arg -- '(--[a-z][a-z-]+)' | sort -u
 end
 
 function __resultd_words
-    set -l help (resultd (__resultd_command) --help 2>/dev/null)
+    set -l said (__resultd_said)
+    set -l help (resultd $said[1] --help 2>/dev/null)
+    if set -q said[2]
+        set -l begin "  $said[2..-1] "
+        set -l length (string length -- $begin)
+        for line in $help
+            set -l head (string sub -l $length -- $line)
+            test "$head" = "$begin"
+            and string match -rg '^([a-z][a-z-]*) ' -- (string sub -s (math $length + 1) -- $line)
+        end
+        return
+    end
     string match -rg '^resultd [a-z]+ ([a-z][a-z-]*) ' -- $help[1]
     string match -rg '^  ([a-z][a-z-]*)(?: .*)?$' -- $help
 end

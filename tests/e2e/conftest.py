@@ -104,6 +104,24 @@ def aio_server(make_aio):
     return make_aio("server", "/jira")
 
 
+@pytest.fixture(params=["cloud", "server"])
+def site(request, make_aio):
+    """AIO Tests on either of them: a test that takes this runs twice."""
+    return make_aio(request.param, "/jira" if request.param == "server" else "")
+
+
+@pytest.fixture
+def tcms(resultd, site):
+    """`resultd aio ...` for the site."""
+    resultd.deliver_to_aio(site)
+
+    def run(*args, code=0, **keys):
+        done = resultd("aio", *args, **keys)
+        assert done.code == code, done
+        return done
+    return run
+
+
 @pytest.fixture
 def axosoft():
     """A tracker with the project Datahub, whose workflow knows the step Bug."""

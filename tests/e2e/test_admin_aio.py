@@ -1,45 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Administration of AIO Tests from the command line, on Cloud and on Server."""
 
-import json
 import zipfile
 
 import pytest
 
 from standins.http_server import Answer
-
-
-@pytest.fixture(params=["cloud", "server"])
-def site(request, make_aio):
-    return make_aio(request.param, "/jira" if request.param == "server" else "")
-
-
-@pytest.fixture
-def tcms(resultd, site):
-    resultd.deliver_to_aio(site)
-
-    def run(*args, code=0, **keys):
-        done = resultd("aio", *args, **keys)
-        assert done.code == code, done
-        return done
-    return run
-
-
-def said(done):
-    return json.loads(done.out)
-
-
-def rows(text):
-    """The cells of a table's rows, by the title of their column."""
-    head, *lines = text.splitlines()
-    starts = [at for at, char in enumerate(head) if char != " " and (at == 0 or head[at - 2:at] == "  ")]
-    titles = [head[start:end].strip() for start, end in zip(starts, starts[1:] + [None])]
-    return [dict(zip(titles, (line[start:end].strip() for start, end in zip(starts, starts[1:] + [None]))))
-            for line in lines]
-
-
-def card(text):
-    return {line.split("  ")[0]: line.split("  ", 1)[1].strip() for line in text.splitlines() if "  " in line}
+from tables import card, rows, said
 
 
 # ---- configuration ----

@@ -45,6 +45,15 @@ def test_every_command_and_option_is_in_the_man_page(binary):
             assert f"*{option}*" in page, f"resultd(1): {command} {option}"
 
 
+def test_every_verb_of_aio_is_in_the_man_page(binary):
+    page = (ETC / "man" / "resultd.1.scd").read_text()
+    verbs = re.findall(r"^  ([a-z-]+(?: [a-z-]+)?)(?=  | [A-Z])", run(binary, "aio", "--help").stdout.split("All of")[0],
+                       re.M)
+    assert len(verbs) > 50 and "cycles create-from-set" in verbs
+    for verb in verbs:
+        assert f"*{verb}*" in page, f"resultd(1) does not tell of aio {verb}"
+
+
 @pytest.mark.parametrize("page", ["resultd.1.scd", "resultd.8.scd", "resultd.yaml.5.scd.in"])
 def test_man_pages_are_well_formed(page, tmp_path):
     text = (ETC / "man" / page).read_text().replace("@RESULTD_YAML@", (ETC / "resultd.yaml").read_text())
@@ -71,19 +80,24 @@ def test_bash_completes_commands_options_and_values(binary):
     assert "--run-key" in bash_completion(binary, "--log-level", "error", "import", "--")
     assert bash_completion(binary, "parse", "--format", "s") == ["summary"]
     assert {"list", "show", "retry", "drop"} <= set(bash_completion(binary, "queue", ""))
+    assert {"cycles", "runs", "traceability"} <= set(bash_completion(binary, "aio", ""))
+    assert {"create", "create-from-set"} == set(bash_completion(binary, "aio", "cycles", "cr"))
+    assert "--add-cases" in bash_completion(binary, "aio", "runs", "import", "--")
+    assert bash_completion(binary, "aio", "cases", "import", "--upd") == ["--update-existing"]
 
 
 def test_fish_completes(binary, tmp_path):
     need("fish")
     (tmp_path / "resultd").symlink_to(binary)
     done = run("fish", "--no-config", "-c", f"set -x PATH {tmp_path} $PATH\nsource {ETC}/completions/resultd.fish\n"
-               "complete -C 'resultd '\necho ==\ncomplete -C 'resultd import --run'\necho ==\ncomplete -C 'resultd queue '",
+               "complete -C 'resultd '\necho ==\ncomplete -C 'resultd import --run'\necho ==\ncomplete -C 'resultd queue '\n"
+               "echo ==\ncomplete -C 'resultd aio cycles cr'\necho ==\ncomplete -C 'resultd aio runs import --'",
                env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
-    first, second, third = done.stdout.split("==\n")
+    first, second, third, verbs, options = done.stdout.split("==\n")
     for command in commands(binary):
         assert re.search(rf"^{command}\b", first, re.M), done.stdout + done.stderr
     assert "--run-key" in second and "--run-name" in second
-    assert "retry" in third
+    assert "retry" in third and verbs.split() == ["create", "create-from-set"] and "--add-cases" in options
 
 
 def test_zsh_completion_is_sound():

@@ -356,19 +356,26 @@ class Aio(Server):
         return shown
 
     def attachments_json(self, owner):
-        return [self.entity_json(row) for row in owner["_attachments"]]
+        """The lists of files: its own, and one for each field of formatted text that has some."""
+        lists = {}
+        for row in owner["_attachments"]:
+            lists.setdefault(row.get("_of") or "attachments", []).append(self.entity_json(row))
+        return {name: rows for name, rows in lists.items() if name.lower().endswith("attachments")}
 
     def cycle_json(self, cycle, attachments=False):
         shown = {**self.entity_json(cycle, self.cycle_seconds),
                  "permission": self.permission(cycle["_project"], cycle)}
-        if attachments and cycle["_attachments"]:
-            shown["attachments"] = self.attachments_json(cycle)
+        if attachments:
+            shown.update(self.attachments_json(cycle))
         return shown
 
     def case_json(self, case, attachments=False):
         shown = {**self.entity_json(case), "permission": self.permission(case["_project"], case)}
-        if attachments and case["_attachments"]:
-            shown["attachments"] = self.attachments_json(case)
+        if case.get("steps"):
+            shown["steps"] = [{**self.entity_json(step), **(self.attachments_json(step) if attachments else {})}
+                              for step in case["steps"]]
+        if attachments:
+            shown.update(self.attachments_json(case))
         return shown
 
     def run_json(self, run, details=True):
@@ -379,8 +386,7 @@ class Aio(Server):
         if details:
             if run["_comments"]:
                 shown["comments"] = list(run["_comments"])
-            if run["_attachments"]:
-                shown["attachments"] = self.attachments_json(run)
+            shown.update(self.attachments_json(run))
             steps = [self._step_json(step) for step in run["testRunSteps"]]
             if steps:
                 shown["testRunSteps"] = steps
@@ -392,6 +398,5 @@ class Aio(Server):
         shown = self.entity_json(step)
         if step["_comments"]:
             shown["comments"] = list(step["_comments"])
-        if step["_attachments"]:
-            shown["attachments"] = self.attachments_json(step)
+        shown.update(self.attachments_json(step))
         return shown

@@ -2,30 +2,36 @@
 """The endpoints of the AIO stand-in, third part: attachments, import of reports, batches."""
 
 import io
+import json
 import re
 import xml.etree.ElementTree as ElementTree
 import zipfile
 
 from .aio_route import router
-from .aio_rules import IMPORTS, Forbidden, Refused, check_attachment, check_file, matches, number
+from .aio_routes import checked_case
+from .aio_rules import FEATURE_FIELDS, IMPORTS, Forbidden, Refused, check_attachment, check_file, matches, number
 from .aio_runs import associate, bulk_answer, latest_of, open_cycle
 from .http_server import Answer
 
 ROUTES, route = router()
 
-STEP_FIELDS = {"STEP", "DATA", "EXPECTED_RESULT"}
-RTF_FIELDS = {"DESCRIPTION", "PRECONDITIONS"}
+# fields of formatted text -> the list that names the files of each
+STEP_FIELDS = {"STEP": "stepAttachments", "DATA": "dataAttachments", "EXPECTED_RESULTS": "expectedResultAttachments"}
+RTF_FIELDS = {"DESCRIPTION": "descriptionAttachments", "PRECONDITIONS": "preconditionAttachments"}
 # what is told of an imported case; the vendor's table of statuses is not known, this is the plain reading
 TOLD = {"Passed": "PASSED", "Failed": "FAILED", "Not Run": "NOT_RUN"}
 
 
 # ---- attachments ----
 
-def _attach(server, request, owner):
+def _attach(server, request, owner, of=None):
+    """of: the list of a field's own files."""
     if set(request.form) != {"file"}:
         raise Forbidden(f"the form has the parts {sorted(request.form)}, not one part file")
     part = request.form["file"]
-    return server.entity_json(server.store.attach(owner, part, check_attachment(part)))
+    row = server.store.attach(owner, part, check_attachment(part))
+    row["_of"] = of
+    return server.entity_json(row)
 
 
 @route("POST", "/testcycle/{C}/attachment", body="form")
@@ -72,15 +78,16 @@ def attach_case_field(server, request, project, case_name, field):
     if field not in RTF_FIELDS:
         raise Forbidden(f"{field} is no field with attachments", 404)
     server.may_write(project, case)
-    return _attach(server, request, case)
+    return _attach(server, request, case, RTF_FIELDS[field])
 
 
 def _step_of_case(server, project, case_name, step_id):
     case = server.find_case(project, case_name)
     server.may_write(project, case)
-    if step_id not in [str(step["ID"]) for step in case.get("steps", [])]:
-        raise Refused(f"Step {step_id} does not exist in case {case['key']}", 404)
-    return case
+    for step in case.get("steps", []):
+        if step_id == str(step["ID"]):
+            return step
+    raise Refused(f"Step {step_id} does not exist in case {case['key']}", 404)
 
 
 @route("POST", "/testcase/{T}/testcasestep/{S}/attachment", {"version"}, body="form")
@@ -92,16 +99,19 @@ def attach_case_step(server, request, project, case_name, step_id):
 def attach_case_step_field(server, request, project, case_name, step_id, field):
     if field not in STEP_FIELDS:
         raise Forbidden(f"{field} is no field of a step with attachments", 404)
-    return _attach(server, request, _step_of_case(server, project, case_name, step_id))
+    return _attach(server, request, _step_of_case(server, project, case_name, step_id), STEP_FIELDS[field])
 
 
 @route("POST", "/testcycle/{C}/{F}/attachment", body="form")
 def attach_cycle_field(server, request, project, cycle_name, field):
     cycle = server.find_cycle(project, cycle_name)
     server.may_write(project, cycle)
-    if field != "OBJECTIVE":
-        raise Forbidden(f"{field} is no field with attachments", 404)
-    return _attach(server, request, cycle)
+    if field == "OBJECTIVE":
+        return _attach(server, request, cycle, "objectiveAttachments")
+    if not any(field in (row["name"], str(row["ID"])) and row["type"] == "MULTI_LINE_TEXT"
+               and row.get("cycleAssociation", {}).get("isAssociated") for row in project.custom_fields):
+        raise Refused(f"{field} is no field with attachments", 404)
+    return _attach(server, request, cycle, field)
 
 
 @route("POST", "/testcase/export/feature", {"type"}, body="search_cases", reads=True)
@@ -116,6 +126,58 @@ def export_features(server, request, project):
                                       "tag": [tag["tag"]["name"] for tag in case.get("tags", [])]}):
                 archive.writestr(f"{case['key']}.feature", f"Feature: {case['title']}\n")
     return Answer(200, packed.getvalue(), content_type="application/octet-stream")
+
+
+def _feature_fields(project, part):
+    """(what the cases of a feature file are given, what was said of it): JSON, and called so."""
+    if part is None:
+        return {}, {}
+    if part.content_type != "application/json":
+        raise Forbidden(f"featureFileFields of type {part.content_type!r}, which is no JSON")
+    try:
+        said = json.loads(part.data)
+    except ValueError:
+        raise Forbidden("featureFileFields is no JSON") from None
+    wrong = FEATURE_FIELDS(said)
+    if wrong:
+        raise Forbidden(f"featureFileFields {wrong}")
+    return checked_case(project, {name: value for name, value in said.items()
+                                  if name != "updateFieldsForExistingCases"}), said
+
+
+def _scenarios(text):
+    """(tags, title) of each scenario."""
+    tags = []
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("@"):
+            tags += line.split()
+        elif line.startswith(("Scenario:", "Scenario Outline:")):
+            yield tags, line.partition(":")[2].strip()
+            tags = []
+        elif line:
+            tags = [] if line.startswith("Feature:") else tags
+
+
+@route("POST", "/testcase/import/feature", body="form")
+def import_feature(server, request, project):
+    """A scenario that is tagged with a case changes that case; folder and status of it stay."""
+    if not set(request.form) <= {"file", "featureFileFields"}:
+        raise Forbidden(f"the form has the parts {sorted(request.form)}")
+    part = request.form.get("file")
+    check_file(part)
+    fields, said = _feature_fields(project, request.form.get("featureFileFields"))
+    server.may_write(project)
+    if not part.data.decode("utf-8").lstrip().startswith(("Feature:", "@", "#")):
+        raise Refused("File could not be parsed")
+    for tags, title in _scenarios(part.data.decode("utf-8")):
+        case = next((found for found in (server.store.find(project.cases, tag[1:]) for tag in tags) if found), None)
+        if case is None:
+            server.store.add_case(project, {**fields, "title": title, "scriptType": project.script_types[1]})
+        else:
+            case["title"] = title
+            if said.get("updateFieldsForExistingCases"):
+                case.update({name: value for name, value in fields.items() if name not in ("folder", "status")})
+    return server.new_batch(part.filename, len(part.data), {"errorCount": 0})
 
 
 @route("GET", "/attachment/{A}")

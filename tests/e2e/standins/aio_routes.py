@@ -241,6 +241,7 @@ def put_case(server, request, project, name):
         case.setdefault(field, value)           # what is never empty
     for step in case.get("steps", []):
         step.setdefault("ID", server.store.number("step"))
+        step.setdefault("_attachments", [])
     case["updatedDate"] = server.store.stamp()
     return server.case_json(case)
 

@@ -237,6 +237,13 @@ RUN_STEP = thing({"ID": integer, "stepID": integer, "testRunStepStatus": STATUS_
                   "bddStep": anything, "attachments": anything, "updatedDate": anything,
                   "referencedTestSteps": anything}, ["ID"])
 
+FEATURE_FIELDS = thing({"status": REFERENCE, "priority": REFERENCE, "type": REFERENCE, "automationStatus": REFERENCE,
+                        "automationOwnerID": text, "automationKey": text, "precondition": text,
+                        "estimatedEffort": seconds, "jiraRequirementIDs": list_of(integer),
+                        "jiraReleaseIDs": list_of(integer), "jiraComponentIDs": list_of(integer),
+                        "folder": FOLDER, "tags": TAGS, "customFields": list_of(CUSTOM),
+                        "updateFieldsForExistingCases": boolean})
+
 # body -> (fields a client may set, those that are mandatory, those that only the server sets: taken where a
 # document is read and written back whole, refused elsewhere)
 BODIES = {
@@ -270,6 +277,7 @@ BODIES = {
     "comment": ({"comment": text}, ["comment"], set()),
     "cleanup": ({"runCreatedBeforeDays": integer}, ["runCreatedBeforeDays"], set()),
     "bulk_fields": ({"testRunSearchRequest": thing({"key": BY_TEXTS, "testRunID": BY_NUMBERS, "caseID": BY_NUMBERS,
+                                                    "folderID": BY_NUMBERS,
                                                     "testRunStatusID": BY_NUMBERS, "title": BY_TEXT,
                                                     "automationKey": BY_TEXT, "tag": BY_TEXTS}),
                      "testRunBulkUpdateRequest": thing({"testRunStatus": STATUS_OBJECT, "effort": seconds,

@@ -316,6 +316,7 @@ def _update_fields(server, request, project, cycle_name):
     criteria, change = request.json["testRunSearchRequest"], request.json["testRunBulkUpdateRequest"]
     found = {one["_case"]["key"]: one["_runs"][-1] for one in cycle["_cases"].values() if matches(criteria, {
         "key": one["_case"]["key"], "caseID": one["_case"]["ID"], "testRunID": one["_runs"][-1]["ID"],
+        "folderID": one["_case"].get("folder", {}).get("ID"),
         "testRunStatusID": one["_runs"][-1]["testRunStatus"]["ID"], "title": one["_case"]["title"],
         "automationKey": one["_case"].get("automationKey"),
         "tag": [tag["tag"]["name"] for tag in one["_case"].get("tags", [])]})}

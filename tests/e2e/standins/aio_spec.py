@@ -82,10 +82,19 @@ class Spec:
             if kind == "application/json":
                 problems += self._check(request.json, content["schema"], "body", name not in WHOLE, name in DATED)
             elif request.form is not None:
-                parts_known = self._resolve(content["schema"])[1].get("properties", {})
-                problems += [f"part {part} of the form" for part in request.form if part not in parts_known]
+                problems += self._check_form(request.form, self._resolve(content["schema"])[1].get("properties", {}))
         if not contents and request.body:
             problems.append("a body where none is described")
+        return problems
+
+    def _check_form(self, form, known):
+        problems = [f"part {name} of the form" for name in form if name not in known]
+        for name, part in form.items():
+            if name in known and part.content_type == "application/json" and part.filename is None:
+                try:
+                    problems += self._check(json.loads(part.data), known[name], name, True, False)
+                except ValueError:
+                    problems.append(f"part {name} of the form is no JSON")
         return problems
 
     def check_answer(self, method, parts, value):

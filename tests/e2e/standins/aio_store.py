@@ -36,7 +36,7 @@ class Project:
             row["isDefault"] = True
         self.custom_field_types = [{"ID": next(ids), "type": kind, "name": kind.replace("_", " ").title(),
                                     "isSearchable": True}
-                                   for kind in ("SINGLE_LINE_TEXT", "NUMBER", "SINGLE_SELECT_LIST", "BOOLEAN")]
+                                   for kind in ("SINGLE_LINE_TEXT", "MULTI_LINE_TEXT", "NUMBER", "SINGLE_SELECT_LIST", "BOOLEAN")]
         self.custom_fields = []
         self.parameters = []
         self.tags = {}                          # id -> row
@@ -142,7 +142,7 @@ class Store:
                 "type": project.case_types[0], "automationStatus": project.automation_statuses[0],
                 **self._entity(project, "TC", key, body), "isArchived": False, "_permission": 7, "_attachments": []}
         for step in case.get("steps", []):
-            step["ID"] = self.number("step")
+            step.update(ID=self.number("step"), _attachments=[])
         project.cases[case["ID"]] = case
         return case
 
