@@ -43,6 +43,21 @@ struct model_result {
 	bool gone; /* its case was deleted */
 };
 
+struct model_file {                                   /* an attachment of a result, or of the run itself */
+	int64_t id, run, result, test, size, made_ms; /* result, test 0: of the run */
+	char *name;
+};
+struct model_upload { /* what an upload brings */
+	const char *name;
+	uint64_t size;
+};
+enum model_files { /* how the server takes files, and tells of them */
+		   FILES_GOOD,
+		   FILES_OLD,       /* lists do not say which result a file is of */
+		   FILES_FORBIDDEN, /* none at results: they may not be edited */
+		   FILES_MUTE,      /* takes them, and does not know the lists */
+};
+
 struct model {
 	/* the rules of this server; set before the first request */
 	int64_t lag_ms;    /* until lists show what was written */
@@ -55,6 +70,7 @@ struct model {
 	const char *const *poison_key;
 	enum poison poison_how;
 	size_t poison_count;
+	enum model_files files;
 
 	int64_t now_ms;
 	int64_t next_id;
@@ -66,6 +82,8 @@ struct model {
 	size_t run_count, run_room;
 	struct model_result *result;
 	size_t result_count, result_room;
+	struct model_file *file;
+	size_t file_count, file_room;
 	char **words; /* every refusal that was ever given, once */
 	size_t word_count, word_room;
 	char broken[400]; /* a correct client never causes this */
@@ -84,7 +102,11 @@ void model_delete_case(struct model *m, int64_t id);
 struct model_case *model_case(struct model *m, int64_t id);
 struct model_run *model_run(struct model *m, int64_t id);
 bool model_is_write(const char *path);
-void model_handle(struct model *m, const char *path, const char *body, size_t body_len, struct answer *out);
+/* The result that the file hangs on was not deleted since; true for those of the run. */
+bool model_file_stays(const struct model *m, const struct model_file *f);
+/* upload: NULL where the request brings no file. */
+void model_handle(struct model *m, const char *path, const char *body, size_t body_len,
+		  const struct model_upload *upload, struct answer *out);
 /* A refusal by somebody between: its words count as given. */
 void model_say(struct model *m, struct answer *out, int status, const char *words);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * oracle.c - conserve, once, intact, live, bounded: judged by what the server applied, never by what the
+ * oracle.c - conserve, once, intact, live, bounded: judged by what the servers applied, never by what the
  * process believes; the process is asked only what it parked, and why. */
 #include "tests/sim/world.h"
 
@@ -9,14 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-struct seen {
-	struct delivery_seen *delivery;
-	struct parked_seen *parked;
-	size_t delivery_count, parked_count;
-	int64_t *id;
-	bool done;
-};
 
 static void on_lines(void *cookie, int rc, const struct delivery_line *line, size_t count,
 		     const struct err *err)
@@ -28,13 +20,14 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 	if (rc < 0)
 		return;
 	s->delivery = xcalloc(count + 1, sizeof(*s->delivery));
-	s->id = xcalloc(count + 1, sizeof(*s->id));
 	s->delivery_count = count;
 	for (size_t i = 0; i < count; i++) {
 		s->delivery[i].run = line[i].run;
 		s->delivery[i].state = line[i].state;
 		s->delivery[i].owed = line[i].owed;
-		s->id[i] = line[i].id;
+		s->delivery[i].files_owed = line[i].evidence_owed;
+		s->delivery[i].id = line[i].id;
+		snprintf(s->delivery[i].sink, sizeof(s->delivery[i].sink), "%s", line[i].sink);
 		snprintf(s->delivery[i].name, sizeof(s->delivery[i].name), "%s", line[i].run_name);
 		snprintf(s->delivery[i].reason, sizeof(s->delivery[i].reason), "%s",
 			 line[i].reason != NULL ? line[i].reason : "");
@@ -54,13 +47,14 @@ static void on_parked(void *cookie, int rc, const struct parked_line *line, size
 	s->parked_count = count;
 	for (size_t i = 0; i < count; i++) {
 		s->parked[i].delivery = line[i].delivery;
+		s->parked[i].file = line[i].file;
 		snprintf(s->parked[i].name, sizeof(s->parked[i].name), "%s", line[i].name);
 		snprintf(s->parked[i].reason, sizeof(s->parked[i].reason), "%s",
 			 line[i].reason != NULL ? line[i].reason : "");
 	}
 }
 
-static void see(struct world *w, struct seen *s, bool parked)
+void oracle_see(struct world *w, struct seen *s, bool parked)
 {
 	*s = (struct seen){ 0 };
 	queue_lines(w->queue, 0, false, 1000, on_lines, s);
@@ -74,11 +68,35 @@ static void see(struct world *w, struct seen *s, bool parked)
 		queue_turn(w->queue);
 }
 
-static void seen_done(struct seen *s)
+void seen_done(struct seen *s)
 {
 	free(s->delivery);
 	free(s->parked);
-	free(s->id);
+}
+
+const struct delivery_seen *seen_delivery(const struct seen *s, const struct site *site, const char *run_name)
+{
+	for (size_t i = 0; i < s->delivery_count; i++)
+		if (strcmp(s->delivery[i].sink, site->sink) == 0 &&
+		    strcmp(s->delivery[i].name, run_name) == 0)
+			return &s->delivery[i];
+	return NULL;
+}
+
+bool seen_parked(const struct seen *s, const struct site *site, const char *run_name, const char *key,
+		 bool file)
+{
+	const struct delivery_seen *d = seen_delivery(s, site, run_name);
+
+	if (d == NULL)
+		return false;
+	if (d->state == DELIVERY_PARKED && d->owed > 0)
+		return true;
+	for (size_t i = 0; i < s->parked_count; i++)
+		if (s->parked[i].delivery == d->id && s->parked[i].file == file &&
+		    strcmp(s->parked[i].name, key) == 0)
+			return true;
+	return false;
 }
 
 bool oracle_settled(struct world *w, bool *parked_whole)
@@ -86,7 +104,7 @@ bool oracle_settled(struct world *w, bool *parked_whole)
 	struct seen s;
 	bool all = true;
 
-	see(w, &s, false);
+	oracle_see(w, &s, false);
 	for (size_t i = 0; i < s.delivery_count; i++) {
 		enum delivery_state state = s.delivery[i].state;
 		all = all && (state == DELIVERY_PARKED || state == DELIVERY_DELIVERED);
@@ -101,20 +119,20 @@ void oracle_tell(struct world *w)
 {
 	struct seen s;
 
-	see(w, &s, false);
+	oracle_see(w, &s, false);
 	for (size_t i = 0; i < s.delivery_count; i++)
-		world_trace(w, "delivery %lld \"%s\": %s, %llu owed: %s", (long long)s.id[i],
-			    s.delivery[i].name, delivery_state_name(s.delivery[i].state),
+		world_trace(w, "delivery %lld \"%s\" to %s: %s, %llu owed: %s", (long long)s.delivery[i].id,
+			    s.delivery[i].name, s.delivery[i].sink, delivery_state_name(s.delivery[i].state),
 			    (unsigned long long)s.delivery[i].owed, s.delivery[i].reason);
 	seen_done(&s);
 }
 
 /* ---- reasons ---- */
 
-static bool said(const struct world *w, const char *reason)
+bool oracle_said(const struct site *site, const char *reason)
 {
-	for (size_t i = 0; i < w->model.word_count; i++)
-		if (strstr(reason, w->model.words[i]) != NULL)
+	for (size_t i = 0; i < site->model.word_count; i++)
+		if (strstr(reason, site->model.words[i]) != NULL)
 			return true;
 	return false;
 }
@@ -127,33 +145,56 @@ static const struct story_test *test_named(const struct world *w, const char *na
 	return NULL;
 }
 
-static bool case_lives(struct world *w, const char *key)
+static bool case_lives(const struct site *site, const char *key)
 {
-	for (size_t i = 0; i < w->model.case_count; i++)
-		if (!w->model.cases[i].deleted && strcmp(w->model.cases[i].key, key) == 0)
+	for (size_t i = 0; i < site->model.case_count; i++)
+		if (!site->model.cases[i].deleted && strcmp(site->model.cases[i].key, key) == 0)
 			return true;
 	return false;
 }
 
+static const struct site *site_of(const struct world *w, const char *sink)
+{
+	size_t i = 0;
+
+	while (i + 1 < w->site_count && strcmp(w->site[i].sink, sink) != 0)
+		i++;
+	return &w->site[i];
+}
+
+static const struct site *site_of_delivery(const struct world *w, const struct seen *s, int64_t delivery)
+{
+	size_t i = 0;
+
+	while (i < s->delivery_count && s->delivery[i].id != delivery)
+		i++;
+	return site_of(w, i < s->delivery_count ? s->delivery[i].sink : "");
+}
+
+static void judge_parked_test(struct world *w, const struct site *site, const struct parked_seen *p)
+{
+	const struct story_test *t = test_named(w, p->name);
+	bool no_case = strncmp(p->reason, "no case for", 11) == 0;
+
+	if (t == NULL)
+		world_fail(w, "intact", "a test is parked that never was: \"%s\"", p->name);
+	else if (no_case && (w->create || case_lives(site, t->id)))
+		world_fail(w, "conserve", "%s is parked (%s), but its case is there", p->name, p->reason);
+	else if (!no_case && !oracle_said(site, p->reason))
+		world_fail(w, "conserve", "%s is parked for a reason that nobody gave: %s", p->name,
+			   p->reason);
+}
+
 static void judge_reasons(struct world *w, const struct seen *s)
 {
-	for (size_t i = 0; i < s->parked_count; i++) {
-		const struct parked_seen *p = &s->parked[i];
-		const struct story_test *t = test_named(w, p->name);
-		bool no_case = strncmp(p->reason, "no case for", 11) == 0;
-		if (t == NULL)
-			world_fail(w, "intact", "a test is parked that never was: \"%s\"", p->name);
-		else if (no_case && (w->create || case_lives(w, t->id)))
-			world_fail(w, "conserve", "%s is parked (%s), but its case is there", p->name,
-				   p->reason);
-		else if (!no_case && !said(w, p->reason))
-			world_fail(w, "conserve", "%s is parked for a reason that nobody gave: %s", p->name,
-				   p->reason);
-	}
+	for (size_t i = 0; i < s->parked_count; i++)
+		if (!s->parked[i].file)
+			judge_parked_test(w, site_of_delivery(w, s, s->parked[i].delivery), &s->parked[i]);
 	for (size_t i = 0; i < s->delivery_count; i++) {
 		const struct delivery_seen *d = &s->delivery[i];
 		bool whole = d->state == DELIVERY_PARKED && d->owed > 0;
-		if (whole && !said(w, d->reason) && !(w->hold && strstr(d->reason, "stayed unknown") != NULL))
+		if (whole && !oracle_said(site_of(w, d->sink), d->reason) &&
+		    !(w->hold && strstr(d->reason, "stayed unknown") != NULL))
 			world_fail(w, "conserve", "\"%s\" is parked for a reason that nobody gave: %s",
 				   d->name, d->reason);
 	}
@@ -191,11 +232,13 @@ static int weight_of(int status)
 }
 
 /* Every entry says what the test did that it names. */
-static void judge_entries(struct world *w)
+static void judge_entries(struct world *w, struct site *site)
 {
-	for (size_t i = 0; i < w->model.result_count; i++) {
-		const struct model_result *r = &w->model.result[i];
-		const struct model_case *c = model_case(&w->model, r->case_id);
+	struct model *m = &site->model;
+
+	for (size_t i = 0; i < m->result_count; i++) {
+		const struct model_result *r = &m->result[i];
+		const struct model_case *c = model_case(m, r->case_id);
 		size_t mark = mark_of(r);
 		char boom[32];
 		if (mark >= w->exec_count) {
@@ -215,9 +258,9 @@ static void judge_entries(struct world *w)
 	}
 }
 
-static void judge_made_once(struct world *w)
+static void judge_made_once(struct world *w, const struct site *site)
 {
-	const struct model *m = &w->model;
+	const struct model *m = &site->model;
 
 	for (size_t i = 0; i < m->run_count; i++)
 		for (size_t k = 0; k < i; k++)
@@ -243,12 +286,7 @@ static void judge_made_once(struct world *w)
 
 /* ---- one run ---- */
 
-struct final {                  /* of the tests of one case, in one run */
-	size_t last[TESTS_MAX]; /* the execution that decides each test */
-	size_t tests, parts;
-};
-
-static void finals(const struct world *w, const char *run_name, const char *key, struct final *f)
+void oracle_finals(const struct world *w, const char *run_name, const char *key, struct final *f)
 {
 	*f = (struct final){ 0 };
 	for (int64_t order = 1; order <= w->order; order++) {
@@ -272,29 +310,23 @@ static void finals(const struct world *w, const char *run_name, const char *key,
 	}
 }
 
-static bool is_parked(const struct seen *s, const char *run_name, const char *key)
+const struct model_run *oracle_run(const struct site *site, const char *run_name)
 {
-	for (size_t i = 0; i < s->delivery_count; i++) {
-		if (strcmp(s->delivery[i].name, run_name) != 0)
-			continue;
-		if (s->delivery[i].state == DELIVERY_PARKED && s->delivery[i].owed > 0)
-			return true;
-		for (size_t k = 0; k < s->parked_count; k++)
-			if (s->parked[k].delivery == s->id[i] && strcmp(s->parked[k].name, key) == 0)
-				return true;
-	}
-	return false;
+	for (size_t i = 0; i < site->model.run_count; i++)
+		if (strcmp(site->model.run[i].name, run_name) == 0)
+			return &site->model.run[i];
+	return NULL;
 }
 
 /* Entries of the case in the run, in the order in which they were applied. */
-static size_t entries_of(struct world *w, int64_t run, const char *key, const struct model_result **out,
+static size_t entries_of(struct model *m, int64_t run, const char *key, const struct model_result **out,
 			 size_t max)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < w->model.result_count && n < max; i++) {
-		const struct model_result *r = &w->model.result[i];
-		if (r->run == run && strcmp(model_case(&w->model, r->case_id)->key, key) == 0)
+	for (size_t i = 0; i < m->result_count && n < max; i++) {
+		const struct model_result *r = &m->result[i];
+		if (r->run == run && strcmp(model_case(m, r->case_id)->key, key) == 0)
 			out[n++] = r;
 	}
 	return n;
@@ -355,25 +387,23 @@ static void judge_folded(struct world *w, const struct final *f, const char *run
 			   entry[count - 1]->status, run_name, worst);
 }
 
-static void judge_run(struct world *w, const struct seen *s, const char *run_name)
+static void judge_run(struct world *w, struct site *site, const struct seen *s, const char *run_name)
 {
 	const struct model_result *entry[256];
-	const struct model_run *run = NULL;
-	bool any_parked = false;
+	const struct model_run *run = oracle_run(site, run_name);
+	const struct delivery_seen *d = seen_delivery(s, site, run_name);
+	bool any_parked = d == NULL || d->state == DELIVERY_PARKED; /* files, too */
 
-	for (size_t i = 0; i < w->model.run_count; i++)
-		if (strcmp(w->model.run[i].name, run_name) == 0)
-			run = &w->model.run[i];
 	for (size_t t = 0; t < w->test_count; t++) {
 		const char *key = w->test[t].id;
 		struct final f;
 		if (t > 0 && strcmp(w->test[t - 1].id, key) == 0)
 			continue;
-		finals(w, run_name, key, &f);
+		oracle_finals(w, run_name, key, &f);
 		if (f.tests == 0)
 			continue;
-		bool parked = is_parked(s, run_name, key);
-		size_t n = run != NULL ? entries_of(w, run->id, key, entry, 256) : 0;
+		bool parked = seen_parked(s, site, run_name, key, false);
+		size_t n = run != NULL ? entries_of(&site->model, run->id, key, entry, 256) : 0;
 		any_parked = any_parked || parked;
 		if (w->each || f.tests == 1)
 			judge_each(w, &f, run_name, key, entry, n, parked);
@@ -384,34 +414,44 @@ static void judge_run(struct world *w, const struct seen *s, const char *run_nam
 		world_fail(w, "conserve", "\"%s\" is not closed over there", run_name);
 }
 
-static void judge_bounds(struct world *w)
+static void judge_bounds(struct world *w, const struct site *s)
 {
 	int64_t outage_ms = 0;
+	uint64_t files = 0;
 
-	for (size_t i = 0; i < w->window_count; i++)
-		outage_ms += w->window[i].to_ms - w->window[i].from_ms;
-	uint64_t most = 300 + 60 * (w->part_count + w->run_count) + 20 * w->faults +
-			(uint64_t)outage_ms / 5000 + 30 * w->crashes + 20 * w->exec_count;
-	if (w->requests > most)
-		world_fail(w, "bounded", "%llu requests, %llu would be many", (unsigned long long)w->requests,
-			   (unsigned long long)most);
+	for (size_t i = 0; i < s->window_count; i++)
+		outage_ms += s->window[i].to_ms - s->window[i].from_ms;
+	for (size_t i = 0; i < w->exec_count; i++)
+		files += w->exec[i].files;
+	uint64_t most = 300 + 60 * (w->part_count + w->run_count) + 20 * s->faults +
+			(uint64_t)outage_ms / 30000 + 30 * w->crashes + 20 * w->exec_count + 3 * files;
+	if (s->requests > most)
+		world_fail(w, "bounded", "%llu requests to %s, %llu would be many",
+			   (unsigned long long)s->requests, s->sink, (unsigned long long)most);
+}
+
+static void judge_site(struct world *w, struct site *site, const struct seen *s)
+{
+	judge_made_once(w, site);
+	judge_entries(w, site);
+	for (size_t i = 0; i < w->part_count; i++) {
+		bool before = false;
+		for (size_t k = 0; k < i; k++)
+			before = before || strcmp(w->part[k].run_name, w->part[i].run_name) == 0;
+		if (!before)
+			judge_run(w, site, s, w->part[i].run_name);
+	}
+	oracle_judge_files(w, site, s);
+	judge_bounds(w, site);
 }
 
 void oracle_judge(struct world *w)
 {
 	struct seen s;
 
-	see(w, &s, true);
-	judge_made_once(w);
-	judge_entries(w);
+	oracle_see(w, &s, true);
 	judge_reasons(w, &s);
-	for (size_t i = 0; i < w->part_count; i++) {
-		bool before = false;
-		for (size_t k = 0; k < i; k++)
-			before = before || strcmp(w->part[k].run_name, w->part[i].run_name) == 0;
-		if (!before)
-			judge_run(w, &s, w->part[i].run_name);
-	}
-	judge_bounds(w);
+	for (size_t i = 0; i < w->site_count; i++)
+		judge_site(w, &w->site[i], &s);
 	seen_done(&s);
 }

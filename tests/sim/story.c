@@ -46,7 +46,9 @@ static void make_tests(struct world *w)
 			memcpy(t->ref, w->test[i - 1].ref, sizeof(t->ref));
 			continue;
 		}
-		t->case_id = model_put_case(&w->model, t->id, t->name);
+		/* Servers number alike, so a reference means the same case at each. */
+		for (size_t k = 0; k < w->site_count; k++)
+			t->case_id = model_put_case(&w->site[k].model, t->id, t->name);
 		if (w->by_ref && rng_often(r, 500))
 			snprintf(t->ref, sizeof(t->ref), "C%lld", (long long)t->case_id);
 	}
@@ -63,6 +65,7 @@ static void make_part(struct world *w, size_t run, int64_t at_ms)
 	*p = (struct story_part){
 		.run = run, .first = w->exec_count, .at_ms = at_ms, .twice = rng_often(r, 150)
 	};
+	p->log = w->files != EVIDENCE_OF_NONE && rng_often(r, 300);
 	size_t from = (size_t)rng_below(r, (int64_t)w->test_count);
 	size_t n = (size_t)rng_between(r, 1, (int64_t)w->test_count);
 	for (size_t i = 0; i < n && w->exec_count < EXECS_MAX - 2; i++) {
@@ -74,6 +77,10 @@ static void make_part(struct world *w, size_t run, int64_t at_ms)
 				.duration_ms = 1000.0 * (double)rng_between(r, 1, 4000),
 				.started_ms = stamped ? at_ms + (int64_t)w->exec_count : TIME_UNKNOWN,
 			};
+			if (w->files != EVIDENCE_OF_NONE && rng_often(r, 120)) {
+				w->exec[w->exec_count].files = (unsigned)rng_between(r, 1, FILES_MAX);
+				w->exec[w->exec_count].namesakes = rng_often(r, 300);
+			}
 			w->exec_count++;
 		}
 	}
@@ -139,14 +146,58 @@ void story_result(const struct world *w, size_t exec, struct arena *a, struct re
 	}
 }
 
-/* ---- the server, and what is configured ---- */
+/* ---- files ---- */
 
-static void make_server(struct world *w)
+enum { SHOT_BYTES = 1000, LOG_BYTES = 1000000 };
+
+static void make_file(struct evidence *out, struct arena *a, const char *named, const char *name,
+		      uint64_t size)
+{
+	*out = (struct evidence){
+		.named = named,
+		.name = name,
+		.kept = arena_printf(a, "%02x/%062llx", (unsigned)(size & 0xff), (unsigned long long)size),
+		.size = size,
+		.origin = EVIDENCE_NAMED,
+		.state = EVIDENCE_KEPT,
+	};
+	memcpy(out->sha256, &size, sizeof(size));
+}
+
+void story_file(const struct world *w, size_t exec, unsigned number, struct arena *a, struct evidence *out)
+{
+	const char *named = arena_printf(a, "shots/shot-%zu-%u.png", exec, number);
+
+	make_file(out, a, named, w->exec[exec].namesakes ? "shot.png" : named + 6,
+		  SHOT_BYTES + exec * FILES_MAX + number);
+}
+
+void story_log(size_t part, struct arena *a, struct evidence *out)
+{
+	const char *named = arena_printf(a, "logs/run-%zu.log", part);
+
+	make_file(out, a, named, part % 2 == 0 ? "run.log" : named + 5, LOG_BYTES + part);
+}
+
+bool story_file_of(const struct world *w, int64_t size, size_t *exec, size_t *part)
+{
+	*exec = *part = SIZE_MAX;
+	if (size >= LOG_BYTES)
+		*part = (size_t)(size - LOG_BYTES);
+	else if (size >= SHOT_BYTES)
+		*exec = (size_t)(size - SHOT_BYTES) / FILES_MAX;
+	return *part < w->part_count || *exec < w->exec_count;
+}
+
+/* ---- the servers, and what is configured ---- */
+
+static void make_server(struct world *w, struct site *s)
 {
 	struct rng *r = &w->rng;
-	struct model *m = &w->model;
+	struct model *m = &s->model;
 
-	m->now_ms = w->now_ms;
+	model_init(m);
+	m->now_ms = w->now_ms - DAY_MS; /* when cases were made by hand */
 	m->lag_ms = rng_often(r, 400) ? rng_between(r, 1000, 20000) : 0;
 	m->page = rng_often(r, 500) ? (size_t)rng_between(r, 3, 20) : 250;
 	m->suites = rng_often(r, 400);
@@ -155,30 +206,34 @@ static void make_server(struct world *w)
 	m->no_add_cases = rng_often(r, 150);
 	m->body_max = rng_often(r, 200) ? (size_t)rng_between(r, 1500, 6000) : 0;
 	m->poison_how = rng_often(r, 500) ? POISON_NAMED : POISON_MUTE;
+	m->files = rng_often(r, 600) ? FILES_GOOD : (enum model_files)rng_between(r, FILES_OLD, FILES_MUTE);
 }
 
-static void make_poison(struct world *w)
+static void make_poison(struct world *w, struct site *s)
 {
 	struct rng *r = &w->rng;
+	struct model *m = &s->model;
 
 	if (!rng_often(r, 250))
 		return;
-	w->model.poison_count = (size_t)rng_between(r, 1, 2);
-	w->model.poison_key = w->poison;
-	for (size_t i = 0; i < w->model.poison_count; i++) {
-		w->poison[i] = w->test[rng_below(r, (int64_t)w->test_count)].id;
-		for (size_t k = 0; k < w->model.case_count; k++)
-			if (strcmp(w->model.cases[k].key, w->poison[i]) == 0)
-				w->model.cases[k].poison = w->model.poison_how;
+	m->poison_count = (size_t)rng_between(r, 1, 2);
+	m->poison_key = s->poison;
+	for (size_t i = 0; i < m->poison_count; i++) {
+		s->poison[i] = w->test[rng_below(r, (int64_t)w->test_count)].id;
+		for (size_t k = 0; k < m->case_count; k++)
+			if (strcmp(m->cases[k].key, s->poison[i]) == 0)
+				m->cases[k].poison = m->poison_how;
 	}
 }
 
 static void make_config(struct world *w)
 {
 	static const char *const several[] = { "worst", "each", "last" };
+	static const char *const files[] = { "failed", "all", "none" };
 	static const int rates[] = { 60, 180, 180, 600 };
 	struct rng *r = &w->rng;
 	int how = (int)rng_below(r, 3), batch = (int)rng_between(r, 1, rng_often(r, 500) ? 8 : 250);
+	int n = snprintf(w->yaml, sizeof(w->yaml), "sinks:\n");
 
 	w->rate = rates[rng_below(r, 4)];
 	w->each = how == 1;
@@ -186,84 +241,132 @@ static void make_config(struct world *w)
 	w->close = rng_often(r, 600);
 	w->create = rng_often(r, 700);
 	w->by_ref = rng_often(r, 300);
-	snprintf(w->yaml, sizeof(w->yaml),
-		 "sinks:\n"
-		 "  rail:\n"
-		 "    type: testrail\n"
-		 "    url: https://rail.example\n"
-		 "    user: robot@example.com\n"
-		 "    key: secret\n"
-		 "    project: Sim\n"
-		 "    match: [%sautomation]\n"
-		 "    create:\n"
-		 "      cases: %s\n"
-		 "    several: %s\n"
-		 "    batch: %d\n"
-		 "    rate: %.0f/min\n"
-		 "    linger: %ds\n"
-		 "    on_unknown: %s\n"
-		 "    run:\n"
-		 "      close: %s\n"
-		 "    result:\n"
-		 "      comment: \"m{prop.mark};\"\n",
-		 w->by_ref ? "ref, " : "", w->create ? "true" : "false", several[how], batch, w->rate,
-		 (int)rng_below(r, 40), w->hold ? "hold" : "resend", w->close ? "true" : "false");
+	w->linger_ms = rng_below(r, 40) * 1000;
+	w->files = rng_often(r, 500)   ? EVIDENCE_OF_NONE
+		   : rng_often(r, 500) ? EVIDENCE_OF_ALL
+				       : EVIDENCE_OF_FAILED;
+	for (size_t i = 0; i < w->site_count; i++)
+		n += snprintf(w->yaml + n, sizeof(w->yaml) - (size_t)n,
+			      "  %s:\n"
+			      "    type: testrail\n"
+			      "    url: https://%s.example\n"
+			      "    user: robot@example.com\n"
+			      "    key: secret\n"
+			      "    project: Sim\n"
+			      "    match: [%sautomation]\n"
+			      "    create:\n"
+			      "      cases: %s\n"
+			      "    several: %s\n"
+			      "    batch: %d\n"
+			      "    rate: %.0f/min\n"
+			      "    linger: %ds\n"
+			      "    on_unknown: %s\n"
+			      "    run:\n"
+			      "      close: %s\n"
+			      "    evidence:\n"
+			      "      results: %s\n"
+			      "      max_files: 100000\n"
+			      "    result:\n"
+			      "      comment: \"m{prop.mark};\"\n",
+			      w->site[i].sink, w->site[i].sink, w->by_ref ? "ref, " : "",
+			      w->create ? "true" : "false", several[how], batch, w->rate,
+			      (int)(w->linger_ms / 1000), w->hold ? "hold" : "resend",
+			      w->close ? "true" : "false", files[w->files]);
 }
 
 /* ---- faults ---- */
 
-static void make_faults(struct world *w)
+static void make_window(struct world *w, struct site *s, int64_t from_ms, int64_t to_ms)
+{
+	struct rng *r = &w->rng;
+	struct window *x = &s->window[s->window_count++];
+
+	x->kind = (enum window_kind)rng_below(r, WINDOW_KINDS);
+	x->from_ms = from_ms;
+	x->to_ms = to_ms > w->calm_ms ? w->calm_ms : to_ms;
+	x->retry_after_s = rng_often(r, 500) ? -1 : rng_between(r, 0, 200);
+	if (x->to_ms - x->from_ms > 4 * HOUR_MS) /* else it is asked each minute, a whole day */
+		x->retry_after_s = rng_between(r, 300, 3600);
+	if (x->kind == WINDOW_LOCKED && x->to_ms < s->unlock_ms)
+		s->unlock_ms = x->to_ms + 1000;
+}
+
+static void make_troubles(struct world *w, struct site *s)
 {
 	static const unsigned often[] = { 0, 20, 80, 200, 400 };
 	struct rng *r = &w->rng;
 	bool picky = rng_often(r, 500);
+	int64_t span = w->calm_ms - w->now_ms;
 
-	w->fault_often = often[rng_below(r, 5)];
+	s->unlock_ms = NEVER;
+	if (s == w->healthy)
+		return;
+	s->fault_often = often[rng_below(r, 5)];
 	for (int i = FATE_NOT_SENT; i < FATES; i++)
-		w->fate_weight[i] = picky ? (rng_often(r, 250) ? 10 : 0) : 10;
+		s->fate_weight[i] = picky ? (rng_often(r, 250) ? 10 : 0) : 10;
+	size_t windows = rng_often(r, 500) ? (size_t)rng_between(r, 1, 3) : 0;
+	if (w->healthy != NULL)
+		make_window(w, s, w->now_ms, w->calm_ms);
+	for (size_t i = 0; i < windows; i++) {
+		int64_t from_ms = w->now_ms + rng_below(r, span);
+		make_window(w, s, from_ms, from_ms + rng_between(r, 5000, span / 2));
+	}
+}
+
+static void make_faults(struct world *w)
+{
+	struct rng *r = &w->rng;
+
 	w->crash_often = rng_often(r, 600) ? (unsigned)rng_between(r, 3, 60) : 0;
-	w->crashes_left = (unsigned)rng_between(r, 1, 5);
-	if (w->crash_often == 0)
-		w->crashes_left = 0;
+	w->crashes_left = w->crash_often > 0 ? (unsigned)rng_between(r, 1, 5) : 0;
 	w->deletions = rng_often(r, 200) ? (unsigned)rng_between(r, 1, 3) : 0;
 	w->jumps = rng_often(r, 250) ? (unsigned)rng_between(r, 1, 3) : 0;
 	w->next_deletion_ms = w->deletions > 0 ? w->now_ms + rng_below(r, w->calm_ms - w->now_ms) : NEVER;
 	w->next_jump_ms = w->jumps > 0 ? w->now_ms + rng_below(r, w->calm_ms - w->now_ms) : NEVER;
-	size_t windows = rng_often(r, 500) ? (size_t)rng_between(r, 1, 3) : 0;
-	w->unlock_ms = NEVER;
-	for (size_t i = 0; i < windows; i++) {
-		struct window *x = &w->window[w->window_count++];
-		x->kind = (enum window_kind)rng_below(r, WINDOW_KINDS);
-		x->from_ms = w->now_ms + rng_below(r, w->calm_ms - w->now_ms);
-		x->to_ms = x->from_ms + rng_between(r, 5000, (w->calm_ms - w->now_ms) / 2);
-		if (x->to_ms > w->calm_ms)
-			x->to_ms = w->calm_ms;
-		x->retry_after_s = rng_often(r, 500) ? -1 : rng_between(r, 0, 200);
-		if (x->kind == WINDOW_LOCKED && x->to_ms < w->unlock_ms)
-			w->unlock_ms = x->to_ms + 1000;
-	}
+	for (size_t i = 0; i < w->site_count; i++)
+		make_troubles(w, &w->site[i]);
+}
+
+/* How many servers there are, whether one of them is away as long as faults last, and when those end. */
+static void make_sites(struct world *w)
+{
+	static const char *const sinks[SITES_MAX] = { "rail", "spare" };
+	struct rng *r = &w->rng;
+
+	w->site_count = rng_often(r, 300) ? 2 : 1;
+	for (size_t i = 0; i < w->site_count; i++)
+		w->site[i].sink = sinks[i];
+	if (w->site_count == 2 && rng_often(r, 500))
+		w->healthy = &w->site[rng_below(r, 2)];
+	if (w->healthy != NULL && rng_often(r, 300))
+		w->calm_ms = w->now_ms + DAY_MS;
+	else if (w->healthy != NULL || rng_often(r, 300))
+		w->calm_ms = w->now_ms + rng_between(r, 20 * MINUTE_MS, 4 * HOUR_MS);
+	else
+		w->calm_ms = w->now_ms + rng_between(r, 2 * MINUTE_MS, 20 * MINUTE_MS);
 }
 
 void story_make(struct world *w)
 {
-	struct rng *r = &w->rng;
-
-	w->calm_ms = w->now_ms + (rng_often(r, 300) ? rng_between(r, 20 * MINUTE_MS, 4 * HOUR_MS)
-						    : rng_between(r, 2 * MINUTE_MS, 20 * MINUTE_MS));
+	make_sites(w);
 	make_config(w);
-	make_server(w);
-	w->model.now_ms = w->now_ms - DAY_MS;
+	for (size_t i = 0; i < w->site_count; i++)
+		make_server(w, &w->site[i]);
 	make_tests(w);
-	w->model.now_ms = w->now_ms;
-	make_poison(w);
+	for (size_t i = 0; i < w->site_count; i++) {
+		w->site[i].model.now_ms = w->now_ms;
+		make_poison(w, &w->site[i]);
+	}
 	make_runs(w);
 	make_faults(w);
 }
 
-const struct window *story_window(const struct world *w, enum window_kind kind)
+/* ---- what happens ---- */
+
+const struct window *story_window(const struct world *w, const struct site *s, enum window_kind kind)
 {
-	for (size_t i = 0; i < w->window_count; i++) {
-		const struct window *x = &w->window[i];
+	for (size_t i = 0; i < s->window_count; i++) {
+		const struct window *x = &s->window[i];
 		if (x->kind == kind && w->now_ms >= x->from_ms && w->now_ms < x->to_ms)
 			return x;
 	}
@@ -274,23 +377,28 @@ int64_t story_next_ms(const struct world *w)
 {
 	int64_t at = w->next_deletion_ms < w->next_jump_ms ? w->next_deletion_ms : w->next_jump_ms;
 
-	return w->unlock_ms < at ? w->unlock_ms : at;
+	for (size_t i = 0; i < w->site_count; i++)
+		at = w->site[i].unlock_ms < at ? w->site[i].unlock_ms : at;
+	return at;
 }
 
 void story_happen(struct world *w)
 {
 	struct rng *r = &w->rng;
 
-	if (w->unlock_ms <= w->now_ms) {
-		w->unlock_ms = NEVER;
-		world_trace(w, "somebody mends the key and reloads");
+	for (size_t i = 0; i < w->site_count; i++) {
+		if (w->site[i].unlock_ms > w->now_ms)
+			continue;
+		w->site[i].unlock_ms = NEVER;
+		world_trace(w, "somebody mends the key of %s and reloads", w->site[i].sink);
 		dispatch_unlock(w->dispatch);
 	}
 	if (w->next_deletion_ms <= w->now_ms) {
-		struct model *m = &w->model;
+		struct site *s = &w->site[rng_below(r, (int64_t)w->site_count)];
+		struct model *m = &s->model;
 		if (m->case_count > 0) {
 			int64_t id = m->cases[rng_below(r, (int64_t)m->case_count)].id;
-			world_trace(w, "somebody deletes case C%lld", (long long)id);
+			world_trace(w, "somebody deletes case C%lld at %s", (long long)id, s->sink);
 			model_delete_case(m, id);
 		}
 		w->next_deletion_ms = --w->deletions > 0 ? w->now_ms + rng_below(r, 10 * MINUTE_MS) : NEVER;
@@ -300,7 +408,9 @@ void story_happen(struct world *w)
 		if (rng_often(r, 300))
 			jump = rng_between(r, -10 * MINUTE_MS, 10 * MINUTE_MS);
 		w->wall_skew_ms += jump;
-		w->block_void = true;
+		w->jumped++;
+		for (size_t i = 0; i < w->site_count; i++)
+			w->site[i].block_void = true;
 		world_trace(w, "the clock jumps by %lld s", (long long)(jump / 1000));
 		w->next_jump_ms = --w->jumps > 0 ? w->now_ms + rng_below(r, 30 * MINUTE_MS) : NEVER;
 	}

@@ -9,9 +9,7 @@
 #include "tests/sim/world.h"
 
 #include "daemon/base/clock.h"
-#include "daemon/base/log.h"
-#include "daemon/base/mem.h"
-#include "daemon/model/result.h"
+#include "daemon/base/file.h"
 #include "sinks/sink.h"
 
 #include <errno.h>
@@ -70,13 +68,14 @@ static int64_t mono_now(void *cookie)
 	return ((const struct world *)cookie)->mono_ms;
 }
 
-static void advance(struct world *w, int64_t to_ms)
+void world_advance(struct world *w, int64_t to_ms)
 {
 	if (to_ms <= w->now_ms)
 		return;
 	w->mono_ms += to_ms - w->now_ms;
 	w->now_ms = to_ms;
-	w->model.now_ms = to_ms;
+	for (size_t i = 0; i < w->site_count; i++)
+		w->site[i].model.now_ms = to_ms;
 }
 
 /* ---- a life ---- */
@@ -94,9 +93,46 @@ static void on_fatal(void *cookie, const struct err *err)
 	world_fail(cookie, "live", "the queue gave up: %s", err->text);
 }
 
+__attribute__((noreturn)) static void give_up(const char *what, const char *why)
+{
+	fprintf(stderr, "%s: %s\n", what, why);
+	abort();
+}
+
 static void db_path(const struct world *w, unsigned life, char out[128])
 {
 	snprintf(out, 128, "%s/%u.db", w->dir, life);
+}
+
+static void on_closed(void *cookie)
+{
+	((struct world *)cookie)->closed = true;
+}
+
+/* A new database: made once, and copied for every seed, since that is a fifth of the work. */
+static void put_blank(struct world *w, const char *path)
+{
+	static struct buf blank = BUF_LIMIT(16 << 20);
+	struct err err = ERR_NONE;
+	struct queue_opened opened;
+
+	if (blank.len == 0) {
+		if (queue_open(
+			    &(struct queue_options){
+				    .path = path, .on_fatal = on_fatal, .cookie = w, .seed = 1 },
+			    &w->queue, &opened, &err) < 0)
+			give_up("queue_open", err.text);
+		queue_close(w->queue, on_closed, w);
+		while (!w->closed)
+			queue_turn(w->queue);
+		w->queue = NULL;
+		if (file_read(path, &blank, &err) < 0)
+			give_up(path, err.text);
+		return;
+	}
+	FILE *file = fopen(path, "wbe");
+	if (file == NULL || fwrite(blank.data, 1, blank.len, file) != blank.len || fclose(file) != 0)
+		give_up(path, "cannot be written");
 }
 
 static void begin_life(struct world *w)
@@ -106,15 +142,15 @@ static void begin_life(struct world *w)
 	char path[128];
 
 	db_path(w, w->life, path);
+	if (w->life == 0)
+		put_blank(w, path);
 	if (queue_open(&(struct queue_options){ .path = path,
 						.on_fatal = on_fatal,
 						.cookie = w,
 						.seed = w->seed + 1,
 						.cache_bytes = 1 << 20 },
-		       &w->queue, &opened, &err) < 0) {
-		fprintf(stderr, "queue_open: %s\n", err.text);
-		abort();
-	}
+		       &w->queue, &opened, &err) < 0)
+		give_up("queue_open", err.text);
 	if (opened.replaced)
 		world_fail(w, "conserve", "the database was taken for damaged after a crash");
 	w->arm_ms = NEVER;
@@ -122,6 +158,7 @@ static void begin_life(struct world *w)
 							       .queue = w->queue,
 							       .http = &w->wire,
 							       .folder = &w->wire,
+							       .evidence_dir = "/evidence",
 							       .arm = arm,
 							       .cookie = w });
 	dispatch_kick(w->dispatch, false);
@@ -130,11 +167,6 @@ static void begin_life(struct world *w)
 static void on_stopped(void *cookie)
 {
 	((struct world *)cookie)->stopped = true;
-}
-
-static void on_closed(void *cookie)
-{
-	((struct world *)cookie)->closed = true;
 }
 
 static void end_life(struct world *w)
@@ -201,8 +233,9 @@ static void crash(struct world *w, const char *where)
 	world_trace(w, "CRASH %s", where);
 	w->crashes++;
 	w->crashes_left--;
-	if (w->blocked_at_ms == w->now_ms)
-		w->block_void = true;
+	for (size_t i = 0; i < w->site_count; i++)
+		if (w->site[i].blocked_at_ms == w->now_ms)
+			w->site[i].block_void = true;
 	db_path(w, w->life, from);
 	db_path(w, w->life + 1, to);
 	snprintf(from_log, sizeof(from_log), "%s-wal", from);
@@ -212,13 +245,8 @@ static void crash(struct world *w, const char *where)
 	end_life(w);
 	remove_life(w, w->life);
 	w->life++;
-	w->feeding = 0;
-	for (size_t i = 0; i < w->part_count; i++)
-		if (w->part[i].state == PART_TAKING)
-			w->part[i].state = PART_COMING;
-	for (size_t i = 0; i < w->run_count; i++)
-		w->run[i].ending = false;
-	advance(w, w->now_ms + rng_between(&w->rng, 100, rng_often(&w->rng, 200) ? 200000 : 5000));
+	feed_interrupted(w);
+	world_advance(w, w->now_ms + rng_between(&w->rng, 100, rng_often(&w->rng, 200) ? 200000 : 5000));
 	begin_life(w);
 }
 
@@ -228,189 +256,6 @@ bool world_crash_point(struct world *w, const char *where)
 		return false;
 	crash(w, where);
 	return true;
-}
-
-/* ---- reports come in ---- */
-
-static void on_finished(void *cookie, int rc, const struct err *err)
-{
-	struct world *w = cookie;
-	struct story_part *p;
-
-	if (w->dead || w->feeding == 0)
-		return;
-	p = &w->part[w->feeding - 1];
-	w->feeding = 0;
-	if (rc < 0) {
-		world_fail(w, "conserve", "a part is refused: %s", err->text);
-		return;
-	}
-	p->state = PART_TAKEN;
-	p->order = ++w->order;
-	dispatch_kick(w->dispatch, false);
-}
-
-static void write_part(struct world *w, const struct story_part *p, int64_t part)
-{
-	struct part_summary s = { .format = "junit",
-				  .complete = true,
-				  .started_ms = TIME_UNKNOWN,
-				  .now_ms = clock_wall_ms(),
-				  .cases = p->count };
-	struct part_writer *writer = part_writer_new(w->queue, part);
-	struct arena a = ARENA_LIMIT(1 << 20);
-	struct err err = ERR_NONE;
-	struct result r;
-
-	for (size_t i = 0; i < p->count; i++) {
-		story_result(w, p->first + i, &a, &r);
-		part_writer_add(writer, &r, &err);
-		arena_reset(&a);
-	}
-	arena_done(&a);
-	if (part_writer_end(writer, &err) < 0)
-		world_fail(w, "conserve", "a part cannot be written: %s", err.text);
-	queue_finish_part(w->queue, part, &s, on_finished, w);
-}
-
-static void on_taken(void *cookie, int rc, const struct taken *taken, const struct err *err)
-{
-	struct world *w = cookie;
-
-	if (w->dead || w->feeding == 0)
-		return;
-	struct story_part *p = &w->part[w->feeding - 1];
-	struct story_run *run = &w->run[p->run];
-	if (rc < 0) {
-		world_fail(w, "conserve", "a part is not taken: %s", err->text);
-		return;
-	}
-	world_trace(w, "part %zu: %s, run %lld \"%s\"", w->feeding - 1,
-		    taken->what == TAKE_NEW ? "new" : "known", (long long)taken->run, taken->run_name);
-	if (p->state == PART_TAKEN) { /* offered a second time */
-		p->twice = false;
-		w->feeding = 0;
-		if (taken->what != TAKE_DUPLICATE)
-			world_fail(w, "once", "the same report was taken twice");
-		return;
-	}
-	if (run->queue_run != taken->run) {
-		if (run->ended) { /* the next run of this key */
-			run->ended = false;
-			run->end_ms = w->now_ms + 1000;
-		}
-		run->queue_run = taken->run;
-	}
-	p->queue_run = taken->run;
-	snprintf(p->run_name, sizeof(p->run_name), "%s", taken->run_name);
-	if (taken->what == TAKE_NEW)
-		write_part(w, p, taken->part);
-	else
-		on_finished(w, 0, NULL);
-}
-
-static void take(struct world *w, size_t i)
-{
-	static const char *const sinks[] = { "rail" };
-	struct story_part *p = &w->part[i];
-	struct run_spec run = { .key = w->run[p->run].key,
-				.vars_json = "{}",
-				.source = RUN_WATCH,
-				.sinks = sinks,
-				.sink_count = 1,
-				.now_ms = clock_wall_ms() };
-	struct part_spec part = { .path = "report.xml",
-				  .size = 1,
-				  .late_append = w->run[p->run].late_append };
-	char name[32] = { 0 };
-
-	snprintf(name, sizeof(name), "part-%zu", i);
-	memcpy(part.sha256, name, sizeof(name));
-	w->feeding = i + 1;
-	if (p->state == PART_COMING)
-		p->state = PART_TAKING;
-	queue_take(w->queue, &run, &part, on_taken, w);
-}
-
-static void on_ended(void *cookie, int rc, const struct err *err)
-{
-	struct world *w = cookie;
-
-	(void)err;
-	if (w->dead)
-		return;
-	for (size_t i = 0; i < w->run_count; i++) {
-		if (!w->run[i].ending)
-			continue;
-		w->run[i].ending = false;
-		w->run[i].ended = rc == 0;
-	}
-	dispatch_kick(w->dispatch, false);
-}
-
-/* Parts of the run that come before its end have all come. */
-static bool may_end(const struct world *w, size_t run)
-{
-	const struct story_run *r = &w->run[run];
-
-	if (r->ended || r->ending || r->queue_run == 0)
-		return false;
-	for (size_t i = 0; i < w->part_count; i++)
-		if (w->part[i].run == run && w->part[i].at_ms <= r->end_ms && w->part[i].state != PART_TAKEN)
-			return false;
-	return true;
-}
-
-/* The next thing that comes in: when; *part or *run say what. */
-static int64_t next_feed(const struct world *w, size_t *part, size_t *run)
-{
-	int64_t at = NEVER;
-
-	*part = *run = SIZE_MAX;
-	if (w->feeding != 0)
-		return NEVER;
-	for (size_t i = 0; i < w->run_count; i++) {
-		if (w->run[i].end_ms < at && may_end(w, i)) {
-			at = w->run[i].end_ms;
-			*run = i;
-		}
-	}
-	for (size_t i = 0; i < w->part_count; i++) {
-		const struct story_part *p = &w->part[i];
-		bool late = p->at_ms > w->run[p->run].end_ms && !w->run[p->run].ended;
-		int64_t when = p->state == PART_COMING && !late     ? p->at_ms
-			       : p->state == PART_TAKEN && p->twice ? p->at_ms + 60000
-								    : NEVER;
-		if (when < at) {
-			at = when;
-			*part = i;
-			*run = SIZE_MAX;
-		}
-	}
-	return at;
-}
-
-static bool feed(struct world *w)
-{
-	size_t part, run;
-
-	if (next_feed(w, &part, &run) > w->now_ms)
-		return false;
-	if (part != SIZE_MAX) {
-		take(w, part);
-	} else {
-		world_trace(w, "run %lld ends", (long long)w->run[run].queue_run);
-		w->run[run].ending = true;
-		queue_end_run(w->queue, w->run[run].queue_run, clock_wall_ms(), on_ended, w);
-	}
-	return true;
-}
-
-static bool all_fed(const struct world *w)
-{
-	size_t part, run;
-
-	return w->feeding == 0 && next_feed(w, &part, &run) == NEVER;
 }
 
 /* ---- time goes on ---- */
@@ -430,7 +275,9 @@ static bool step(struct world *w)
 		dispatch_turn(w->dispatch);
 		return true;
 	}
-	if (feed(w))
+	if (feed_turn(w))
+		return true;
+	if (feed_judge(w))
 		return true;
 	if (story_next_ms(w) <= w->now_ms) {
 		story_happen(w);
@@ -445,12 +292,13 @@ static bool step(struct world *w)
 
 static int64_t next_ms(const struct world *w)
 {
-	size_t part, run;
-	int64_t at = next_feed(w, &part, &run), wire = wire_next_ms(w), story = story_next_ms(w);
+	int64_t at = feed_next_ms(w), wire = wire_next_ms(w), story = story_next_ms(w);
+	int64_t deadline = feed_deadline_ms(w);
 	int64_t armed = w->arm_ms == NEVER ? NEVER : w->now_ms + (w->arm_ms - w->mono_ms);
 
 	at = wire < at ? wire : at;
 	at = story < at ? story : at;
+	at = deadline < at ? deadline : at;
 	return armed < at ? armed : at;
 }
 
@@ -471,17 +319,17 @@ static bool until(struct world *w, int64_t deadline_ms, bool (*over)(struct worl
 			return true;
 		int64_t at = next_ms(w);
 		if (at > deadline_ms) {
-			advance(w, deadline_ms);
+			world_advance(w, deadline_ms);
 			return false;
 		}
-		advance(w, at);
+		world_advance(w, at);
 	}
 	return false;
 }
 
 static bool settled(struct world *w)
 {
-	return wire_idle(w) && all_fed(w) && oracle_settled(w, NULL);
+	return wire_idle(w) && feed_over(w) && oracle_settled(w, NULL);
 }
 
 static void on_retried(void *cookie, int rc, const struct err *err)
@@ -500,11 +348,15 @@ static void fresh_run(struct world *w)
 
 	snprintf(run->key, sizeof(run->key), "fresh");
 	run->end_ms = w->now_ms + 2000;
-	*p = (struct story_part){ .run = w->run_count, .first = w->exec_count, .at_ms = w->now_ms + 1000 };
+	*p = (struct story_part){
+		.run = w->run_count, .first = w->exec_count, .at_ms = w->now_ms + 1000, .log = true
+	};
 	for (size_t i = 0; i < 3 && i < w->test_count && w->exec_count < EXECS_MAX; i++, p->count++)
-		w->exec[w->exec_count++] = (struct story_exec){
-			.test = i, .outcome = OUTCOME_PASSED, .duration_ms = 1000, .started_ms = w->now_ms
-		};
+		w->exec[w->exec_count++] = (struct story_exec){ .test = i,
+								.outcome = OUTCOME_PASSED,
+								.duration_ms = 1000,
+								.started_ms = w->now_ms,
+								.files = 1 };
 	w->run_count++;
 	w->part_count++;
 }
@@ -527,6 +379,7 @@ static void live(struct world *w)
 	oracle_settled(w, &whole);
 	if (whole) {
 		world_trace(w, "---- somebody retries what is parked");
+		w->retried = true;
 		queue_retry(w->queue, NULL, 0, clock_wall_ms(), on_retried, NULL);
 		dispatch_kick(w->dispatch, false);
 	}
@@ -579,7 +432,6 @@ bool world_run(struct world *w, uint64_t seed, bool trace)
 			     .mono_ms = 1000 };
 	struct clock_source clock = { wall_now, mono_now, w };
 
-	model_init(&w->model);
 	clock_replace(&clock);
 	make_dir(w);
 	story_make(w);
@@ -596,7 +448,8 @@ bool world_run(struct world *w, uint64_t seed, bool trace)
 	remove_life(w, w->life);
 	(void)rmdir(w->dir);
 	config_free(w->config);
-	model_done(&w->model);
+	for (size_t i = 0; i < w->site_count; i++)
+		model_done(&w->site[i].model);
 	clock_replace(NULL);
 	return w->failed[0] == '\0';
 }
