@@ -109,10 +109,22 @@ static size_t batch_of(const struct conversation *c)
 	return shrunk > 0 ? shrunk : 1;
 }
 
+/* Whether the delivery has a run over there for each parent of cases. */
+static bool grouped(const struct conversation *c)
+{
+	struct match_plan plan = { 0 };
+
+	if (c->lane->sink->plan != NULL)
+		c->lane->sink->plan(c->lane->config->conf, c->lane->facts, &plan);
+	return plan.grouped;
+}
+
 static struct rows_limit limit_of(const struct conversation *c, enum rows_kind kind)
 {
 	struct rows_limit limit = { .count = batch_of(c), .bytes = BATCH_BYTES };
 
+	if (kind == ROWS_LINKS || kind == ROWS_RESULTS)
+		limit.grouped = grouped(c);
 	if (kind == ROWS_LINKS)
 		limit.count = limit.bytes = SIZE_MAX;
 	else if (kind == ROWS_EVIDENCE)

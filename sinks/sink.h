@@ -115,6 +115,7 @@ struct match_plan {
 	const char *scope; /* of the remote cases and sections; borrowed from facts */
 	const char *trust; /* references that begin so need no list that shows them; NULL: none */
 	size_t place_max;  /* bytes of a place's name over there */
+	bool grouped; /* rows.h: rows of ROWS_RESULTS are of one group, ids of ROWS_LINKS are sorted by it */
 };
 
 /* How an answer with an error status is read; the table of faults.md by default. */

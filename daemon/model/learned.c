@@ -97,6 +97,13 @@ void learned_run_gone(struct learned *l)
 	add(l, LEARNED_RUN_GONE);
 }
 
+void learned_group_gone(struct learned *l, const char *parent)
+{
+	struct learned_item *item = add(l, LEARNED_RUN_GONE);
+
+	item->parent = copy(l, parent);
+}
+
 void learned_linked(struct learned *l)
 {
 	add(l, LEARNED_LINKED);

@@ -24,7 +24,8 @@ enum learned_kind {
 	LEARNED_POSTED,   /* row (ROWS_RESULTS, ROWS_ALL) is applied; id = the result's id or NULL */
 	LEARNED_PARKED,   /* row is refused for good; text = the server's words */
 	LEARNED_IGNORED,  /* row is not to be sent, by configuration; text = why */
-	LEARNED_RUN_GONE, /* the run over there is gone, with all that was posted into it: owed again */
+	LEARNED_RUN_GONE, /* the run over there is gone, with all that was posted into it: owed again;
+			   * parent: only what was posted to cases with this parent, the rest stands */
 	LEARNED_UNMATCH,  /* row's remote case is gone or wrong: match that test anew */
 };
 
@@ -59,6 +60,8 @@ void learned_posted(struct learned *l, int64_t row, const char *result_id);
 void learned_parked(struct learned *l, int64_t row, const char *text);
 void learned_ignored(struct learned *l, int64_t row, const char *text);
 void learned_run_gone(struct learned *l);
+/* Of a delivery with a run for each parent of cases (rows.group): one of them is gone. */
+void learned_group_gone(struct learned *l, const char *parent);
 void learned_unmatch(struct learned *l, int64_t row);
 void learned_run(struct learned *l, const char *remote_id, const char *url);
 

@@ -25,6 +25,8 @@ enum rows_kind {
 struct rows_limit {
 	size_t count; /* rows at most */
 	size_t bytes; /* of result text at most (one row is always given) */
+	/* ROWS_RESULTS: of cases with one parent only; ROWS_LINKS: sorted by parent, which `groups` tells. */
+	bool grouped;
 };
 
 /* All executions of one test (identity) in this run, oldest first; at least one. */
@@ -69,6 +71,7 @@ struct row {
 	const char *remote_id;   /* ROWS_RESULTS: the case; ROWS_CASES: the place; ROWS_PLACES: the parent;
 				 * NULL: none (root; unmatched) */
 	const char *remote_json; /* what learned_remote() kept of that case; NULL: nothing */
+	const char *group;       /* the parent of that case, as learned_remote() said it; NULL: none */
 	const char *name;        /* ROWS_PLACES: the node's name */
 	unsigned depth;          /* ROWS_PLACES: 0 at the root */
 	const struct row_test *tests; /* ROWS_RESULTS: all tests that map to this case; ROWS_CASES: one */
@@ -82,7 +85,8 @@ struct rows {
 	enum rows_kind kind;
 	struct row *row;
 	size_t count;
-	const char *const *ids; /* ROWS_LINKS */
+	const char *const *ids;    /* ROWS_LINKS */
+	const char *const *groups; /* of rows_limit.grouped: the parent of each id; NULL: not asked for */
 	size_t id_count;
 	size_t new_ids; /* ROWS_LINKS: of them, not yet marked by learned_linked() */
 	bool more;      /* further rows wait behind these */

@@ -348,27 +348,31 @@ void attach_run_known(struct queue *q, int64_t delivery)
 }
 
 /* All of one state that hung on the run: what its item will not send again is not sent either. */
-static void owe_anew(struct queue *q, int64_t delivery, enum attach_state from)
+static void owe_anew(struct queue *q, int64_t delivery, const char *parent, enum attach_state from)
 {
+#define OF_PARENT                                                                           \
+	" AND (?4 IS NULL OR (SELECT r.parent FROM item i JOIN remote r ON r.id = i.remote" \
+	" WHERE i.delivery = ?1 AND i.id = attach.item) = ?4)"
 	/* Names were taken at results that are no more. */
 	db_run(q->db,
 	       "UPDATE attach SET state = 5, rid = NULL, aid = NULL, name = NULL, reason = ?3"
 	       " WHERE delivery = ?1 AND state = ?2"
-	       " AND (SELECT state FROM item WHERE delivery = ?1 AND id = attach.item) = 5",
-	       DB(db_i(delivery), db_i(from), db_s("its result is not sent")));
+	       " AND (SELECT state FROM item WHERE delivery = ?1 AND id = attach.item) = 5" OF_PARENT,
+	       DB(db_i(delivery), db_i(from), db_s("its result is not sent"), db_s(parent)));
 	moved(q, delivery, from, ATTACH_IGNORED);
 	db_run(q->db,
-	       "UPDATE attach SET state = 0, rid = NULL, aid = NULL, name = NULL, reason = NULL"
-	       " WHERE delivery = ?1 AND state = ?2",
-	       DB(db_i(delivery), db_i(from)));
+	       "UPDATE attach SET state = ?3, rid = NULL, aid = NULL, name = NULL, reason = NULL"
+	       " WHERE delivery = ?1 AND state = ?2" OF_PARENT,
+	       DB(db_i(delivery), db_i(from), db_i(ATTACH_WAITING), db_s(parent)));
 	moved(q, delivery, from, ATTACH_WAITING);
+#undef OF_PARENT
 }
 
-void attach_run_gone(struct queue *q, int64_t delivery)
+void attach_run_gone(struct queue *q, int64_t delivery, const char *parent)
 {
-	owe_anew(q, delivery, ATTACH_OWED);
-	owe_anew(q, delivery, ATTACH_PARKED);
-	owe_anew(q, delivery, ATTACH_POSTED);
+	owe_anew(q, delivery, parent, ATTACH_OWED);
+	owe_anew(q, delivery, parent, ATTACH_PARKED);
+	owe_anew(q, delivery, parent, ATTACH_POSTED);
 }
 
 void attach_found(struct queue *q, int64_t evidence, bool kept, const char *reason, int64_t now_ms)

@@ -209,8 +209,8 @@ void items_post(struct queue *q, struct tally *t, const struct item *item, int64
 void items_bind(struct queue *q, struct tally *t, const struct item *item, int64_t remote);
 /* Items of a delivery that are owed for a case which is gone: matched anew. */
 void items_release(struct queue *q, int64_t delivery, int64_t remote);
-/* All that was posted is owed again: the run that held it is gone. */
-void items_owe_posted(struct queue *q, int64_t delivery, struct tally *t);
+/* All that was posted is owed again: the run that held it is gone.  parent: only to cases with this one. */
+void items_owe_posted(struct queue *q, int64_t delivery, const char *parent, struct tally *t);
 /* Whether parts came whose results the delivery has no items for yet. */
 bool items_unseen(struct queue *q, int64_t delivery);
 /* The key by which a case is made for the item's test: automation id, or title. */
@@ -258,8 +258,9 @@ void attach_posted(struct queue *q, int64_t delivery, int64_t item, const char *
 void attach_ignored(struct queue *q, int64_t delivery, int64_t item, const char *why);
 void attach_copy(struct queue *q, int64_t delivery, int64_t from, int64_t to); /* a further case of a test */
 void attach_run_known(struct queue *q, int64_t delivery); /* the delivery has its remote id */
-/* The run is gone with all results and files: each waits for its result, or for the run, once more. */
-void attach_run_gone(struct queue *q, int64_t delivery);
+/* The run is gone with all results and files: each waits for its result, or for the run, once more.
+ * parent: only those of results of cases with this one. */
+void attach_run_gone(struct queue *q, int64_t delivery, const char *parent);
 /* An evidence was settled: the attaches that awaited it. */
 void attach_found(struct queue *q, int64_t evidence, bool kept, const char *reason, int64_t now_ms);
 /* Moves one from the state it is in; false where it is in another. */
@@ -327,7 +328,9 @@ int64_t remote_by_name(struct queue *q, int64_t shelf, int64_t key);
 void remote_gone(struct queue *q, const char *sink, int64_t remote);
 void remote_list_begin(struct queue *q, int64_t shelf);
 void remote_list_end(struct queue *q, const char *sink, int64_t shelf);
-const char *remote_rid(struct queue *q, int64_t remote, struct arena *arena, const char **json);
+const char *remote_rid(struct queue *q, int64_t remote, struct arena *arena, const char **json,
+		       const char **parent);
+bool remote_within(struct queue *q, int64_t remote, const char *parent); /* it has this parent; NULL: none */
 
 /* ---- rows as they are stored (lots.c) ---- */
 

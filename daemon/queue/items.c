@@ -151,8 +151,9 @@ void items_release(struct queue *q, int64_t delivery, int64_t remote)
 	items_save_tally(q, &t);
 }
 
-void items_owe_posted(struct queue *q, int64_t delivery, struct tally *t)
+void items_owe_posted(struct queue *q, int64_t delivery, const char *parent, struct tally *t)
 {
+#define OF_PARENT " AND (?2 IS NULL OR (SELECT parent FROM remote WHERE id = item.remote) = ?2)"
 	static const char cases[] = "SELECT count(DISTINCT remote) + count(*) - count(remote) FROM item"
 				    " INDEXED BY item_owed WHERE delivery = ?1 AND state = 0";
 	int64_t before = db_get(q->db, cases, DB(db_i(delivery)), 0);
@@ -160,13 +161,15 @@ void items_owe_posted(struct queue *q, int64_t delivery, struct tally *t)
 	/* What is owed counts cases, so it is counted before and after. */
 	db_run(q->db,
 	       "UPDATE item SET state = 0, posted = NULL, posted_started = NULL, rid = NULL"
-	       " WHERE delivery = ?1 AND state = 4",
-	       DB(db_i(delivery)));
+	       " WHERE delivery = ?1 AND state = 4" OF_PARENT,
+	       DB(db_i(delivery), db_s(parent)));
 	t->n[ITEM_POSTED] -= db_changes(q->db);
 	t->n[ITEM_OWED] += db_get(q->db, cases, DB(db_i(delivery)), 0) - before;
 	db_run(q->db,
-	       "UPDATE item SET posted = NULL, posted_started = NULL WHERE delivery = ?1 AND posted = 1",
-	       DB(db_i(delivery)));
+	       "UPDATE item SET posted = NULL, posted_started = NULL WHERE delivery = ?1 AND posted = "
+	       "1" OF_PARENT,
+	       DB(db_i(delivery), db_s(parent)));
+#undef OF_PARENT
 }
 
 int64_t items_key(struct queue *q, int64_t run, int64_t id, bool by_title, struct chunk_entry *entry)

@@ -352,10 +352,12 @@ static void learn(struct noting *n, const struct learned_item *l)
 		}
 		break;
 	case LEARNED_RUN_GONE:
-		db_run(q->db, "UPDATE delivery SET linked = 0, remote_id = NULL, url = NULL WHERE id = ?1",
-		       DB(db_i(n->d.id)));
-		items_owe_posted(q, n->d.id, &n->tally);
-		attach_run_gone(q, n->d.id);
+		if (l->parent == NULL)
+			db_run(q->db,
+			       "UPDATE delivery SET linked = 0, remote_id = NULL, url = NULL WHERE id = ?1",
+			       DB(db_i(n->d.id)));
+		items_owe_posted(q, n->d.id, l->parent, &n->tally);
+		attach_run_gone(q, n->d.id, l->parent);
 		break;
 	case LEARNED_POSTED:
 	case LEARNED_PARKED:

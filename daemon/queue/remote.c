@@ -160,18 +160,25 @@ void remote_list_end(struct queue *q, const char *sink, int64_t shelf)
 		remote_gone(q, sink, db_int(s, 0));
 }
 
-const char *remote_rid(struct queue *q, int64_t remote, struct arena *arena, const char **json)
+const char *remote_rid(struct queue *q, int64_t remote, struct arena *arena, const char **json,
+		       const char **parent)
 {
 	const char *rid = NULL;
-	struct db_stmt *s = db_query(q->db, "SELECT rid, json FROM remote WHERE id = ?1", DB(db_i(remote)));
+	struct db_stmt *s =
+		db_query(q->db, "SELECT rid, json, parent FROM remote WHERE id = ?1", DB(db_i(remote)));
 
-	if (json != NULL)
-		*json = NULL;
+	*json = *parent = NULL;
 	if (db_row(s)) {
 		rid = arena_strdup(arena, db_text(s, 0));
-		if (json != NULL)
-			*json = arena_strdup(arena, db_text(s, 1));
+		*json = arena_strdup(arena, db_text(s, 1));
+		*parent = arena_strdup(arena, db_text(s, 2));
 	}
 	db_end(s);
 	return rid;
+}
+
+bool remote_within(struct queue *q, int64_t remote, const char *parent)
+{
+	return db_get(q->db, "SELECT 1 FROM remote WHERE id = ?1 AND parent IS ?2",
+		      DB(db_i(remote), db_s(parent)), 0) != 0;
 }

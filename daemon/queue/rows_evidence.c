@@ -107,17 +107,20 @@ static void tell_test(struct fill *f, const struct offer *o, struct row_evidence
 		e->test = r.id;
 }
 
-/* The case of the file's item; NULL: none. */
-static const char *case_of(struct fill *f, int64_t attach)
+/* The case of the file's item, and its parent; NULL: none. */
+static const char *case_of(struct fill *f, int64_t attach, const char **parent)
 {
 	const char *rid = NULL;
-	struct db_stmt *s = db_query(f->q->db,
-				     "SELECT r.rid FROM attach a JOIN item i ON i.delivery = a.delivery"
-				     " AND i.id = a.item JOIN remote r ON r.id = i.remote WHERE a.id = ?1",
-				     DB(db_i(attach)));
+	struct db_stmt *s =
+		db_query(f->q->db,
+			 "SELECT r.rid, r.parent FROM attach a JOIN item i ON i.delivery = a.delivery"
+			 " AND i.id = a.item JOIN remote r ON r.id = i.remote WHERE a.id = ?1",
+			 DB(db_i(attach)));
 
-	if (db_row(s))
+	if (db_row(s)) {
 		rid = arena_strdup(&f->rows->arena, db_text(s, 0));
+		*parent = arena_strdup(&f->rows->arena, db_text(s, 1));
+	}
 	db_end(s);
 	return rid;
 }
@@ -141,7 +144,7 @@ static void give(struct fill *f, struct offer *o)
 	if (e->of_run)
 		e->remote_result = NULL;
 	else
-		row->remote_id = case_of(f, o->attach);
+		row->remote_id = case_of(f, o->attach, &row->group);
 	row->id = row_of_attach(o->attach);
 	row->evidence = e;
 	f->rows->count++;

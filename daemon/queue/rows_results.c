@@ -149,7 +149,8 @@ bool fill_row(struct fill *f, struct item *item, size_t count)
 		return false;
 	row->id = item[0].id;
 	if (item[0].remote != 0)
-		row->remote_id = remote_rid(f->q, item[0].remote, &f->rows->arena, &row->remote_json);
+		row->remote_id =
+			remote_rid(f->q, item[0].remote, &f->rows->arena, &row->remote_json, &row->group);
 	if (f->d.failing && row->remote_id != NULL)
 		row->failure = failures_known(f->q, &f->d, row->remote_id, &f->rows->arena);
 	qsort(item, count, sizeof(*item), by_need);
@@ -192,6 +193,12 @@ void fill_results(struct fill *f, bool by_case)
 		}
 		items_read(s, f->d.id, &item);
 		if (by_case && item.remote != 0 && !seen_add(&seen, item.remote)) {
+			skipped++;
+			continue;
+		}
+		if (f->limit.grouped && f->rows->count > 0 &&
+		    !remote_within(f->q, item.remote, f->rows->row[0].group)) {
+			f->rows->more = true; /* of another request */
 			skipped++;
 			continue;
 		}

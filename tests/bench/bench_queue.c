@@ -277,7 +277,8 @@ static void deliver(struct queue *q, enum rows_kind kind, size_t batch, size_t b
 	learned_init(&l, &arena);
 	for (; n < batches; n++) {
 		claim = now_s();
-		queue_rows(q, due.delivery, kind, (struct rows_limit){ batch, 1 << 20 }, on_rows, NULL);
+		queue_rows(q, due.delivery, kind, (struct rows_limit){ .count = batch, .bytes = 1 << 20 },
+			   on_rows, NULL);
 		wait_answer();
 		claim = now_s() - claim;
 		if (n < 20)

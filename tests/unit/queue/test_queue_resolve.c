@@ -198,7 +198,8 @@ static void rows_are_bounded_by_bytes(void **state)
 	};
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		fx_begin(f);
-		queue_rows(f->q, d, ROWS_ALL, (struct rows_limit){ row[i].count, row[i].bytes }, fx_on_rows,
+		queue_rows(f->q, d, ROWS_ALL,
+			   (struct rows_limit){ .count = row[i].count, .bytes = row[i].bytes }, fx_on_rows,
 			   f);
 		assert_int_equal(fx_wait(f), 0);
 		assert_int_equal(f->rows->count, row[i].expected);
@@ -522,6 +523,72 @@ static void links_know_what_is_new(void **state)
 	arena_done(&arena);
 }
 
+static struct rows *grouped_rows(struct fx *f, int64_t d, enum rows_kind kind)
+{
+	fx_begin(f);
+	queue_rows(f->q, d, kind, (struct rows_limit){ .count = 10, .bytes = 1 << 20, .grouped = true },
+		   fx_on_rows, f);
+	assert_int_equal(fx_wait(f), 0);
+	return f->rows;
+}
+
+/* Cases of several parents: a request has results of one of them, and only its run can go. */
+static void results_and_links_are_given_by_parent(void **state)
+{
+	static const char *const parent[] = { "11", "9", "11", "9", "9" };
+	static const char *const id[] = { "1", "2", "3", "4", "10" };
+	static const struct fx_result r[] = {
+		{ "x", "a", OUTCOME_PASSED, .refs = { "C1" } },
+		{ "x", "b", OUTCOME_PASSED, .refs = { "C2" } },
+		{ "x", "c", OUTCOME_PASSED, .refs = { "C3" } },
+		{ "x", "d", OUTCOME_PASSED, .refs = { "C10" } },
+		{ "x", "e", OUTCOME_PASSED, .refs = { "C4" } },
+	};
+	struct fx *f = *state;
+	int64_t d = one_part(f, "x", r, 5);
+	struct arena arena = ARENA_LIMIT(1 << 20);
+	struct learned l;
+
+	learned_init(&l, &arena);
+	for (size_t i = 0; i < 5; i++)
+		learned_remote(&l, "case", "p1", id[i], parent[i], "", NULL, NULL);
+	assert_int_equal(fx_note(f, d, SETTLE_GO_ON, &l, NULL), 0);
+	learned_done(&l);
+	assert_int_equal(fx_resolve(f, d, &fx_matching), 0);
+	struct rows *rows = grouped_rows(f, d, ROWS_LINKS);
+	static const char *const sorted[][2] = {
+		{ "9", "2" }, { "9", "4" }, { "9", "10" }, { "11", "1" }, { "11", "3" }
+	};
+	assert_int_equal(rows->id_count, 5);
+	for (size_t i = 0; i < 5; i++) {
+		assert_string_equal(rows->groups[i], sorted[i][0]);
+		assert_string_equal(rows->ids[i], sorted[i][1]);
+	}
+	assert_null(fx_rows(f, d, ROWS_LINKS, 10)->groups);
+	for (size_t round = 0; round < 2; round++) {
+		rows = grouped_rows(f, d, ROWS_RESULTS);
+		assert_int_equal(rows->count, round == 0 ? 2 : 3);
+		assert_int_equal(rows->more, round == 0);
+		assert_int_equal(fx_intend(f, d, "post", rows, "{}"), 0);
+		learned_init(&l, &arena);
+		for (size_t i = 0; i < rows->count; i++) {
+			assert_string_equal(rows->row[i].group, round == 0 ? "11" : "9");
+			learned_posted(&l, rows->row[i].id, "r1");
+		}
+		assert_int_equal(fx_note(f, d, SETTLE_GO_ON, &l, NULL), 0);
+		learned_done(&l);
+	}
+	learned_init(&l, &arena);
+	learned_group_gone(&l, "11");
+	assert_int_equal(fx_note(f, d, SETTLE_GO_ON, &l, NULL), 0);
+	learned_done(&l);
+	rows = fx_rows(f, d, ROWS_RESULTS, 10);
+	assert_int_equal(rows->count, 2);
+	assert_non_null(fx_row_of(rows, "1"));
+	assert_non_null(fx_row_of(rows, "3"));
+	arena_done(&arena);
+}
+
 /* More tests than one slice holds, over several chunks, with repeats in between. */
 static void many_results_are_resolved_in_slices(void **state)
 {
@@ -572,6 +639,7 @@ int main(void)
 		TEST(a_place_that_lacks_a_variable_stops_the_resolving),
 		TEST(cases_that_are_gone_are_looked_for_again),
 		TEST(links_know_what_is_new),
+		TEST(results_and_links_are_given_by_parent),
 		TEST(many_results_are_resolved_in_slices),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
