@@ -33,6 +33,7 @@ enum how {
 	AS_CREATE,   /* the answer to "shall cases be created?" */
 	AS_UPDATE,   /* whether cases that are there are updated */
 	AS_INSECURE, /* verify, the other way round */
+	AS_PARSER,   /* `multisuite` asks for `suites`; the others for nothing */
 	AS_PATH,     /* said in the heading */
 	AS_NOTE,     /* has no key; the note says why */
 };
@@ -87,7 +88,7 @@ static const struct row {
 	{ "json_output", AS_NOTE, TOP, NULL, "resultd import --json" },
 	{ "proxy_user", AS_NOTE, TOP, NULL, "a proxy that asks for a password is not supported" },
 	{ "noproxy", AS_NOTE, TOP, NULL, "a proxy is configured for each sink" },
-	{ "special_parser", AS_NOTE, TOP, NULL, "reports are read in one way, whoever made them" },
+	{ "special_parser", AS_PARSER, TOP, "suites", "reports are read in one way, whoever made them" },
 	{ "config", AS_NOTE, TOP, NULL, "convert that file, too" },
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
@@ -282,6 +283,15 @@ static void put_note(struct converted *c, const char *name, const char *why)
 	buf_printf(&c->notes, "#   %-22s %s\n", name, why);
 }
 
+static bool several_suites(const struct converted *c)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		if (rows[i].how == AS_PARSER && c->value[i] != NULL && c->value[i]->kind == YAML_TREE_SCALAR)
+			return strcasecmp(c->value[i]->text, "multisuite") == 0;
+	}
+	return false;
+}
+
 static void put_row(struct converted *c, const struct row *r, const struct yaml_node *n)
 {
 	struct buf *out = &c->section[r->section];
@@ -344,6 +354,14 @@ static void put_row(struct converted *c, const struct row *r, const struct yaml_
 			buf_puts(out, "false\n");
 		}
 		return;
+	case AS_PARSER:
+		if (several_suites(c)) {
+			key(c, r->section, r->ours);
+			buf_puts(out, "all    # better: those that reports have cases of\n");
+		} else {
+			put_note(c, r->theirs, r->note);
+		}
+		return;
 	case AS_PATH:
 		buf_printf(&c->files, " ");
 		yaml_write_string(&c->files, scalar(c, n));
@@ -354,9 +372,12 @@ static void put_row(struct converted *c, const struct row *r, const struct yaml_
 	}
 }
 
-/* Of two rows for one key the later one of the table holds, if it is given. */
+/* Of two rows for one key the later one of the table holds, if it is given; several suites, where asked for,
+ * before one. */
 static bool overruled(const struct converted *c, size_t i)
 {
+	if (rows[i].ours != NULL && strcmp(rows[i].ours, "suite") == 0 && several_suites(c))
+		return true;
 	for (size_t k = i + 1; k < ROWS; k++) {
 		if (c->value[k] != NULL && rows[k].ours != NULL && rows[i].ours != NULL &&
 		    rows[k].section == rows[i].section && strcmp(rows[k].ours, rows[i].ours) == 0)

@@ -199,6 +199,7 @@ static void plan(const void *conf, const cJSON *facts, struct match_plan *out)
 		.unmatched = c->create.cases ? UNMATCHED_CREATE : (enum unmatched)c->unmatched,
 		.scope = sink_string(facts, "scope"),
 		.place_max = TESTRAIL_NAME_MAX,
+		.grouped = testrail_several(c),
 	};
 	for (size_t i = 0; i < c->match.count && i < 3; i++)
 		out->order[i] = (enum match_by)(c->match.item[i] + 1);

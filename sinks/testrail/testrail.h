@@ -6,20 +6,23 @@
  * facts (one object a sink):
  *   url       what the rest was learned from; another `url` in the configuration forgets everything
  *   login     {user, id}             project   {wanted, id, mode}
- *   suite     {wanted, project, id}  statuses  {wanted, ids[6]}
- *   field     {wanted, missing}      scope     "p1" or "p1/s2": of cases and sections
+ *   suite     {wanted, project, id}; of several: {wanted, project, at, ids: {id: name}}
+ *   statuses  {wanted, ids[6]}
+ *   field     {wanted, missing}      scope     "p1", "p1/s2" or "p1/all" (several): of cases and sections
  *   case_fields, result_fields       {wanted, at, fields: [{n, l, t, r, i}]}: name, label, type, required, items
  *   templates, types, priorities     {wanted, id, ids: {name: id}}
  *   milestones, configs, plans       {of: project, ids: {name: id}}
  *   own_plans {plan: [runs of ours that are not done]}: plans that we made
  *   people    {e-mail: id}; "" where there is no such user
- *   cases     {scope, since, at, full_at} and, while a list is being read, {offset, last, began, tries, delta}
+ *   cases     {scope, of, since, at, full_at} and, while a list is being read, {offset, last, began, tries, delta,
+ *             suite}; of: the suites, where they are several
  *   sections  {scope, at} and {offset, ...} likewise
  *   old       {login, add_cases}: calls that this server does not know
  *   skew      ms by which the server's clock is behind ours, where that matters; negative
  *   required  {elapsed}: fields that an administrator made required
  * bookmark (one object a delivery):
- *   run       {id, url, own, all, plan, entry, configs}: plan: id or ""; configs: it has some
+ *   run       {id, url, own, all, plan, entry, configs, size, digest}: plan: id or ""; configs: it has some
+ *   suite     of several: the one whose run is `run`     runs  {suite: run}: of the others
  *   milestone {name, id}  plan {name, id}  configs {wanted, ids, todo}: what add-run needs
  *   assigned  failures given to somebody so far     steps_told  steps go into comments
  *   top       highest result id that we saw answered in that run
@@ -46,10 +49,12 @@ struct testrail_conf {
 	char *url, *user;
 	struct secret *key;
 	char *project, *suite;
+	struct config_strings suites; /* names or ids, or "all"; none: one suite */
 	struct {
 		struct template *name, *description;
 		bool close;
-	} plan; /* name NULL: none */
+		bool own; /* nobody named one: each run of ours makes its own, for several suites */
+	} plan;           /* name NULL: none */
 	struct template *milestone, *refs;
 	struct config_templates configs;
 	struct {
@@ -61,7 +66,7 @@ struct testrail_conf {
 	char *automation_field;
 	struct {
 		bool cases, sections, field, configs, milestones;
-		struct template *section;
+		struct template *section, *suite; /* suite: of several */
 		char *template, *type, *priority;
 		struct config_map fields; /* values are templates */
 	} create;
@@ -141,6 +146,34 @@ bool testrail_digits(const char *s);
 bool testrail_checking(const struct talk *t); /* `check --online`: there is no run */
 /* "created_after" for a look-up of what was sent at t->sent_ms; "created_by" too. */
 void testrail_arg_window(struct talk *t, struct request *r);
+
+/* ---- several suites (testrail_suites.c) ---- */
+
+bool testrail_several(const struct testrail_conf *c);
+enum ask testrail_suites_ask(struct talk *t, struct request *r);
+enum got testrail_suites_got(struct talk *t, const struct reply *r);
+const char *testrail_suite_at(const struct talk *t, size_t i); /* ids in order; NULL: no more */
+const char *testrail_suite_after(const struct talk *t, const char *id);
+const char *testrail_suite_name(const struct talk *t, const char *id);
+const char *testrail_suites_joined(struct talk *t); /* "2,5" */
+/* The suite of the step: the selected one, or the only one; NULL: the project has one and needs no id. */
+const char *testrail_suite(const struct talk *t);
+/* Makes the run of this suite the one that bookmark.run is; nothing to do where there is one suite only. */
+void testrail_select(struct talk *t, const char *suite);
+void testrail_select_row(struct talk *t); /* the suite of the rows, which are of one suite */
+bool testrail_has_runs(const struct talk *t);
+const cJSON *testrail_run_of_suite(const struct talk *t, const char *suite);
+/* Cases of ROWS_LINKS, suite by suite; *from begins at 0.  false: no more. */
+struct testrail_cases {
+	const char *suite; /* NULL: there is one only */
+	const char *const *ids;
+	size_t count;
+};
+bool testrail_cases_of(struct talk *t, size_t *from, struct testrail_cases *out);
+const char *testrail_cases_digest(struct talk *t, const struct testrail_cases *cases);
+/* Ids of sections as the queue knows them: "SUITE/SECTION" where suites are several; section NULL: the root. */
+const char *testrail_section_key(struct talk *t, const char *suite, const char *section);
+void testrail_section_split(struct talk *t, const char *key, const char **suite, const char **section);
 
 /* ---- choosing by name (testrail_choose.c) ---- */
 
@@ -361,8 +394,8 @@ bool testrail_put_run_refs(struct talk *t, struct buf *b);
 void testrail_put_case_ids(struct buf *b, const char *const *ids, size_t count);
 /* Keeps a run that was made, found or named.  entry: of a plan, or NULL. */
 void testrail_keep_run(struct talk *t, const cJSON *item, const char *entry, bool own);
-/* Every case of the rows is part of the run over there now. */
-void testrail_linked(struct talk *t);
+/* Every case of the rows (of several suites: of this one) is part of the run over there now. */
+void testrail_linked(struct talk *t, const struct testrail_cases *cases);
 enum got testrail_run_refused(struct talk *t, const struct reply *r, const char *doing);
 enum ask testrail_reuse_ask(struct talk *t, struct request *r);
 enum got testrail_reuse_got(struct talk *t, const struct reply *r);

@@ -313,9 +313,13 @@ bool testrail_checking(const struct talk *t)
 void testrail_forget_run(struct talk *t)
 {
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "run");
+	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
+	if (testrail_several(t->conf)) { /* those of the other suites stand */
+		learned_group_gone(&t->learned, testrail_suite(t));
+		return;
+	}
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "top");
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "closed");
-	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
 	/* What was posted into it went with it. */
 	learned_run_gone(&t->learned);
 }

@@ -15,7 +15,8 @@
 
 #define FULL_AGAIN_MS     (INT64_C(7) * 86400000) /* deleted cases are found out at least so often */
 #define LIST_STALE_MS     600000                  /* a half-read list is not continued after this */
-#define FRESH_MS          2000                    /* side by side, deliveries share one refresh */
+#define JITTER_MS         5000
+#define FRESH_MS          2000 /* side by side, deliveries share one refresh */
 #define SECTIONS_FRESH_MS 10000
 #define SLID_MAX          3 /* then the list is taken as it is */
 #define OFFSET_MAX        INT64_C(20000000)
@@ -33,6 +34,19 @@ static const struct list_kind sections = { "sections", "section", "get_sections"
 
 /* ---- what is kept of an entity ---- */
 
+/* Its section; where suites are several, its suite, by which results are given. */
+static const char *parent_of(struct talk *t, const cJSON *item)
+{
+	const cJSON *l = cJSON_GetObjectItemCaseSensitive(t->facts, "cases");
+	const char *suite = testrail_several(t->conf) ? sink_id(t->arena, item, "suite_id") : NULL;
+
+	if (!testrail_several(t->conf))
+		return sink_id(t->arena, item, "section_id");
+	if (suite == NULL)
+		suite = sink_string(l, "suite"); /* the list of one suite is being read */
+	return suite != NULL ? suite : testrail_suite(t);
+}
+
 void testrail_learn_case(struct talk *t, const cJSON *item)
 {
 	const struct testrail_conf *c = t->conf;
@@ -45,7 +59,7 @@ void testrail_learn_case(struct talk *t, const cJSON *item)
 		learned_gone(&t->learned, "case", scope, id);
 		return;
 	}
-	learned_remote(&t->learned, "case", scope, id, sink_id(t->arena, item, "section_id"),
+	learned_remote(&t->learned, "case", scope, id, parent_of(t, item),
 		       title != NULL ? testrail_plain(t->arena, title) : "",
 		       alias != NULL ? testrail_plain(t->arena, alias) : NULL, testrail_case_json(t, item));
 }
@@ -54,9 +68,17 @@ void testrail_learn_section(struct talk *t, const cJSON *item)
 {
 	const char *scope = sink_string(t->facts, "scope"), *id = sink_id(t->arena, item, "id");
 	const char *name = sink_string(item, "name"), *parent = sink_id(t->arena, item, "parent_id");
+	const char *suite = NULL;
 
+	if (testrail_several(t->conf)) {
+		suite = sink_id(t->arena, item, "suite_id");
+		if (suite == NULL)
+			suite = sink_string(cJSON_GetObjectItemCaseSensitive(t->facts, "sections"), "suite");
+		parent = testrail_section_key(t, suite, parent);
+	}
 	if (id != NULL)
-		learned_remote(&t->learned, "section", scope, id, parent != NULL ? parent : "",
+		learned_remote(&t->learned, "section", scope, testrail_section_key(t, suite, id),
+			       parent != NULL ? parent : "",
 			       name != NULL ? testrail_plain(t->arena, name) : "", NULL, NULL);
 }
 
@@ -79,13 +101,16 @@ static bool reading(const cJSON *l)
 
 static void stop_reading(cJSON *l)
 {
-	static const char *const cursor[] = { "offset", "last", "began", "began_s", "tries", "delta" };
+	static const char *const cursor[] = {
+		"offset", "last", "began", "began_s", "tries", "delta", "suite"
+	};
 
 	for (size_t i = 0; i < sizeof(cursor) / sizeof(cursor[0]); i++)
 		cJSON_DeleteItemFromObjectCaseSensitive(l, cursor[i]);
 }
 
-static void start_reading(cJSON *l, int64_t now_ms, bool delta)
+/* suite: the first of several, or the one that is meant; NULL: there is one only. */
+static void start_reading(cJSON *l, const char *suite, int64_t now_ms, bool delta)
 {
 	int64_t tries = sink_int(l, "tries", 0);
 
@@ -94,6 +119,7 @@ static void start_reading(cJSON *l, int64_t now_ms, bool delta)
 	sink_set_int(l, "began", now_ms);
 	sink_set_int(l, "tries", tries);
 	sink_set_int(l, "delta", delta);
+	sink_set_string(l, "suite", suite);
 }
 
 /* Of the suite that is meant now; what is known of another one is forgotten here, not in the queue. */
@@ -109,20 +135,25 @@ static cJSON *state(struct talk *t, const struct list_kind *k)
 		sink_set_string(l, "scope", scope);
 	}
 	int64_t began = sink_int(l, "began", 0);
-	if (reading(l) && (t->now_ms < began || t->now_ms - began > LIST_STALE_MS))
+	/* By the server's clock, which is known to a second only: it may seem to go back. */
+	if (reading(l) && (t->now_ms < began - JITTER_MS || t->now_ms - began > LIST_STALE_MS))
 		stop_reading(l);
 	return l;
 }
 
 static bool within(int64_t since_ms, int64_t now_ms, int64_t ms)
 {
-	return since_ms > 0 && since_ms <= now_ms && now_ms - since_ms < ms;
+	return since_ms > 0 && since_ms <= now_ms + JITTER_MS && now_ms - since_ms < ms;
 }
 
 static void list_args(struct talk *t, struct request *r, const struct list_kind *k)
 {
+	const char *suite = testrail_fact(t, "suite", "id");
+
+	if (testrail_several(t->conf))
+		suite = sink_string(cJSON_GetObjectItemCaseSensitive(t->facts, k->group), "suite");
 	testrail_get(r, k->call, testrail_fact(t, "project", "id"));
-	testrail_arg(r, "suite_id", testrail_fact(t, "suite", "id"));
+	testrail_arg(r, "suite_id", suite);
 }
 
 enum ask testrail_cases_ask(struct talk *t, struct request *r)
@@ -131,14 +162,22 @@ enum ask testrail_cases_ask(struct talk *t, struct request *r)
 	cJSON *l = state(t, &cases);
 	bool updates = c->update.cases != TESTRAIL_UPDATE_NONE; /* then fields are kept, too */
 
-	if (!reading(l)) {
-		if (within(sink_int(l, "at", 0), t->now_ms, FRESH_MS) && (!updates || sink_bool(l, "fields")))
+	const char *of = testrail_several(c) ? testrail_suites_joined(t) : "";
+	const char *was = sink_string(l, "of");
+	bool other = strcmp(was != NULL ? was : "", of) != 0; /* suites: a list of them all is one list */
+
+	if (!reading(l) || other) {
+		if (!other && within(sink_int(l, "at", 0), t->now_ms, FRESH_MS) &&
+		    (!updates || sink_bool(l, "fields")))
 			return ASK_SKIP;
-		bool full = sink_int(l, "since", 0) <= 0 ||
+		bool full = other || sink_int(l, "since", 0) <= 0 ||
 			    !within(sink_int(l, "full_at", 0), t->now_ms, FULL_AGAIN_MS) ||
 			    (updates && !sink_bool(l, "fields"));
+		if (other) /* what was read up to now is not the list of these */
+			sink_set_int(l, "since", 0);
 		sink_set_int(l, "fields", updates);
-		start_reading(l, t->now_ms, !full);
+		sink_set_string(l, "of", *of != '\0' ? of : NULL);
+		start_reading(l, testrail_several(c) ? testrail_suite_at(t, 0) : NULL, t->now_ms, !full);
 	}
 	list_args(t, r, &cases);
 	if (sink_bool(l, "delta"))
@@ -147,15 +186,31 @@ enum ask testrail_cases_ask(struct talk *t, struct request *r)
 	return ASK_SEND;
 }
 
+/* Of several suites only those are read that a place is missing in. */
+static bool next_suite(struct talk *t, const cJSON *l, const char **suite)
+{
+	const cJSON *read = cJSON_GetObjectItemCaseSensitive(l, "read");
+	const char *section;
+
+	for (size_t i = 0; i < t->rows->count; i++) {
+		testrail_section_split(t, t->rows->row[i].remote_id, suite, &section);
+		if (*suite != NULL && !within(sink_int(read, *suite, 0), t->now_ms, SECTIONS_FRESH_MS))
+			return true;
+	}
+	return false;
+}
+
 /* Asked only where a place is missing: what others made meanwhile is found before it is made twice. */
 enum ask testrail_sections_ask(struct talk *t, struct request *r)
 {
 	cJSON *l = state(t, &sections);
+	const char *suite = NULL;
 
 	if (!reading(l)) {
-		if (within(sink_int(l, "at", 0), t->now_ms, SECTIONS_FRESH_MS))
+		if (testrail_several(t->conf) ? !next_suite(t, l, &suite)
+					      : within(sink_int(l, "at", 0), t->now_ms, SECTIONS_FRESH_MS))
 			return ASK_SKIP;
-		start_reading(l, t->now_ms, false);
+		start_reading(l, suite, t->now_ms, false);
 	}
 	list_args(t, r, &sections);
 	testrail_page_args(r, sink_int(l, "offset", 0));
@@ -176,11 +231,25 @@ static const cJSON *tail(const cJSON *items)
 	return items->child != NULL ? items->child->prev : NULL; /* cJSON keeps the last one there */
 }
 
+/* The end of a suite's list: cases of several suites are one list, sections a list each. */
 static void done(struct talk *t, cJSON *l, const struct list_kind *k)
 {
 	bool delta = sink_bool(l, "delta");
 	int64_t began = sink_int(l, "began", 0), since = sink_int(l, "began_s", 0);
+	const char *suite = arena_strdup(t->arena, sink_string(l, "suite"));
+	const char *next = k == &cases && suite != NULL ? testrail_suite_after(t, suite) : NULL;
 
+	if (next != NULL) {
+		sink_set_string(l, "suite", next);
+		sink_set_int(l, "offset", 0);
+		cJSON_DeleteItemFromObjectCaseSensitive(l, "last");
+		return;
+	}
+	if (k == &sections && suite != NULL) {
+		sink_set_int(testrail_object(l, "read"), suite, began);
+		stop_reading(l);
+		return;
+	}
 	if (!delta) {
 		learned_list_end(&t->learned, k->kind, sink_string(l, "scope"));
 		sink_set_int(l, "full_at", began);
@@ -198,19 +267,24 @@ static enum got read_page(struct talk *t, const struct reply *r, const struct li
 	if (!testrail_page(r, k->entity, &page))
 		return GOT_UNKNOWN;
 	int64_t offset = sink_int(l, "offset", 0), tries = sink_int(l, "tries", 0);
-	if (offset == 0) {
+	const char *suite = arena_strdup(t->arena, sink_string(l, "suite"));
+	bool several = suite != NULL, first = !several || k == &sections;
+	if (several && k == &cases)
+		first = testrail_suite_at(t, 0) != NULL && strcmp(testrail_suite_at(t, 0), suite) == 0;
+	if (offset == 0 && first) {
 		bool known = r->server_ms != TIME_UNKNOWN;
 		int64_t skew = known ? r->server_ms - sink_int(l, "began", 0) : 0;
 		/* What waits make it look later than it is, the margin of look-ups covers. */
 		sink_set_int(t->facts, "skew", skew < -SKEW_MS ? skew : 0);
 		int64_t s = (known ? r->server_ms : sink_int(l, "began", 0)) / 1000;
 		sink_set_int(l, "began_s", s - (known ? MARGIN_S : OWN_MARGIN_S));
-		if (!sink_bool(l, "delta"))
+		if (!sink_bool(l, "delta") && !(several && k == &sections))
 			learned_list_begin(&t->learned, k->kind, sink_string(l, "scope"));
 	} else if (!joins(t, l, &page) && tries < SLID_MAX) {
 		cJSON_Delete(page.root);
 		sink_set_int(l, "tries", tries + 1);
-		start_reading(l, sink_int(l, "began", 0), sink_bool(l, "delta"));
+		start_reading(l, several && k == &cases ? testrail_suite_at(t, 0) : suite,
+			      sink_int(l, "began", 0), sink_bool(l, "delta"));
 		return GOT_MORE;
 	}
 	const cJSON *item;
@@ -226,7 +300,7 @@ static enum got read_page(struct talk *t, const struct reply *r, const struct li
 		sink_set_int(l, "offset", offset + page.count - 1);
 		sink_set_string(l, "last", id);
 	}
-	bool more = reading(l);
+	bool more = reading(l) || (several && k == &sections); /* a further suite, or none */
 	cJSON_Delete(page.root);
 	return more ? GOT_MORE : GOT_NEXT;
 }
@@ -273,7 +347,7 @@ enum ask testrail_doubts_ask(struct talk *t, struct request *r)
 enum got testrail_doubts_got(struct talk *t, const struct reply *r)
 {
 	cJSON *doubt = cJSON_GetObjectItemCaseSensitive(t->bookmark, "doubt");
-	const char *suite = testrail_fact(t, "suite", "id");
+	const char *suite = testrail_several(t->conf) ? NULL : testrail_fact(t, "suite", "id");
 	bool gone = r->status == 400 || r->status == 404;
 
 	if (!testrail_ok(r) && !gone && testrail_refused(t, r, "get_case", GOT_NEXT) == GOT_LOCKED)
@@ -283,7 +357,10 @@ enum got testrail_doubts_got(struct talk *t, const struct reply *r)
 		const char *in = sink_id(t->arena, root, "suite_id");
 		bool read = cJSON_IsObject(root);
 		gone = sink_bool(root, "is_deleted") ||
-		       (suite != NULL && in != NULL && strcmp(in, suite) != 0);
+		       (suite != NULL && in != NULL && strcmp(in, suite) != 0) ||
+		       (testrail_several(t->conf) && in != NULL && testrail_suite_name(t, in) == NULL);
+		if (testrail_several(t->conf) && !gone)
+			testrail_learn_case(t, root); /* it may have moved to another suite */
 		cJSON_Delete(root);
 		if (!read)
 			return GOT_UNKNOWN;

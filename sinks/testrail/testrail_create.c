@@ -38,8 +38,10 @@ static enum got section_gone(struct talk *t, const char *id)
 {
 	const char *why = arena_strdup(t->arena, t->err.text);
 
-	if (id != NULL)
+	if (id != NULL && *id != '\0')
 		learned_gone(&t->learned, "section", sink_string(t->facts, "scope"), id);
+	if (testrail_several(t->conf)) /* it may be the suite */
+		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "suite");
 	testrail_forget_sections(t);
 	return testrail_back(t, "%s", why != NULL ? why : "a section is gone");
 }
@@ -101,13 +103,40 @@ static enum ask sections_not_wanted(struct talk *t)
 	return ASK_LEARN;
 }
 
+/* Of several suites the first component of a place is one of them, by its name (the queue has found those) or
+ * by its id.  Whether any row was such a one. */
+static bool settle_suites(struct talk *t)
+{
+	bool any = false;
+
+	for (size_t i = 0; testrail_several(t->conf) && i < t->rows->count; i++) {
+		const struct row *row = &t->rows->row[i];
+		if (row->remote_id != NULL && row->remote_id[0] != '\0')
+			continue;
+		any = true;
+		if (testrail_suite_name(t, row->name) != NULL)
+			learned_place(&t->learned, row->id, testrail_section_key(t, row->name, NULL));
+		else
+			learned_parked(
+				&t->learned, row->id,
+				arena_printf(t->arena,
+					     "create.suite: \"%.200s\" is none of the suites that `suites` "
+					     "names",
+					     row->name));
+	}
+	return any;
+}
+
 enum ask testrail_add_section_ask(struct talk *t, struct request *r)
 {
 	const struct testrail_conf *c = t->conf;
 	const struct row *row = &t->rows->row[0];
-	const char *name = testrail_line(t->arena, row->name), *suite = testrail_fact(t, "suite", "id");
+	const char *name = testrail_line(t->arena, row->name), *suite, *parent;
 	const char *why = still_denied(t);
 
+	if (settle_suites(t))
+		return ASK_LEARN;
+	testrail_section_split(t, row->remote_id, &suite, &parent);
 	if (!c->create.sections)
 		return sections_not_wanted(t);
 	if (why != NULL)
@@ -117,10 +146,21 @@ enum ask testrail_add_section_ask(struct talk *t, struct request *r)
 	json_field(&r->body, "name", name != NULL && *name != '\0' ? name : "(no name)");
 	if (suite != NULL)
 		testrail_put_id(&r->body, "suite_id", suite);
-	if (row->remote_id != NULL && row->remote_id[0] != '\0')
-		testrail_put_id(&r->body, "parent_id", row->remote_id);
+	if (parent != NULL)
+		testrail_put_id(&r->body, "parent_id", parent);
 	buf_putc(&r->body, '}');
 	return buf_error(&r->body) == 0 ? ASK_SEND : too_long(t, "add_section");
+}
+
+static void bind_section(struct talk *t, const struct row *row, const char *id)
+{
+	const char *suite, *parent;
+
+	testrail_section_split(t, row->remote_id, &suite, &parent);
+	id = testrail_section_key(t, suite, id);
+	learned_place(&t->learned, row->id, id);
+	learned_remote(&t->learned, "section", sink_string(t->facts, "scope"), id,
+		       row->remote_id != NULL ? row->remote_id : "", row->name, NULL, NULL);
 }
 
 enum got testrail_add_section_got(struct talk *t, const struct reply *r)
@@ -145,16 +185,17 @@ enum got testrail_add_section_got(struct talk *t, const struct reply *r)
 	cJSON_Delete(root);
 	if (id == NULL)
 		return GOT_UNKNOWN;
-	learned_place(&t->learned, row->id, id);
-	learned_remote(&t->learned, "section", sink_string(t->facts, "scope"), id,
-		       row->remote_id != NULL ? row->remote_id : "", row->name, NULL, NULL);
+	bind_section(t, row, id);
 	return GOT_MORE;
 }
 
 enum ask testrail_add_section_look(struct talk *t, struct request *r)
 {
+	const char *suite, *parent;
+
+	testrail_section_split(t, t->rows->row[0].remote_id, &suite, &parent);
 	testrail_get(r, "get_sections", testrail_fact(t, "project", "id"));
-	testrail_arg(r, "suite_id", testrail_fact(t, "suite", "id"));
+	testrail_arg(r, "suite_id", suite);
 	testrail_page_args(r, sink_int(testrail_scratch(t), "offset", 0));
 	return ASK_SEND;
 }
@@ -180,17 +221,16 @@ enum looked testrail_add_section_looked(struct talk *t, const struct reply *r)
 	if (!testrail_page(r, "sections", &page))
 		return LOOKED_UNSURE;
 	const struct row *row = &t->rows->row[0];
+	const char *suite, *wanted;
+	testrail_section_split(t, row->remote_id, &suite, &wanted);
 	cJSON_ArrayForEach(item, page.items)
 	{
 		const char *id = sink_id(t->arena, item, "id"),
 			   *parent = sink_id(t->arena, item, "parent_id");
-		bool root = row->remote_id == NULL || row->remote_id[0] == '\0';
-		if (id == NULL || (root ? parent != NULL : !equal(parent, row->remote_id)) ||
+		if (id == NULL || (wanted == NULL ? parent != NULL : !equal(parent, wanted)) ||
 		    !same_name(t, row->name, sink_string(item, "name")))
 			continue;
-		learned_place(&t->learned, row->id, id);
-		learned_remote(&t->learned, "section", sink_string(t->facts, "scope"), id,
-			       root ? "" : row->remote_id, row->name, NULL, NULL);
+		bind_section(t, row, id);
 		cJSON_Delete(page.root);
 		return LOOKED_ALL;
 	}
@@ -269,12 +309,13 @@ static bool put_case(struct talk *t, struct buf *b, const struct row *row)
 
 enum ask testrail_add_cases_ask(struct talk *t, struct request *r)
 {
-	const char *place = t->rows->row[0].remote_id, *why = still_denied(t);
+	const char *why = still_denied(t), *suite, *place;
 	bool single = one_by_one(t);
 
 	if (why != NULL)
 		return park_rows(t, why);
-	if (place == NULL || *place == '\0') {
+	testrail_section_split(t, t->rows->row[0].remote_id, &suite, &place);
+	if (place == NULL) {
 		err_set(&t->err, -EINVAL, "add_cases: the cases have no section to stand in");
 		return ASK_PARK;
 	}
@@ -324,10 +365,12 @@ static bool is_made(const struct back *b, const struct made *m)
 static void bind(struct talk *t, size_t i, const struct made *m, const char *id)
 {
 	const struct row *row = &t->rows->row[i];
+	const char *suite, *section;
 
+	testrail_section_split(t, row->remote_id, &suite, &section);
 	learned_case(&t->learned, row->id, id);
-	learned_remote(&t->learned, "case", sink_string(t->facts, "scope"), id, row->remote_id, m->title,
-		       m->key, NULL);
+	learned_remote(&t->learned, "case", sink_string(t->facts, "scope"), id,
+		       testrail_several(t->conf) ? suite : section, m->title, m->key, NULL);
 }
 
 /* Pairs answers with what was asked for: by what they hold, and only then, where as many came as were
@@ -419,9 +462,12 @@ enum got testrail_add_cases_got(struct talk *t, const struct reply *r)
 
 enum ask testrail_add_cases_look(struct talk *t, struct request *r)
 {
+	const char *suite, *section;
+
+	testrail_section_split(t, t->rows->row[0].remote_id, &suite, &section);
 	testrail_get(r, "get_cases", testrail_fact(t, "project", "id"));
-	testrail_arg(r, "suite_id", testrail_fact(t, "suite", "id"));
-	testrail_arg(r, "section_id", t->rows->row[0].remote_id);
+	testrail_arg(r, "suite_id", suite);
+	testrail_arg(r, "section_id", section);
 	testrail_arg_window(t, r);
 	testrail_page_args(r, sink_int(testrail_scratch(t), "offset", 0));
 	return ASK_SEND;

@@ -38,6 +38,12 @@ static const char *plan_of_files(const struct talk *t)
 	return sink_bool(run, "files_by_run") ? NULL : plan;
 }
 
+/* Of several suites the run is the plan: what is no result's is attached there. */
+static const char *plan_of_all(const struct talk *t)
+{
+	return testrail_several(t->conf) ? testrail_plan_id(t) : NULL;
+}
+
 static void put_entry(const struct talk *t, struct request *r)
 {
 	buf_putc(&r->path, '/');
@@ -63,7 +69,8 @@ enum ask testrail_evidence_ask(struct talk *t, struct request *r)
 	const struct row_evidence *e = file_of(t);
 	const char *denied = sink_string(testrail_scratch(t), denied_key(e));
 
-	if (e->of_run && testrail_run_id(t) == NULL)
+	testrail_select_row(t);
+	if (e->of_run && testrail_run_id(t) == NULL && plan_of_all(t) == NULL)
 		denied = "the run that it belongs to is gone";
 	if (denied != NULL) {
 		learned_parked(&t->learned, t->rows->row[0].id, denied);
@@ -71,6 +78,8 @@ enum ask testrail_evidence_ask(struct talk *t, struct request *r)
 	}
 	if (!e->of_run) {
 		testrail_post(r, "add_attachment_to_result", e->remote_result);
+	} else if (plan_of_all(t) != NULL) {
+		testrail_post(r, "add_attachment_to_plan", plan_of_all(t));
 	} else if (plan_of_files(t) != NULL) {
 		testrail_post(r, "add_attachment_to_plan_entry", plan_of_files(t));
 		put_entry(t, r);
@@ -97,7 +106,7 @@ static bool entry_unknown(const struct talk *t, const struct reply *r, const cha
 {
 	static const char *const entry[] = { "entry_id", "entry id", "plan entry", NULL };
 
-	return file_of(t)->of_run && plan_of_files(t) != NULL &&
+	return file_of(t)->of_run && plan_of_all(t) == NULL && plan_of_files(t) != NULL &&
 	       (testrail_says_unknown_call(r, words) ||
 		(r->status == 400 && testrail_says(words, entry) && !testrail_says_closed(words)));
 }
@@ -106,6 +115,8 @@ static const char *call_of(const struct talk *t)
 {
 	if (!file_of(t)->of_run)
 		return "add_attachment_to_result";
+	if (plan_of_all(t) != NULL)
+		return "add_attachment_to_plan";
 	return plan_of_files(t) != NULL ? "add_attachment_to_plan_entry" : "add_attachment_to_run";
 }
 
@@ -156,12 +167,17 @@ enum ask testrail_evidence_look(struct talk *t, struct request *r)
 {
 	const struct row_evidence *e;
 	cJSON *scratch = testrail_scratch(t);
+	testrail_select_row(t);
 	const char *run = testrail_run_id(t), *test = sink_string(scratch, "test");
 
-	if (run == NULL || t->rows->count == 0)
+	if (t->rows->count == 0 || (run == NULL && plan_of_all(t) == NULL))
 		return ASK_SKIP;
 	e = file_of(t);
-	if (e->of_run && plan_of_files(t) != NULL) {
+	if (run == NULL && !e->of_run)
+		return ASK_SKIP;
+	if (e->of_run && plan_of_all(t) != NULL) {
+		testrail_get(r, "get_attachments_for_plan", plan_of_all(t));
+	} else if (e->of_run && plan_of_files(t) != NULL) {
 		testrail_get(r, "get_attachments_for_plan_entry", plan_of_files(t));
 		put_entry(t, r);
 	} else if (e->of_run) {

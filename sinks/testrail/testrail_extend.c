@@ -42,11 +42,11 @@ static int compare(const void *a, const void *b)
 }
 
 /* The cases that the run has, and ours; *ours: how many of ours it lacked. */
-static const char **merged(struct talk *t, size_t *count, size_t *lacked)
+static const char **merged(struct talk *t, const struct testrail_cases *ours, size_t *count, size_t *lacked)
 {
 	const cJSON *item, *ids = cJSON_GetObjectItemCaseSensitive(tests_of(t), "ids");
 	size_t have = (size_t)cJSON_GetArraySize(ids), n = 0;
-	const char **all = arena_calloc(t->arena, have + t->rows->id_count + 1, sizeof(*all));
+	const char **all = arena_calloc(t->arena, have + ours->count + 1, sizeof(*all));
 
 	*lacked = 0;
 	if (all == NULL)
@@ -54,8 +54,8 @@ static const char **merged(struct talk *t, size_t *count, size_t *lacked)
 	cJSON_ArrayForEach(item, ids) all[n++] = item->valuestring;
 	qsort(all, n, sizeof(*all), compare);
 	have = n;
-	for (size_t i = 0; i < t->rows->id_count; i++) {
-		const char *id = t->rows->ids[i];
+	for (size_t i = 0; i < ours->count; i++) {
+		const char *id = ours->ids[i];
 		if (have > 0 && bsearch(&id, all, have, sizeof(*all), compare) != NULL)
 			continue;
 		all[n++] = id;
@@ -130,37 +130,80 @@ static void ask_reading(struct talk *t, struct request *r, enum reading what)
 	}
 }
 
-enum ask testrail_extend_ask(struct talk *t, struct request *r)
+/* ASK_SKIP: this run lacks nothing, or nothing that a request could give it. */
+static enum ask extend(struct talk *t, struct request *r, const struct testrail_cases *cases)
 {
 	cJSON *run = run_of(t);
 	size_t count, lacked;
 
-	if (testrail_run_id(t) == NULL || (t->rows->new_ids == 0 && !sink_bool(t->bookmark, "relink")))
-		return ASK_SKIP;
 	if (sink_bool(run, "all")) {
 		/* It takes every case of its suite by itself. */
-		testrail_linked(t);
+		testrail_linked(t, cases);
 		return ASK_LEARN;
 	}
 	if (t->now_ms - sink_int(tests_of(t), "at", t->now_ms) > TESTS_STALE_MS)
 		/* Others may have added tests since, and update_run would drop them. */
 		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
+	sink_set_string(testrail_scratch(t), "digest", testrail_cases_digest(t, cases));
+	sink_set_int(testrail_scratch(t), "given", (int64_t)cases->count);
 	enum reading what = reading(t);
 	if (what != READ_NOTHING) {
 		ask_reading(t, r, what);
 		return ASK_SEND;
 	}
 	if (sink_bool(run, "own") && !sink_bool(run, "changed"))
-		return update_run(t, r, t->rows->ids, t->rows->id_count);
-	const char **all = merged(t, &count, &lacked);
+		return update_run(t, r, cases->ids, cases->count);
+	const char **all = merged(t, cases, &count, &lacked);
 	if (all == NULL) {
 		err_set(&t->err, -E2BIG, "update_run: the run has too many cases");
 		return ASK_PARK;
 	}
 	if (lacked > 0)
 		return update_run(t, r, all, count);
-	testrail_linked(t);
+	testrail_linked(t, cases);
 	return ASK_LEARN;
+}
+
+/* The run of each suite that lacks some of its cases, one after the other.  Where a case is not in the list
+ * any more nothing is done: the test and its results would vanish with it. */
+static enum ask extend_suites(struct talk *t, struct request *r)
+{
+	struct testrail_cases cases;
+	size_t from = 0;
+
+	if (sink_bool(t->bookmark, "relink")) {
+		for (size_t at = 0; testrail_cases_of(t, &at, &cases);) {
+			testrail_select(t, cases.suite);
+			cJSON_DeleteItemFromObjectCaseSensitive(run_of(t), "digest");
+		}
+		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "relink");
+	}
+	while (testrail_cases_of(t, &from, &cases)) {
+		const cJSON *run = testrail_run_of_suite(t, cases.suite);
+		const char *had = sink_string(run, "digest");
+		if (sink_string(run, "id") == NULL ||
+		    (had != NULL && (strcmp(had, testrail_cases_digest(t, &cases)) == 0 ||
+				     (int64_t)cases.count < sink_int(run, "given", 0))))
+			continue;
+		testrail_select(t, cases.suite);
+		enum ask ask = extend(t, r, &cases);
+		if (ask != ASK_LEARN)
+			return ask;
+	}
+	return ASK_SKIP;
+}
+
+enum ask testrail_extend_ask(struct talk *t, struct request *r)
+{
+	struct testrail_cases cases;
+	size_t from = 0;
+
+	if (testrail_several(t->conf))
+		return extend_suites(t, r);
+	if (testrail_run_id(t) == NULL || (t->rows->new_ids == 0 && !sink_bool(t->bookmark, "relink")) ||
+	    !testrail_cases_of(t, &from, &cases))
+		return ASK_SKIP;
+	return extend(t, r, &cases);
 }
 
 static enum got entry_got(struct talk *t, const struct reply *r)
@@ -269,8 +312,8 @@ enum got testrail_extend_got(struct talk *t, const struct reply *r)
 	if (id == NULL)
 		return GOT_UNKNOWN;
 	sink_set_int(run_of(t), "size", sink_int(testrail_scratch(t), "size", -1));
-	testrail_linked(t);
-	return GOT_NEXT;
+	testrail_linked(t, NULL);
+	return testrail_several(t->conf) ? GOT_MORE : GOT_NEXT;
 }
 
 /* ---- the end ---- */

@@ -53,6 +53,7 @@ static const struct config_key create_keys[] = {
 	{ "milestones", CONFIG_BOOL, AT(create.milestones), .def = "false" },
 	{ "configs", CONFIG_BOOL, AT(create.configs), .def = "false" },
 	{ "section", CONFIG_TEMPLATE, AT(create.section), .def = "{suite}" },
+	{ "suite", CONFIG_TEMPLATE, .offset = AT(create.suite) },
 	{ "template", CONFIG_STRING, .offset = AT(create.template) },
 	{ "type", CONFIG_STRING, .offset = AT(create.type) },
 	{ "priority", CONFIG_STRING, .offset = AT(create.priority) },
@@ -85,6 +86,7 @@ const struct config_key testrail_keys[] = {
 	{ "key", CONFIG_SECRET, AT(key), .required = true },
 	{ "project", CONFIG_STRING, AT(project), .required = true },
 	{ "suite", CONFIG_STRING, .offset = AT(suite) },
+	{ "suites", CONFIG_STRINGS, .offset = AT(suites) },
 	{ "plan", CONFIG_STRUCT, 0, .keys = plan_keys, .scalar = "name" },
 	{ "milestone", CONFIG_TEMPLATE, .offset = AT(milestone) },
 	{ "configs", CONFIG_TEMPLATES, .offset = AT(configs) },
@@ -190,6 +192,29 @@ static int check_run(const struct testrail_conf *c, struct err *err)
 	return 0;
 }
 
+/* Several suites: their runs need a plan to stand in, which is the run as people see it. */
+static int check_suites(struct testrail_conf *c, struct err *err)
+{
+	if (!testrail_several(c))
+		return c->create.suite == NULL
+			       ? 0
+			       : err_set(err, -EINVAL,
+					 "create.suite is for `suites`: there is one suite only");
+	if (c->suite != NULL && *c->suite != '\0')
+		return err_set(err, -EINVAL, "suite and suites exclude each other");
+	if (c->run.id != 0)
+		return err_set(err, -EINVAL,
+			       "run.id is a run of one suite: it cannot take those of `suites`");
+	if (c->create.cases && c->create.suite == NULL)
+		return err_set(err, -EINVAL,
+			       "create.suite has to say which suite a new case goes to, where suites are "
+			       "several");
+	if (c->plan.name != NULL)
+		return 0;
+	c->plan.own = !c->run.reuse;
+	return template_parse(template_text(c->run.name), &c->plan.name, NULL, err);
+}
+
 int testrail_check(void *conf, struct err *err)
 {
 	struct testrail_conf *c = conf;
@@ -199,6 +224,8 @@ int testrail_check(void *conf, struct err *err)
 		rc = check_field(c, err);
 	if (rc == 0)
 		rc = check_statuses(c, err);
+	if (rc == 0)
+		rc = check_suites(c, err);
 	if (rc == 0)
 		rc = check_run(c, err);
 	if (rc == 0)

@@ -57,6 +57,12 @@ void testrail_forget_plan(struct talk *t)
 
 	if (name != NULL)
 		testrail_know(t, "plans", name, NULL);
+	if (testrail_several(t->conf)) { /* its entries went with it */
+		if (testrail_has_runs(t))
+			learned_run_gone(&t->learned);
+		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "run");
+		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "runs");
+	}
 	if (id != NULL)
 		cJSON_DeleteItemFromObjectCaseSensitive(
 			cJSON_GetObjectItemCaseSensitive(t->facts, "own_plans"), id);
@@ -65,9 +71,11 @@ void testrail_forget_plan(struct talk *t)
 
 static enum got found(struct talk *t, const char *name, const char *id)
 {
+	const struct testrail_conf *c = t->conf;
 	cJSON *plan = testrail_object(t->bookmark, "plan");
 
-	testrail_know(t, "plans", name, id);
+	if (!c->plan.own)
+		testrail_know(t, "plans", name, id);
 	sink_set_string(plan, "name", name);
 	sink_set_string(plan, "id", id);
 	mark(t, id, true);
@@ -89,11 +97,15 @@ enum ask testrail_plan_ask(struct talk *t, struct request *r)
 		return ask;
 	name = testrail_line(t->arena, name);
 	const char *was = sink_string(plan_of(t), "name");
-	if (was != NULL && strcmp(was, name) == 0)
-		return ASK_SKIP; /* to be made */
-	const char *id = testrail_known(t, "plans", name);
+	const char *id = c->plan.own ? NULL : testrail_known(t, "plans", name);
 	if (id != NULL) {
 		found(t, name, id);
+		return ASK_SKIP;
+	}
+	if (was != NULL && strcmp(was, name) == 0)
+		return ASK_SKIP; /* to be made */
+	if (c->plan.own) {
+		sink_set_string(testrail_object(t->bookmark, "plan"), "name", name);
 		return ASK_SKIP;
 	}
 	sink_set_string(scratch, "name", name);
@@ -264,7 +276,8 @@ enum ask testrail_close_plan_ask(struct talk *t, struct request *r)
 
 	if (runs == NULL || sink_bool(plan_of(t), "closed"))
 		return ASK_SKIP;
-	if (!c->plan.close || cJSON_GetArraySize(runs) > 1 ||
+	bool close = c->plan.close || (c->plan.own && c->run.close);
+	if (!close || cJSON_GetArraySize(runs) > 1 ||
 	    (cJSON_GetArraySize(runs) == 1 && strcmp(runs->child->valuestring, run_mark(t)) != 0)) {
 		mark(t, id, false);
 		return ASK_SKIP;

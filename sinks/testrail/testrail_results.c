@@ -37,6 +37,7 @@ enum ask testrail_results_ask(struct talk *t, struct request *r)
 	size_t rows = 0, entries = 0;
 	int64_t nth = sink_int(t->bookmark, "assigned", 0);
 
+	testrail_select_row(t);
 	if (testrail_run_id(t) == NULL)
 		return ASK_SKIP;
 	if (testrail_entries_park_lacking(t))
@@ -287,6 +288,7 @@ enum got testrail_results_got(struct talk *t, const struct reply *r)
 enum ask testrail_results_look(struct talk *t, struct request *r)
 {
 	cJSON *scratch = testrail_scratch(t);
+	testrail_select_row(t);
 	const char *run = testrail_run_id(t);
 
 	if (run == NULL)

@@ -17,6 +17,16 @@
 #define RUN_REFS_MAX   250
 #define REUSE_FRESH_MS 5000 /* that there is no run of the name holds so long */
 
+static void tell_plan(struct talk *t)
+{
+	const struct testrail_conf *c = t->conf;
+	const char *plan = testrail_plan_id(t);
+
+	if (plan != NULL)
+		learned_run(&t->learned, plan,
+			    arena_printf(t->arena, "%s/index.php?/plans/view/%s", c->url, plan));
+}
+
 void testrail_keep_run(struct talk *t, const cJSON *item, const char *entry, bool own)
 {
 	cJSON *run = testrail_object(t->bookmark, "run");
@@ -36,14 +46,28 @@ void testrail_keep_run(struct talk *t, const cJSON *item, const char *entry, boo
 		const struct testrail_conf *c = t->conf;
 		url = arena_printf(t->arena, "%s/index.php?/runs/view/%s", c->url, id);
 	}
-	learned_run(&t->learned, id, url);
+	if (testrail_several(t->conf)) /* people look at the plan */
+		tell_plan(t);
+	else
+		learned_run(&t->learned, id, url);
 }
 
-void testrail_linked(struct talk *t)
+/* cases NULL: those that the request gave to the run. */
+void testrail_linked(struct talk *t, const struct testrail_cases *cases)
 {
+	cJSON *run = testrail_object(t->bookmark, "run");
+
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
-	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "relink");
-	learned_linked(&t->learned);
+	if (!testrail_several(t->conf)) {
+		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "relink");
+		learned_linked(&t->learned);
+		return;
+	}
+	const char *digest =
+		cases != NULL ? testrail_cases_digest(t, cases) : sink_string(testrail_scratch(t), "digest");
+	sink_set_string(run, "digest", digest);
+	sink_set_int(run, "given",
+		     cases != NULL ? (int64_t)cases->count : sink_int(testrail_scratch(t), "given", 0));
 }
 
 /* ---- an existing run ---- */
@@ -195,7 +219,17 @@ static const char *run_name(struct talk *t)
 	if (ask == ASK_PARK)
 		return NULL;
 	const char *line = ask == ASK_SEND ? testrail_line(t->arena, text) : NULL;
-	return line != NULL && *line != '\0' ? line : t->run->token;
+	if (line == NULL || *line == '\0')
+		line = t->run->token;
+	if (!testrail_several(c) || testrail_suite(t) == NULL)
+		return line;
+	/* The entries of a plan: one a suite, named so that the part which tells them apart is not cut. */
+	const char *suite = testrail_suite_name(t, testrail_suite(t));
+	if (suite == NULL || *suite == '\0')
+		suite = testrail_suite(t);
+	size_t room = strlen(suite) + 3 < TESTRAIL_NAME_MAX ? TESTRAIL_NAME_MAX - strlen(suite) - 3 : 0;
+	return testrail_line(t->arena, arena_printf(t->arena, "%.*s - %s",
+						    (int)utf8_cut(line, strlen(line), room), line, suite));
 }
 
 /* ---- a run of that name ---- */
@@ -206,7 +240,9 @@ enum ask testrail_reuse_ask(struct talk *t, struct request *r)
 	const char *plan = testrail_plan_id(t), *name;
 	int64_t age = t->now_ms - sink_int(t->bookmark, "no_run_at", 0);
 
-	if (!c->run.reuse || testrail_run_id(t) != NULL || (age >= 0 && age < REUSE_FRESH_MS))
+	/* Of several suites it is known later which are to have a run. */
+	if (!c->run.reuse || testrail_run_id(t) != NULL || (age >= 0 && age < REUSE_FRESH_MS) ||
+	    testrail_several(c))
 		return ASK_SKIP;
 	name = run_name(t);
 	if (name == NULL)
@@ -232,7 +268,7 @@ static bool called(struct talk *t, const cJSON *item, const char *name)
 
 static bool usable(struct talk *t, const cJSON *run)
 {
-	const char *suite = testrail_fact(t, "suite", "id"), *in = sink_id(t->arena, run, "suite_id");
+	const char *suite = testrail_suite(t), *in = sink_id(t->arena, run, "suite_id");
 
 	return sink_id(t->arena, run, "id") != NULL && !sink_bool(run, "is_completed") &&
 	       (suite == NULL || in == NULL || strcmp(suite, in) == 0);
@@ -346,17 +382,17 @@ static void put_config_ids(struct buf *b, const cJSON *ids)
 	buf_putc(b, ']');
 }
 
-static void put_selection(struct talk *t, struct buf *b)
+static void put_selection(struct talk *t, struct buf *b, const struct testrail_cases *cases)
 {
 	const struct testrail_conf *c = t->conf;
 
 	json_field_bool(b, "include_all", c->run.include_all);
 	if (!c->run.include_all)
-		testrail_put_case_ids(b, t->rows->ids, t->rows->id_count);
+		testrail_put_case_ids(b, cases->ids, cases->count);
 }
 
 /* Runs of an entry stand in it only where they have configurations: else their selection is not looked at. */
-static void put_runs(struct talk *t, struct buf *b)
+static void put_runs(struct talk *t, struct buf *b, const struct testrail_cases *cases)
 {
 	const cJSON *configs = testrail_config_ids(t);
 
@@ -366,19 +402,21 @@ static void put_runs(struct talk *t, struct buf *b)
 	json_key(b, "runs");
 	buf_puts(b, "[{");
 	put_config_ids(b, configs);
-	put_selection(t, b);
+	put_selection(t, b, cases);
 	buf_puts(b, "}]");
 }
 
-static enum ask ask_run(struct talk *t, struct request *r)
+static enum ask ask_run_of(struct talk *t, struct request *r, const struct testrail_cases *cases)
 {
 	const struct testrail_conf *c = t->conf;
 	const char *plan = testrail_plan_id(t), *name = run_name(t);
 	const char *suite = testrail_fact(t, "suite", plan != NULL ? "real" : "id");
 	const char *milestone = testrail_milestone_id(t);
 
-	if (testrail_run_id(t) != NULL || t->rows->id_count == 0)
-		return ASK_SKIP;
+	if (testrail_several(c))
+		suite = cases->suite;
+	sink_set_string(testrail_scratch(t), "digest", testrail_cases_digest(t, cases));
+	sink_set_int(testrail_scratch(t), "given", (int64_t)cases->count);
 	if (name == NULL)
 		return ASK_PARK;
 	testrail_post(r, plan != NULL ? "add_plan_entry" : "add_run",
@@ -394,14 +432,41 @@ static enum ask ask_run(struct talk *t, struct request *r)
 	if (!put_assignee(t, &r->body) || !testrail_put_run_refs(t, &r->body) ||
 	    !testrail_put_dates(t, &r->body))
 		return ASK_PARK;
-	put_selection(t, &r->body);
+	put_selection(t, &r->body, cases);
 	if (plan != NULL)
-		put_runs(t, &r->body);
+		put_runs(t, &r->body, cases);
 	buf_putc(&r->body, '}');
 	if (buf_error(&r->body) == 0)
 		return ASK_SEND;
 	err_set(&t->err, -E2BIG, "add_run: the request is too large");
 	return ASK_PARK;
+}
+
+/* The next suite that has cases and no run.  Runs that are there already are looked for once, all together. */
+static enum ask ask_run(struct talk *t, struct request *r)
+{
+	const struct testrail_conf *c = t->conf;
+	struct testrail_cases cases;
+	size_t from = 0;
+
+	if (testrail_several(c) && testrail_plan_id(t) == NULL)
+		return ASK_SKIP;
+	while (testrail_cases_of(t, &from, &cases)) {
+		if (testrail_several(c)) {
+			if (sink_string(testrail_run_of_suite(t, cases.suite), "id") != NULL ||
+			    testrail_suite_name(t, cases.suite) == NULL)
+				continue;
+			if (c->run.reuse && !sink_bool(testrail_scratch(t), "reused")) {
+				testrail_get(r, "get_plan", testrail_plan_id(t));
+				return ASK_SEND;
+			}
+			testrail_select(t, cases.suite);
+		} else if (testrail_run_id(t) != NULL) {
+			continue;
+		}
+		return ask_run_of(t, r, &cases);
+	}
+	return ASK_SKIP;
 }
 
 enum ask testrail_add_run_ask(struct talk *t, struct request *r)
@@ -474,6 +539,8 @@ enum got testrail_run_refused(struct talk *t, const struct reply *r, const char 
 		if (testrail_says(text, (const char *const[]){ "belongs to a test plan", NULL }))
 			return GOT_PARK;
 	}
+	if (testrail_several(t->conf) && testrail_has_runs(t) && testrail_says_closed(text))
+		return GOT_CLOSED; /* the plan, and with it what was posted already */
 	if (says_cases(t))
 		return cases_gone(t);
 	if (testrail_run_id(t) != NULL && (r->status == 404 || testrail_says(text, run))) {
@@ -506,26 +573,65 @@ static const cJSON *run_answered(struct talk *t, const cJSON *root, const char *
 	return cJSON_IsArray(runs) ? runs->child : NULL;
 }
 
+/* run.reuse of several suites: each takes the entry of its name that the plan has. */
+static enum got reuse_entries(struct talk *t, const struct reply *r)
+{
+	struct testrail_cases cases;
+	cJSON *root = sink_json(r);
+	size_t from = 0;
+	bool plan = sink_id(t->arena, root, "id") != NULL;
+
+	while (plan && testrail_cases_of(t, &from, &cases)) {
+		const char *entry = NULL;
+		if (sink_string(testrail_run_of_suite(t, cases.suite), "id") != NULL)
+			continue;
+		testrail_select(t, cases.suite);
+		const char *name = run_name(t);
+		const cJSON *run = name != NULL ? run_in_plan(t, root, name, &entry) : NULL;
+		if (run != NULL)
+			testrail_keep_run(t, run, entry, false);
+	}
+	cJSON_Delete(root);
+	if (!plan)
+		return GOT_UNKNOWN;
+	sink_set_int(testrail_scratch(t), "reused", 1);
+	return GOT_MORE;
+}
+
 enum got testrail_add_run_got(struct talk *t, const struct reply *r)
 {
+	const struct testrail_conf *c = t->conf;
 	const char *entry = NULL;
 
 	if (!testrail_ok(r))
 		return testrail_run_refused(t, r, testrail_plan_id(t) != NULL ? "add_plan_entry" : "add_run");
+	if (testrail_several(c) && c->run.reuse && !sink_bool(testrail_scratch(t), "reused"))
+		return reuse_entries(t, r);
 	cJSON *root = sink_json(r);
 	const cJSON *run = run_answered(t, root, &entry);
 	bool there = sink_id(t->arena, run, "id") != NULL;
 	if (there) {
 		testrail_keep_run(t, run, entry, true);
-		sink_set_int(testrail_object(t->bookmark, "run"), "size", (int64_t)t->rows->id_count);
-		testrail_linked(t);
+		sink_set_int(testrail_object(t->bookmark, "run"), "size",
+			     sink_int(testrail_scratch(t), "given", 0));
+		testrail_linked(t, NULL);
 	}
 	cJSON_Delete(root);
-	return there ? GOT_NEXT : GOT_UNKNOWN;
+	return !there ? GOT_UNKNOWN : testrail_several(c) ? GOT_MORE : GOT_NEXT;
+}
+
+/* Of several suites what was sent says which one it was about. */
+static void select_sent(struct talk *t)
+{
+	cJSON *sent = cJSON_Parse(t->sent != NULL ? t->sent : "");
+
+	testrail_select(t, sink_id(t->arena, sent, "suite_id"));
+	cJSON_Delete(sent);
 }
 
 enum ask testrail_add_run_look(struct talk *t, struct request *r)
 {
+	select_sent(t);
 	if (testrail_plan_id(t) != NULL) {
 		testrail_get(r, "get_plan", testrail_plan_id(t));
 		return ASK_SEND;
@@ -554,7 +660,7 @@ static bool all_sent(const struct talk *t)
 static void found_again(struct talk *t, const cJSON *run, const char *entry)
 {
 	testrail_keep_run(t, run, entry, true);
-	if (all_sent(t))
+	if (!testrail_several(t->conf) && all_sent(t))
 		learned_linked(&t->learned);
 }
 

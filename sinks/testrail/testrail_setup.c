@@ -205,6 +205,8 @@ enum ask testrail_suite_ask(struct talk *t, struct request *r)
 	bool known = sink_string(t->facts, "scope") != NULL && of != NULL && strcmp(of, project) == 0;
 	int64_t mode = sink_int(cJSON_GetObjectItemCaseSensitive(t->facts, "project"), "mode", 0);
 
+	if (testrail_several(c))
+		return testrail_suites_ask(t, r);
 	if (known && testrail_wanted(t, "suite", c->suite) &&
 	    (c->plan.name == NULL || testrail_fact(t, "suite", "real") != NULL))
 		return ASK_SKIP;
@@ -250,6 +252,8 @@ enum got testrail_suite_got(struct talk *t, const struct reply *r)
 	const char *id = NULL;
 	struct testrail_page page;
 
+	if (testrail_several(c))
+		return testrail_suites_got(t, r);
 	if (r->status == 400 || r->status == 404) {
 		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "project");
 		testrail_refused(t, r, "list of suites", GOT_PARK);
@@ -284,10 +288,8 @@ enum got testrail_suite_got(struct talk *t, const struct reply *r)
 			id = only(t, s, "alive");
 		if (id == NULL)
 			testrail_park(t,
-				      "this project has several suites, `suite` must name one: %s (a sink"
-				      " carries one suite; for reports with cases of several, configure one"
-				      " sink a suite, each with `unmatched: ignore` and without"
-				      " `create.cases`)",
+				      "this project has several suites: `suite` must name one, or `suites`"
+				      " those that reports have cases of (or all): %s",
 				      testrail_names(t, s));
 	}
 	if (id != NULL)

@@ -519,6 +519,28 @@ static int from_template(const struct testrail_conf *c, const struct vars *vars,
 	return rc;
 }
 
+/* Of several suites a place begins with the one that the case is to lie in. */
+static int suite_component(const struct testrail_conf *c, const struct vars *vars, const struct result *r,
+			   struct arena *a, const char **path, size_t *count, struct err *err)
+{
+	struct testrail_vars own;
+	struct buf text = BUF_LIMIT(PATH_BYTES);
+
+	if (!testrail_several(c) || c->create.suite == NULL)
+		return 0;
+	int rc = template_expand(c->create.suite, testrail_vars(&own, r, vars, a), &text, err);
+	if (rc == 0 && buf_error(&text) < 0)
+		rc = err_set(err, -E2BIG, "create.suite: the text is too long");
+	const char *name = rc == 0 && text.len > 0 ? testrail_line(a, text.data) : NULL;
+	buf_done(&text);
+	if (rc == 0 && (name == NULL || *name == '\0'))
+		rc = err_set(err, -EINVAL, "create.suite is empty for \"%.200s\"",
+			     r->id != NULL ? r->id : "");
+	if (rc == 0)
+		path[(*count)++] = name;
+	return rc;
+}
+
 int testrail_place(const void *conf, const struct vars *vars, const struct result *r, struct arena *a,
 		   const char *const **path, size_t *count, struct err *err)
 {
@@ -530,12 +552,14 @@ int testrail_place(const void *conf, const struct vars *vars, const struct resul
 	if (out == NULL)
 		return too_long(err);
 	bool suites = get_path_var(&own, "suite") != NULL;
-	int rc = from_template(conf, &own.vars, suites, out, count, a, err);
-	if (rc < 0 || *count > 0)
+	int rc = suite_component(conf, vars, r, a, out, count, err);
+	size_t first = *count;
+	if (rc == 0)
+		rc = from_template(conf, &own.vars, suites, out, count, a, err);
+	if (rc < 0 || *count > first)
 		return rc;
 	/* A report without suites still has to put its cases somewhere. */
 	const char *name = filled(r->class_name) != NULL ? testrail_line(a, r->class_name) : NULL;
-	out[0] = filled(name) != NULL ? name : ROOT_SECTION;
-	*count = 1;
+	out[(*count)++] = filled(name) != NULL ? name : ROOT_SECTION;
 	return 0;
 }

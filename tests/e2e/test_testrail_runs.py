@@ -351,7 +351,7 @@ def test_plans_in_projects_of_any_kind(resultd, make_testrail, mode, bare):
     assert run["suite_id"] == suite["id"] and len(testrail.results()) == 1
 
 
-def test_a_report_with_cases_of_two_suites_goes_to_a_sink_a_suite(resultd, make_testrail):
+def test_two_sinks_may_have_a_suite_each(resultd, make_testrail):
     testrail = make_testrail(suite_mode=3)
     project = next(iter(testrail.store.projects.values()))
     suites = [testrail.store.add_suite(project["id"], name) for name in ("Api", "Web")]

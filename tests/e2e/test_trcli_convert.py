@@ -46,6 +46,16 @@ def convert(resultd, text, name="trcli.yml"):
     return resultd("testrail", "convert-config", path)
 
 
+def test_the_parser_of_several_suites_becomes_suites(resultd, testrail):
+    done = convert(resultd, f"host: {testrail.address}\nproject: Datahub\nusername: {testrail.user}\nkey: x\n"
+                            "special_parser: multisuite\nsuite_id: 7\ntitle: All of it\n")
+    assert done.code == 0 and "suites: all" in done.out and "suite: " not in done.out
+    resultd.configure_text(done.out.replace("{env: TESTRAIL_KEY}", testrail.key))
+    testrail.case("t1", automation="shop.Cart.test_00001")
+    resultd.imports(resultd.write("a.xml", numbered(1)), options=["--run-name", "x"])
+    assert [plan["name"] for plan in testrail.plans] == ["All of it"] and len(testrail.results()) == 1
+
+
 def test_every_parameter_finds_its_key(resultd):
     done = convert(resultd, FULL)
     assert done.code == 0, done

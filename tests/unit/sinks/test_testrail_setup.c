@@ -396,7 +396,8 @@ static void suites_of_all_modes(void **state)
 		{ 3, NULL, "[{\"id\":4,\"name\":\"A\"},{\"id\":5,\"name\":\"B\",\"is_completed\":true}]",
 		  "p7/s4", NULL },
 		{ 3, NULL, two, NULL,
-		  "`suite` must name one: \"Master\" (1), \"Old\" (2) (a sink carries one suite; " },
+		  "`suite` must name one, or `suites` those that reports have cases of (or all): \"Master\" "
+		  "(1), \"Old\" (2)" },
 		{ 3, "None", two, NULL, "no suite \"None\"; there are: \"Master\" (1), \"Old\" (2)" },
 		{ 3, "A", "[{\"id\":4,\"name\":\"A\"},{\"id\":5,\"name\":\"A\"}]", NULL,
 		  "2 suites are called \"A\"" },
