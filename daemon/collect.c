@@ -105,7 +105,8 @@ static void on_marker(void *cookie, const struct watch_file *file)
 	const char *close_on = s->watch->run.close_on;
 
 	*strrchr(dir, '/') = '\0';
-	struct context *context = context_read(dir, &err);
+	bool own = strcmp(name_of(file->path), CONTEXT_NAME) == 0;
+	struct context *context = collect_context(s, file->path);
 	const struct runspec_source source = {
 		.context = context,
 		.watch = s->watch,
@@ -113,8 +114,10 @@ static void on_marker(void *cookie, const struct watch_file *file)
 		.common_dir = dir,
 		.source = RUN_WATCH,
 	};
-	bool ends = strcmp(name_of(file->path), CONTEXT_NAME) != 0 || context_done(context) ||
+	bool ends = !own || context_done(context) ||
 		    (close_on != NULL && strcmp(name_of(close_on), CONTEXT_NAME) == 0);
+	if (own)
+		collect_key_again(s, file->path);
 	if (ends && runspec_make(&source, s->collect->opt.config, &a, &spec, &err) == 0)
 		collect_mark(s->collect, spec.run.key, file->mtime_ms);
 	context_free(context);
@@ -176,6 +179,7 @@ static int open_source(struct collect *c, const struct config_watch *w, struct e
 	s->watch = w;
 	s->since_ms = c->opt.since != NULL ? c->opt.since(c->opt.cookie, w->name) : INT64_MAX;
 	list_init(&s->folders);
+	list_init(&s->unkeyed);
 	int rc = watch_open(&options, &s->w, err);
 	free_markers(marker, marker_count);
 	if (rc < 0) {
@@ -224,6 +228,8 @@ static void closed(struct collect *c)
 		struct source *s = list_entry(link, struct source, link);
 		list_each_safe(at, &s->folders)
 			collect_free_folder(list_entry(at, struct folder, link));
+		list_each_safe(at, &s->unkeyed)
+			collect_free_unkeyed(s, list_entry(at, struct unkeyed, link));
 		free(s->root);
 		free(s);
 	}
@@ -232,6 +238,7 @@ static void closed(struct collect *c)
 	sift_free(c->sift);
 	archive_free(c->archive);
 	known_free(c->known);
+	once_done(&c->said);
 	void (*done)(void *) = c->done;
 	void *cookie = c->cookie;
 	free(c);

@@ -6,6 +6,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
+#include "daemon/evidence_places.h"
 #include "daemon/runspec.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@ enum {
 	INCOMPLETE_MS = 10 * 60 * 1000, /* how long the end of a broken-off file is waited for (rule S2) */
 	RETRY_FIRST_MS = 2000,
 	RETRY_MAX_MS = 60000,
+	UNKEYED_MAX = 10000,
 };
 
 static const struct log_ctx log_ctx = { .who = "collect" };
@@ -160,18 +162,76 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 		collect_resume(c);
 }
 
-static struct context *context_near(const char *path)
+/* ---- what the job says of itself ---- */
+
+struct context *collect_context(struct source *s, const char *path)
 {
-	char *dir = xstrdup(path);
+	char *dir = xstrdup(path), *top = evidence_workspace(s->watch, path);
 	struct err err = ERR_NONE;
+	const char *const *line_of;
 	char line[2000];
 
 	*strrchr(dir, '/') = '\0';
-	struct context *context = context_read(dir, &err);
-	if (err.code != 0)
-		log_warning(&log_ctx, "%s", err_string(&err, line, sizeof(line)));
+	struct context *context = context_find(dir, top != NULL ? top : dir, &err);
+	if (err.code != 0 && once_new(&s->collect->said, err_string(&err, line, sizeof(line))))
+		log_warning(&log_ctx, "%s", line);
+	size_t count = context_warnings(context, &line_of);
+	for (size_t i = 0; i < count; i++) {
+		if (once_new(&s->collect->said, line_of[i]))
+			log_warning(&log_ctx, "%s", line_of[i]);
+	}
+	free(top);
 	free(dir);
 	return context;
+}
+
+void collect_free_unkeyed(struct source *s, struct unkeyed *u)
+{
+	list_remove(&u->link);
+	s->unkeyed_count--;
+	free(u->relative);
+	free(u);
+}
+
+static void note_unkeyed(struct source *s, const char *relative, const char *path, const char *why)
+{
+	char *line = xasprintf("held: %s", why);
+
+	if (once_new(&s->collect->said, line))
+		log_warning(&log_ctx,
+			    "%s: its run cannot be told: %s; it is taken and held until \"queue retry\", or "
+			    "until a resultd.json beside it tells",
+			    path, why);
+	free(line);
+	list_each(link, &s->unkeyed) {
+		if (strcmp(list_entry(link, struct unkeyed, link)->relative, relative) == 0)
+			return;
+	}
+	if (s->unkeyed_count == UNKEYED_MAX)
+		return; /* the next start looks at all again */
+	struct unkeyed *u = xcalloc(1, sizeof(*u));
+	u->relative = xstrdup(relative);
+	list_append(&s->unkeyed, &u->link);
+	s->unkeyed_count++;
+}
+
+void collect_key_again(struct source *s, const char *context)
+{
+	size_t root = strlen(s->root), len = (size_t)(strrchr(context, '/') - context);
+
+	if (strncmp(context, s->root, root) != 0 || len < root)
+		return;
+	const char *folder = context + root + (len > root);
+	size_t in = len > root ? len - root - 1 : 0;
+	list_each_safe(link, &s->unkeyed) {
+		struct unkeyed *u = list_entry(link, struct unkeyed, link);
+		if (in > 0 && (strncmp(u->relative, folder, in) != 0 || u->relative[in] != '/'))
+			continue;
+		char *relative = xstrdup(u->relative);
+		collect_free_unkeyed(s, u);
+		watch_forget(s->w, relative);
+		free(relative);
+	}
 }
 
 /* ---- files that tell what others tell ---- */
@@ -187,14 +247,14 @@ static bool sift_wanted(void *cookie, const char *path)
 
 static char *sift_run(void *cookie, const char *path)
 {
-	const struct source *s = cookie;
+	struct source *s = cookie;
 	struct arena a = ARENA_LIMIT(1 << 20);
 	struct err err = ERR_NONE;
 	struct runspec spec;
 	char *dir = xstrdup(path), *key = NULL;
 
 	*strrchr(dir, '/') = '\0';
-	struct context *context = context_read(dir, &err);
+	struct context *context = collect_context(s, path);
 	const struct runspec_source source = {
 		.context = context,
 		.watch = s->watch,
@@ -273,7 +333,7 @@ bool collect_take(struct source *s, const char *relative, int64_t mtime_ms, cons
 		arena_done(&a);
 		return answer == SIFT_LEAVE;
 	}
-	struct context *context = context_near(path);
+	struct context *context = collect_context(s, path);
 	char *dir = xstrdup(path);
 	*strrchr(dir, '/') = '\0';
 	const struct runspec_source source = {
@@ -289,6 +349,8 @@ bool collect_take(struct source *s, const char *relative, int64_t mtime_ms, cons
 	} else {
 		struct file_cookie *f = xcalloc(1, sizeof(*f));
 		int64_t now = clock_mono_ms();
+		if (spec.run.hold != NULL)
+			note_unkeyed(s, relative, path, spec.run.hold);
 		f->source = s;
 		f->relative = xstrdup(relative);
 		f->path = xstrdup(path);

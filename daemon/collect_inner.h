@@ -14,6 +14,7 @@
 #include "daemon/collect.h"
 #include "daemon/evidence_run.h"
 #include "daemon/known.h"
+#include "daemon/once.h"
 #include "daemon/sift.h"
 #include "daemon/watch/watch.h"
 
@@ -59,6 +60,12 @@ struct mark {
 	int64_t mtime_ms, seen_ms;
 };
 
+/* A report that waits for a context file to tell which run it belongs to; its content was taken all the same. */
+struct unkeyed {
+	struct list link;
+	char *relative;
+};
+
 struct source {
 	struct list link;
 	struct collect *collect;
@@ -66,6 +73,8 @@ struct source {
 	struct watch *w;
 	char *root; /* what relative paths are relative to; files in intake outlive the watch */
 	struct list folders;
+	struct list unkeyed;
+	size_t unkeyed_count;
 	int64_t since_ms; /* wall: `existing` files are older */
 };
 
@@ -89,6 +98,7 @@ struct collect {
 	struct sift *sift;
 	struct archive *archive;
 	struct known *known;
+	struct once said; /* about context files, and keys that cannot be told */
 };
 
 /* ---- collect.c ---- */
@@ -107,6 +117,12 @@ bool collect_take(struct source *s, const char *relative, int64_t mtime_ms, cons
 void collect_on_sifted(void *cookie);
 void collect_check_retries(struct collect *c, int64_t now_mono_ms);
 void collect_free_retry(struct retry *r);
+/* What the job says of itself, beside the file or in a folder above it, beneath the watch's own path; what could
+ * not be used is said once.  path: absolute.  NULL: nothing. */
+struct context *collect_context(struct source *s, const char *path);
+/* A context file came: reports beneath its folder that waited for one are offered again. */
+void collect_key_again(struct source *s, const char *context);
+void collect_free_unkeyed(struct source *s, struct unkeyed *u);
 
 /* ---- collect_runs.c ---- */
 

@@ -93,7 +93,7 @@ void session_context(struct session *s, struct control_request *r)
 	context_free(s->context);
 	s->context = NULL;
 	if (cJSON_IsObject(context))
-		s->context = context_new(context);
+		s->context = context_new(context, "resultd.json");
 	else
 		cJSON_Delete(context);
 }

@@ -47,7 +47,7 @@ struct intake {
 /* A run_spec that owns its strings. */
 struct own_spec {
 	struct run_spec spec;
-	char *key, *name, *variant, *vars_json, *watch;
+	char *key, *name, *variant, *vars_json, *watch, *hold;
 	char **sinks;
 };
 
@@ -116,6 +116,7 @@ static void own(struct own_spec *o, const struct run_spec *s)
 	o->spec.variant = o->variant = xstrdup(s->variant);
 	o->spec.vars_json = o->vars_json = xstrdup(s->vars_json);
 	o->spec.watch = o->watch = xstrdup(s->watch);
+	o->spec.hold = o->hold = xstrdup(s->hold);
 	o->sinks = xcalloc(s->sink_count, sizeof(char *));
 	for (size_t i = 0; i < s->sink_count; i++)
 		o->sinks[i] = xstrdup(s->sinks[i]);
@@ -129,6 +130,7 @@ static void own_done(struct own_spec *o)
 	free(o->variant);
 	free(o->vars_json);
 	free(o->watch);
+	free(o->hold);
 	for (size_t i = 0; i < o->spec.sink_count; i++)
 		free(o->sinks[i]);
 	free(o->sinks);

@@ -3,9 +3,7 @@
  * runspec.c - which run a report belongs to. */
 #include "daemon/runspec.h"
 
-#include "daemon/base/file.h"
 #include "daemon/base/glob.h"
-#include "daemon/base/json.h"
 #include "daemon/base/mem.h"
 
 #include <cjson/cJSON.h>
@@ -13,80 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONTEXT_MAX = 256 * 1024, CAPTURES_MAX = 16 };
-
-/* ---- the context file ---- */
-
-struct context {
-	cJSON *json;
-};
-
-static const char *string_of(const cJSON *object, const char *name)
-{
-	const cJSON *v = cJSON_GetObjectItemCaseSensitive(object, name);
-
-	return cJSON_IsString(v) && v->valuestring[0] != '\0' ? v->valuestring : NULL;
-}
-
-struct context *context_read(const char *dir, struct err *err)
-{
-	struct buf text = BUF_LIMIT(CONTEXT_MAX);
-	char *path = xasprintf("%s/resultd.json", dir);
-	struct context *c = NULL;
-	struct err failed = ERR_NONE;
-	int rc = file_read(path, &text, &failed);
-
-	if (rc == -ENOENT || rc == -ENOTDIR)
-		goto out;
-	if (rc < 0) {
-		err_set(err, rc, "%s", failed.text);
-		goto out;
-	}
-	const char *at = NULL;
-	cJSON *json = cJSON_ParseWithLengthOpts(text.data != NULL ? text.data : "", text.len, &at, 0);
-	if (!cJSON_IsObject(json)) {
-		unsigned line = 1, column = 1;
-		for (const char *p = text.data; p != NULL && at != NULL && p < at; p++) {
-			column = *p == '\n' ? 1 : column + 1;
-			line += *p == '\n';
-		}
-		err_at(err, -EINVAL, path, line, column, "not a JSON object: the file is ignored");
-		cJSON_Delete(json);
-		goto out;
-	}
-	c = xcalloc(1, sizeof(*c));
-	c->json = json;
-out:
-	free(path);
-	buf_done(&text);
-	return c;
-}
-
-struct context *context_new(cJSON *json)
-{
-	struct context *c = xcalloc(1, sizeof(*c));
-
-	c->json = json;
-	return c;
-}
-
-const cJSON *context_json(const struct context *c)
-{
-	return c != NULL ? c->json : NULL;
-}
-
-void context_free(struct context *c)
-{
-	if (c == NULL)
-		return;
-	cJSON_Delete(c->json);
-	free(c);
-}
-
-bool context_done(const struct context *c)
-{
-	return c != NULL && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(c->json, "done"));
-}
+enum { CAPTURES_MAX = 16 };
 
 /* ---- variables ---- */
 
@@ -99,12 +24,10 @@ struct view {
 
 static const char *ci_of(const struct view *v, const char *fact)
 {
-	if (v->source->context != NULL) {
-		const char *own =
-			string_of(cJSON_GetObjectItemCaseSensitive(v->source->context->json, "ci"), fact);
-		if (own != NULL)
-			return own;
-	}
+	const char *own = context_ci(v->source->context, fact);
+
+	if (own != NULL)
+		return own;
 	for (int f = 0; v->source->ci != NULL && f < CI_FACT_COUNT; f++) {
 		if (strcmp(fact, ci_fact_names[f]) == 0)
 			return v->source->ci->fact[f];
@@ -117,8 +40,8 @@ static const char *get(void *cookie, const char *name)
 	const struct view *v = cookie;
 	const char *value = v->source->set != NULL ? config_map_get(v->source->set, name) : NULL;
 
-	if (value == NULL && v->source->context != NULL)
-		value = string_of(cJSON_GetObjectItemCaseSensitive(v->source->context->json, "set"), name);
+	if (value == NULL)
+		value = context_set(v->source->context, name);
 	for (size_t i = 0; value == NULL && i < v->capture_count; i++) {
 		const struct glob_capture *c = &v->capture[i];
 		if (strlen(name) == c->name_len && memcmp(name, c->name, c->name_len) == 0)
@@ -129,22 +52,37 @@ static const char *get(void *cookie, const char *name)
 	return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
+/* What of the context could not be used goes with the run, among its notes. */
+static void add_warnings(const struct view *v, cJSON *o)
+{
+	const char *const *line;
+	size_t count = context_warnings(v->source->context, &line);
+	struct buf text = BUF_LIMIT(4096);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *name = strstr(line[i], "resultd.json: ");
+		buf_printf(&text, "%s%s", i > 0 ? "\n" : "", name != NULL ? name : line[i]);
+	}
+	if (text.data != NULL && cJSON_GetObjectItemCaseSensitive(o, "notes") == NULL)
+		cJSON_AddStringToObject(cJSON_AddObjectToObject(o, "notes"), "context", text.data);
+	buf_done(&text);
+}
+
 /* All that templates of sinks may want later, as one JSON object. */
 static const char *vars_json(struct view *v)
 {
 	cJSON *o = cJSON_CreateObject();
-	const cJSON *set = v->source->context != NULL
-				   ? cJSON_GetObjectItemCaseSensitive(v->source->context->json, "set")
-				   : NULL;
+	const cJSON *set = cJSON_GetObjectItemCaseSensitive(context_json(v->source->context), "set");
 
 	for (size_t i = 0; i < v->capture_count; i++) {
 		const struct glob_capture *c = &v->capture[i];
 		const char *name = arena_strndup(v->a, c->name, c->name_len);
-		if (!cJSON_HasObjectItem(o, name))
+		if (cJSON_GetObjectItemCaseSensitive(o, name) == NULL)
 			cJSON_AddStringToObject(o, name, get(v, name));
 	}
 	for (const cJSON *s = set != NULL ? set->child : NULL; s != NULL; s = s->next) {
-		if (cJSON_IsString(s) && !cJSON_HasObjectItem(o, s->string) && get(v, s->string) != NULL)
+		if (cJSON_IsString(s) && cJSON_GetObjectItemCaseSensitive(o, s->string) == NULL &&
+		    get(v, s->string) != NULL)
 			cJSON_AddStringToObject(o, s->string, get(v, s->string));
 	}
 	for (size_t i = 0; v->source->set != NULL && i < v->source->set->count; i++) {
@@ -156,6 +94,7 @@ static const char *vars_json(struct view *v)
 		if (value != NULL && value[0] != '\0')
 			cJSON_AddStringToObject(o, arena_printf(v->a, "ci.%s", ci_fact_names[f]), value);
 	}
+	add_warnings(v, o);
 	char *text = cJSON_PrintUnformatted(o);
 	const char *copy = arena_strdup(v->a, text);
 	free(text);
@@ -165,19 +104,26 @@ static const char *vars_json(struct view *v)
 
 /* ---- the spec ---- */
 
-static int expand(const struct template *t, const struct vars *vars, struct arena *a, const char **out,
-		  struct err *err)
+/* NULL where there is no template, or where it cannot be filled: then *hold says what is missing, the first that is
+ * found. */
+static const char *expand(struct view *v, const struct template *t, const char *what, const char **hold)
 {
+	const struct vars vars = { .get = get, .cookie = v };
 	struct buf b = BUF_LIMIT(4096);
+	struct err err = ERR_NONE;
+	const char *out = NULL;
 
-	*out = NULL;
 	if (t == NULL)
-		return 0;
-	int rc = template_expand(t, vars, &b, err);
-	if (rc == 0 && b.len > 0)
-		*out = arena_strndup(a, b.data, b.len);
+		return NULL;
+	if (template_expand(t, &vars, &b, &err) < 0) {
+		if (*hold == NULL)
+			*hold = arena_printf(v->a, "%s of watch \"%s\": %s", what, v->source->watch->name,
+					     err.text);
+	} else if (b.len > 0) {
+		out = arena_strndup(v->a, b.data, b.len);
+	}
 	buf_done(&b);
-	return rc;
+	return out;
 }
 
 /* CI facts of the context win over those of the environment. */
@@ -187,30 +133,26 @@ static void merged_ci(const struct view *v, struct ci *out)
 		out->fact[f] = ci_of(v, ci_fact_names[f]);
 }
 
-static int pick_sinks(const struct runspec_source *s, const struct config *config, struct arena *a,
-		      struct runspec *out, struct err *err)
+/* A sink of the context that is not configured is named all the same: what is owed to it waits and is shown, until
+ * it is configured or given up. */
+static void pick_sinks(const struct runspec_source *s, const struct config *config, struct arena *a,
+		       struct runspec *out)
 {
-	const cJSON *own =
-		s->context != NULL ? cJSON_GetObjectItemCaseSensitive(s->context->json, "sinks") : NULL;
+	const cJSON *own = cJSON_GetObjectItemCaseSensitive(context_json(s->context), "sinks");
 	size_t count = 0;
 
 	if (s->sink_count > 0) {
 		out->run.sinks = s->sinks;
 		out->run.sink_count = s->sink_count;
-		return 0;
+		return;
 	}
 	size_t room = (size_t)(cJSON_IsArray(own) ? cJSON_GetArraySize(own) : 0) + config->sink_count;
 	const char **name = arena_calloc(a, room + 1, sizeof(*name));
 	const cJSON *item;
 	cJSON_ArrayForEach(item, own)
 	{
-		if (!cJSON_IsString(item))
-			continue;
-		if (config_find_sink(config, item->valuestring) == NULL)
-			return err_set(err, -ENOENT,
-				       "resultd.json names the sink \"%s\", which is not configured",
-				       item->valuestring);
-		name[count++] = item->valuestring;
+		if (cJSON_IsString(item))
+			name[count++] = arena_strdup(a, item->valuestring);
 	}
 	/* Defects go with whatever sinks there are, unless they are switched off. */
 	const struct config_sink *defects = config_find_sink(config, CONFIG_DEFECTS);
@@ -229,16 +171,34 @@ static int pick_sinks(const struct runspec_source *s, const struct config *confi
 		name[count++] = CONFIG_DEFECTS;
 	out->run.sinks = name;
 	out->run.sink_count = count;
-	return 0;
+}
+
+const char *runspec_stand_in(const char *watch, const char *dir, struct arena *a)
+{
+	return arena_printf(a, "%s: %s", watch, dir);
+}
+
+static const char *folder_of(const struct runspec_source *s, struct arena *a)
+{
+	const char *slash = s->path != NULL ? strrchr(s->path, '/') : NULL;
+
+	if (slash == NULL)
+		return s->common_dir != NULL ? s->common_dir : "/";
+	return slash == s->path ? "/" : arena_strndup(a, s->path, (size_t)(slash - s->path));
+}
+
+static const char *last_of(const char *path, const char *otherwise)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL && slash[1] != '\0' ? slash + 1 : otherwise;
 }
 
 int runspec_make(const struct runspec_source *s, const struct config *config, struct arena *a,
 		 struct runspec *out, struct err *err)
 {
 	struct view v = { .source = s, .a = a };
-	const struct vars vars = { .get = get, .cookie = &v };
-	const cJSON *context = s->context != NULL ? s->context->json : NULL;
-	const char *key = s->run_key, *name = s->run_name, *variant = NULL, *t = NULL;
+	const char *key = s->run_key, *name = s->run_name, *variant = NULL, *hold = NULL;
 	struct ci ci;
 
 	*out = (struct runspec){ 0 };
@@ -248,12 +208,9 @@ int runspec_make(const struct runspec_source *s, const struct config *config, st
 	}
 	merged_ci(&v, &ci);
 	if (key == NULL)
-		key = string_of(context, "key");
-	if (key == NULL && s->watch != NULL) {
-		int rc = expand(s->watch->run.key, &vars, a, &key, err);
-		if (rc < 0)
-			return rc;
-	}
+		key = context_text(s->context, "key");
+	if (key == NULL && s->watch != NULL)
+		key = expand(&v, s->watch->run.key, "run.key", &hold);
 	if (key == NULL)
 		key = ci_run_key(&ci, a);
 	if (key == NULL)
@@ -261,29 +218,25 @@ int runspec_make(const struct runspec_source *s, const struct config *config, st
 	if (key == NULL)
 		key = s->common_dir;
 	if (name == NULL)
-		name = string_of(context, "name");
-	if (name == NULL && s->watch != NULL) {
-		int rc = expand(s->watch->run.name, &vars, a, &name, err);
-		if (rc < 0)
-			return rc;
-	}
-	if (name == NULL && s->run_key == NULL && key != string_of(context, "key"))
+		name = context_text(s->context, "name");
+	if (name == NULL && s->watch != NULL)
+		name = expand(&v, s->watch->run.name, "run.name", &hold);
+	if (name == NULL && s->run_key == NULL && key != context_text(s->context, "key"))
 		name = ci_run_name(&ci, a);
-	if (name == NULL && key == s->common_dir && key != NULL) {
-		/* A path is a poor name; its last component is what people call it. */
-		const char *slash = strrchr(key, '/');
-		name = slash != NULL && slash[1] != '\0' ? slash + 1 : "import";
+	/* A path is a poor name; its last component is what people call it. */
+	if (name == NULL && key == s->common_dir && key != NULL)
+		name = last_of(key, "import");
+	variant = context_text(s->context, "variant");
+	if (variant == NULL && s->watch != NULL)
+		variant = expand(&v, s->watch->run.variant, "run.variant", &hold);
+	if (hold != NULL) {
+		const char *dir = folder_of(s, a);
+		key = runspec_stand_in(s->watch->name, dir, a);
+		name = last_of(dir, "import");
 	}
-	variant = string_of(context, "variant");
-	if (variant == NULL && s->watch != NULL) {
-		int rc = expand(s->watch->run.variant, &vars, a, &variant, err);
-		if (rc < 0)
-			return rc;
-	}
-	t = string_of(context, "timezone");
-	if (t == NULL && s->watch != NULL)
-		t = s->watch->timezone;
-	out->timezone = t;
+	out->timezone = context_text(s->context, "timezone");
+	if (out->timezone == NULL && s->watch != NULL)
+		out->timezone = s->watch->timezone;
 	out->variant = variant;
 	out->run = (struct run_spec){
 		.key = key != NULL ? key : "default",
@@ -293,6 +246,10 @@ int runspec_make(const struct runspec_source *s, const struct config *config, st
 		.source = s->source,
 		.watch = s->watch != NULL ? s->watch->name : NULL,
 		.backfill = s->backfill,
+		.hold = hold,
 	};
-	return pick_sinks(s, config, a, out, err);
+	pick_sinks(s, config, a, out);
+	if (out->run.vars_json == NULL || out->run.key == NULL)
+		return err_set(err, -ENOMEM, "what is known of its run is more than fits");
+	return 0;
 }

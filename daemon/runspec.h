@@ -10,17 +10,8 @@
 
 #include "daemon/ci.h"
 #include "daemon/config/config.h"
+#include "daemon/context.h"
 #include "daemon/queue/queue.h"
-
-struct cJSON;
-struct context; /* a resultd.json */
-/* Reads DIR/resultd.json.  NULL where there is none (err untouched) or it is not usable (err says why). */
-struct context *context_read(const char *dir, struct err *err);
-/* The same, from elsewhere; takes ownership of an object. */
-struct context *context_new(struct cJSON *json);
-const struct cJSON *context_json(const struct context *c); /* NULL for NULL */
-void context_free(struct context *c);
-bool context_done(const struct context *c);
 
 struct runspec_source {
 	const char *run_key, *run_name;   /* options; NULL */
@@ -39,8 +30,13 @@ struct runspec {
 	struct run_spec run;
 	const char *timezone, *variant; /* NULL: none */
 };
-/* -ENOENT where a template's variable is not set: err names it. */
+/* Where key, name or variant cannot be told because a variable is not set, the run is one of its own, named after
+ * the report's folder, and run.hold says what is missing: it is parked until a person retries it, or until the
+ * report comes again with all that is needed (runspec_stand_in()).  Negative only where the arena is full. */
 int runspec_make(const struct runspec_source *source, const struct config *config, struct arena *a,
 		 struct runspec *out, struct err *err);
+
+/* The key under which reports of this folder wait for theirs.  In a. */
+const char *runspec_stand_in(const char *watch, const char *dir, struct arena *a);
 
 #endif

@@ -100,7 +100,7 @@ static int send_context(struct hand *h, const char *absolute, struct err *err)
 		return 0;
 	cJSON *o = request("context");
 	cJSON_AddItemToObject(o, "context",
-			      context != NULL ? cJSON_Duplicate(context_json(context), true)
+			      context != NULL ? cJSON_Duplicate(context_raw(context), true)
 					      : cJSON_CreateNull());
 	h->context_sent = context != NULL;
 	return control_ask(h->link, o, -1, err);

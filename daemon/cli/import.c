@@ -10,6 +10,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 #include "daemon/cli/reach.h"
+#include "daemon/evidence_name.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -202,25 +203,46 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 	file_ended(fc);
 }
 
-/* The context file of the directory that a report lies in; the last one is remembered. */
+/* How far up a context file still is one of these reports: to the folder that was named, or that is common to all. */
+static const char *context_top(const struct import *im, const char *dir)
+{
+	const char *top = dir;
+
+	/* The first place is where the command was called. */
+	for (size_t i = 1; i < im->places.count; i++) {
+		const char *path = im->places.item[i].path;
+		if (strlen(path) < strlen(top) && evidence_beneath(path, dir) != NULL)
+			top = path;
+	}
+	if (im->common_dir != NULL && strlen(im->common_dir) < strlen(top) &&
+	    evidence_beneath(im->common_dir, dir) != NULL)
+		top = im->common_dir;
+	return top;
+}
+
+/* The context file that is nearest to a report; the last one is remembered. */
 const struct context *import_context(struct import *im, const char *path, bool quiet)
 {
 	char *dir = xstrdup(path);
 	char *slash = strrchr(dir, '/');
-	struct err err = ERR_NONE;
+	const char *const *line_of;
 	char line[2000];
 
 	slash[slash == dir ? 1 : 0] = '\0';
 	if (im->context_dir == NULL || strcmp(im->context_dir, dir) != 0) {
 		context_free(im->context);
-		im->context = context_read(dir, &err);
-		if (im->context == NULL && im->common_dir != NULL && strcmp(dir, im->common_dir) != 0 &&
-		    err.code == 0)
-			im->context = context_read(im->common_dir, &err);
-		if (err.code != 0 && !quiet)
-			import_say(im, "%s", err_string(&err, line, sizeof(line)));
+		err_clear(&im->context_err);
+		im->context = context_find(dir, context_top(im, dir), &im->context_err);
 		free(im->context_dir);
 		im->context_dir = xstrdup(dir);
+	}
+	if (!quiet && im->context_err.code != 0 &&
+	    once_new(&im->said, err_string(&im->context_err, line, sizeof(line))))
+		import_say(im, "%s", line);
+	size_t count = quiet ? 0 : context_warnings(im->context, &line_of);
+	for (size_t i = 0; i < count; i++) {
+		if (once_new(&im->said, line_of[i]))
+			import_say(im, "%s", line_of[i]);
 	}
 	free(dir);
 	return im->context;
@@ -313,6 +335,9 @@ static void take_file(struct import *im, struct file_cookie *fc)
 		file_ended(fc);
 	} else {
 		struct evidence_places places = { 0 };
+		if (spec.run.hold != NULL && once_new(&im->said, spec.run.hold))
+			import_say(im, "%s: its run cannot be told: %s; it is taken and held", path,
+				   spec.run.hold);
 		import_places(im, path, &places);
 		const struct intake_job job = {
 			.path = path,
@@ -646,6 +671,7 @@ void import_done(struct import *im)
 {
 	cJSON_Delete(im->files);
 	context_free(im->context);
+	once_done(&im->said);
 	free(im->context_dir);
 	free(im->common_dir);
 	free(im->done);

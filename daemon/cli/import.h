@@ -11,6 +11,7 @@
 #include "daemon/cli/outcome.h"
 #include "daemon/control/client.h"
 #include "daemon/evidence_gather.h"
+#include "daemon/once.h"
 #include "daemon/runspec.h"
 
 struct run_base { /* a folder that patterns are relative to */
@@ -32,6 +33,8 @@ struct import {
 	const struct config_watch *watch;
 	struct context *context;
 	char *context_dir;
+	struct err context_err; /* of the last reading */
+	struct once said;       /* about context files */
 
 	size_t next, busy;
 	struct run_ids runs;

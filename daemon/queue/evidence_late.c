@@ -285,6 +285,7 @@ static int add_work(struct queue *q, struct op *op, struct err *err)
 	       "since_ms"
 	       " END, settled_ms = NULL, state = 0 WHERE run = ?1 AND state IN (0, 3, 4)",
 	       DB(db_i(o->run), db_i(o->now_ms)));
+	held_apply(q, o->run, o->now_ms);
 	return 0;
 }
 

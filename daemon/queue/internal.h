@@ -92,6 +92,9 @@ struct queue {
 	int64_t next_run, next_part; /* ids are not used twice while the process lives */
 	uint64_t seed;
 	struct loading *loading;
+	/* The variables that came last, and the run that has them. */
+	int64_t vars_run;
+	char *vars;
 	struct runner *runner; /* queue.c: threads and lists */
 };
 
@@ -303,8 +306,13 @@ const struct row_failure *failures_known(struct queue *q, const struct brief *d,
 void held_begin(struct queue *q, int64_t now_ms);
 /* A part is taken into the run whose file was changed last then (wall; 0: not known). */
 void held_take(struct queue *q, int64_t run, int64_t changed_ms);
+/* The run is one whose key cannot be told, for this reason. */
+void held_unkeyed(struct queue *q, int64_t run, const char *reason);
+/* The part was taken under its own key: where it waited for that, it does no longer. */
+void held_keyed(struct queue *q, int64_t part, int64_t run, const uint8_t sha256[32], int64_t now_ms);
 void held_apply(struct queue *q, int64_t run, int64_t now_ms); /* after its deliveries were made due */
 void held_release(struct queue *q, int64_t delivery);
+void held_forget(struct queue *q, int64_t run); /* its deliveries go: their ids may be given again */
 
 /* ---- journal.c ---- */
 

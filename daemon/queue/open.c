@@ -182,6 +182,10 @@ static void recover(struct queue *q, struct queue_opened *opened)
 	db_run(q->db, "DELETE FROM evidence WHERE id >> 23 NOT IN (SELECT id FROM part)", DB_NOTHING);
 	db_run(q->db, "DELETE FROM delivery WHERE run IN (SELECT id FROM run WHERE ready = 0)", DB_NOTHING);
 	db_run(q->db, "DELETE FROM run WHERE ready = 0", DB_NOTHING);
+	db_run(q->db,
+	       "DELETE FROM meta WHERE name > 'held/' AND name < 'held0'"
+	       " AND CAST(substr(name, 6) AS INTEGER) NOT IN (SELECT id FROM delivery)",
+	       DB_NOTHING);
 	evidence_run_over(q, 0, now);
 	/* A key outlives its run: no later run may be taken for it. */
 	q->next_run = db_get(q->db,

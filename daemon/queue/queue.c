@@ -495,6 +495,7 @@ static void queue_free(struct queue *q)
 	chunk_packer_free(q->packer);
 	digest_free(q->digest);
 	free(q->path);
+	free(q->vars);
 	free(r);
 	free(q);
 }

@@ -67,6 +67,9 @@ struct run_spec {
 	const char *const *sinks; /* names; where the run is delivered */
 	size_t sink_count;
 	int64_t now_ms;
+	/* Which run it is cannot be told: why.  Its deliveries are parked as a whole with these words, until they
+	 * are retried, or until all of its content was taken under other keys: then they are given up.  NULL. */
+	const char *hold;
 };
 
 struct part_spec {
@@ -84,7 +87,7 @@ struct part_spec {
 enum take {
 	TAKE_NEW,       /* a part was begun: write it, then finish or abandon it */
 	TAKE_DUPLICATE, /* same content, same key, every sink has it already */
-	TAKE_RETARGET,  /* content is here; further sinks were added to its run */
+	TAKE_RETARGET, /* content is here; further sinks, or variables that were missing, were added to its run */
 };
 struct taken {
 	enum take what;
@@ -94,7 +97,8 @@ struct taken {
 	uint64_t bad;       /* of content that is here: as part_summary had it; outlives its run */
 };
 typedef void queue_taken_fn(void *cookie, int rc, const struct taken *taken, const struct err *err);
-/* Finds the open run of the key or opens the next one, and begins a part in it, or says duplicate.  A part
+/* Finds the open run of the key or opens the next one, and begins a part in it, or says duplicate.  Variables that
+ * the run has not yet are added to it, and what was parked for want of one is due again.  A part
  * that is only begun is void after a crash, so it is the one thing that need not be on disk when it is told. */
 void queue_take(struct queue *q, const struct run_spec *run, const struct part_spec *part,
 		queue_taken_fn *done, void *cookie);

@@ -76,6 +76,7 @@ static bool delete_delivery(struct queue *q, int64_t delivery)
 		if (db_changes(q->db) == ROWS_SLICE)
 			return true;
 	}
+	held_release(q, delivery);
 	db_run(q->db, "DELETE FROM delivery WHERE id = ?1", DB(db_i(delivery)));
 	return false;
 }

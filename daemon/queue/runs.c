@@ -144,6 +144,34 @@ static int64_t new_run(struct queue *q, const struct run_spec *spec, int64_t seq
 	return id;
 }
 
+/* Variables that the run has not yet, such as a later part or a second import tells them: true where there were
+ * some.  What was parked for want of one (in the words of config/template.h) is due again then. */
+static bool add_vars(struct queue *q, int64_t run, const char *vars, int64_t now_ms)
+{
+	if (q->vars_run == run && strcmp(q->vars, vars) == 0)
+		return false; /* most reports of a run say the same */
+	db_run(q->db,
+	       "UPDATE run SET vars = json_patch(?2, vars) WHERE id = ?1 AND EXISTS (SELECT 1 FROM "
+	       "json_each(?2) n"
+	       " WHERE n.key NOT IN (SELECT key FROM json_each(run.vars)))",
+	       DB(db_i(run), db_s(vars)));
+	if (db_failed(q->db, NULL) < 0)
+		return false;
+	if (db_changes(q->db) == 0) {
+		q->vars_run = run;
+		free(q->vars);
+		q->vars = xstrdup(vars);
+		return false;
+	}
+	db_run(q->db,
+	       "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = NULL, settled_ms = NULL"
+	       " WHERE run = ?1 AND state = 3"
+	       " AND (instr(reason, ' is not set') > 0 OR instr(reason, ' is set') > 0)",
+	       DB(db_i(run), db_i(now_ms)));
+	held_apply(q, run, now_ms);
+	return true;
+}
+
 /* What is known of this content under this key: true where the answer is in `taken`. */
 static bool take_known(struct queue *q, struct take_op *t, int64_t *generation)
 {
@@ -175,7 +203,13 @@ static bool take_known(struct queue *q, struct take_op *t, int64_t *generation)
 	if (!there) /* the run was cleaned away; its key still says that it was delivered */
 		return true;
 	name_run(q, &t->taken);
-	if (add_sinks(q, &t->run, t->taken.run, t->run.now_ms) > 0) {
+	bool more = add_sinks(q, &t->run, t->taken.run, t->run.now_ms) > 0;
+	if (t->run.hold != NULL && more) {
+		held_unkeyed(q, t->taken.run, t->run.hold);
+		held_apply(q, t->taken.run, t->run.now_ms);
+	}
+	more |= add_vars(q, t->taken.run, t->run.vars_json, t->run.now_ms);
+	if (more) {
 		t->taken.what = TAKE_RETARGET;
 		t->op.flags &= ~(unsigned)OP_LAZY;
 	}
@@ -209,7 +243,9 @@ static int take_work(struct queue *q, struct op *op, struct err *err)
 		run = new_run(q, &t->run, seq + 1);
 		ready = 0;
 	}
-	add_sinks(q, &t->run, run, ready > 0 ? t->run.now_ms : INT64_MAX);
+	if (add_sinks(q, &t->run, run, ready > 0 ? t->run.now_ms : INT64_MAX) > 0 && t->run.hold != NULL)
+		held_unkeyed(q, run, t->run.hold);
+	add_vars(q, run, t->run.vars_json, t->run.now_ms);
 	int64_t part = q->next_part++;
 	if (part > CHUNK_PART_MAX)
 		return err_set(err, -EOVERFLOW, "no further part can be numbered");
@@ -268,6 +304,7 @@ void queue_take(struct queue *q, const struct run_spec *run, const struct part_s
 	t->run.variant = arena_strdup(&t->arena, run->variant);
 	t->run.vars_json = arena_strdup(&t->arena, run->vars_json != NULL ? run->vars_json : "{}");
 	t->run.watch = arena_strdup(&t->arena, run->watch);
+	t->run.hold = arena_strdup(&t->arena, run->hold);
 	t->part.path = arena_strdup(&t->arena, part->path);
 	t->part.kept = arena_strdup(&t->arena, part->kept);
 	const char **sinks = arena_calloc(&t->arena, run->sink_count, sizeof(*sinks));
@@ -390,6 +427,7 @@ static int finish_work(struct queue *q, struct op *op, struct err *err)
 	       " settled_ms = NULL, state = 0 WHERE run = ?1 AND state IN (0, 3, 4)",
 	       DB(db_i(run), db_i(p->now_ms)));
 	held_apply(q, run, p->now_ms);
+	held_keyed(q, p->part, run, sha256, p->now_ms);
 	return 0;
 }
 
@@ -480,6 +518,7 @@ void runs_remove_if_empty(struct queue *q, int64_t run)
 
 	if (empty == 0)
 		return;
+	held_forget(q, run);
 	db_run(q->db, "DELETE FROM delivery WHERE run = ?1", DB(db_i(run)));
 	db_run(q->db, "DELETE FROM run WHERE id = ?1", DB(db_i(run)));
 }

@@ -155,12 +155,67 @@ static void a_context_file_describes_its_job(void **state)
 	put(path, "{\"sinks\":[\"nowhere\"]}");
 	c = context_read(dir, &err);
 	s.context = c;
-	assert_int_equal(runspec_make(&s, config, &a, &r, &err), -ENOENT);
-	assert_non_null(strstr(err.text, "nowhere"));
+	/* What is owed to it waits until somebody configures it. */
+	assert_int_equal(runspec_make(&s, config, &a, &r, &err), 0);
+	assert_int_equal(r.run.sink_count, 1);
+	assert_string_equal(r.run.sinks[0], "nowhere");
 	context_free(c);
 	unlink(path);
 	rmdir(dir);
 	arena_done(&a);
+}
+
+/* A variable that is not set when it is needed parks the run, with its name (design.md, section 3). */
+static void a_key_that_cannot_be_told_stands_in(void **state)
+{
+	static const struct {
+		const char *key, *name, *variant, *says;
+	} row[] = {
+		{ "{job}/{tag}", NULL, NULL, "run.key of watch \"w\": {tag} is not set" },
+		{ "{job}", "{tag} {job}", NULL, "run.name of watch \"w\": {tag} is not set" },
+		{ "{job}", NULL, "{os|tag}", "run.variant of watch \"w\": none of {os|tag} is set" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct arena a = ARENA_LIMIT(1 << 20);
+		struct err err = ERR_NONE;
+		struct runspec r;
+		char yaml[1000], quoted[3][100];
+		struct config_faults faults = { 0 };
+		struct config *c = NULL;
+		const char *text[] = { row[i].key, row[i].name, row[i].variant };
+		const char *names[] = { "key", "name", "variant" };
+		for (int k = 0; k < 3; k++)
+			snprintf(quoted[k], sizeof(quoted[k]), text[k] != NULL ? "%s: '%s', " : "%.0s%.0s",
+				 names[k], text[k] != NULL ? text[k] : "");
+		snprintf(yaml, sizeof(yaml),
+			 "state_dir: /tmp/x\nwatch:\n  - name: w\n    path: /ci/{job}\n    run: "
+			 "{%s%s%smax_age: 1h}\n"
+			 "sinks:\n  home: {type: local, dir: /tmp/x/runs}\n",
+			 quoted[0], quoted[1], quoted[2]);
+		assert_int_equal(
+			config_parse(yaml, strlen(yaml), "t.yaml", "/tmp/x", types, 1, false, &c, &faults),
+			0);
+		config_faults_done(&faults);
+		struct runspec_source s = { .watch = &c->watch[0],
+					    .path = "/ci/shop/r/TEST-a.xml",
+					    .source = RUN_WATCH };
+		assert_int_equal(runspec_make(&s, c, &a, &r, &err), 0);
+		assert_string_equal(r.run.hold, row[i].says);
+		assert_string_equal(r.run.key, "w: /ci/shop/r");
+		assert_string_equal(r.run.key, runspec_stand_in("w", "/ci/shop/r", &a));
+		assert_string_equal(r.run.name, "r");
+		/* With the variable it is the run that was meant. */
+		char tag_name[] = "tag", tag_value[] = "v1", *tag = tag_name, *value = tag_value;
+		const struct config_map set = { .key = &tag, .value = &value, .count = 1 };
+		s.set = &set;
+		assert_int_equal(runspec_make(&s, c, &a, &r, &err), 0);
+		assert_null(r.run.hold);
+		assert_int_equal(strncmp(r.run.key, "shop", 4), 0);
+		config_free(c);
+		arena_done(&a);
+	}
 }
 
 int main(void)
@@ -169,6 +224,7 @@ int main(void)
 		cmocka_unit_test(a_watch_captures_its_run),
 		cmocka_unit_test(sources_are_asked_in_order),
 		cmocka_unit_test(a_context_file_describes_its_job),
+		cmocka_unit_test(a_key_that_cannot_be_told_stands_in),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
