@@ -20,6 +20,8 @@
 #define TALK_FOREVER INT64_MAX
 /* Look-ups so far that found nothing: kept in the bookmark, because it must survive a restart. */
 #define TALK_EMPTY_LOOKS "$empty_looks"
+/* Answers in a row that the server gave as good ones (2xx) and that made no sense: the waits grow with them. */
+#define TALK_ODD_ANSWERS "$odd_answers"
 
 struct conversation {
 	struct list link;
@@ -74,6 +76,9 @@ void talk_park(struct conversation *c, const char *reason);
 /* The outcome of a write is not known: looked up later, before anything is sent again. */
 void talk_unknown(struct conversation *c, int64_t wait_ms, const char *reason);
 int64_t talk_backoff(const struct conversation *c);
+/* The next wait after a 2xx that made no sense; counts it in the bookmark. */
+int64_t talk_odd_backoff(struct conversation *c);
+void talk_answer_made_sense(struct conversation *c);
 /* Frees what belongs to one request; and with the second what a sink kept for the step. */
 void talk_request_done(struct conversation *c);
 void talk_step_done(struct conversation *c);

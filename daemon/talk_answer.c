@@ -158,6 +158,8 @@ static void got(struct conversation *c, const struct reply *reply)
 	if (c->t.say != NULL && !c->checking)
 		log_warning(&c->log, "%s: %s", c->step->name, c->t.say);
 	c->t.say = NULL;
+	if (what != GOT_UNKNOWN)
+		talk_answer_made_sense(c);
 	switch (what) {
 	case GOT_NEXT:
 		talk_note(c, SETTLE_GO_ON, 0, NULL, talk_go_next);
@@ -180,7 +182,7 @@ static void got(struct conversation *c, const struct reply *reply)
 		talk_later(c, lane_scaled(c->lane, ASK_AFTER_MS), words);
 		return;
 	case GOT_UNKNOWN:
-		lost(c, talk_backoff(c), words);
+		lost(c, talk_odd_backoff(c), words);
 		return;
 	case GOT_REFUSED:
 		if (c->rows == NULL || c->rows->count == 0) {

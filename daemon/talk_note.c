@@ -146,6 +146,19 @@ int64_t talk_backoff(const struct conversation *c)
 	return lane_scaled(c->lane, retry_wait_ms(c->lane->fails, (uint64_t)c->delivery));
 }
 
+int64_t talk_odd_backoff(struct conversation *c)
+{
+	int64_t odd = sink_int(c->bookmark, TALK_ODD_ANSWERS, 0);
+
+	sink_set_int(c->bookmark, TALK_ODD_ANSWERS, odd + 1);
+	return lane_scaled(c->lane, retry_wait_ms((unsigned)(odd < 64 ? odd : 64), (uint64_t)c->delivery));
+}
+
+void talk_answer_made_sense(struct conversation *c)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(c->bookmark, TALK_ODD_ANSWERS);
+}
+
 void talk_end(struct conversation *c)
 {
 	struct lane *l = c->lane;

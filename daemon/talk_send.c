@@ -203,7 +203,7 @@ void talk_looked(struct conversation *c, const struct reply *reply)
 	case LOOKED_UNSURE:
 		c->looking = false;
 		c->unsure = true;
-		talk_unknown(c, talk_backoff(c),
+		talk_unknown(c, talk_odd_backoff(c),
 			     c->t.err.code != 0 ? c->t.err.text : "the look-up gave no usable answer");
 		return;
 	case LOOKED_NONE: {

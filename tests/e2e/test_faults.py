@@ -299,6 +299,23 @@ def test_row_41_an_answer_that_never_ends_is_cut_off(resultd, testrail):
     all_there_once(testrail)
 
 
+@pytest.mark.parametrize("endpoint", ["get_cases", "close_run"])
+@pytest.mark.parametrize("text", ["", "null", "{}", "7"])
+def test_row_41_a_good_answer_without_sense_is_asked_for_less_and_less(resultd, testrail, endpoint, text):
+    """2,000 s of the tests' clock: a try each 5 s would be some hundreds."""
+    known(testrail, 2)
+    resultd.deliver_to(testrail)
+    testrail.always(endpoint, Answer(200, text, {"Content-Type": "application/json"}))
+    done = resultd.imports(resultd.write("a.xml", numbered(2)), code=3,
+                           options=["--timeout", f"{2000 // resultd.scale}s"])
+    assert "HTTP 200" in done.delivery()["last_error"]
+    assert len(testrail.calls(endpoint)) < 60
+    testrail.calm()
+    resultd.delivers()
+    each_case_once(testrail, 2)
+    one_closed_run(testrail, cases=2)
+
+
 def test_row_50_a_redirect_is_not_followed(resultd, make_testrail):
     testrail, elsewhere = make_testrail(), make_testrail()
     known(testrail, 1)
