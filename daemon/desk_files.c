@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AT_ONCE = 8 /* files of one client in intake; the rest waits in the socket */ };
+enum { AT_ONCE = 16 /* files of one client in intake; the rest waits in the socket */ };
 
 static const struct log_ctx log_ctx = { .who = "control" };
 

@@ -9,7 +9,8 @@
  *
  * Rule Q1 of faults.md the other way round: the copy is in its place and synced before the transaction that
  * makes the part visible, so an accepted report always has its source; a crash between leaves a copy that
- * the next import of the same content finds and uses. */
+ * the next import of the same content replaces.  The copy of a small report goes into that transaction itself: a file
+ * each, with its syncs, would take longer than all the rest. */
 #include "daemon/intake.h"
 
 #include "daemon/base/clock.h"
@@ -66,8 +67,7 @@ struct task {
 	struct stat st;
 	char *tmp; /* the copy, not yet in its place */
 	char *kept_name, *kept_path;
-	uint8_t sha256[DIGEST_SIZE];
-	const char *suffix;
+	struct kept kept; /* small: the copy itself, and there is no file */
 
 	int64_t part;
 	struct part_writer *writer;
@@ -80,7 +80,8 @@ struct task {
 	struct arena hints;               /* of one result */
 	struct report_summary summary;
 	bool summarized;
-	bool read; /* waits for its turn to become visible */
+	bool read;      /* waits for its turn to become visible */
+	bool finishing; /* and the queue has been told, which keeps the order */
 	int64_t started_ms;
 	cJSON *properties; /* of suites and the report: "prop.NAME" */
 	size_t property_bytes;
@@ -144,8 +145,9 @@ static void task_free(struct task *t)
 		close(t->root_fd);
 	if (t->given_fd >= 0)
 		close(t->given_fd);
-	if (t->tmp != NULL)
+	if (t->tmp != NULL && !t->kept.small)
 		unlink(t->tmp);
+	buf_done(&t->kept.copy);
 	if (t->summarized)
 		report_summary_done(&t->summary);
 	cJSON_Delete(t->properties);
@@ -175,7 +177,7 @@ static bool first_of_run(const struct task *t)
 		const struct task *other = list_entry(link, struct task, link);
 		if (other == t)
 			return true;
-		if (strcmp(other->run.key, t->run.key) == 0)
+		if (!other->finishing && strcmp(other->run.key, t->run.key) == 0)
 			return false;
 	}
 	return true;
@@ -187,6 +189,7 @@ static void finish_waiting(struct intake *in)
 		struct task *t = list_entry(link, struct task, link);
 		if (t->read && first_of_run(t)) {
 			t->read = false;
+			t->finishing = true;
 			finish(t);
 		}
 	}
@@ -308,6 +311,9 @@ static void finish(struct task *t)
 		.duration_ms = t->summary.duration_ms,
 		.started_ms = t->started_ms,
 		.now_ms = clock_wall_ms(),
+		.source_name = t->kept_name,
+		.source = t->kept.small ? t->kept.copy.data : NULL,
+		.source_len = t->kept.small ? t->kept.copy.len : 0,
 	};
 	struct buf warnings = BUF_LIMIT(16384);
 
@@ -472,15 +478,16 @@ static void read_work(void *cookie)
 	t->writer = part_writer_new(t->in->queue, t->part);
 	t->started_ms = TIME_UNKNOWN;
 	begin_capture(t);
-	unsigned deaths = poison_enter(t->in->state, t->sha256);
+	int slot;
+	unsigned deaths = poison_enter(t->in->state, t->kept.sha256, &slot);
 	if (deaths >= POISON_DEATHS) {
 		t->summary.verdict = REPORT_MALFORMED;
 		err_at(&t->summary.err, -EFAULT, t->path, 0, 0,
 		       "set aside: the process died %u times while it was being read", deaths);
 	} else {
 		report_read(t->fd, t->path, &options, &events, t, &t->summary);
-		poison_leave(t->in->state, t->sha256);
 	}
+	poison_leave(t->in->state, t->kept.sha256, slot, deaths < POISON_DEATHS);
 	t->summarized = true;
 	bool take = t->summary.verdict == REPORT_OK || t->summary.verdict == REPORT_INCOMPLETE;
 	end_capture(t, take);
@@ -490,7 +497,7 @@ static void read_work(void *cookie)
 	t->writer = NULL;
 	if (t->write_rc == 0 && !keep_unchanged(t->fd, &t->st))
 		t->write_rc = err_set(&t->err, -EAGAIN, "%s: changed while it was read", t->path);
-	if (t->write_rc == 0 && take && t->tmp != NULL) {
+	if (t->write_rc == 0 && take && t->tmp != NULL && !t->kept.small) {
 		t->write_rc = keep_place(t->tmp, t->kept_path, &t->err);
 		if (t->write_rc == 0) {
 			free(t->tmp);
@@ -555,7 +562,6 @@ static void on_taken(void *cookie, int rc, const struct taken *taken, const stru
 static void keep_work(void *cookie)
 {
 	struct task *t = cookie;
-	struct kept kept = { 0 };
 
 	if (t->given_error != 0) {
 		err_set(&t->err, -t->given_error, "%s: %s", t->path, strerror(t->given_error));
@@ -573,10 +579,8 @@ static void keep_work(void *cookie)
 			(long long)t->st.st_size);
 		return;
 	}
-	if (keep_copy(t->fd, t->tmp, &kept, &t->err) < 0)
+	if (keep_copy(t->fd, (uint64_t)t->st.st_size, t->tmp, &t->kept, &t->err) < 0)
 		return;
-	memcpy(t->sha256, kept.sha256, sizeof(t->sha256));
-	t->suffix = kept.suffix;
 	if (!keep_unchanged(t->fd, &t->st) || lseek(t->fd, 0, SEEK_SET) != 0)
 		err_set(&t->err, -EAGAIN, "%s: changed while it was read", t->path);
 }
@@ -602,16 +606,16 @@ static void keep_done(void *cookie)
 		end(t, passing ? INTAKE_RETRY : INTAKE_UNREADABLE);
 		return;
 	}
-	state_report_path(t->in->state, t->sha256, t->suffix, &t->kept_name, &t->kept_path);
+	state_report_path(t->in->state, t->kept.sha256, t->kept.suffix, &t->kept_name, &t->kept_path);
 	struct part_spec part = {
 		.path = t->path,
-		.kept = t->kept_name,
+		.kept = t->kept.small ? NULL : t->kept_name,
 		.size = (uint64_t)t->st.st_size,
 		.again = t->again,
 		.late_append = t->late_append,
 		.changed_ms = changed_ms(&t->st),
 	};
-	memcpy(part.sha256, t->sha256, sizeof(part.sha256));
+	memcpy(part.sha256, t->kept.sha256, sizeof(part.sha256));
 	t->run.spec.now_ms = clock_wall_ms();
 	queue_take(t->in->queue, &t->run.spec, &part, on_taken, t);
 }

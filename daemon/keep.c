@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
-enum { PIECE = 128 * 1024, LEVEL = 1 };
+enum { PIECE = 128 * 1024, PLEDGED = 1 << 20, LEVEL = 1 };
 
 int keep_open(int root_fd, const char *path, struct stat *st, struct err *err)
 {
@@ -72,41 +72,71 @@ bool keep_unchanged(int fd, const struct stat *st)
 	       now.st_mtim.tv_sec == st->st_mtim.tv_sec && now.st_mtim.tv_nsec == st->st_mtim.tv_nsec;
 }
 
-/* Writes what the compressor gives for this input; the end frame with ZSTD_e_end. */
-static int compress(ZSTD_CCtx *z, int to, const void *data, size_t len, ZSTD_EndDirective end, void *room)
+/* ---- the copy, in memory until it is too large for that ---- */
+
+struct copy {
+	struct kept *kept;
+	const char *to;
+	int out; /* -1: in memory so far */
+	ZSTD_CCtx *z;
+	unsigned char *room;
+};
+
+static int put(struct copy *c, const void *data, size_t len)
+{
+	struct buf *b = &c->kept->copy;
+
+	if (c->out < 0 && b->len + len <= KEEP_SMALL)
+		return buf_append(b, data, len);
+	if (c->out < 0) {
+		c->out = open(c->to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (c->out < 0)
+			return -errno;
+		int rc = file_write_all(c->out, b->data, b->len);
+		buf_done(b);
+		if (rc < 0)
+			return rc;
+	}
+	return file_write_all(c->out, data, len);
+}
+
+/* Passes on what the compressor gives for this input; the end frame with ZSTD_e_end. */
+static int compress(struct copy *c, const void *data, size_t len, ZSTD_EndDirective end)
 {
 	ZSTD_inBuffer in = { data, len, 0 };
 	size_t left;
 
 	do {
-		ZSTD_outBuffer out = { room, PIECE, 0 };
-		left = ZSTD_compressStream2(z, &out, &in, end);
-		if (ZSTD_isError(left))
-			return -EIO;
-		int rc = file_write_all(to, room, out.pos);
+		ZSTD_outBuffer out = { c->room, PIECE, 0 };
+		left = ZSTD_compressStream2(c->z, &out, &in, end);
+		if (ZSTD_isError(left)) /* more or less than it was to be, where that was told */
+			return -EAGAIN;
+		int rc = put(c, c->room, out.pos);
 		if (rc < 0)
 			return rc;
 	} while (end == ZSTD_e_end ? left != 0 : in.pos < in.size);
 	return 0;
 }
 
-int keep_copy(int fd, const char *to, struct kept *kept, struct err *err)
+int keep_copy(int fd, uint64_t size, const char *to, struct kept *kept, struct err *err)
 {
-	int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (out < 0)
-		return err_set(err, -errno, "cannot create \"%s\": %s", to, strerror(errno));
+	struct copy c = { .kept = kept, .to = to, .out = -1, .z = ZSTD_createCCtx() };
+	const size_t piece = size < PIECE ? (size_t)size + 1 : PIECE;
 	struct digest *d = digest_new();
-	ZSTD_CCtx *z = ZSTD_createCCtx();
-	unsigned char *data = xcalloc(2, PIECE);
+	unsigned char *data = xcalloc(1, piece);
 	bool first = true, gzip = false;
 	int rc = 0;
 	ssize_t n;
 
-	ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, LEVEL);
+	*kept = (struct kept){ .copy = BUF_LIMIT(KEEP_SMALL + 1) };
+	c.room = xrealloc(NULL, PIECE, 1);
+	ZSTD_CCtx_setParameter(c.z, ZSTD_c_compressionLevel, LEVEL);
+	/* For a small file the compressor's tables are small, too. */
+	if (size < PLEDGED)
+		ZSTD_CCtx_setPledgedSrcSize(c.z, size);
 	for (;;) {
 		executor_beat();
-		n = read(fd, data, PIECE);
+		n = read(fd, data, piece);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -115,24 +145,28 @@ int keep_copy(int fd, const char *to, struct kept *kept, struct err *err)
 			gzip = n >= 2 && data[0] == 0x1f && data[1] == 0x8b;
 		first = false;
 		digest_add(d, data, (size_t)n);
-		rc = gzip ? file_write_all(out, data, (size_t)n)
-			  : compress(z, out, data, (size_t)n, ZSTD_e_continue, data + PIECE);
+		rc = gzip ? put(&c, data, (size_t)n) : compress(&c, data, (size_t)n, ZSTD_e_continue);
 		if (rc < 0)
 			break;
 	}
 	if (n < 0)
 		rc = err_set(err, -errno, "cannot read: %s", strerror(errno));
 	else if (rc == 0 && !gzip)
-		rc = compress(z, out, NULL, 0, ZSTD_e_end, data + PIECE);
-	if (rc == 0 && fdatasync(out) < 0)
+		rc = compress(&c, NULL, 0, ZSTD_e_end);
+	if (rc == 0 && c.out >= 0 && fdatasync(c.out) < 0)
 		rc = -errno;
-	if (rc < 0)
+	if (rc == -EAGAIN)
+		err_set(err, rc, "changed while it was read");
+	else if (rc < 0)
 		err_set(err, rc, "cannot write the copy \"%s\": %s", to, strerror(-rc));
-	close(out);
+	if (c.out >= 0)
+		close(c.out);
+	kept->small = c.out < 0;
 	digest_get(d, kept->sha256);
 	kept->suffix = gzip ? ".xml.gz" : ".xml.zst";
 	free(data);
-	ZSTD_freeCCtx(z);
+	free(c.room);
+	ZSTD_freeCCtx(c.z);
 	digest_free(d);
 	return rc;
 }

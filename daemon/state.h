@@ -4,7 +4,7 @@
  *
  *   lock        flock()ed by the process that holds the directory; its text says who that is
  *   queue.db    the queue
- *   reports/    source reports, by content: ab/abcdef....xml.zst (or .xml.gz as it came)
+ *   reports/    source reports, by content: ab/abcdef....xml.zst (or .xml.gz as it came); small ones are in the queue
  *   evidence/   files that belong to results and runs, by content
  *   tmp/        copies that are not yet accepted; emptied at start
  *   parsing/    what is in the parser just now (poison.h)

@@ -75,8 +75,8 @@ static void add_sizes(struct gathering *g)
 	space_view(g->app->space, &v);
 	ceiling_view(g->app->ceiling, &c);
 	put_number(sizes, "queue", g->s.bytes);
-	put_number(sizes, "reports", g->reports);
-	put_number(sizes, "report_files", g->report_files);
+	put_number(sizes, "reports", g->reports + g->s.source_bytes);
+	put_number(sizes, "report_files", g->report_files + g->s.sources);
 	cJSON_AddNumberToObject(sizes, "ballast", (double)v.ballast_bytes);
 	cJSON_AddNumberToObject(sizes, "all", (double)c.bytes);
 	cJSON_AddNumberToObject(sizes, "max_size", (double)c.max_size);

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WINDOW = 16, RUNS_MAX = 4096, OPEN_MS = 30000 };
+enum { WINDOW = 32, RUNS_MAX = 4096, OPEN_MS = 30000 };
 
 struct again {
 	size_t index;

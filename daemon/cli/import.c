@@ -23,7 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 4 };
+enum { AT_ONCE = 32 };
 
 struct file_cookie {
 	struct import *im;

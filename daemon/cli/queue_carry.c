@@ -141,11 +141,38 @@ static int put_line(void *cookie, const char *line, size_t len, struct err *err)
 	return pack(c, line, len, ZSTD_e_continue, err);
 }
 
-static int put_file(struct carry *c, char tag, const char *folder, const char *kept, struct err *err)
+static int put_name(struct carry *c, char tag, const char *kept, struct err *err)
+{
+	char line[128];
+	int len = snprintf(line, sizeof(line), "%c\t%s\n", tag, kept);
+
+	return len >= 0 && (size_t)len < sizeof(line) ? put_line(c, line, (size_t)len, err)
+						      : err_set(err, -EINVAL, "a name that is too long");
+}
+
+static int put_bytes(struct carry *c, const unsigned char *data, size_t len, struct err *err)
 {
 	static const char digit[] = "0123456789abcdef";
-	unsigned char data[COPY_PIECE];
 	char line[2 * COPY_PIECE + 4];
+	int rc = 0;
+
+	for (size_t from = 0; rc == 0 && from < len; from += COPY_PIECE) {
+		size_t at = 0, n = len - from < COPY_PIECE ? len - from : COPY_PIECE;
+		line[at++] = 'b';
+		line[at++] = '\t';
+		for (size_t i = from; i < from + n; i++) {
+			line[at++] = digit[data[i] >> 4];
+			line[at++] = digit[data[i] & 15];
+		}
+		line[at++] = '\n';
+		rc = put_line(c, line, at, err);
+	}
+	return rc;
+}
+
+static int put_file(struct carry *c, char tag, const char *folder, const char *kept, struct err *err)
+{
+	unsigned char data[COPY_PIECE];
 	ssize_t n;
 
 	char *path = xasprintf("%s/%s/%s", c->view->app->state.dir, folder, kept);
@@ -153,24 +180,14 @@ static int put_file(struct carry *c, char tag, const char *folder, const char *k
 	int rc = 0;
 	if (fd < 0 && errno != ENOENT)
 		rc = err_set(err, -errno, "cannot open \"%s\": %s", path, strerror(errno));
-	if (fd >= 0) {
-		int len = snprintf(line, sizeof(line), "%c\t%s\n", tag, kept);
-		rc = put_line(c, line, (size_t)len, err);
-	}
+	if (fd >= 0)
+		rc = put_name(c, tag, kept, err);
 	while (fd >= 0 && rc == 0 && (n = read(fd, data, sizeof(data))) != 0) {
 		if (n < 0) {
 			rc = err_set(err, -errno, "cannot read \"%s\": %s", path, strerror(errno));
 			break;
 		}
-		size_t at = 0;
-		line[at++] = 'b';
-		line[at++] = '\t';
-		for (ssize_t i = 0; i < n; i++) {
-			line[at++] = digit[data[i] >> 4];
-			line[at++] = digit[data[i] & 15];
-		}
-		line[at++] = '\n';
-		rc = put_line(c, line, at, err);
+		rc = put_bytes(c, data, (size_t)n, err);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -178,9 +195,14 @@ static int put_file(struct carry *c, char tag, const char *folder, const char *k
 	return rc;
 }
 
-static int put_copy(void *cookie, const char *kept, struct err *err)
+static int put_copy(void *cookie, const char *kept, const void *body, size_t len, struct err *err)
 {
-	return retention_kept_name(kept) ? put_file(cookie, 'k', "reports", kept, err) : 0;
+	if (!retention_kept_name(kept))
+		return 0;
+	if (body == NULL)
+		return put_file(cookie, 'k', "reports", kept, err);
+	int rc = put_name(cookie, 'k', kept, err);
+	return rc == 0 ? put_bytes(cookie, body, len, err) : rc;
 }
 
 /* True where this name is new. */

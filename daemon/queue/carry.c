@@ -22,10 +22,11 @@ enum { FIELDS_MAX = 24, LINE_MAX_BYTES = 64 << 20, CHUNK_RAW_MAX = (256 << 10) +
 static const char RUN[] = "SELECT key, name, token, variant, vars, source, watch, backfill, ended, opened_ms,"
 			  " last_part_ms, ended_ms, started_ms, duration_ms FROM run WHERE id = ?1";
 static const char PARTS[] =
-	"SELECT id, generation, sha256, path, kept, size, begun_ms, finished_ms, format, complete,"
+	"SELECT id, generation, sha256, path, coalesce(part.kept, s.kept), size, begun_ms, finished_ms, "
+	"format, complete,"
 	" suites, cases, passed, failed, error, skipped, flaky, known_failures, duration_ms,"
-	" started_ms, warnings, chunks, results"
-	" FROM part WHERE run = ?1 AND state = 1 ORDER BY ready";
+	" started_ms, warnings, chunks, results, s.body"
+	" FROM part LEFT JOIN source s ON s.part = id WHERE run = ?1 AND state = 1 ORDER BY ready";
 static const char CHUNKS[] =
 	"SELECT format, count, raw, idx, body FROM chunk WHERE id >= ?1 AND id < ?2 ORDER BY id";
 /* Of the id, its number within the part; of the result, its place behind the part. */
@@ -211,8 +212,10 @@ static int put_run(struct queue *q, struct export_op *o, int64_t run, struct err
 		rc = put_row(o, 'p', s, 1, "ibttiiitiiiiiiiiidit", err);
 		if (rc == 0)
 			rc = put_part(q, o, db_int(s, 0), err);
+		size_t len = 0;
+		const void *body = db_null(s, 23) ? NULL : db_blob(s, 23, &len);
 		if (rc == 0 && !db_null(s, 4))
-			rc = o->out.copy(o->out.cookie, db_text(s, 4), err);
+			rc = o->out.copy(o->out.cookie, db_text(s, 4), body, len, err);
 		o->result.parts++;
 		o->result.results += (uint64_t)db_int(s, 22);
 	}

@@ -18,12 +18,13 @@
 /* ---- ops (queue.c) ---- */
 
 enum {
-	OP_WRITE = 1,  /* runs in a transaction */
-	OP_LAZY = 2,   /* a write that may wait for the next one's commit: a part that is being loaded is
+	OP_WRITE = 1,   /* runs in a transaction */
+	OP_LAZY = 2,    /* a write that may wait for the next one's commit: a part that is being loaded is
 			 * void after a crash anyway */
-	OP_ALONE = 4,  /* a large write: has its transaction to itself */
-	OP_HERE = 8,   /* answered on the queue's thread */
-	OP_PRESS = 16, /* a full disk is asked for room, and it is tried once more */
+	OP_ALONE = 4,   /* a large write: has its transaction to itself */
+	OP_HERE = 8,    /* answered on the queue's thread */
+	OP_PRESS = 16,  /* a full disk is asked for room, and it is tried once more */
+	OP_GATHER = 32, /* a write that waits a moment for others of its kind, where such are under way */
 };
 enum { OP_AGAIN = 1 }; /* work() did a slice: commit it, let others pass, call it again */
 

@@ -80,7 +80,8 @@ struct carried {
 };
 struct carry_out { /* called on the queue's thread; 0 or a negative errno with err filled ends it */
 	int (*line)(void *cookie, const char *line, size_t len, struct err *err);
-	int (*copy)(void *cookie, const char *kept, struct err *err); /* of the kept report */
+	/* Of the kept report; body: its bytes, NULL: they are in the file of that name. */
+	int (*copy)(void *cookie, const char *kept, const void *body, size_t len, struct err *err);
 	/* Of a file beneath STATE/evidence/; may come more than once.  NULL: they stay here. */
 	int (*copy_evidence)(void *cookie, const char *kept, struct err *err);
 	void *cookie; /* valid until done() */

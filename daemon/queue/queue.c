@@ -3,7 +3,8 @@
  * queue.c - ops, the queue's thread, group commit, and the end of both.
  *
  * The thread takes all ops that wait, runs them in order, commits once and hands the answers to the loop
- * (uv_async).  What arrives meanwhile is the next round: the slower the disk, the larger the groups.
+ * (uv_async).  What arrives meanwhile is the next round: the slower the disk, the larger the groups.  Parts that are
+ * ready wait a moment for others that are being read, so that many small reports share a commit.
  * Without a loop the same code runs inside queue_turn(). */
 #include "daemon/queue/internal.h"
 
@@ -22,6 +23,8 @@ enum {
 	LAZY_MAX = 4 << 20,    /* lazy bytes before they are committed for themselves */
 	GROUP_MAX = 512,       /* ops in one commit */
 	IDLE_MS = 1000,        /* quiet time before the log is written back */
+	GATHER_MS = 3,         /* how long a part that is ready waits for those that are still being read */
+	GATHER_MAX = 64,       /* parts that wait */
 };
 
 struct op_list {
@@ -46,10 +49,14 @@ struct runner {
 	bool stopping, ended, broken;
 	struct err fatal;
 
-	struct op_list group; /* queue thread: run, not yet committed or answered */
-	unsigned in_group;    /* ops of the open transaction */
-	bool dirty;           /* the transaction holds what somebody waits for */
-	bool log_dirty;       /* committed since the log was written back */
+	struct op_list group;    /* queue thread: run, not yet committed or answered */
+	struct op_list gathered; /* likewise, and waiting for company */
+	unsigned gathered_count;
+	int64_t gathered_by_ms; /* when the first of them has waited enough */
+	bool asked;             /* this round holds what may have seen them: they wait no longer */
+	unsigned in_group;      /* ops of the open transaction */
+	bool dirty;             /* the transaction holds what somebody waits for */
+	bool log_dirty;         /* committed since the log was written back */
 	size_t lazy_bytes;
 };
 
@@ -175,12 +182,25 @@ static void fail_op(struct op *op, int rc, const struct err *err)
 	*op->err = *err;
 }
 
+/* Those that were gathered have their commit, or lost it with the transaction. */
+static void release_gathered(struct runner *r)
+{
+	struct op *op = list_take(&r->gathered), *next;
+
+	for (; op != NULL; op = next) {
+		next = op->next;
+		list_put(&r->group, op);
+	}
+	r->gathered_count = 0;
+}
+
 /* Of what was run and will not be answered, only writers are told: a worker waits for it. */
 static void give_up_group(struct queue *q)
 {
 	struct runner *r = q->runner;
-	struct op *op = list_take(&r->group), *next;
 
+	release_gathered(r);
+	struct op *op = list_take(&r->group), *next;
 	for (; op != NULL; op = next) {
 		next = op->next;
 		if ((op->flags & OP_HERE) != 0)
@@ -248,6 +268,7 @@ static void answer_group(struct queue *q)
 /* The transaction is gone with all that it held. */
 static void lose_group(struct runner *r, int rc, const struct err *err)
 {
+	release_gathered(r);
 	for (struct op *op = r->group.first; op != NULL; op = op->next)
 		if ((op->flags & OP_WRITE) != 0 && op->rc >= 0)
 			fail_op(op, rc, err);
@@ -277,8 +298,41 @@ static void settle_group(struct queue *q, bool force)
 		r->dirty = false;
 		r->lazy_bytes = 0;
 		r->log_dirty = true;
+		release_gathered(r);
 	}
 	answer_group(q);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Whether parts that are ready wait on: others are being read, and nobody asks for what these have changed. */
+static bool gathering(const struct queue *q)
+{
+	const struct runner *r = q->runner;
+	unsigned loading = 0;
+
+	if (r->gathered_count == 0 || r->gathered_count >= GATHER_MAX || r->asked || r->stopping ||
+	    queue_inline(q))
+		return false;
+	for (const struct loading *l = q->loading; l != NULL; l = l->next)
+		loading++;
+	return loading > r->gathered_count && now_ms() < r->gathered_by_ms;
+}
+
+/* The end of a round: what somebody waits for is committed, but for parts that wait for company. */
+static void settle_round(struct queue *q)
+{
+	struct runner *r = q->runner;
+
+	if (r->gathered_count > 0 && !gathering(q))
+		r->dirty = true;
+	settle_group(q, false);
 }
 
 static void undo(struct queue *q, bool saved, struct op *op, int rc, struct err *err)
@@ -346,10 +400,18 @@ static void run_op(struct queue *q, struct op *op)
 	}
 	if (rc >= 0 && write) {
 		r->in_group++;
-		if ((op->flags & OP_LAZY) == 0)
-			r->dirty = true;
-		else
+		if ((op->flags & OP_LAZY) != 0)
 			r->lazy_bytes += op->weight;
+		else if ((op->flags & OP_GATHER) == 0)
+			r->dirty = true;
+	}
+	if ((op->flags & (OP_LAZY | OP_HERE | OP_GATHER)) == 0)
+		r->asked = true;
+	if (rc == 0 && (op->flags & OP_GATHER) != 0) {
+		if (r->gathered_count++ == 0)
+			r->gathered_by_ms = now_ms() + GATHER_MS;
+		list_put(&r->gathered, op);
+		return;
 	}
 	if (rc == OP_AGAIN) {
 		settle_group(q, true);
@@ -369,6 +431,7 @@ static size_t run_round(struct queue *q)
 	struct runner *r = q->runner;
 	size_t count = 0;
 
+	r->asked = false;
 	pthread_mutex_lock(&r->lock);
 	struct op *op = list_take(&r->waiting), *next;
 	bool dead = r->broken;
@@ -386,7 +449,7 @@ static size_t run_round(struct queue *q)
 	if (dead)
 		give_up_group(q);
 	else if (count > 0)
-		settle_group(q, false);
+		settle_round(q);
 	return count;
 }
 
@@ -407,13 +470,20 @@ static void *thread_main(void *arg)
 			}
 			struct timespec until;
 			clock_gettime(CLOCK_MONOTONIC, &until);
-			until.tv_sec += IDLE_MS / 1000;
+			if (r->gathered_count > 0) {
+				until.tv_sec = r->gathered_by_ms / 1000;
+				until.tv_nsec = r->gathered_by_ms % 1000 * 1000000;
+			} else {
+				until.tv_sec += IDLE_MS / 1000;
+			}
 			idle = pthread_cond_timedwait(&r->wake, &r->lock, &until) == ETIMEDOUT;
 		}
 		bool work = r->waiting.first != NULL;
 		pthread_mutex_unlock(&r->lock);
 		if (work) {
 			run_round(q);
+		} else if (idle && r->gathered_count > 0) {
+			settle_round(q);
 		} else if (idle) {
 			settle_group(q, true);
 			r->log_dirty = false;
@@ -483,6 +553,7 @@ static void queue_free(struct queue *q)
 	free_list(&r->waiting);
 	free_list(&r->answers);
 	free_list(&r->group);
+	free_list(&r->gathered);
 	pthread_cond_destroy(&r->wake);
 	pthread_cond_destroy(&r->room);
 	pthread_mutex_destroy(&r->lock);
@@ -575,6 +646,7 @@ int queue_open(const struct queue_options *options, struct queue **out, struct q
 	list_clear(&r->waiting);
 	list_clear(&r->answers);
 	list_clear(&r->group);
+	list_clear(&r->gathered);
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

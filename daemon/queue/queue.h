@@ -129,6 +129,11 @@ struct part_summary {
 	const char *warnings;  /* one a line; NULL */
 	const char *vars_json; /* further template variables of the run, where they are not set yet; NULL */
 	int64_t now_ms;
+	/* The report itself, where it is too small for a file of its own (part_spec.kept is NULL then): it goes into
+	 * the same transaction.  source_name: what its file would be called. */
+	const char *source_name;
+	const void *source; /* NULL: none */
+	size_t source_len;
 };
 /* After part_writer_end(): makes the part visible, its deliveries due and its key known, all or none.
  * -EEXIST: the same content was finished meanwhile.  -ESTALE: a full disk took the part, which must be taken
@@ -389,9 +394,10 @@ void queue_parked(struct queue *q, int64_t delivery, size_t max, queue_parked_fn
 
 struct queue_status {
 	uint64_t runs, open_runs, parts, parts_bad, results, chunks;
-	uint64_t deliveries[6]; /* by state */
-	int64_t oldest_ms;      /* oldest unsettled delivery; INT64_MAX */
-	uint64_t bytes;         /* database and its WAL */
+	uint64_t sources, source_bytes; /* reports that are kept in the database itself */
+	uint64_t deliveries[6];         /* by state */
+	int64_t oldest_ms;              /* oldest unsettled delivery; INT64_MAX */
+	uint64_t bytes;                 /* database and its WAL */
 	struct evidence_counts evidence;
 	uint64_t evidence_owed, evidence_parked; /* over all deliveries that are not settled */
 };

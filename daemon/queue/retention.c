@@ -111,6 +111,7 @@ static bool named(struct queue *q, const char *kept, int64_t but_part)
 static bool delete_part(struct queue *q, struct retire_op *o, int64_t part)
 {
 	char *kept = NULL;
+	bool stored = false;
 	int64_t files = evidence_delete(q, part, FILES_SLICE, o->what.remove_evidence, o->what.cookie);
 
 	if (db_failed(q->db, NULL) < 0)
@@ -125,10 +126,16 @@ static bool delete_part(struct queue *q, struct retire_op *o, int64_t part)
 	o->result.chunks += (uint64_t)deleted;
 	if (deleted == CHUNKS_SLICE)
 		return true;
-	struct db_stmt *s = db_query(q->db, "SELECT kept FROM part WHERE id = ?1", DB(db_i(part)));
-	if (db_row(s))
+	struct db_stmt *s = db_query(q->db, "SELECT kept, stored FROM part WHERE id = ?1", DB(db_i(part)));
+	if (db_row(s)) {
 		kept = xstrdup(db_text(s, 0));
+		stored = db_int(s, 1) > 0;
+	}
 	db_end(s);
+	if (stored) {
+		db_run(q->db, "DELETE FROM source WHERE part = ?1", DB(db_i(part)));
+		o->result.reports++;
+	}
 	if (kept != NULL && !named(q, kept, part)) {
 		/* Whoever takes the same content from now on makes a copy of his own: that he does after
 		 * his part was begun here, on this thread. */

@@ -322,7 +322,8 @@ struct part_op {
 	struct done_op base;
 	int64_t part, run, now_ms;
 	struct part_summary summary;
-	char *format, *warnings, *vars_json, *reason;
+	char *format, *warnings, *vars_json, *reason, *source_name;
+	void *source;
 	bool begun; /* the first slice is done */
 };
 
@@ -334,6 +335,8 @@ static void part_drop(struct op *op)
 	free(p->warnings);
 	free(p->vars_json);
 	free(p->reason);
+	free(p->source_name);
+	free(p->source);
 }
 
 /* All that was handed over must be there: a transaction that met a full disk may have lost chunks whose
@@ -404,14 +407,18 @@ static int finish_work(struct queue *q, struct op *op, struct err *err)
 	       "UPDATE part SET state = 1, finished_ms = ?2, format = ?3, complete = ?4, suites = ?5,"
 	       " cases = ?6, passed = ?7, failed = ?8, error = ?9, skipped = ?10, flaky = ?11,"
 	       " known_failures = ?12, duration_ms = ?13, started_ms = ?14, warnings = ?15,"
-	       " chunks = ?16, results = ?17, ready = (SELECT ready + 1 FROM run WHERE id = ?18)"
-	       " WHERE id = ?1",
+	       " chunks = ?16, results = ?17, ready = (SELECT ready + 1 FROM run WHERE id = ?18),"
+	       " stored = ?19 WHERE id = ?1",
 	       DB(db_i(p->part), db_i(p->now_ms), db_s(p->format), db_i(f->complete),
 		  db_i((int64_t)f->suites), db_i((int64_t)f->cases), db_i((int64_t)f->passed),
 		  db_i((int64_t)f->failed), db_i((int64_t)f->error), db_i((int64_t)f->skipped),
 		  db_i((int64_t)f->flaky), db_i((int64_t)f->known_failures), db_d(f->duration_ms),
 		  f->started_ms == TIME_UNKNOWN ? db_n() : db_i(f->started_ms), db_s(p->warnings),
-		  db_i((int64_t)l->chunks), db_i((int64_t)l->results), db_i(run)));
+		  db_i((int64_t)l->chunks), db_i((int64_t)l->results), db_i(run),
+		  db_i((int64_t)f->source_len)));
+	if (p->source != NULL)
+		db_run(q->db, "INSERT INTO source(part, kept, body) VALUES(?1, ?2, ?3)",
+		       DB(db_i(p->part), db_s(p->source_name), db_b(p->source, f->source_len)));
 	db_run(q->db,
 	       "UPDATE run SET ready = ready + 1, last_part_ms = max(last_part_ms, ?2),"
 	       " duration_ms = duration_ms + ?3,"
@@ -440,7 +447,7 @@ static void finish_settled(struct queue *q, struct op *op)
 void queue_finish_part(struct queue *q, int64_t part, const struct part_summary *summary, queue_done_fn *done,
 		       void *cookie)
 {
-	struct part_op *p = op_new(sizeof(*p), OP_WRITE, finish_work, done_answer, part_drop);
+	struct part_op *p = op_new(sizeof(*p), OP_WRITE | OP_GATHER, finish_work, done_answer, part_drop);
 
 	p->base.op.settled = finish_settled;
 	p->base.done = done;
@@ -451,6 +458,13 @@ void queue_finish_part(struct queue *q, int64_t part, const struct part_summary 
 	p->format = xstrdup(summary->format);
 	p->warnings = xstrdup(summary->warnings);
 	p->vars_json = xstrdup(summary->vars_json);
+	if (summary->source != NULL && summary->source_len > 0) {
+		p->source_name = xstrdup(summary->source_name);
+		p->source = xrealloc(NULL, summary->source_len, 1);
+		memcpy(p->source, summary->source, summary->source_len);
+	} else {
+		p->summary.source_len = 0;
+	}
 	op_start(q, &p->base.op);
 }
 

@@ -207,6 +207,11 @@ static const char *const migrations[] = {
 	"ALTER TABLE failure ADD COLUMN suite TEXT;"
 	"CREATE INDEX failure_run ON failure(sink, scope, last_run, suite);"
 	"UPDATE failure SET since_ms = first_ms;",
+
+	/* 8: sources of small reports, compressed, in place of a file each; kept: the name that the file would
+	 * have.  part.stored: their bytes; 0: the source is a file. */
+	"CREATE TABLE source(part INTEGER PRIMARY KEY, kept TEXT NOT NULL, body BLOB NOT NULL);"
+	"ALTER TABLE part ADD COLUMN stored INTEGER NOT NULL DEFAULT 0;",
 };
 enum { VERSION = sizeof(migrations) / sizeof(migrations[0]) };
 

@@ -251,13 +251,16 @@ static int status_work(struct queue *q, struct op *op, struct err *err)
 	st->open_runs = number(q, "SELECT count(*) FROM run WHERE ended = 0");
 	st->parts_bad = number(q, "SELECT count(*) FROM bad");
 	struct db_stmt *s = db_query(q->db,
-				     "SELECT count(*), coalesce(sum(results), 0), coalesce(sum(chunks), 0)"
+				     "SELECT count(*), coalesce(sum(results), 0), coalesce(sum(chunks), 0),"
+				     " coalesce(sum(stored > 0), 0), coalesce(sum(stored), 0)"
 				     " FROM part WHERE state = 1",
 				     DB_NOTHING);
 	if (db_row(s)) {
 		st->parts = (uint64_t)db_int(s, 0);
 		st->results = (uint64_t)db_int(s, 1);
 		st->chunks = (uint64_t)db_int(s, 2);
+		st->sources = (uint64_t)db_int(s, 3);
+		st->source_bytes = (uint64_t)db_int(s, 4);
 	}
 	db_end(s);
 	s = db_query(q->db, "SELECT state, count(*) FROM delivery GROUP BY state", DB_NOTHING);

@@ -83,7 +83,7 @@ def test_row_64_sigterm_in_each_state(resultd, testrail, service, state):
     hang = None
     if state == "reading":
         resultd.drop("TEST-big.xml", junit(*[case(f"test_{number:06d}", time=None) for number in range(60000)]))
-        wait_until(lambda: list((resultd.state / "parsing").iterdir()), what="the parser")
+        wait_until(lambda: (resultd.state / "parsing" / "now").read_text().split(), what="the parser")
     if state == "sending":
         hang = testrail.fault("add_results_for_cases", before="hang")
         resultd.drop("TEST-a.xml", numbered(2))

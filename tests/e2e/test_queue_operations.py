@@ -5,7 +5,9 @@ import hashlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 
 import pytest
 
@@ -46,7 +48,10 @@ def half_parked(resultd, testrail):
 
 
 def kept(resultd):
-    return sorted(path.name for path in (resultd.state / "reports").rglob("*") if path.is_file())
+    """Names of the copies: files, and small ones in the queue (nobody holds the directory)."""
+    with closing(sqlite3.connect(f"file:{resultd.state / 'queue.db'}?mode=ro", uri=True)) as db:
+        stored = [name.rpartition("/")[2] for (name,) in db.execute("SELECT kept FROM source")]
+    return sorted({*stored, *(path.name for path in (resultd.state / "reports").rglob("*") if path.is_file())})
 
 
 # ---- show ----

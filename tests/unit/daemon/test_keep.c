@@ -50,16 +50,22 @@ static void a_copy_is_compressed_and_named_by_content(void **state)
 	struct err err = ERR_NONE;
 	struct kept kept;
 	struct stat st;
-	char hex[DIGEST_HEX_SIZE], packed[100000];
+	char hex[DIGEST_HEX_SIZE], packed[300000];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(text); i++)
-		text[i] = (char)('a' + i * i % 23);
+	uint64_t noise = 1; /* so that it does not get small */
+	for (size_t i = 0; i < sizeof(text); i++) {
+		noise = noise * 6364136223846793005u + 1442695040888963407u;
+		text[i] = (char)('a' + (noise >> 33) % 23);
+	}
 	put("in.xml", text, sizeof(text));
 	int fd = keep_open(-1, "in.xml", &st, &err);
 	assert_true(fd >= 0);
-	assert_int_equal(keep_copy(fd, "copy", &kept, &err), 0);
+	assert_int_equal(keep_copy(fd, sizeof(text), "copy", &kept, &err), 0);
 	assert_string_equal(kept.suffix, ".xml.zst");
+	assert_false(kept.small);
+	assert_int_equal(kept.copy.len, 0);
+	buf_done(&kept.copy);
 	struct digest *d = digest_new();
 	uint8_t sum[DIGEST_SIZE];
 	digest_add(d, text, sizeof(text));
@@ -81,7 +87,10 @@ static void a_copy_is_compressed_and_named_by_content(void **state)
 	put("in.xml", "shorter", 7);
 	assert_false(keep_unchanged(fd, &st));
 	close(fd);
-	assert_int_equal(keep_copy(-1, "copy", &kept, &err), -EEXIST);
+	fd = open("copy", O_RDONLY);
+	assert_int_equal(keep_copy(fd, 2u << 20, "copy", &kept, &err), -EEXIST); /* nothing is written over */
+	close(fd);
+	buf_done(&kept.copy);
 	err_clear(&err);
 	assert_int_equal(mkdir("reports", 0700), 0);
 	assert_int_equal(keep_place("copy", "reports/ab/x", &err), 0);
@@ -93,20 +102,58 @@ static void what_came_compressed_stays_as_it_is(void **state)
 	struct err err = ERR_NONE;
 	struct kept kept;
 	struct stat st;
-	char a[200], b[200];
+	char a[200];
 
 	(void)state;
 	gzFile z = gzopen("in.gz", "w");
 	gzputs(z, "<testsuite/>");
 	gzclose(z);
 	int fd = keep_open(-1, "in.gz", &st, &err);
-	assert_int_equal(keep_copy(fd, "copy2", &kept, &err), 0);
+	assert_int_equal(keep_copy(fd, 40, "copy2", &kept, &err), 0);
 	assert_string_equal(kept.suffix, ".xml.gz");
 	ssize_t n = pread(fd, a, sizeof(a), 0);
-	int copy = open("copy2", O_RDONLY);
-	assert_int_equal(read(copy, b, sizeof(b)), n);
-	assert_memory_equal(a, b, (size_t)n);
-	close(copy);
+	assert_true(kept.small);
+	assert_int_equal(access("copy2", F_OK), -1);
+	assert_int_equal(kept.copy.len, n);
+	assert_memory_equal(a, kept.copy.data, (size_t)n);
+	buf_done(&kept.copy);
+	close(fd);
+}
+
+static void a_small_report_gets_no_file(void **state)
+{
+	static const char text[] = "<testsuite><testcase name=\"a\"/></testsuite>";
+	char back[sizeof(text)];
+	struct err err = ERR_NONE;
+	struct kept kept;
+	struct stat st;
+
+	(void)state;
+	put("small.xml", text, sizeof(text) - 1);
+	int fd = keep_open(-1, "small.xml", &st, &err);
+	assert_int_equal(keep_copy(fd, (uint64_t)st.st_size, "copy3", &kept, &err), 0);
+	assert_true(kept.small);
+	assert_int_equal(access("copy3", F_OK), -1);
+	assert_string_equal(kept.suffix, ".xml.zst");
+	assert_int_equal(ZSTD_decompress(back, sizeof(back), kept.copy.data, kept.copy.len),
+			 sizeof(text) - 1);
+	assert_memory_equal(back, text, sizeof(text) - 1);
+	buf_done(&kept.copy);
+	close(fd);
+}
+
+static void what_grows_meanwhile_is_not_copied(void **state)
+{
+	struct err err = ERR_NONE;
+	struct kept kept;
+	struct stat st;
+
+	(void)state;
+	put("grows.xml", "<testsuite>", 11);
+	int fd = keep_open(-1, "grows.xml", &st, &err);
+	put("grows.xml", "<testsuite></testsuite>", 23);
+	assert_int_equal(keep_copy(fd, (uint64_t)st.st_size, "copy4", &kept, &err), -EAGAIN);
+	buf_done(&kept.copy);
 	close(fd);
 }
 
@@ -129,6 +176,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_copy_is_compressed_and_named_by_content),
 		cmocka_unit_test(what_came_compressed_stays_as_it_is),
+		cmocka_unit_test(a_small_report_gets_no_file),
+		cmocka_unit_test(what_grows_meanwhile_is_not_copied),
 		cmocka_unit_test(only_regular_files_are_opened),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -58,10 +58,10 @@ static void row_57_a_newer_schema_is_refused_in_one_line(void **state)
 	sql(f, "PRAGMA user_version=99");
 	assert_int_equal(fx_try_open(f), -ENOTSUP);
 	assert_string_equal(f->err.text, "the state directory was written by a newer resultd (schema 99, "
-					 "this one knows 7)");
+					 "this one knows 8)");
 	assert_true(exists(f, "")); /* and left where it is */
-	assert_int_equal(schema_version(), 7);
-	sql(f, "PRAGMA user_version=7");
+	assert_int_equal(schema_version(), 8);
+	sql(f, "PRAGMA user_version=8");
 	fx_open(f);
 }
 

@@ -204,6 +204,40 @@ static void workers_write_side_by_side(void **state)
 	assert_int_equal(t->fatals, 0);
 }
 
+static void on_begun(void *cookie, int rc, const struct taken *taken, const struct err *err)
+{
+	(void)err;
+	assert_int_equal(rc, 0);
+	*(int64_t *)cookie = taken->part;
+}
+
+/* Parts that are ready wait for others that are being read, but not for one that takes its time; and who asks hears
+ * of them at once. */
+static void a_part_that_is_ready_waits_a_moment_only(void **state)
+{
+	struct th *t = *state;
+	struct report r[2];
+	const char *sinks[] = { "rail" };
+	const struct part_spec part = { .path = "slow.xml", .sha256 = { 99 } };
+	const struct run_spec run = { .key = "slow", .sinks = sinks, .sink_count = 1, .now_ms = NOW };
+	int64_t slow = 0;
+
+	queue_take(t->q, &run, &part, on_begun, &slow);
+	while (slow == 0)
+		uv_run(&t->loop, UV_RUN_ONCE);
+	take(t, &r[0], 0, 10);
+	while (t->answers < 1)
+		uv_run(&t->loop, UV_RUN_ONCE);
+	take(t, &r[1], 1, 10);
+	while (!r[1].working)
+		uv_run(&t->loop, UV_RUN_ONCE);
+	while (r[1].working)
+		uv_run(&t->loop, UV_RUN_ONCE);
+	assert_int_equal(status(t).parts, 2);
+	assert_true(r[1].finished); /* what is told was committed before */
+	queue_abandon_part(t->q, slow, NULL, NULL, NULL);
+}
+
 static void on_end(void *cookie, int rc, const struct err *err)
 {
 	(void)err;
@@ -276,6 +310,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
 		TEST(workers_write_side_by_side),
+		TEST(a_part_that_is_ready_waits_a_moment_only),
 		TEST(the_end_writes_what_was_asked),
 		TEST(row_14_a_disk_error_ends_it),
 	};
