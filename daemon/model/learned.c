@@ -73,13 +73,24 @@ void learned_list_end(struct learned *l, const char *kind, const char *scope)
 	add_list(l, LEARNED_LIST_END, kind, scope, NULL);
 }
 
-static void add_row(struct learned *l, enum learned_kind what, int64_t row, const char *id, const char *text)
+static struct learned_item *add_row(struct learned *l, enum learned_kind what, int64_t row, const char *id,
+				    const char *text)
 {
 	struct learned_item *item = add(l, what);
 
 	item->row = row;
 	item->id = copy(l, id);
 	item->text = copy(l, text);
+	return item;
+}
+
+static void add_test(struct learned *l, enum learned_kind what, int64_t row, int64_t test, const char *id,
+		     const char *text)
+{
+	struct learned_item *item = add_row(l, what, row, id, text);
+
+	item->of_test = true;
+	item->test = test;
 }
 
 void learned_place(struct learned *l, int64_t row, const char *remote_id)
@@ -112,6 +123,16 @@ void learned_linked(struct learned *l)
 void learned_posted(struct learned *l, int64_t row, const char *result_id)
 {
 	add_row(l, LEARNED_POSTED, row, result_id, NULL);
+}
+
+void learned_posted_test(struct learned *l, int64_t row, int64_t test, const char *result_id)
+{
+	add_test(l, LEARNED_POSTED, row, test, result_id, NULL);
+}
+
+void learned_ignored_test(struct learned *l, int64_t row, int64_t test, const char *text)
+{
+	add_test(l, LEARNED_IGNORED, row, test, NULL, text);
 }
 
 void learned_parked(struct learned *l, int64_t row, const char *text)

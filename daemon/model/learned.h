@@ -31,7 +31,8 @@ enum learned_kind {
 
 struct learned_item {
 	enum learned_kind what;
-	int64_t row;
+	bool of_test; /* POSTED, IGNORED: of one test of the row only */
+	int64_t row, test;
 	const char *kind, *scope, *id, *parent, *name, *alias, *json, *text;
 };
 
@@ -57,6 +58,10 @@ void learned_place(struct learned *l, int64_t row, const char *remote_id);
 void learned_case(struct learned *l, int64_t row, const char *remote_id);
 void learned_linked(struct learned *l);
 void learned_posted(struct learned *l, int64_t row, const char *result_id);
+/* One test of a row (row_test.id) by itself, where each has a result of its own over there; the row's other
+ * tests stay as they are. */
+void learned_posted_test(struct learned *l, int64_t row, int64_t test, const char *result_id);
+void learned_ignored_test(struct learned *l, int64_t row, int64_t test, const char *text);
 void learned_parked(struct learned *l, int64_t row, const char *text);
 void learned_ignored(struct learned *l, int64_t row, const char *text);
 void learned_run_gone(struct learned *l);

@@ -175,6 +175,11 @@ static void settle_row(struct noting *n, const struct learned_item *l)
 	const struct packed_row *row = packed_find(&n->rows, l->row);
 	struct item item;
 
+	if (l->of_test) {
+		if (items_get(n->q, n->d.id, l->test, &item) && item.state == ITEM_OWED)
+			settle_item(n, &item, l);
+		return;
+	}
 	if (l->row < 0) {
 		settle_place(n, row_of_place(l->row), l);
 		return;
@@ -586,7 +591,9 @@ static void copy_learned(struct note_op *o, const struct learned *l)
 		const struct learned_item *from = &l->item[i];
 		item[i] = (struct learned_item){
 			.what = from->what,
+			.of_test = from->of_test,
 			.row = from->row,
+			.test = from->test,
 			.kind = copy(o, from->kind),
 			.scope = copy(o, from->scope),
 			.id = copy(o, from->id),

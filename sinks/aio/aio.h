@@ -11,14 +11,15 @@
  *   folders   {path: id} of cycles; tags {name: id}
  *   old       calls that this server does not know (answered 404 once): {config, case_search, cycle_search,
  *             tags, hierarchy, case_hierarchy, migrate, migrate_cycle, bulk, state,
- *             run_files}
+ *             run_files, run_list}
  *   adds      how a case comes into a cycle: 0 by the mark itself, 1 by a mark with addCaseToCycle, 2 singly
  *             where a mark refuses it
  * bookmark (one object a delivery):
  *   cycle     {id, key, own, found}
  *   searched  the title that no cycle had
  *   folder    {id} or {none, why, fails}: of the cycle that is to be made
- *   each      {case key: {n, run}}: runs of a case that are posted while others are owed (attempts: each)
+ *   each      {case key: {run, tests: {test: {n, run}}}}: runs of a case that are posted while others are owed
+ *             (attempts: each, several: each); run: the latest one
  *   missing   case keys that have to be added to the cycle singly; added: keys for which that was done
  *   steps     [{run, case, steps}]: runs whose steps are owed
  *   import    what the vendor's importer is doing with a report (aio_import.c)
@@ -192,21 +193,26 @@ enum looked aio_marks_looked(struct talk *t, const struct reply *r);
 struct aio_run {
 	const struct row *row;
 	struct folded f;
-	const char *status;  /* NULL: none is sent for it */
-	size_t index, total; /* among the runs of its case in this delivery */
-	bool fresh;          /* a run of its own (createNewRun), not the latest one overwritten */
-	bool last;           /* with it the row is done */
+	const struct row_test *test; /* the one that it is of; NULL: of all tests of the row */
+	size_t attempt;              /* among the runs that the test is owed */
+	const char *status;          /* NULL: none is sent for it */
+	bool first;                  /* nothing was posted for the case before */
+	bool fresh;                  /* a run of its own (createNewRun), not the latest one overwritten */
+	bool last;                   /* with it the row is done */
 };
 bool aio_touched(const struct row *row); /* something of it has been posted before */
 bool aio_listed(const cJSON *list, const char *key);
 /* The run that is owed next for a row. */
 void aio_run_next(struct talk *t, const struct row *row, struct aio_run *out);
-/* All runs of a row, for a migration: up to max; how many. */
+/* All runs that a row is owed, for a migration: up to max; how many.  The same call gives the same runs. */
 size_t aio_run_all(struct talk *t, const struct row *row, struct aio_run *out, size_t max);
 /* {"testCaseKey":..., "testRunStatus":..., ...}, without the braces.  migrate: with its times. */
 bool aio_put_run(struct talk *t, struct buf *b, const struct aio_run *run, bool migrate);
 /* The run is over there: its row is settled, or its next run is owed. */
 void aio_run_done(struct talk *t, const struct aio_run *run, const char *run_id);
+/* One test of several, whose verdicts are all not to be sent (aio_unsent()). */
+bool aio_unsent(struct talk *t, const struct row_test *test);
+void aio_ignore_test(struct talk *t, const struct row *row, const struct row_test *test);
 int64_t aio_run_started(const struct talk *t, const struct folded *f);
 /* What a refusal of one case means. */
 enum aio_fault {

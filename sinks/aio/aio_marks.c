@@ -125,7 +125,7 @@ static void add_first(struct talk *t)
 		const struct row *row = &t->rows->row[i];
 		struct aio_run next;
 		aio_run_next(t, row, &next);
-		if (!aio_touched(row) && next.index == 0 && !aio_listed(added, row->remote_id))
+		if (next.first && !aio_listed(added, row->remote_id))
 			cJSON_AddItemToArray(aio_list(t->bookmark, "missing"),
 					     cJSON_CreateString(row->remote_id));
 	}

@@ -3,7 +3,9 @@
  * aio_migrate.c - backfills: runs with the time at which they were, a thousand in one call.
  *
  * Every call makes runs, so a lost answer is looked up: the cycle's runs are compared by case, status and
- * time.  A server without the call gets ordinary marks, with the time in the comment. */
+ * time.  The list that shows all runs of a case is asked for where a case was sent several; the other one
+ * shows the latest run, which is enough else.  A server without the call gets ordinary marks, with the time in
+ * the comment. */
 #include "sinks/aio/aio.h"
 
 #include "daemon/base/clock.h"
@@ -39,12 +41,12 @@ static bool ignore_none(struct talk *t, struct aio_run *run)
 }
 
 /* Names of our own for what is made: unique in a request, the same when it is sent again. */
-static void put_external(struct talk *t, struct buf *b, const struct aio_run *run)
+static const char *external(struct talk *t, const struct aio_run *run)
 {
-	char text[96];
+	long long of = run->test != NULL ? run->test->id : run->row->id;
+	const char *text = arena_printf(t->arena, "%s/%lld/%zu", t->run->token, of, run->attempt);
 
-	snprintf(text, sizeof(text), "%s/%lld/%zu", t->run->token, (long long)run->row->id, run->index);
-	json_field(b, "externalRunID", text);
+	return text != NULL ? text : "";
 }
 
 static bool put_case(struct talk *t, struct buf *b, const struct aio_run *run, size_t n)
@@ -60,7 +62,7 @@ static bool put_case(struct talk *t, struct buf *b, const struct aio_run *run, s
 	for (size_t i = 0; i < n && good; i++) {
 		json_sep(b);
 		buf_putc(b, '{');
-		put_external(t, b, &run[i]);
+		json_field(b, "externalRunID", external(t, &run[i]));
 		good = aio_put_run(t, b, &run[i], true);
 		buf_putc(b, '}');
 	}
@@ -111,44 +113,106 @@ static const char *error_of(const cJSON *item)
 	return text != NULL && *text != '\0' ? text : NULL;
 }
 
-/* All runs of a case: the first error, or the id of the last run. */
-static const char *run_errors(struct talk *t, const cJSON *answer, const char **id)
+static const char *run_id(struct talk *t, const cJSON *answer)
 {
-	const cJSON *run, *map = cJSON_GetObjectItemCaseSensitive(answer, "migrateRunResponseMap");
-	const char *words = error_of(answer);
+	const char *id = sink_id(t->arena, answer, "testRunID");
 
-	cJSON_ArrayForEach(run, map)
+	/* The description's example has other letters than its schema. */
+	return id != NULL ? id : sink_id(t->arena, answer, "testRunId");
+}
+
+/* What is said of the runs of a case: how many have ids, and the first error. */
+struct said {
+	const cJSON *runs; /* by the names that we gave them */
+	const char *words, *last;
+	size_t made;
+};
+
+static struct said read_said(struct talk *t, const cJSON *answer)
+{
+	struct said s = { .runs = cJSON_GetObjectItemCaseSensitive(answer, "migrateRunResponseMap"),
+			  .words = error_of(answer) };
+	const cJSON *run;
+
+	cJSON_ArrayForEach(run, s.runs)
 	{
-		const char *own = sink_id(t->arena, run, "testRunID");
-		if (own == NULL) /* the description's example has other letters than its schema */
-			own = sink_id(t->arena, run, "testRunId");
-		if (own != NULL)
-			*id = own;
-		if (words == NULL)
-			words = error_of(run);
+		const char *own = run_id(t, run);
+		if (own != NULL) {
+			s.last = own;
+			s.made++;
+		}
+		if (s.words == NULL)
+			s.words = error_of(run);
 	}
-	return words;
+	return s;
+}
+
+/* id: of the runs that were sent for the row, in order; NULL: not known, or where not all were made, refused. */
+static void settle_tests(struct talk *t, const struct row *row, const struct aio_run *run,
+			 const char *const *id, size_t n, bool all)
+{
+	for (size_t i = 0; i < row->test_count; i++) {
+		const struct row_test *test = &row->tests[i];
+		const char *last = NULL;
+		size_t sent = 0, made = 0;
+		for (size_t k = 0; k < n; k++) {
+			if (run[k].test != test)
+				continue;
+			sent++;
+			made += id[k] != NULL;
+			last = id[k] != NULL ? id[k] : last;
+		}
+		if (sent > 0 && (all || made == sent))
+			learned_posted_test(&t->learned, row->id, test->id, last);
+		else if (sent == 0 && !test->settled && aio_unsent(t, test))
+			aio_ignore_test(t, row, test);
+	}
+}
+
+static bool settle_row(struct talk *t, const struct row *row, struct aio_run *run, const cJSON *answer)
+{
+	struct said said = read_said(t, answer);
+	size_t n = aio_run_all(t, row, run, AIO_MIGRATE_MAX);
+	const char **id = arena_calloc(t->arena, n + 1, sizeof(*id));
+	size_t known = 0;
+
+	if (said.words != NULL && said.made == 0)
+		return aio_run_refused(t, row, said.words) == AIO_FAULT_AGAIN;
+	if (n == 0 || id == NULL || run[0].test == NULL) {
+		if (said.words != NULL)
+			learned_parked(&t->learned, row->id, said.words);
+		else
+			learned_posted(&t->learned, row->id, said.last);
+		return false;
+	}
+	for (size_t k = 0; k < n; k++) {
+		id[k] = run_id(t, cJSON_GetObjectItemCaseSensitive(said.runs, external(t, &run[k])));
+		known += id[k] != NULL;
+	}
+	/* A server that names them otherwise: they are there, all the same. */
+	for (size_t k = 0; k < n && known == 0 && said.words == NULL; k++)
+		id[k] = said.last;
+	settle_tests(t, row, run, id, n, said.words == NULL);
+	/* Some of its runs are there: none may be made twice. */
+	if (said.words != NULL)
+		learned_parked(&t->learned, row->id, said.words);
+	return false;
 }
 
 static enum got settle(struct talk *t, const cJSON *root)
 {
 	const cJSON *map = cJSON_GetObjectItemCaseSensitive(root, "migrateCycleCaseResponseMap");
+	struct aio_run *run = room(t);
 	size_t n = rows_sent(t);
 	bool any = false, again = false;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && run != NULL; i++) {
 		const struct row *row = &t->rows->row[i];
 		const cJSON *answer = cJSON_GetObjectItemCaseSensitive(map, row->remote_id);
-		const char *id = NULL, *words = answer != NULL ? run_errors(t, answer, &id) : NULL;
 		if (answer == NULL)
 			continue;
 		any = true;
-		if (words != NULL && id == NULL)
-			again = aio_run_refused(t, row, words) == AIO_FAULT_AGAIN || again;
-		else if (words != NULL) /* some of its runs are there: none may be made twice */
-			learned_parked(&t->learned, row->id, words);
-		else
-			learned_posted(&t->learned, row->id, id);
+		again = settle_row(t, row, run, answer) || again;
 	}
 	if (any)
 		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "backs");
@@ -190,69 +254,131 @@ enum got aio_migrate_got(struct talk *t, const struct reply *r)
 	return got;
 }
 
-/* ---- did it happen? ---- */
+/* ---- did it happen? ----
+ *
+ * scratch.found: by case, the ids of the runs that were sent for it, in their order; null: not there. */
 
-enum ask aio_migrate_look(struct talk *t, struct request *r)
+static bool several_sent(const cJSON *cases)
 {
-	if (aio_cycle(t) == NULL)
-		return ASK_SKIP;
-	aio_get(t, r, "testcycle/{}/testcase", aio_cycle(t));
-	aio_page_args(r, sink_int(aio_scratch(t), "offset", 0));
-	return ASK_SEND;
-}
+	const cJSON *entry;
 
-/* The last run that was sent for a case is its latest one: runs are made in the order of the request, and a
- * case's runs together. */
-static bool is_sent(struct talk *t, const cJSON *entry, const cJSON *latest)
-{
-	const cJSON *runs = cJSON_GetObjectItemCaseSensitive(entry, "testRuns");
-	const cJSON *run;
-
-	cJSON_ArrayForEach(run, runs)
+	cJSON_ArrayForEach(entry, cases)
 	{
-		int64_t ours = aio_time(run, "createdDate"), theirs = aio_time(latest, "createdDate");
-		int64_t apart = ours > theirs ? ours - theirs : theirs - ours;
-		if (aio_run_status(t, latest, sink_string(run, "testRunStatus")) != NULL &&
-		    ours != TIME_UNKNOWN && theirs != TIME_UNKNOWN && apart <= SAME_MS)
+		if (cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(entry, "testRuns")) > 1)
 			return true;
 	}
 	return false;
 }
 
-static void note_page(struct talk *t, const cJSON *items, const cJSON *cases)
+enum ask aio_migrate_look(struct talk *t, struct request *r)
+{
+	cJSON *sent = cJSON_Parse(t->sent != NULL ? t->sent : "");
+	bool all =
+		several_sent(cJSON_GetObjectItemCaseSensitive(sent, "testCases")) && !aio_old(t, "run_list");
+
+	cJSON_Delete(sent);
+	if (aio_cycle(t) == NULL)
+		return ASK_SKIP;
+	aio_get(t, r, all ? "testcycle/{}/testrun" : "testcycle/{}/testcase", aio_cycle(t));
+	aio_page_args(r, sink_int(aio_scratch(t), "offset", 0));
+	return ASK_SEND;
+}
+
+static bool is_sent(struct talk *t, const cJSON *run, const cJSON *theirs)
+{
+	int64_t ours = aio_time(run, "createdDate"), at = aio_time(theirs, "createdDate");
+	int64_t apart = ours > at ? ours - at : at - ours;
+
+	return aio_run_status(t, theirs, sink_string(run, "testRunStatus")) != NULL && ours != TIME_UNKNOWN &&
+	       at != TIME_UNKNOWN && apart <= SAME_MS;
+}
+
+static void note_case(struct talk *t, const cJSON *entry, const cJSON *item)
 {
 	cJSON *found = aio_object(aio_scratch(t), "found");
+	const cJSON *sent = cJSON_GetObjectItemCaseSensitive(entry, "testRuns");
+	const cJSON *theirs = cJSON_GetObjectItemCaseSensitive(item, "runs");
+	const char *key = sink_string(entry, "testCaseKey");
+	int n = cJSON_GetArraySize(sent);
+	cJSON *ids = cJSON_CreateArray();
+	bool any = false;
+
+	/* Both from the newest on: runs are made in the order of the request, and listed the newest first. */
+	const cJSON *at = cJSON_IsArray(theirs) ? theirs->child : aio_latest(item);
+	const cJSON *run = cJSON_GetArrayItem(sent, n - 1);
+	for (int i = n - 1; i >= 0 && run != NULL; i--, run = run->prev) {
+		const cJSON *hit = at;
+		while (hit != NULL && !is_sent(t, run, hit))
+			hit = cJSON_IsArray(theirs) ? hit->next : NULL;
+		const char *id = hit != NULL ? sink_id(t->arena, hit, "ID") : NULL;
+		cJSON_InsertItemInArray(ids, 0, id != NULL ? cJSON_CreateString(id) : cJSON_CreateNull());
+		any = any || id != NULL;
+		if (hit != NULL)
+			at = cJSON_IsArray(theirs) ? hit->next : NULL;
+	}
+	cJSON_DeleteItemFromObjectCaseSensitive(found, key);
+	if (any)
+		cJSON_AddItemToObject(found, key, ids);
+	else
+		cJSON_Delete(ids);
+}
+
+static void note_page(struct talk *t, const cJSON *items, const cJSON *cases)
+{
 	const cJSON *item, *entry;
 
 	cJSON_ArrayForEach(item, items)
 	{
 		const char *key = aio_item_key(item);
-		const cJSON *latest = aio_latest(item);
-		if (key == NULL || latest == NULL)
+		if (key == NULL || aio_latest(item) == NULL)
 			continue;
 		cJSON_ArrayForEach(entry, cases)
 		{
 			const char *sent = sink_string(entry, "testCaseKey");
-			if (sent != NULL && strcasecmp(sent, key) == 0 && is_sent(t, entry, latest))
-				sink_set_string(found, sent, sink_id(t->arena, latest, "ID"));
+			if (sent != NULL && strcasecmp(sent, key) == 0)
+				note_case(t, entry, item);
 		}
 	}
+}
+
+static void settle_case(struct talk *t, const struct row *row, struct aio_run *run, const cJSON *ids)
+{
+	size_t n = aio_run_all(t, row, run, AIO_MIGRATE_MAX), count = (size_t)cJSON_GetArraySize(ids);
+	const char **id = arena_calloc(t->arena, count + 1, sizeof(*id));
+	const char *latest = NULL;
+	size_t at = 0;
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, ids)
+	{
+		if (id != NULL && cJSON_IsString(item))
+			latest = id[at] = arena_strdup(t->arena, item->valuestring);
+		at++;
+	}
+	if (n != count || n == 0 || id == NULL || run[0].test == NULL) { /* statuses were mapped anew since */
+		learned_posted(&t->learned, row->id, latest);
+		return;
+	}
+	/* A call makes all runs of a case; the list may have shown only the latest one. */
+	for (size_t k = 0; k < n; k++)
+		id[k] = id[k] != NULL ? id[k] : latest;
+	settle_tests(t, row, run, id, n, true);
 }
 
 static enum looked settle_found(struct talk *t, size_t cases)
 {
 	const cJSON *found = cJSON_GetObjectItemCaseSensitive(aio_scratch(t), "found");
+	struct aio_run *run = room(t);
 	size_t n = 0;
 
-	for (size_t i = 0; i < t->rows->count; i++) {
+	for (size_t i = 0; i < t->rows->count && run != NULL; i++) {
 		const struct row *row = &t->rows->row[i];
-		const cJSON *hit = row->remote_id != NULL
+		const cJSON *ids = row->remote_id != NULL
 					   ? cJSON_GetObjectItemCaseSensitive(found, row->remote_id)
 					   : NULL;
-		if (hit == NULL)
+		if (ids == NULL)
 			continue;
-		learned_posted(&t->learned, row->id,
-			       cJSON_IsString(hit) ? arena_strdup(t->arena, hit->valuestring) : NULL);
+		settle_case(t, row, run, ids);
 		n++;
 	}
 	return n == 0 ? LOOKED_NONE : n >= cases ? LOOKED_ALL : LOOKED_SOME;
@@ -260,25 +386,32 @@ static enum looked settle_found(struct talk *t, size_t cases)
 
 enum looked aio_migrate_looked(struct talk *t, const struct reply *r)
 {
+	static const char *const cycle[] = { "cycle", NULL };
+	cJSON *sent = cJSON_Parse(t->sent != NULL ? t->sent : "");
+	const cJSON *cases = cJSON_GetObjectItemCaseSensitive(sent, "testCases");
+	size_t count = (size_t)cJSON_GetArraySize(cases);
+	bool all = several_sent(cases) && !aio_old(t, "run_list");
 	cJSON *scratch = aio_scratch(t);
+	enum looked looked = LOOKED_UNSURE;
 	struct aio_page page;
 
 	if (!aio_ok(r)) {
 		aio_refused(t, r, "look-up of runs", GOT_PARK);
-		if (r->status != 404)
-			return LOOKED_UNSURE;
-		aio_forget_cycle(t);
-		return LOOKED_NONE;
+		if (r->status == 404 && all && !aio_says(sink_words(t->arena, r), cycle)) {
+			err_clear(&t->err);
+			aio_learn_old(t, "run_list",
+				      "files of several results of a case go to its latest run");
+			looked = LOOKED_MORE;
+		} else if (r->status == 404) {
+			aio_forget_cycle(t);
+			looked = LOOKED_NONE;
+		}
+	} else if (aio_page(r, &page)) {
+		note_page(t, page.items, cases);
+		sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
+		looked = page.last ? settle_found(t, count) : LOOKED_MORE;
+		cJSON_Delete(page.root);
 	}
-	if (!aio_page(r, &page))
-		return LOOKED_UNSURE;
-	cJSON *sent = cJSON_Parse(t->sent != NULL ? t->sent : "");
-	const cJSON *cases = cJSON_GetObjectItemCaseSensitive(sent, "testCases");
-	size_t count = (size_t)cJSON_GetArraySize(cases);
-	note_page(t, page.items, cases);
 	cJSON_Delete(sent);
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
-	bool last = page.last;
-	cJSON_Delete(page.root);
-	return last ? settle_found(t, count) : LOOKED_MORE;
+	return looked;
 }

@@ -67,88 +67,162 @@ static bool alone(struct talk *t, const struct result *r, size_t i, struct folde
 	return true;
 }
 
-/* How many runs a row has in all. */
-static size_t total(const struct talk *t, const struct row *row)
+/* Whether each test of a row has runs of its own. */
+static bool many(const struct talk *t)
+{
+	const struct aio_conf *c = t->conf;
+
+	return c->attempts == AIO_EACH || c->several == SEVERAL_EACH;
+}
+
+/* How many runs a test is owed.  Which attempts are new is not known of one that was posted: the latest one is. */
+static size_t owed(const struct talk *t, const struct row_test *test)
 {
 	const struct aio_conf *c = t->conf;
 	size_t n = 0;
 
-	if (c->attempts == AIO_EACH) {
-		for (size_t i = 0; i < row->test_count; i++)
-			for (size_t k = 0; k < row->tests[i].result_count; k++)
-				n += attempts_of(row->tests[i].results[k]);
-		return n;
-	}
-	return c->several == SEVERAL_EACH ? row->test_count : 1;
+	if (test->settled)
+		return 0;
+	if (c->attempts != AIO_EACH || test->posted_before)
+		return 1;
+	for (size_t i = 0; i < test->result_count; i++)
+		n += attempts_of(test->results[i]);
+	return n;
 }
 
-static bool fold_at(struct talk *t, const struct row *row, size_t index, struct folded *f)
+/* The nth of them. */
+static bool fold_owed(struct talk *t, const struct row_test *test, size_t nth, struct folded *f)
 {
 	const struct aio_conf *c = t->conf;
+	const struct result *last = test->results[test->result_count - 1];
 
 	if (c->attempts != AIO_EACH) {
-		*f = c->several == SEVERAL_EACH ? fold_test(&row->tests[index], t->arena)
-						: fold_row(row, (enum several)c->several, t->arena);
+		*f = fold_test(test, t->arena);
 		return true;
 	}
-	for (size_t i = 0; i < row->test_count; i++) {
-		for (size_t k = 0; k < row->tests[i].result_count; k++) {
-			const struct result *r = row->tests[i].results[k];
-			if (index < attempts_of(r))
-				return alone(t, r, index, f);
-			index -= attempts_of(r);
-		}
+	if (test->posted_before)
+		return alone(t, last, attempts_of(last) - 1, f);
+	for (size_t i = 0; i < test->result_count; i++) {
+		if (nth < attempts_of(test->results[i]))
+			return alone(t, test->results[i], nth, f);
+		nth -= attempts_of(test->results[i]);
 	}
 	return false;
 }
 
-static const cJSON *progress(const struct talk *t, const struct row *row)
+static const char *test_key(struct talk *t, const struct row_test *test)
 {
-	return cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(t->bookmark, "each"),
-						row->remote_id);
+	const char *key = arena_printf(t->arena, "%lld", (long long)test->id);
+
+	return key != NULL ? key : "";
+}
+
+/* What was made for a row so far: {run, tests: {test: {n, run}}}; NULL: nothing. */
+static cJSON *progress(struct talk *t, const struct row *row)
+{
+	cJSON *each = cJSON_GetObjectItemCaseSensitive(t->bookmark, "each");
+	cJSON *made = cJSON_GetObjectItemCaseSensitive(each, row->remote_id);
+	int64_t n = sink_int(made, "n", 0);
+
+	/* An older resultd counted runs over all tests. */
+	for (size_t i = 0; i < row->test_count && n > 0; i++) {
+		int64_t own = (int64_t)owed(t, &row->tests[i]);
+		cJSON *one = aio_object(aio_object(made, "tests"), test_key(t, &row->tests[i]));
+		sink_set_int(one, "n", own < n ? own : n);
+		n -= own;
+	}
+	cJSON_DeleteItemFromObjectCaseSensitive(made, "n");
+	return made;
+}
+
+static const cJSON *made_of(struct talk *t, const cJSON *made, const struct row_test *test)
+{
+	return cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(made, "tests"),
+						test_key(t, test));
+}
+
+bool aio_unsent(struct talk *t, const struct row_test *test)
+{
+	struct folded f;
+
+	for (size_t k = 0; k < owed(t, test); k++) {
+		if (fold_owed(t, test, k, &f) && aio_status(t, f.verdict) != NULL)
+			return false;
+	}
+	return true;
+}
+
+/* The next run of the row from *test, *nth on that has a status; false: there is none. */
+static bool find_owed(struct talk *t, const struct row *row, const cJSON *made, size_t *test, size_t *nth,
+		      struct aio_run *out)
+{
+	for (; *test < row->test_count; ++*test, *nth = 0) {
+		const struct row_test *of = &row->tests[*test];
+		int64_t done = sink_int(made_of(t, made, of), "n", 0);
+		if (done > 0 && *nth < (size_t)done)
+			*nth = (size_t)done;
+		for (; *nth < owed(t, of); ++*nth) {
+			if (!fold_owed(t, of, *nth, &out->f))
+				break;
+			out->status = aio_status(t, out->f.verdict);
+			out->test = of;
+			out->attempt = *nth;
+			if (out->status != NULL)
+				return true;
+		}
+	}
+	out->status = NULL;
+	return false;
 }
 
 void aio_run_next(struct talk *t, const struct row *row, struct aio_run *out)
 {
+	const struct aio_conf *c = t->conf;
 	bool before = aio_touched(row);
-	size_t n = total(t, row);
-	int64_t done = sink_int(progress(t, row), "n", 0);
+	const cJSON *made = progress(t, row);
+	size_t test = 0, nth = 0;
+	struct aio_run behind = { 0 };
 
-	*out = (struct aio_run){ .row = row, .total = n };
-	/* Which attempts are new is not known of a test that was posted: the latest one is. */
-	out->index = before && n > 0 ? n - 1 : done > 0 ? (size_t)done : 0;
-	for (; out->index < n; out->index++) {
-		if (!fold_at(t, row, out->index, &out->f))
-			break;
+	*out = (struct aio_run){ .row = row, .first = !before && made == NULL, .last = true };
+	if (!many(t)) {
+		out->f = fold_row(row, (enum several)c->several, t->arena);
 		out->status = aio_status(t, out->f.verdict);
-		if (out->status != NULL)
-			break;
+		out->fresh = before ? made != NULL : made != NULL || !aio_own(t);
+		return;
 	}
-	if (out->index >= n)
-		out->status = NULL;
+	if (find_owed(t, row, made, &test, &nth, out)) {
+		nth++;
+		/* What is behind it has a status of none all the same. */
+		out->last = !find_owed(t, row, made, &test, &nth, &behind);
+	}
+	/* The latest run of a case is overwritten only where it is one of the same test. */
 	if (before)
-		out->fresh = n > 1 || progress(t, row) != NULL;
+		out->fresh = c->attempts == AIO_EACH || row->test_count > 1 || made != NULL;
 	else
-		out->fresh = done > 0 || !aio_own(t);
-	/* What is behind it has a status of none all the same. */
-	out->last = true;
-	for (size_t i = out->index + 1; i < n && out->last; i++) {
-		struct folded f;
-		out->last = fold_at(t, row, i, &f) && aio_status(t, f.verdict) == NULL;
-	}
+		out->fresh = made != NULL || !aio_own(t);
 }
 
 size_t aio_run_all(struct talk *t, const struct row *row, struct aio_run *out, size_t max)
 {
-	size_t n = total(t, row), count = 0;
+	struct aio_run run = { .row = row, .fresh = true };
+	const struct aio_conf *c = t->conf;
+	size_t test = 0, nth = 0, count = 0;
 
-	for (size_t i = aio_touched(row) && n > 0 ? n - 1 : 0; i < n && count < max; i++) {
-		struct aio_run run = { .row = row, .index = i, .total = n, .fresh = true };
-		if (!fold_at(t, row, i, &run.f))
-			break;
+	if (!many(t)) {
+		run.f = fold_row(row, (enum several)c->several, t->arena);
 		run.status = aio_status(t, run.f.verdict);
-		if (run.status != NULL)
+		if (run.status != NULL && max > 0)
 			out[count++] = run;
+		return count;
+	}
+	for (; count < max && find_owed(t, row, NULL, &test, &nth, &run); nth++)
+		out[count++] = run;
+	/* A test goes whole, or with the next request. */
+	if (count == max && max > 1 && out[0].test != out[count - 1].test &&
+	    find_owed(t, row, NULL, &test, &nth, &run) && run.test == out[count - 1].test) {
+		const struct row_test *cut = run.test;
+		while (out[count - 1].test == cut)
+			count--;
 	}
 	return count;
 }
@@ -325,6 +399,29 @@ static void unlist(cJSON *list, const char *key)
 	}
 }
 
+/* Each test is settled by its own last run; what has none has no status over there. */
+static void settle_tests(struct talk *t, const struct row *row, const cJSON *made)
+{
+	for (size_t i = 0; i < row->test_count; i++) {
+		const struct row_test *test = &row->tests[i];
+		const cJSON *own = made_of(t, made, test);
+		if (test->settled)
+			continue;
+		if (own != NULL)
+			learned_posted_test(&t->learned, row->id, test->id, sink_string(own, "run"));
+		else
+			aio_ignore_test(t, row, test);
+	}
+}
+
+void aio_ignore_test(struct talk *t, const struct row *row, const struct row_test *test)
+{
+	struct folded f = fold_test(test, t->arena);
+
+	learned_ignored_test(&t->learned, row->id, test->id,
+			     arena_printf(t->arena, "statuses.%s is none", verdict_name(f.verdict)));
+}
+
 void aio_run_done(struct talk *t, const struct aio_run *run, const char *run_id)
 {
 	cJSON *each = aio_object(t->bookmark, "each");
@@ -333,14 +430,19 @@ void aio_run_done(struct talk *t, const struct aio_run *run, const char *run_id)
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "backs");
 	unlist(cJSON_GetObjectItemCaseSensitive(t->bookmark, "added"), key);
 	aio_steps_owe(t, run, run_id);
-	if (run->last) {
-		cJSON_DeleteItemFromObjectCaseSensitive(each, key);
-		learned_posted(&t->learned, run->row->id, run_id);
+	if (run->test != NULL) {
+		cJSON *made = aio_object(each, key);
+		cJSON *own = aio_object(aio_object(made, "tests"), test_key(t, run->test));
+		sink_set_string(made, "run", run_id);
+		sink_set_int(own, "n", (int64_t)run->attempt + 1);
+		sink_set_string(own, "run", run_id);
+		if (run->last)
+			settle_tests(t, run->row, made);
 	} else {
-		cJSON *one = aio_object(each, key);
-		sink_set_int(one, "n", (int64_t)run->index + 1);
-		sink_set_string(one, "run", run_id);
+		learned_posted(&t->learned, run->row->id, run_id);
 	}
+	if (run->last)
+		cJSON_DeleteItemFromObjectCaseSensitive(each, key);
 	if (each->child == NULL)
 		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "each");
 }

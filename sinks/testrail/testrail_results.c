@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define BODY_ENOUGH      (1u << 20) /* no further row is begun behind this */
+#define COMMENT_KEPT     2000       /* bytes, of results that do not name their case */
 #define DOUBTS_MAX       20         /* cases asked for one by one; more of them, and the list is read */
 #define DEMANDS_AGAIN_MS 60000
 #define HEAL_AGAIN_MS    3600000 /* a run that goes on for days may lose cases more than once */
@@ -89,20 +90,53 @@ static void seen(struct talk *t, const char *id)
 		sink_set_int(t->bookmark, "top", n);
 }
 
-/* The answer at the row's place, or where newer servers name the case and it is another one, the first
- * answer to that case.  Only the id depends on it: that the batch was applied is known. */
-static const cJSON *answer_to(struct talk *t, const cJSON *items, const cJSON *at, const char *case_id)
+/* The results of a row's entries, in their order.  Where each test has an entry of its own it is settled by
+ * its own result, since its files go there.  missing: an id that is NULL was looked for, and is not there. */
+static void learn_posted(struct talk *t, const struct row *row, const char *const *id, size_t n, bool missing)
+{
+	const struct testrail_conf *c = t->conf;
+	size_t at = 0;
+
+	if (c->several != SEVERAL_EACH || n != testrail_entry_count(t, row)) {
+		bool all = n > 0;
+		for (size_t i = 0; i < n && missing; i++)
+			all = all && id[i] != NULL;
+		if (all)
+			learned_posted(&t->learned, row->id, id[n - 1]);
+		return;
+	}
+	for (size_t i = 0; i < row->test_count; i++) {
+		const struct row_test *test = &row->tests[i];
+		struct folded f;
+		int64_t status = testrail_folded_at(t, row, i, &f);
+		if (status < 0 && !test->settled)
+			learned_ignored_test(
+				&t->learned, row->id, test->id,
+				arena_printf(t->arena, "statuses.%s is none", verdict_name(f.verdict)));
+		if (status < 0)
+			continue;
+		if (id[at] != NULL || !missing)
+			learned_posted_test(&t->learned, row->id, test->id, id[at]);
+		at++;
+	}
+}
+
+/* The id of the row's nth answer: the one at its place, or where newer servers name the case and it is another
+ * one, the nth answer to that case.  Only the id depends on it: that the batch was applied is known. */
+static const char *answered(struct talk *t, const cJSON *items, const cJSON *at, const char *case_id,
+			    size_t nth)
 {
 	const char *named = at != NULL ? sink_id(t->arena, at, "case_id") : NULL;
 	const cJSON *item;
 
-	if (at == NULL || named == NULL || strcmp(named, case_id) == 0)
-		return at;
+	if (at == NULL)
+		return NULL;
+	if (named == NULL || strcmp(named, case_id) == 0)
+		return sink_id(t->arena, at, "id");
 	cJSON_ArrayForEach(item, items)
 	{
-		named = sink_id(t->arena, item, "case_id");
-		if (named != NULL && strcmp(named, case_id) == 0)
-			return item;
+		if (testrail_id_is(item, "case_id", case_id) && nth-- == 0)
+			return sink_id(t->arena, item, "id");
 	}
 	return NULL;
 }
@@ -115,6 +149,7 @@ static enum got applied(struct talk *t, const cJSON *items)
 		entries += testrail_entry_count(t, &t->rows->row[i]);
 	if (entries != (size_t)cJSON_GetArraySize(items))
 		return GOT_UNKNOWN;
+	const char **id = arena_calloc(t->arena, entries + 1, sizeof(*id));
 	const cJSON *at = items->child;
 	for (size_t i = 0; i < rows; i++) {
 		const struct row *row = &t->rows->row[i];
@@ -123,15 +158,13 @@ static enum got applied(struct talk *t, const cJSON *items)
 			learn_ignored(t, row);
 			continue;
 		}
-		for (size_t k = 1; k < n && at != NULL; k++) {
-			seen(t, sink_id(t->arena, at, "id"));
-			at = at->next;
+		for (size_t k = 0; k < n && id != NULL; k++) {
+			id[k] = answered(t, items, at, row->remote_id, k);
+			seen(t, id[k]);
+			at = at != NULL ? at->next : NULL;
 		}
-		const cJSON *answer = answer_to(t, items, at, row->remote_id);
-		const char *id = answer != NULL ? sink_id(t->arena, answer, "id") : NULL;
-		seen(t, id);
-		learned_posted(&t->learned, row->id, id);
-		at = at != NULL ? at->next : NULL;
+		if (id != NULL)
+			learn_posted(t, row, id, n, false);
 	}
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "backs");
 	int64_t assigned = sink_int(testrail_scratch(t), "assigned", 0);
@@ -351,27 +384,36 @@ static bool own_run(const struct talk *t)
 	return sink_bool(cJSON_GetObjectItemCaseSensitive(t->bookmark, "run"), "own");
 }
 
+static bool may_be(const struct sent *s, size_t i, const char *case_id, int64_t status)
+{
+	return s->found[i] == NULL && testrail_id_is(s->entry[i], "case_id", case_id) &&
+	       sink_int(s->entry[i], "status_id", -1) == status;
+}
+
 /* A result of a case over there: the first entry that is like it has happened. */
 static void hit(struct talk *t, struct sent *s, const char *case_id, const char *id, int64_t status,
 		const char *comment)
 {
-	bool own = own_run(t);
+	size_t at = s->count;
 
 	for (size_t i = 0; i < s->count; i++) {
 		if (s->found[i] != NULL && strcmp(s->found[i], id) == 0)
 			return; /* seen on another page already */
 	}
-	for (size_t i = 0; i < s->count; i++) {
-		const cJSON *e = s->entry[i];
-		if (s->found[i] != NULL || !testrail_id_is(e, "case_id", case_id) ||
-		    sink_int(e, "status_id", -1) != status)
-			continue;
-		/* Nobody else writes in a run of ours, and what came before this request is left out by its id. */
-		if (!own && !testrail_same_text(sink_string(e, "comment"), comment))
-			continue;
-		s->found[i] = id;
+	/* By the very text, by its letters (what rich text made of it); and nobody else writes in a run of ours,
+	 * where what came before this request is left out by its id. */
+	for (int how = 0; how < (own_run(t) ? 3 : 2) && at == s->count; how++) {
+		for (size_t i = 0; i < s->count && at == s->count; i++) {
+			const char *sent = sink_string(s->entry[i], "comment");
+			if (may_be(s, i, case_id, status) &&
+			    (how == 2 || (how == 1 && testrail_same_text(sent, comment)) ||
+			     (how == 0 && sent != NULL && comment != NULL && strcmp(sent, comment) == 0)))
+				at = i;
+		}
+	}
+	if (at < s->count) {
+		s->found[at] = id;
 		s->hits++;
-		return;
 	}
 }
 
@@ -379,6 +421,7 @@ static void note_nameless(struct talk *t, const cJSON *item, const char *id, con
 {
 	cJSON *scratch = testrail_scratch(t), *all = cJSON_GetObjectItemCaseSensitive(scratch, "nameless");
 	const char *comment = sink_string(item, "comment");
+	const struct testrail_conf *c = t->conf;
 
 	if (!cJSON_IsArray(all))
 		all = cJSON_AddArrayToObject(scratch, "nameless");
@@ -386,9 +429,10 @@ static void note_nameless(struct talk *t, const cJSON *item, const char *id, con
 	sink_set_string(one, "id", id);
 	sink_set_string(one, "test", test);
 	sink_set_int(one, "status", sink_int(item, "status_id", -2));
-	if (comment != NULL && !own_run(t))
-		sink_set_string(one, "comment",
-				arena_strndup(t->arena, comment, utf8_cut(comment, strlen(comment), 2000)));
+	if (comment != NULL && (!own_run(t) || c->several == SEVERAL_EACH))
+		sink_set_string(
+			one, "comment",
+			arena_strndup(t->arena, comment, utf8_cut(comment, strlen(comment), COMMENT_KEPT)));
 	cJSON_AddItemToArray(all, one);
 }
 
@@ -433,24 +477,52 @@ static bool match_tests(struct talk *t, struct sent *s, const cJSON *items)
 	return nameless == NULL || nameless->child == NULL;
 }
 
-/* A row is posted where every entry of its case was found. */
+static bool alike(const cJSON *a, const cJSON *b)
+{
+	const char *x = sink_string(a, "comment"), *y = sink_string(b, "comment");
+	bool both_long =
+		x != NULL && y != NULL && strlen(x) > COMMENT_KEPT / 2 && strlen(y) > COMMENT_KEPT / 2;
+
+	return sink_int(a, "status_id", -1) == sink_int(b, "status_id", -1) &&
+	       (both_long || testrail_same_text(x, y));
+}
+
+/* Which of several entries that are alike became which result only their order tells: ids rise with it,
+ * whichever way the list was given. */
+static void order_alike(const struct sent *s, const size_t *at, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = i + 1; k < n; k++) {
+			const char *a = s->found[at[i]], *b = s->found[at[k]];
+			if (a == NULL || b == NULL || strtoll(a, NULL, 10) <= strtoll(b, NULL, 10) ||
+			    !alike(s->entry[at[i]], s->entry[at[k]]))
+				continue;
+			s->found[at[i]] = b;
+			s->found[at[k]] = a;
+		}
+	}
+}
+
 static enum looked verdict(struct talk *t, const struct sent *s)
 {
+	size_t *at = arena_calloc(t->arena, s->count + 1, sizeof(*at));
+	const char **id = arena_calloc(t->arena, s->count + 1, sizeof(*id));
+
 	if (s->hits == 0)
 		return LOOKED_NONE;
+	if (at == NULL || id == NULL)
+		return LOOKED_UNSURE;
 	for (size_t i = 0; i < t->rows->count; i++) {
 		const struct row *row = &t->rows->row[i];
-		const char *last = NULL;
-		bool all = true, any = false;
+		size_t n = 0;
 		for (size_t k = 0; k < s->count; k++) {
-			if (!testrail_id_is(s->entry[k], "case_id", row->remote_id))
-				continue;
-			any = true;
-			all = all && s->found[k] != NULL;
-			last = s->found[k];
+			if (testrail_id_is(s->entry[k], "case_id", row->remote_id))
+				at[n++] = k;
 		}
-		if (any && all)
-			learned_posted(&t->learned, row->id, last);
+		order_alike(s, at, n);
+		for (size_t k = 0; k < n; k++)
+			id[k] = s->found[at[k]];
+		learn_posted(t, row, id, n, true);
 	}
 	for (size_t k = 0; k < s->count; k++)
 		seen(t, s->found[k]);

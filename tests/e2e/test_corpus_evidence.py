@@ -154,7 +154,7 @@ def test_what_a_real_report_names_arrives_test_by_test(resultd, make_target, cor
 
 
 def test_data_providers_of_a_real_report_bring_the_file_of_each_row(resultd, make_target, corpus):
-    """All rows of the provider belong to one case; what the reporter logged with each goes there, once."""
+    """All rows of the provider belong to one case, which has a result for each: one file at each of them."""
     target = make_target()
     root = tree.fromstring((corpus / DATA_PROVIDER).read_bytes())
     rows = Counter()
@@ -166,6 +166,8 @@ def test_data_providers_of_a_real_report_bring_the_file_of_each_row(resultd, mak
     assert len(rows) > 3 and len({name for name, _ in rows}) < len(rows)
     done = resultd.imports(resultd.write("testng-results.xml", tree.tostring(root)))
     compare(target, rows, set(), done)
+    results = [result for _, result, _ in target.of_results()]
+    assert len(set(results)) == len(results) == sum(rows.values())
 
 
 def rerun(tag, name):

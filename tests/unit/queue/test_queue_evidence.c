@@ -71,12 +71,43 @@ static void post(struct fx *f, int64_t d)
 	arena_done(&arena);
 }
 
+/* What was learned of the tests of the first row: those of a result id are posted by it, the others ignored. */
+static void post_tests(struct fx *f, int64_t d, const char *const *id)
+{
+	struct arena arena = ARENA_LIMIT(1 << 20);
+	struct learned l;
+	struct rows *rows = fx_rows(f, d, ROWS_RESULTS, 100);
+	const struct row *row = &rows->row[0];
+
+	learned_init(&l, &arena);
+	assert_int_equal(fx_intend(f, d, "post", rows, "x"), 0);
+	for (size_t i = 0; i < row->test_count; i++) {
+		if (id[i] != NULL)
+			learned_posted_test(&l, row->id, row->tests[i].id, id[i]);
+		else
+			learned_ignored_test(&l, row->id, row->tests[i].id, "not sent");
+	}
+	assert_int_equal(fx_note(f, d, SETTLE_GO_ON, &l, NULL), 0);
+	learned_done(&l);
+	arena_done(&arena);
+}
+
 /* The next file, or NULL. */
 static const struct row_evidence *offered(struct fx *f, int64_t d)
 {
 	struct rows *rows = fx_rows(f, d, ROWS_EVIDENCE, 1);
 
 	return rows->count == 0 ? NULL : rows->row[0].evidence;
+}
+
+/* The same where a result takes so many. */
+static const struct row_evidence *offered_of(struct fx *f, int64_t d, size_t files)
+{
+	fx_begin(f);
+	queue_rows(f->q, d, ROWS_EVIDENCE,
+		   (struct rows_limit){ .count = 1, .bytes = 1 << 20, .files = files }, fx_on_rows, f);
+	assert_int_equal(fx_wait(f), 0);
+	return f->rows->count == 0 ? NULL : f->rows->row[0].evidence;
 }
 
 enum became { POSTED, PARKED, IGNORED };
@@ -172,7 +203,12 @@ static void policy_decides_and_says_why(void **state)
 
 	assert_int_equal(fx_resolve(f, d, &r), 0);
 	post(f, d);
-	assert_int_equal(fx_owed(f, d).evidence_owed, 2);
+	assert_int_equal(fx_owed(f, d).evidence_owed, 3);
+	for (size_t i = 0; i < 2; i++) {
+		assert_non_null(offered_of(f, d, of_failed.max_files));
+		settle(f, d, POSTED, "a");
+	}
+	assert_null(offered_of(f, d, of_failed.max_files));
 	assert_int_equal(fx_lines(f, 0, false), 2);
 	const struct delivery_line *line = f->line[0].id == d ? &f->line[0] : &f->line[1];
 	assert_int_equal(line->evidence_ignored,
@@ -181,6 +217,86 @@ static void policy_decides_and_says_why(void **state)
 	assert_false(f->owed.unseen);
 	post(f, none);
 	assert_null(offered(f, none));
+}
+
+/* Tests of one case: one result for all of them, one for each, and none. */
+static const struct fx_result rows_of_one[] = {
+	{ .class_name = "c", .name = "m", .param = "1", .outcome = OUTCOME_PASSED },
+	{ .class_name = "c", .name = "m", .param = "2", .outcome = OUTCOME_FAILED },
+	{ .class_name = "c", .name = "m", .param = "3", .outcome = OUTCOME_PASSED },
+};
+
+static int64_t of_one_case(struct fx *f, struct resolver *r)
+{
+	static const char *const cases[][3] = { { "11", "c.m", "m" }, { NULL, NULL, NULL } };
+
+	assert_int_equal(fx_take(f, &(struct fx_take){ .key = "k", .content = "x" }), 0);
+	struct part_writer *w = part_writer_new(f->q, f->taken.part);
+	for (size_t i = 0; i < 3; i++) {
+		char name[32];
+		fx_add(w, &rows_of_one[i], 1);
+		for (int k = 1; k <= 2; k++) {
+			(void)snprintf(name, sizeof(name), "%zu-%d.png", i + 1, k);
+			struct evidence e = kept(name, "b/x", 1);
+			assert_int_equal(part_writer_evidence(w, &e, false, NULL), 0);
+		}
+	}
+	assert_int_equal(part_writer_end(w, NULL), 0);
+	assert_int_equal(fx_finish(f, f->taken.part, NOW), 0);
+	int64_t d = fx_only(f, "rail");
+	fx_cases(f, d, cases);
+	*r = fx_matching;
+	r->evidence = &all_files;
+	assert_int_equal(fx_resolve(f, d, r), 0);
+	return d;
+}
+
+static void each_test_of_a_case_is_settled_by_its_own_result(void **state)
+{
+	static const char *const id[] = { "r1", NULL, "r3" };
+	static const char *const wanted[][2] = {
+		{ "1-1.png", "r1" }, { "1-2.png", "r1" }, { "3-1.png", "r3" }, { "3-2.png", "r3" }
+	};
+	struct fx *f = *state;
+	struct resolver r;
+	int64_t d = of_one_case(f, &r);
+
+	post_tests(f, d, id);
+	for (size_t i = 0; i < 4; i++) {
+		const struct row_evidence *e = offered_of(f, d, 2); /* two files at each result */
+		assert_non_null(e);
+		assert_string_equal(e->name, wanted[i][0]);
+		assert_string_equal(e->remote_result, wanted[i][1]);
+		settle(f, d, POSTED, "a");
+	}
+	assert_null(offered_of(f, d, 2));
+	assert_int_equal(fx_lines(f, 0, false), 1);
+	assert_int_equal(f->line[0].evidence_ignored, 2); /* of the one that is not sent */
+	assert_int_equal(f->line[0].evidence_owed, 0);
+	assert_int_equal(fx_owed(f, d).owed, 0);
+}
+
+/* max_files is of a result, however many tests came to be one; those that failed come first. */
+static void a_result_has_so_many_files_and_those_of_failures_first(void **state)
+{
+	static const char *const id[] = { "r", "r", "r" };
+	static const char *const wanted[] = { "1-1.png", "2-1.png", "2-2.png" };
+	struct fx *f = *state;
+	struct resolver r;
+	int64_t d = of_one_case(f, &r);
+
+	post_tests(f, d, id);
+	for (size_t i = 0; i < 3; i++) {
+		const struct row_evidence *e = offered_of(f, d, 3);
+		assert_non_null(e);
+		assert_string_equal(e->name, wanted[i]);
+		settle(f, d, POSTED, "a");
+	}
+	assert_null(offered_of(f, d, 3));
+	assert_int_equal(fx_lines(f, 0, false), 1);
+	assert_int_equal(f->line[0].evidence_posted, 3);
+	assert_int_equal(f->line[0].evidence_ignored, 3);
+	assert_int_equal(f->line[0].evidence_owed, 0);
 }
 
 static void names_are_unique_for_a_result(void **state)
@@ -676,6 +792,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_file_is_offered_when_its_result_has_an_id),
 		TEST(policy_decides_and_says_why),
+		TEST(each_test_of_a_case_is_settled_by_its_own_result),
+		TEST(a_result_has_so_many_files_and_those_of_failures_first),
 		TEST(names_are_unique_for_a_result),
 		TEST(an_intent_gives_the_same_file_after_a_crash),
 		TEST(what_is_parked_is_parked_alone_and_retried),

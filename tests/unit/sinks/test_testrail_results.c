@@ -166,9 +166,94 @@ static void several_results_of_one_case(void **state)
 		talking_ask(&w, "add-results");
 		assert_body(&w, row[i].body);
 		assert_int_equal(talking_got(&w, 200, row[i].answer), GOT_MORE);
-		assert_int_equal(talking_count(&w, LEARNED_POSTED), 1);
-		assert_string_equal(talking_learned(&w, LEARNED_POSTED, 0)->id, "7");
+		bool each = strcmp(row[i].several, "each") == 0;
+		assert_int_equal(talking_count(&w, LEARNED_POSTED), each ? 2 : 1);
+		assert_string_equal(talking_learned(&w, LEARNED_POSTED, each ? 1 : 0)->id, "7");
+		assert_int_equal(talking_learned(&w, LEARNED_POSTED, 0)->of_test, each);
 		assert_int_equal(sink_int(w.t.bookmark, "top", 0), 7);
+		talking_end(&w);
+	}
+}
+
+/* Three tests of one case; the second's verdict is not sent. */
+static void each_of_three(struct talking *w)
+{
+	start(w, BASE "    several: each\n");
+	struct result *known = talking_result(w, "a.k", OUTCOME_FAILED, 1, "expected");
+	const struct result *first = talking_result(w, "a.f", OUTCOME_FAILED, 1, "no 1"), *second = known;
+	const struct result *third = talking_result(w, "a.g", OUTCOME_FAILED, 1, "no 2");
+	known->known_failure = true;
+	talking_test(w, true, "11", &first, 1);
+	talking_test(w, false, "11", &second, 1);
+	talking_test(w, false, "11", &third, 1);
+	struct row_test *tests = (struct row_test *)w->rows.row[0].tests;
+	for (int i = 0; i < 3; i++)
+		tests[i].id = 31 + i;
+	assert_int_equal(talking_ask(w, "add-results"), ASK_SEND);
+}
+
+static void settled_apart(const struct talking *w, const char *first, const char *third)
+{
+	size_t nth = 0;
+
+	assert_int_equal(talking_learned(w, LEARNED_IGNORED, 0)->test, 32);
+	assert_true(talking_learned(w, LEARNED_IGNORED, 0)->of_test);
+	assert_int_equal(talking_count(w, LEARNED_POSTED), (first != NULL) + (third != NULL));
+	for (int i = 0; i < 2; i++) {
+		const char *id = i == 0 ? first : third;
+		if (id == NULL)
+			continue;
+		const struct learned_item *item = talking_learned(w, LEARNED_POSTED, nth++);
+		assert_int_equal(item->test, i == 0 ? 31 : 33);
+		assert_string_equal(item->id, id);
+	}
+}
+
+static void each_test_is_settled_by_its_own_result(void **state)
+{
+	static const char *const answer[] = {
+		"[{\"id\":6},{\"id\":7}]",
+		"[{\"id\":6,\"case_id\":11},{\"id\":7,\"case_id\":\"11\"}]",
+	};
+	struct talking w;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(answer); i++) {
+		each_of_three(&w);
+		assert_int_equal(talking_got(&w, 200, answer[i]), GOT_MORE);
+		settled_apart(&w, "6", "7");
+		talking_end(&w);
+	}
+}
+
+/* The newest stands first in a list, as people know it; or not. */
+static void after_a_lost_answer_each_test_is_settled_by_its_own_result(void **state)
+{
+	static const struct {
+		const char *page, *first, *third;
+		enum looked looked;
+	} row[] = {
+		{ "[{\"id\":7,\"case_id\":11,\"status_id\":5,\"comment\":\"no 2\"},"
+		  "{\"id\":6,\"case_id\":11,\"status_id\":5,\"comment\":\"no 1\"}]",
+		  "6", "7", LOOKED_ALL },
+		{ "[{\"id\":7,\"case_id\":11,\"status_id\":5,\"comment\":\"<p>no 2</p>\"},"
+		  "{\"id\":6,\"case_id\":11,\"status_id\":5,\"comment\":\"<p>no 1</p>\"}]",
+		  "6", "7", LOOKED_ALL },
+		{ "[{\"id\":6,\"case_id\":11,\"status_id\":5},{\"id\":7,\"case_id\":11,\"status_id\":5}]",
+		  "6", "7", LOOKED_ALL },
+		/* What is missing is owed still. */
+		{ "[{\"id\":7,\"case_id\":11,\"status_id\":5,\"comment\":\"no 2\"}]", NULL, "7",
+		  LOOKED_SOME },
+	};
+	struct talking w;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(row); i++) {
+		each_of_three(&w);
+		talking_freeze(&w);
+		assert_int_equal(talking_look(&w, true), ASK_SEND);
+		assert_int_equal(talking_looked(&w, 200, row[i].page), row[i].looked);
+		settled_apart(&w, row[i].first, row[i].third);
 		talking_end(&w);
 	}
 }
@@ -614,8 +699,8 @@ static void rows_of_several_entries(void **state)
 		enum looked looked;
 		size_t posted;
 	} row[] = {
-		{ "[" R("2", "11", "5") "," R("1", "11", "5") "]", LOOKED_ALL, 1 },
-		{ "[" R("1", "11", "5") "]", LOOKED_SOME, 0 },
+		{ "[" R("2", "11", "5") "," R("1", "11", "5") "]", LOOKED_ALL, 2 },
+		{ "[" R("1", "11", "5") "]", LOOKED_SOME, 1 },
 	};
 
 	(void)state;
@@ -710,6 +795,8 @@ int main(void)
 		cmocka_unit_test(verdicts_choose_the_status),
 		cmocka_unit_test(verdicts_that_are_not_sent),
 		cmocka_unit_test(several_results_of_one_case),
+		cmocka_unit_test(each_test_is_settled_by_its_own_result),
+		cmocka_unit_test(after_a_lost_answer_each_test_is_settled_by_its_own_result),
 		cmocka_unit_test(comments_and_versions_are_templates),
 		cmocka_unit_test(a_backfill_tells_the_time),
 		cmocka_unit_test(a_request_is_not_endless),
