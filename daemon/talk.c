@@ -119,6 +119,15 @@ static bool grouped(const struct conversation *c)
 	return plan.grouped;
 }
 
+static size_t files_of(const struct conversation *c)
+{
+	struct evidence_policy policy = { 0 };
+
+	if (c->lane->sink->evidence != NULL)
+		c->lane->sink->evidence(c->lane->config->conf, &policy);
+	return policy.max_files;
+}
+
 static struct rows_limit limit_of(const struct conversation *c, enum rows_kind kind)
 {
 	struct rows_limit limit = { .count = batch_of(c), .bytes = BATCH_BYTES };
@@ -128,7 +137,7 @@ static struct rows_limit limit_of(const struct conversation *c, enum rows_kind k
 	if (kind == ROWS_LINKS)
 		limit.count = limit.bytes = SIZE_MAX;
 	else if (kind == ROWS_EVIDENCE)
-		limit.count = 1;
+		limit = (struct rows_limit){ .count = 1, .bytes = BATCH_BYTES, .files = files_of(c) };
 	else if (c->lane->endpoint.folder)
 		limit = (struct rows_limit){ .count = batch_of(c), .bytes = FOLDER_BYTES };
 	return limit;

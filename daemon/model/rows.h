@@ -27,6 +27,8 @@ struct rows_limit {
 	size_t bytes; /* of result text at most (one row is always given) */
 	/* ROWS_RESULTS: of cases with one parent only; ROWS_LINKS: sorted by parent, which `groups` tells. */
 	bool grouped;
+	size_t files; /* ROWS_EVIDENCE: of one result over there, and of the run; 0: no limit.  What is beyond
+		       * is ignored, those of tests that failed last */
 };
 
 /* All executions of one test (identity) in this run, oldest first; at least one. */

@@ -158,26 +158,13 @@ static enum attach_state state_at(const struct place *p, const char **reason)
 	return ATTACH_WAITING;
 }
 
-static bool place_full(struct sorting *s, int64_t item)
-{
-	if (s->policy->max_files == 0)
-		return false;
-	return db_get(s->q->db,
-		      "SELECT count(*) FROM attach WHERE delivery = ?1 AND item = ?2"
-		      " AND state IN (0, 1, 2, 3, 4, 6)",
-		      DB(db_i(s->d->id), db_i(item)), 0) >= (int64_t)s->policy->max_files;
-}
-
 static void add(struct sorting *s, const struct file *f, bool bad, enum evidence_want want, const char *why,
 		const struct place *p)
 {
 	enum attach_state state = ATTACH_IGNORED;
 	const char *reason = why;
 
-	if (want == EVIDENCE_WANTED && place_full(s, p->item))
-		reason = arena_printf(&s->arena, "there are more than evidence.max_files (%u)",
-				      s->policy->max_files);
-	else if (want == EVIDENCE_WANTED)
+	if (want == EVIDENCE_WANTED)
 		state = f->e.state == EVIDENCE_AWAITED ? ATTACH_AWAITED : state_at(p, &reason);
 	db_run(s->q->db,
 	       "INSERT INTO attach(delivery, evidence, item, state, bad, rid, reason)"
@@ -420,6 +407,16 @@ bool attach_move(struct queue *q, int64_t delivery, int64_t attach, enum attach_
 		count(q, delivery, to, 1);
 	}
 	return there;
+}
+
+void attach_left_out(struct queue *q, int64_t delivery, int64_t item, const char *rid, bool bad,
+		     const char *why)
+{
+	db_run(q->db,
+	       "UPDATE attach SET state = 5, reason = ?5 WHERE delivery = ?1 AND item = ?2 AND state = 1"
+	       " AND rid = ?3 AND bad = ?4 AND name IS NULL",
+	       DB(db_i(delivery), db_i(item), db_s(rid), db_i(bad), db_s(why)));
+	moved(q, delivery, ATTACH_OWED, ATTACH_IGNORED);
 }
 
 int64_t attach_retry(struct queue *q, int64_t delivery, const char *reason)

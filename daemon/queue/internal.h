@@ -270,6 +270,9 @@ void attach_found(struct queue *q, int64_t evidence, bool kept, const char *reas
 /* Moves one from the state it is in; false where it is in another. */
 bool attach_move(struct queue *q, int64_t delivery, int64_t attach, enum attach_state from,
 		 enum attach_state to, const char *aid, const char *reason);
+/* Files of the item that have no name yet and are owed at this result: there is no place for them. */
+void attach_left_out(struct queue *q, int64_t delivery, int64_t item, const char *rid, bool bad,
+		     const char *why);
 /* What was parked is owed again (reason not NULL: those whose words hold it); how many. */
 int64_t attach_retry(struct queue *q, int64_t delivery, const char *reason);
 

@@ -3,7 +3,9 @@
  * rows_evidence.c - files that can be attached now: their results (or their run) have an id over there.
  *
  * A file gets its name over there when it is offered for the first time: one that no other file of the same
- * remote result has, since a lost upload is looked up by name and size. */
+ * remote result has, since a lost upload is looked up by name and size.  What has a name has one of the
+ * places that evidence.max_files leaves: so they are counted for each result over there, whichever tests and
+ * attempts came to be one. */
 #include "daemon/queue/fill.h"
 
 #include "daemon/base/digest.h"
@@ -17,11 +19,12 @@ enum { NAME_BYTES = 200, TWINS_MAX = 10000, OFFERS_MAX = 1000 };
 
 #define COLUMNS                                                                                         \
 	"a.id, a.item, coalesce(a.rid, ''), a.name, e.named, e.name, e.kept, e.type, e.size, e.sha256," \
-	" e.origin, coalesce(e.result, 0)"
+	" e.origin, coalesce(e.result, 0), a.bad"
 
 struct offer {
-	int64_t attach, ref;
+	int64_t attach, item, ref;
 	bool named; /* it has its name already */
+	bool bad;   /* its test failed */
 	struct row_evidence e;
 	struct evidence file;
 };
@@ -73,7 +76,11 @@ static bool read_offer(struct fill *f, struct db_stmt *s, struct offer *o)
 	size_t len;
 	const char *rid = arena_strdup(a, db_text(s, 2));
 
-	*o = (struct offer){ .attach = db_int(s, 0), .ref = db_int(s, 11), .named = !db_null(s, 3) };
+	*o = (struct offer){ .attach = db_int(s, 0),
+			     .item = db_int(s, 1),
+			     .ref = db_int(s, 11),
+			     .named = !db_null(s, 3),
+			     .bad = db_int(s, 12) != 0 };
 	o->file.named = arena_strdup(a, db_text(s, 4));
 	o->file.name = arena_strdup(a, db_text(s, 5));
 	o->e = (struct row_evidence){
@@ -125,8 +132,44 @@ static const char *case_of(struct fill *f, int64_t attach, const char **parent)
 	return rid;
 }
 
+/* Whether no place is left.  Where several tests are one result over there, those that failed go first. */
+static bool full(struct fill *f, const struct offer *o)
+{
+	struct db *db = f->q->db;
+	int64_t max = f->limit.files > INT32_MAX ? INT32_MAX : (int64_t)f->limit.files;
+
+	if (max == 0 || o->named)
+		return false;
+	int64_t taken = db_get(db,
+			       "SELECT count(*) FROM attach INDEXED BY attach_name WHERE delivery = ?1"
+			       " AND rid = ?2 AND name IS NOT NULL AND state IN (1, 3, 4)",
+			       DB(db_i(f->d.id), db_s(o->e.remote_result)), 0);
+	if (taken < max && !o->bad && !o->e.of_run)
+		taken += db_get(db,
+				"SELECT count(*) FROM item i JOIN attach a ON a.delivery = i.delivery"
+				" AND a.item = i.id AND a.state = 1 WHERE i.delivery = ?1 AND i.remote ="
+				" (SELECT remote FROM item WHERE delivery = ?1 AND id = ?2)"
+				" AND a.bad = 1 AND a.name IS NULL AND a.rid = ?3",
+				DB(db_i(f->d.id), db_i(o->item), db_s(o->e.remote_result)), 0);
+	return taken >= max;
+}
+
+/* All that are like it, so that a flood of files costs one look. */
+static void leave_out(struct fill *f, const struct offer *o)
+{
+	char why[80];
+
+	(void)snprintf(why, sizeof(why), "there are more than evidence.max_files (%zu)", f->limit.files);
+	attach_left_out(f->q, f->d.id, o->item, o->e.remote_result, o->bad, why);
+	f->rc = OP_AGAIN;
+}
+
 static void give(struct fill *f, struct offer *o)
 {
+	if (full(f, o)) {
+		leave_out(f, o);
+		return;
+	}
 	struct row_evidence *e = fill_alloc(f, 1, sizeof(*e));
 	struct row *row = fill_next(f);
 
@@ -179,6 +222,8 @@ void fill_evidence(struct fill *f)
 	}
 	for (size_t i = 0; i < n && f->rc == 0; i++)
 		give(f, &offer[i]);
+	if (f->rc == OP_AGAIN && f->rows->count > 0)
+		f->rc = 0; /* they are no offers any more; these are */
 	free(offer);
 }
 
