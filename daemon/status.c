@@ -128,6 +128,7 @@ static void measured(void *cookie)
 	add_sizes(g);
 	add_lanes(g);
 	cJSON_AddNumberToObject(g->out, "log_lines_dropped", (double)log_dropped());
+	cJSON_AddNumberToObject(g->out, "log_lines_swallowed", (double)log_swallowed());
 	if (g->app->desk != NULL)
 		desk_add_status(g->app->desk, g->out);
 	g->app->looks--;

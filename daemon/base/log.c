@@ -9,9 +9,11 @@
 #include "daemon/base/buf.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/json.h"
+#include "daemon/base/repeat.h"
 
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,9 @@
 static atomic_int threshold = LOG_LEVEL_INFO;
 static atomic_int shape = LOG_FORMAT_TEXT;
 static atomic_ullong dropped, dropped_said;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of repeats */
+static struct repeats repeats;
 
 static const char *const level_name[] = { "debug", "info", "warning", "error" };
 static const char *const level_prefix[] = { "<7>", "<6>", "<4>", "<3>" };
@@ -120,6 +125,48 @@ static void line(const struct log_ctx *ctx, enum log_level level, const char *te
 	buf_done(&b);
 }
 
+static void tell(void *cookie, const struct repeat_line *l, int64_t for_ms)
+{
+	const struct log_ctx ctx = { .who = l->who[0] != '\0' ? l->who : NULL,
+				     .run = l->run,
+				     .delivery = l->delivery };
+	char text[REPEAT_TEXT + 96];
+
+	(void)cookie;
+	snprintf(text, sizeof(text), "%s (this again, %llu times in %lld s)", l->text,
+		 (unsigned long long)l->swallowed, (long long)(for_ms + 999) / 1000);
+	line(&ctx, l->level, text);
+}
+
+/* Information comes once an event; warnings and errors come as often as what causes them. */
+static bool wanted_now(const struct log_ctx *ctx, enum log_level level, const char *text)
+{
+	bool wanted = true;
+
+	pthread_mutex_lock(&lock);
+	if (level >= LOG_LEVEL_WARNING)
+		wanted = repeat_wants(&repeats, clock_mono_ms(), level, ctx, text, tell, NULL);
+	else
+		repeat_tell(&repeats, clock_mono_ms(), false, tell, NULL);
+	pthread_mutex_unlock(&lock);
+	return wanted;
+}
+
+void log_flush(void)
+{
+	pthread_mutex_lock(&lock);
+	repeat_tell(&repeats, clock_mono_ms(), true, tell, NULL);
+	pthread_mutex_unlock(&lock);
+}
+
+uint64_t log_swallowed(void)
+{
+	pthread_mutex_lock(&lock);
+	uint64_t n = repeats.swallowed;
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
 void log_write(const struct log_ctx *ctx, enum log_level level, const char *fmt, ...)
 {
 	char text[PIPE_BUF / 4];
@@ -138,7 +185,8 @@ void log_write(const struct log_ctx *ctx, enum log_level level, const char *fmt,
 			 "%llu log lines were dropped, since standard error did not take them", lost - said);
 		line(NULL, LOG_LEVEL_WARNING, note);
 	}
-	line(ctx, level, text);
+	if (wanted_now(ctx, level, text))
+		line(ctx, level, text);
 }
 
 uint64_t log_dropped(void)

@@ -6,7 +6,8 @@
  * line per run and sink; debug: every step.  Foreign strings are quoted by the caller and cleaned here
  * (control characters never reach the terminal or the journal).  Tokens, bodies and headers are never
  * logged.  Writing never blocks: what standard error does not take at once is dropped and counted, and
- * the count is said with the next line that gets through (faults.md, row 67).  Any thread. */
+ * the count is said with the next line that gets through (faults.md, row 67).  Warnings and errors that say the same
+ * again and again are said a few times a minute; the rest is counted, and told when the minute is over.  Any thread. */
 #ifndef RD_BASE_LOG_H
 #define RD_BASE_LOG_H
 
@@ -40,5 +41,9 @@ void log_write(const struct log_ctx *ctx, enum log_level level, const char *fmt,
 
 /* Lines that standard error did not take so far. */
 uint64_t log_dropped(void);
+/* Lines that were counted instead of said, since the same was said before.  (repeat.h) */
+uint64_t log_swallowed(void);
+/* Says what was swallowed and not yet told: before the end. */
+void log_flush(void);
 
 #endif

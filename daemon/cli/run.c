@@ -405,6 +405,7 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 	}
 	int code = rc == 0 || d.collect != NULL ? app_loop(&d.app) : EXIT_INTERNAL;
 	app_close(&d.app, GRACE_MS);
+	log_flush();
 	if (rc == 0)
 		log_info(NULL, "stopped");
 	return rc < 0 ? EXIT_INTERNAL : code;
