@@ -14,6 +14,8 @@ enum exit_code {
 	EXIT_UNDELIVERED = 3, /* accepted and durable, not delivered within the timeout */
 	EXIT_PARKED = 4,
 	EXIT_INPUT = 5, /* some input unreadable, incomplete, or no report found */
+	EXIT_UNAVAILABLE =
+		69, /* submit: nobody answers, and nothing was taken; as EX_UNAVAILABLE of sysexits.h */
 	EXIT_INTERNAL = 70,
 };
 

@@ -37,6 +37,7 @@ struct hand {
 	struct again *again; /* files that are to be tried once more */
 	size_t again_count, again_room;
 	unsigned *tries;
+	bool wanting; /* some report may name files that are still to be handed over */
 };
 
 static cJSON *request(const char *what)
@@ -214,6 +215,9 @@ static void took(struct hand *h, const cJSON *reply)
 		.warnings = warning,
 	};
 	bool full = reply_flag(reply, "full");
+	h->wanting = h->wanting || o.state == INTAKE_DUPLICATE ||
+		     (o.state == INTAKE_ACCEPTED &&
+		      (reply_number(reply, "awaits") > 0 || !cJSON_HasObjectItem(reply, "awaits")));
 	if (im->done[index])
 		return; /* it came to join its run again */
 	if (o.state == INTAKE_RETRY && (full || h->tries[index] < IMPORT_TRIES)) {
@@ -394,7 +398,7 @@ static int finish(struct hand *h, struct err *err)
 	int rc = 0;
 
 	im->timed_out = im->timed_out || im->no_room > 0;
-	if (!im->ended)
+	if (!im->ended && h->wanting)
 		rc = hand_evidence(im, h->link, err);
 	if (rc == 0 && !im->ended && !im->opt.keep_open && im->no_room == 0)
 		rc = end_runs(h, err);
