@@ -14,6 +14,8 @@
 
 struct dispatch;
 
+#define DISPATCH_PLAN "would:\n"
+
 struct dispatch_options {
 	const struct config *config;
 	struct queue *queue; /* NULL: only dispatch_check() */
@@ -28,7 +30,9 @@ struct dispatch_options {
 	void *cookie;
 	const char *only;         /* one sink's name; NULL: all */
 	const char *evidence_dir; /* absolute; where kept evidence lies.  Must outlive the dispatch */
-	bool dry; /* no write leaves: a delivery that would send one is parked with what it would do */
+	/* No write leaves: each delivery is parked at its end, and its reason is DISPATCH_PLAN and then what it
+	 * would do, a line each. */
+	bool dry;
 	/* An earlier configuration's, told to stop: a sink is left to it until its requests have ended.  Must live
 	 * until dispatch_after(). */
 	const struct dispatch *before;

@@ -216,6 +216,10 @@ static void table_end(struct conversation *c)
 		talk_restart(c);
 		return;
 	}
+	if (c->lane->dispatch->opt.dry) {
+		talk_foreseen_end(c);
+		return;
+	}
 	if (o->run_ended && settled(o) && o->parts_loading == 0) {
 		if (o->evidence_parked > 0)
 			log_warning(&c->log,

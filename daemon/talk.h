@@ -9,6 +9,7 @@
  *
  *   talk.c         the walk through the table, and the talk's life
  *   talk_send.c    intent, pace, request; look-ups of writes whose outcome is unknown
+ *   talk_dry.c     what would be sent, told instead
  *   talk_answer.c  what an answer means for the delivery and for its sink (faults.md's table)
  *   talk_note.c    what is recorded, and how a talk ends */
 #ifndef RD_TALK_H
@@ -49,8 +50,9 @@ struct conversation {
 	bool looking;  /* the request under way is a look-up */
 	bool unsure;   /* the look-up gave no usable answer */
 	bool cancelled;
-	bool walk_ended; /* the run had ended when this walk began */
-	bool checking;   /* no delivery: the sink's checking steps only, nothing is recorded */
+	bool walk_ended;           /* the run had ended when this walk began */
+	struct foreseen *foreseen; /* of a dry run; NULL: nothing yet */
+	bool checking;             /* no delivery: the sink's checking steps only, nothing is recorded */
 	bool check_ok;
 	char check_words[1200];
 	bool want_exclusive;
@@ -89,6 +91,13 @@ void talk_end(struct conversation *c);
 void talk_send(struct conversation *c);    /* c->request, when intent and pace allow it */
 void talk_look_up(struct conversation *c); /* a delivery whose last write may or may not have happened */
 void talk_looked(struct conversation *c, const struct reply *reply);
+
+/* ---- a dry run (talk_dry.c) ---- */
+
+void talk_foresee(struct conversation *c); /* c->request, which is a write, in words instead of sent */
+void talk_foreseen_end(
+	struct conversation *c); /* the end of the table: the delivery is parked with the plan */
+void talk_foreseen_free(struct conversation *c);
 
 /* ---- answers (talk_answer.c) ---- */
 

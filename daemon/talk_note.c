@@ -171,6 +171,7 @@ void talk_end(struct conversation *c)
 	cJSON_Delete(c->bookmark);
 	cJSON_Delete(c->vars_json);
 	free(c->notes);
+	talk_foreseen_free(c);
 	free(c->bookmark_saved);
 	delivery_free(c->d);
 	if (c->checking && l->dispatch->checked != NULL)

@@ -40,24 +40,6 @@ static void on_intended(void *cookie, int rc, const struct err *err)
 	send_now(c);
 }
 
-/* What a delivery would do, in words, instead of doing it. */
-static void plan(struct conversation *c)
-{
-	const struct owed *o = &c->owed;
-	size_t batch = c->lane->batch > 0 ? c->lane->batch : 1;
-	char text[400];
-	int n = 0;
-
-	if (o->places > 0)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "make %" PRIu64 " sections, ", o->places);
-	if (o->unbound > 0)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "make cases for %" PRIu64 " tests, ",
-			      o->unbound);
-	snprintf(text + n, sizeof(text) - (size_t)n, "post %" PRIu64 " results in %" PRIu64 " requests",
-		 o->owed, (o->owed + batch - 1) / batch);
-	talk_note(c, SETTLE_PARK, 0, text, talk_end);
-}
-
 /* Waits until the lane may send; then records the intent of a write that must not happen twice. */
 void talk_send(struct conversation *c)
 {
@@ -77,7 +59,7 @@ void talk_send(struct conversation *c)
 		return;
 	}
 	if (l->dispatch->opt.dry && c->request.method != METHOD_GET && !c->request.reads) {
-		plan(c);
+		talk_foresee(c);
 		return;
 	}
 	int64_t wait = l->paused_until_ms > now ? l->paused_until_ms - now : 0;

@@ -137,6 +137,12 @@ struct sink_admin {
 	const char *base;    /* goes before the path of each request ("rest/api/"); never NULL */
 };
 
+/* What a write of a dry run would do. */
+struct imagined {
+	struct buf words; /* one line, for people; empty: only the numbers tell */
+	size_t results, files;
+};
+
 struct sink {
 	const char *name;     /* `type:` in the configuration */
 	const char *run_word; /* "run", "cycle": for messages */
@@ -167,6 +173,10 @@ struct sink {
 	 * fingerprint of a failed result, NULL where it counts for nothing; on the queue's thread. */
 	const char *(*cause)(const void *conf, const struct result *r, struct arena *a);
 	bool (*counts)(const void *conf, const struct vars *vars); /* whether this run does at all */
+	/* A dry run: the body that the server would answer a write with, ids made up, in t->arena; the step's
+	 * got() is given it, and the walk goes on.  NULL: not known, the step is passed over.  A sink without
+	 * this has its steps that write passed over. */
+	const char *(*imagine)(struct talk *t, const struct request *r, struct imagined *out);
 	/* For commands of administration; what out reaches is borrowed from conf.  NULL: there are none. */
 	void (*admin)(const void *conf, struct sink_admin *out);
 };

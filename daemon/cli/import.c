@@ -357,6 +357,20 @@ static void take_file(struct import *im, struct file_cookie *fc)
 
 /* ---- the end of the runs, waiting, the receipt ---- */
 
+static cJSON *lines_of(const char *text)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	while (*text != '\0') {
+		size_t n = strcspn(text, "\n");
+		char *line = xstrndup(text, n);
+		cJSON_AddItemToArray(list, cJSON_CreateString(line));
+		free(line);
+		text += n + (text[n] != '\0');
+	}
+	return list;
+}
+
 /* What stands as parked in the throw-away queue of a dry run is the plan. */
 static void show_plan(cJSON *runs)
 {
@@ -367,8 +381,21 @@ static void show_plan(cJSON *runs)
 		cJSON_ArrayForEach(d, cJSON_GetObjectItem(run, "deliveries"))
 		{
 			const cJSON *state = cJSON_GetObjectItem(d, "state");
-			if (cJSON_IsString(state) && strcmp(state->valuestring, "parked") == 0)
-				cJSON_ReplaceItemInObject(d, "state", cJSON_CreateString("planned"));
+			const cJSON *words = cJSON_GetObjectItem(d, "last_error");
+			size_t prefix = sizeof(DISPATCH_PLAN) - 1;
+			if (!cJSON_IsString(state) || strcmp(state->valuestring, "parked") != 0 ||
+			    !cJSON_IsString(words) || strncmp(words->valuestring, DISPATCH_PLAN, prefix) != 0)
+				continue; /* parked in truth: the configuration or the tracker is at fault */
+			char *plan = xstrdup(words->valuestring + prefix);
+			cJSON_ReplaceItemInObject(d, "state", cJSON_CreateString("planned"));
+			/* Nothing of it has happened. */
+			cJSON_ReplaceItemInObject(d, "posted", cJSON_CreateNumber(0));
+			cJSON_ReplaceItemInObject(d, "evidence", cJSON_CreateNumber(0));
+			cJSON_DeleteItemFromObject(d, "remote_id");
+			cJSON_DeleteItemFromObject(d, "url");
+			cJSON_ReplaceItemInObject(d, "last_error", cJSON_CreateString(plan));
+			cJSON_AddItemToObject(d, "plan", lines_of(plan));
+			free(plan);
 		}
 	}
 }

@@ -368,6 +368,18 @@ static void print_parked(FILE *out, const cJSON *d, const char *kind, const char
 			number(d, number_name));
 }
 
+static void print_plan(FILE *out, const cJSON *d)
+{
+	const cJSON *line;
+
+	cJSON_ArrayForEach(line, cJSON_GetObjectItem(d, "plan"))
+	{
+		fputs("      ", out);
+		put_clean(out, cJSON_IsString(line) ? line->valuestring : "", 600);
+		fputc('\n', out);
+	}
+}
+
 void outcome_print(FILE *out, const cJSON *runs)
 {
 	const cJSON *run, *d;
@@ -400,7 +412,9 @@ void outcome_print(FILE *out, const cJSON *runs)
 				put_clean(out, text(d, "url"), 1000);
 			}
 			fputc('\n', out);
-			if (strcmp(text(d, "state"), "delivered") != 0 && text(d, "last_error")[0] != '\0') {
+			print_plan(out, d);
+			if (cJSON_GetObjectItem(d, "plan") == NULL &&
+			    strcmp(text(d, "state"), "delivered") != 0 && text(d, "last_error")[0] != '\0') {
 				fputs("      ", out);
 				put_clean(out, text(d, "last_error"), 500);
 				fputc('\n', out);

@@ -273,6 +273,7 @@ struct owed {
 	bool unseen;              /* results came that queue_resolve() has not seen yet */
 	/* Files: to be sent now, refused, not found yet (its run has to end first). */
 	uint64_t evidence_owed, evidence_parked, evidence_awaited;
+	uint64_t evidence_waiting; /* for their results, or for the run, to be there */
 };
 
 /* Functions of a sink, by value: the queue calls them on its own thread. */

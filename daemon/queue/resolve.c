@@ -553,6 +553,7 @@ static int fill_owed(struct queue *q, int64_t delivery, struct owed *out, struct
 	out->unseen = items_unseen(q, delivery);
 	out->evidence_owed = (uint64_t)(d.ev[ATTACH_OWED] + d.ev[ATTACH_FOUND]);
 	out->evidence_parked = (uint64_t)d.ev[ATTACH_PARKED];
+	out->evidence_waiting = (uint64_t)d.ev[ATTACH_WAITING];
 	out->evidence_awaited = (uint64_t)d.ev[ATTACH_AWAITED];
 	return 0;
 }

@@ -273,5 +273,6 @@ const struct sink sink_testrail = {
 	.batch = batch,
 	.common = common,
 	.evidence = testrail_evidence,
+	.imagine = testrail_imagine,
 	.admin = admin,
 };

@@ -417,6 +417,8 @@ enum got testrail_results_got(struct talk *t, const struct reply *r);
 enum ask testrail_results_look(struct talk *t, struct request *r);
 enum looked testrail_results_looked(struct talk *t, const struct reply *r);
 
+const char *testrail_imagine(struct talk *t, const struct request *r, struct imagined *out);
+
 void testrail_evidence(const void *conf, struct evidence_policy *out);
 enum ask testrail_evidence_ask(struct talk *t, struct request *r);
 enum got testrail_evidence_got(struct talk *t, const struct reply *r);

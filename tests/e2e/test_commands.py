@@ -333,18 +333,80 @@ def test_progress_is_shown_on_demand(resultd, testrail):
 
 
 class TestDryRun:
+    def plan(self, resultd, testrail, report, *options):
+        done = resultd.imports(report, options=["--dry-run", "--run-name", "nightly", *options])
+        assert testrail.calls(method="POST") == [] and done.delivery()["state"] == "planned"
+        assert (done.delivery()["posted"], done.delivery()["evidence"]) == (0, 0)
+        assert done.delivery()["last_error"] == "\n".join(done.delivery()["plan"])
+        return done.delivery()["plan"]
+
     def test_shows_the_plan_and_sends_no_write(self, resultd, testrail):
         testrail.case("known", automation="shop.Cart.test_00001")
         resultd.deliver_to(testrail, create={"cases": True, "sections": True})
         report = resultd.write("a.xml", numbered(3))
-        done = resultd.imports(report, options=["--dry-run"])
-        assert done.delivery()["state"] == "planned"
-        plan = done.delivery()["last_error"]
-        assert "make cases for 2 tests" in plan and "post 3 results" in plan
-        assert testrail.calls(method="POST") == [] and testrail.runs == []
+        assert self.plan(resultd, testrail, report) == [
+            'make the section "Cart"', 'make 2 cases in the section "Cart"', 'make the run "nightly" with 3 cases',
+            "close the run", "post 3 results in 1 request"]
         # Nothing of it was accepted: the same import is new.
         done = resultd.imports(report)
         assert done.files("accepted") == ["a.xml"] and len(testrail.results()) == 3
+
+    def test_lists_plan_milestone_sections_runs_and_files(self, resultd, testrail):
+        testrail.section("Outer")
+        resultd.deliver_to(testrail, create={"cases": True, "milestones": True, "configs": True}, milestone="2.0 / RC",
+                           configs=["Browser / Firefox"], plan={"name": "Release {version}", "close": True},
+                           evidence={"results": "all", "report": True})
+        resultd.write("shot.png", "x")
+        inside = "<system-out>[[ATTACHMENT|shot.png]]</system-out>"
+        report = resultd.write("a.xml", junit(suite(
+            suite(case("adds", inside=inside), suite(case("pays"), name="Till"), name="Shop"), name="Outer")))
+        done = self.plan(resultd, testrail, report, "--set", "version=7")
+        section, = testrail.store.sections
+        assert done == [
+            f'make the section "Shop" in the section {section}', 'make the section "Shop / Till"',
+            'make 1 case in the section "Shop"', 'make 1 case in the section "Shop / Till"',
+            'make the milestone "2.0"', 'make the milestone "RC"',
+            'make the group of configurations "Browser"', 'make the configuration "Firefox"',
+            'make the plan "Release 7"', 'make the entry "nightly" with 2 cases',
+            'attach "shot.png" to the result of shop.Cart.adds', 'attach "a.xml" to the run',
+            "close the plan", "post 2 results in 1 request", "attach 2 files"]
+        out = resultd("import", "--dry-run", "--run-name", "nightly", "--set", "version=7", report).out
+        assert '      make the plan "Release 7"\n' in out
+
+    def test_lists_an_entry_for_each_suite(self, resultd, make_testrail):
+        testrail = make_testrail(suite_mode=3)
+        for name in ("Api", "Web"):
+            row = testrail.store.add_suite(1, name)
+            testrail.case(name, testrail.section("S", suite=row), automation=f"shop.Cart.{name}")
+        resultd.deliver_to(testrail, suites="all")
+        report = resultd.write("a.xml", junit(case("Api"), case("Web")))
+        assert self.plan(resultd, testrail, report) == [
+            'make the plan "nightly"', 'make the entry "nightly - Api" with 1 case',
+            'make the entry "nightly - Web" with 1 case', "close the plan", "post 2 results in 2 requests"]
+
+    def test_what_is_there_is_not_made_again(self, resultd, testrail):
+        testrail.case("t", automation="shop.Cart.test_00001")
+        testrail.plan("Release 1")
+        testrail.milestone("2.0")
+        resultd.deliver_to(testrail, plan="Release 1", milestone="2.0")
+        assert self.plan(resultd, testrail, resultd.write("a.xml", numbered(1))) == [
+            'make the entry "nightly" with 1 case', "post 1 result in 1 request"]
+
+    def test_tests_without_a_case_are_told_as_parked(self, resultd, testrail):
+        testrail.case("t", automation="shop.Cart.test_00001")
+        resultd.deliver_to(testrail)
+        plan = self.plan(resultd, testrail, resultd.write("a.xml", numbered(3)))
+        assert plan[-1] == "park 2 tests" and "close the run" not in plan
+
+    def test_a_fault_of_the_configuration_is_no_plan(self, resultd, testrail):
+        resultd.deliver_to(testrail, project="Nowhere")
+        done = resultd.imports(resultd.write("a.xml", numbered(1)), code=0, options=["--dry-run"])
+        assert done.delivery()["state"] == "parked" and 'no project "Nowhere"' in done.delivery()["last_error"]
+
+    def test_of_aio_it_tells_the_cycle_and_what_is_owed(self, resultd, aio):
+        resultd.deliver_to_aio(aio)
+        done = resultd.imports(resultd.write("a.xml", numbered(2)), options=["--dry-run", "--run-name", "nightly"])
+        assert done.delivery("aio")["plan"] == ['make the cycle "nightly"', "post 2 results in 1 request"]
 
     def test_without_a_tracker_to_be_asked_it_writes_no_page(self, resultd):
         done = resultd("import", "--dry-run", resultd.write("a.xml", numbered(2)))
