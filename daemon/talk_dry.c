@@ -113,8 +113,11 @@ static void add_owed(const struct conversation *c, struct foreseen *f, struct bu
 		buf_printf(text, "make %" PRIu64 " sections\n", o->places);
 	if (o->unbound > 0)
 		buf_printf(text, "make cases for %" PRIu64 " tests\n", o->unbound);
-	buf_printf(text, "post %" PRIu64 " result%s in %" PRIu64 " request%s", results,
-		   results == 1 ? "" : "s", posts, posts == 1 ? "" : "s");
+	if (results == 0)
+		buf_puts(text, "post nothing");
+	else
+		buf_printf(text, "post %" PRIu64 " result%s in %" PRIu64 " request%s", results,
+			   results == 1 ? "" : "s", posts, posts == 1 ? "" : "s");
 	uint64_t files = f->files + o->evidence_owed + o->evidence_waiting;
 	if (files > 0)
 		buf_printf(text, "\nattach %" PRIu64 " file%s", files, files == 1 ? "" : "s");

@@ -405,6 +405,8 @@ class TestDryRun:
 
     def test_of_aio_it_tells_the_cycle_and_what_is_owed(self, resultd, aio):
         resultd.deliver_to_aio(aio)
+        for number in (1, 2):
+            aio.case(f"t{number}", automation=f"shop.Cart.test_0000{number}")
         done = resultd.imports(resultd.write("a.xml", numbered(2)), options=["--dry-run", "--run-name", "nightly"])
         assert done.delivery("aio")["plan"] == ['make the cycle "nightly"', "post 2 results in 1 request"]
 
