@@ -188,6 +188,14 @@ static void print_lost(FILE *out, const struct delivery_detail *d)
 		fprintf(out, "            ... and perhaps more\n");
 }
 
+/* Tests that are not settled; those that no case was looked for yet are owed in no row. */
+static uint64_t to_go(const struct delivery_line *l)
+{
+	uint64_t settled = l->posted + l->parked + l->ignored;
+
+	return l->tests > settled ? l->tests - settled : l->owed;
+}
+
 static void print_head(FILE *out, const struct delivery_detail *d)
 {
 	const struct delivery_line *l = &d->line;
@@ -207,9 +215,9 @@ static void print_head(FILE *out, const struct delivery_detail *d)
 	line(out, "remote id", l->remote_id);
 	line(out, "url", l->url);
 	fprintf(out,
-		"  tests     %" PRIu64 ": %" PRIu64 " posted, %" PRIu64 " owed, %" PRIu64 " parked, %" PRIu64
+		"  tests     %" PRIu64 ": %" PRIu64 " posted, %" PRIu64 " to go, %" PRIu64 " parked, %" PRIu64
 		" ignored; %" PRIu64 " requests, attempt %u\n",
-		l->tests, l->posted, l->owed, l->parked, l->ignored, l->requests, l->attempt);
+		l->tests, l->posted, to_go(l), l->parked, l->ignored, l->requests, l->attempt);
 	if (l->evidence_posted + l->evidence_owed + l->evidence_parked + l->evidence_ignored > 0)
 		fprintf(out,
 			"  files     %" PRIu64 " sent, %" PRIu64 " to go, %" PRIu64 " parked, %" PRIu64
