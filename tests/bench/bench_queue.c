@@ -240,18 +240,60 @@ static void written(uv_async_t *async)
 	answered = true;
 }
 
+/* What others wait for meanwhile: asked again and again, until the work is done. */
+struct probe {
+	double asked_s, longest_s, sum_s;
+	unsigned count, over; /* of them above 50 ms */
+	bool answered;
+};
+
+static void on_probed(void *cookie, int rc, const struct block *block, size_t count, const struct err *err)
+{
+	struct probe *p = cookie;
+	double took = now_s() - p->asked_s;
+
+	(void)block;
+	(void)count;
+	must(rc, err);
+	p->longest_s = took > p->longest_s ? took : p->longest_s;
+	p->sum_s += took;
+	p->count++;
+	p->over += took > 0.05;
+	p->answered = true;
+}
+
+static void wait_probing(struct queue *q, struct probe *p)
+{
+	p->answered = true;
+	while (!answered) {
+		if (p->answered) {
+			p->answered = false;
+			p->asked_s = now_s();
+			queue_blocks(q, on_probed, p);
+		}
+		uv_run(&loop, UV_RUN_ONCE);
+	}
+	while (!p->answered)
+		uv_run(&loop, UV_RUN_ONCE);
+	answered = false;
+}
+
 static double resolve(struct queue *q, const char *sink, struct resolver *plan, const char *what, long count)
 {
-	double start = now_s(), cpu = process_cpu_s();
+	struct probe probe = { 0 };
 
 	queue_due(q, sink, INT64_MAX - 1, NULL, 0, 1, on_due, NULL);
 	wait_answer();
+	double start = now_s(), cpu = process_cpu_s();
 	queue_resolve(q, due.delivery, plan, on_owed, NULL);
-	wait_answer();
+	wait_probing(q, &probe);
 	(void)printf("resolve %-22s %6.2f s wall %6.2f s cpu  (%.2f us a result; owed %llu, parked %llu) rss "
 		     "%.1f MiB\n",
 		     what, now_s() - start, process_cpu_s() - cpu, (now_s() - start) * 1e6 / (double)count,
 		     (unsigned long long)owed.owed, (unsigned long long)owed.parked, rss_mib());
+	(void)printf("  others waited for it %.1f ms at most, %.1f ms in the mean of %u; %u above 50 ms\n",
+		     probe.longest_s * 1e3, probe.sum_s * 1e3 / (probe.count > 0 ? probe.count : 1),
+		     probe.count, probe.over);
 	return now_s() - start;
 }
 
