@@ -96,7 +96,8 @@ struct queue {
 	/* The variables that came last, and the run that has them. */
 	int64_t vars_run;
 	char *vars;
-	struct runner *runner; /* queue.c: threads and lists */
+	struct grouping *grouping; /* a slice in hand (group.c); NULL: none */
+	struct runner *runner;     /* queue.c: threads and lists */
 };
 
 /* Whether the file system under path is one that SQLite must not be put on; its name, else NULL. */
@@ -159,8 +160,10 @@ void counts_add(struct counts *c, uint32_t flags, int64_t by);
 uint32_t fold_first(uint32_t flags);
 bool fold_further(uint32_t *flags, int64_t *started_ms, uint32_t further, int64_t further_started_ms);
 
-/* One bounded slice for the run; how many results it held.  *more: another one is due. */
+/* One bounded piece of work for the run; how many results its slice held.  *more: another one is due. */
 size_t group_slice(struct queue *q, int64_t run, bool *more);
+/* What was done of a slice may have been rolled back: it is begun anew. */
+void group_forget(struct queue *q);
 
 /* ---- count.c: the same counts, without writing anything ---- */
 

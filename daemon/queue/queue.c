@@ -292,6 +292,7 @@ static void settle_group(struct queue *q, bool force)
 				return;
 			}
 			db_clear(q->db);
+			group_forget(q);
 			lose_group(r, rc, &err);
 		}
 		r->in_group = 0;
@@ -340,6 +341,7 @@ static void undo(struct queue *q, bool saved, struct op *op, int rc, struct err 
 	struct runner *r = q->runner;
 
 	db_clear(q->db);
+	group_forget(q);
 	if (!db_in_transaction(q->db)) { /* a full disk: SQLite has rolled back by itself */
 		lose_group(r, rc, err);
 	} else if (saved) {
@@ -562,6 +564,7 @@ static void queue_free(struct queue *q)
 		q->loading = l->next;
 		free(l);
 	}
+	group_forget(q);
 	store_forget(q);
 	chunk_packer_free(q->packer);
 	digest_free(q->digest);

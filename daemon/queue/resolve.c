@@ -16,7 +16,7 @@
 #include <stdlib.h>
 
 enum {
-	SLICE = 8192,        /* tests in one transaction */
+	SLICE = 4096,        /* tests in one transaction */
 	SLICE_PLACES = 2048, /* of tests whose texts must be read for their places */
 	RESULTS_FREE = 8192, /* results grouped before matching may follow in the same transaction */
 	SCRATCH_MAX = 64 << 20,
