@@ -221,6 +221,8 @@ enum aio_fault {
 	AIO_FAULT_AGAIN, /* statuses are read anew: from the first step */
 	AIO_FAULT_CLOSED,
 };
+enum aio_fault aio_run_fault(struct talk *t, const struct row *row, const char *words);
+/* The same, and its row is parked where that is what it means. */
 enum aio_fault aio_run_refused(struct talk *t, const struct row *row, const char *words);
 /* The page of the cycle's cases: latest run of an item, and the case's key. */
 const cJSON *aio_latest(const cJSON *item);

@@ -263,6 +263,20 @@ static void say_warning(struct talk *t, const cJSON *root)
 		aio_say(t, "the server warns of %.60s: %.300s", first->string, text->valuestring);
 }
 
+/* A request of one run is refused, for t->err.  Where its row stands alone the refusal goes on as one: a batch
+ * that is refused for one reason from end to end is told so from a few rows, and parked as one group. */
+static enum got one_refused(struct talk *t, const struct aio_run *run, const char *words, const char *text)
+{
+	enum aio_fault fault = aio_run_fault(t, run->row, words);
+
+	if (fault == AIO_FAULT_PARKED && t->rows->count == 1)
+		return GOT_REFUSED;
+	if (fault == AIO_FAULT_PARKED)
+		learned_parked(&t->learned, run->row->id, text);
+	err_clear(&t->err);
+	return fault == AIO_FAULT_AGAIN ? GOT_BACK : GOT_MORE;
+}
+
 /* Nothing is said of any case: taken as a whole. */
 static enum got whole(struct talk *t, const cJSON *root, const struct aio_run *run, size_t n)
 {
@@ -277,12 +291,7 @@ static enum got whole(struct talk *t, const cJSON *root, const struct aio_run *r
 		err_set(&t->err, -EPROTO, "mark: %.900s", words != NULL ? words : "refused without a word");
 		if (words != NULL && aio_says_closed(words))
 			return GOT_CLOSED;
-		if (words != NULL && n == 1) {
-			enum aio_fault fault = aio_run_refused(t, run[0].row, words);
-			err_clear(&t->err);
-			return fault == AIO_FAULT_AGAIN ? GOT_BACK : GOT_MORE;
-		}
-		return GOT_REFUSED;
+		return words != NULL && n == 1 ? one_refused(t, run, words, words) : GOT_REFUSED;
 	}
 	if (status != NULL && strcasecmp(status, "SUCCESS") == 0 && sink_int(root, "errorCount", 0) == 0) {
 		for (size_t i = 0; i < n; i++)
@@ -376,10 +385,8 @@ static enum got marks_refused(struct talk *t, const struct reply *r, const struc
 		back = aio_run_refused(t, run[i].row, words) == AIO_FAULT_AGAIN || back;
 		any = true;
 	}
-	if (!any && n == 1 && r->status != 404) {
-		back = aio_run_refused(t, run[0].row, text) == AIO_FAULT_AGAIN;
-		any = true;
-	}
+	if (!any && n == 1 && r->status != 404)
+		return one_refused(t, run, text, text);
 	if (any) {
 		if (!back)
 			err_clear(&t->err);

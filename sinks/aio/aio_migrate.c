@@ -3,8 +3,9 @@
  * aio_migrate.c - backfills: runs with the time at which they were, a thousand in one call.
  *
  * Every call makes runs, so a lost answer is looked up: the cycle's runs are compared by case, status and
- * time.  The list that shows all runs of a case is asked for where a case was sent several; the other one
- * shows the latest run, which is enough else.  A server without the call gets ordinary marks, with the time in
+ * time.  The list that shows all runs of a case is asked for where a case was sent several, or where others
+ * may have run it since: then a run of the past is not the latest one.  The other list shows that one alone, which is
+ * enough else.  A server without the call gets ordinary marks, with the time in
  * the comment. */
 #include "sinks/aio/aio.h"
 
@@ -270,11 +271,16 @@ static bool several_sent(const cJSON *cases)
 	return false;
 }
 
+/* Whether the list of all runs is what is asked for. */
+static bool wants_all(const struct talk *t, const cJSON *cases)
+{
+	return (several_sent(cases) || !aio_own(t)) && !aio_old(t, "run_list");
+}
+
 enum ask aio_migrate_look(struct talk *t, struct request *r)
 {
 	cJSON *sent = cJSON_Parse(t->sent != NULL ? t->sent : "");
-	bool all =
-		several_sent(cJSON_GetObjectItemCaseSensitive(sent, "testCases")) && !aio_old(t, "run_list");
+	bool all = wants_all(t, cJSON_GetObjectItemCaseSensitive(sent, "testCases"));
 
 	cJSON_Delete(sent);
 	if (aio_cycle(t) == NULL)
@@ -390,7 +396,7 @@ enum looked aio_migrate_looked(struct talk *t, const struct reply *r)
 	cJSON *sent = cJSON_Parse(t->sent != NULL ? t->sent : "");
 	const cJSON *cases = cJSON_GetObjectItemCaseSensitive(sent, "testCases");
 	size_t count = (size_t)cJSON_GetArraySize(cases);
-	bool all = several_sent(cases) && !aio_old(t, "run_list");
+	bool all = wants_all(t, cases);
 	cJSON *scratch = aio_scratch(t);
 	enum looked looked = LOOKED_UNSURE;
 	struct aio_page page;

@@ -461,7 +461,7 @@ static bool heals_status(struct talk *t, const char *words)
 	return true;
 }
 
-enum aio_fault aio_run_refused(struct talk *t, const struct row *row, const char *words)
+enum aio_fault aio_run_fault(struct talk *t, const struct row *row, const char *words)
 {
 	static const char *const outside[] = { "not found in",   "not part of",
 					       "not in ",        "not added",
@@ -492,8 +492,16 @@ enum aio_fault aio_run_refused(struct talk *t, const struct row *row, const char
 		learned_gone(&t->learned, "case", sink_string(t->facts, "scope"), key);
 		return AIO_FAULT_LATER;
 	}
-	learned_parked(&t->learned, row->id, words);
 	return AIO_FAULT_PARKED;
+}
+
+enum aio_fault aio_run_refused(struct talk *t, const struct row *row, const char *words)
+{
+	enum aio_fault fault = aio_run_fault(t, row, words);
+
+	if (fault == AIO_FAULT_PARKED)
+		learned_parked(&t->learned, row->id, words);
+	return fault;
 }
 
 /* ---- reading the cycle's cases ---- */
