@@ -358,6 +358,9 @@ void lane_ended(struct lane *l, struct conversation *c)
 	l->talk_count--;
 	l->again = true;
 	lane_arm(l, 0);
+	/* What it made of failures is told by the others. */
+	if (l->sink->cause != NULL)
+		dispatch_kick(l->dispatch, true);
 	changed(l->dispatch);
 }
 

@@ -132,7 +132,7 @@ static struct rows_limit limit_of(const struct conversation *c, enum rows_kind k
 {
 	struct rows_limit limit = { .count = batch_of(c), .bytes = BATCH_BYTES };
 
-	if (kind == ROWS_LINKS || kind == ROWS_RESULTS)
+	if (kind == ROWS_LINKS || kind == ROWS_RESULTS || kind == ROWS_DEFECTS)
 		limit.grouped = grouped(c);
 	if (kind == ROWS_LINKS)
 		limit.count = limit.bytes = SIZE_MAX;
@@ -202,7 +202,31 @@ static void load_rows(struct conversation *c)
 /* Nothing is to be sent, or waited for. */
 static bool settled(const struct owed *o)
 {
-	return o->owed == 0 && o->evidence_owed == 0 && o->evidence_awaited == 0;
+	return o->owed == 0 && o->evidence_owed == 0 && o->evidence_awaited == 0 && !o->links_owed;
+}
+
+static const struct config_sink *defects_of(const struct conversation *c)
+{
+	const struct config_sink *defects = config_find_sink(c->lane->dispatch->opt.config, CONFIG_DEFECTS);
+
+	return defects == NULL || defects->off ? NULL : defects;
+}
+
+/* How long the end over there still waits for what a tracker of defects makes of the run's failures; 0: it need
+ * not, or has waited long enough. */
+static int64_t defects_wait_ms(const struct conversation *c)
+{
+	const struct config_sink *defects = defects_of(c);
+	const struct owed *o = &c->owed;
+
+	if (c->lane->dispatch->opt.dry || !c->ends || !o->links_awaited || o->ended_ms == INT64_MAX ||
+	    defects == NULL)
+		return 0;
+	const struct sink *sink = sink_find(defects->type->name);
+	int64_t hold = sink->holds_ms != NULL ? lane_scaled(c->lane, sink->holds_ms(defects->conf)) : 0;
+	int64_t gone = clock_wall_ms() - o->ended_ms;
+	/* A clock that was set back must not make it longer. */
+	return gone < 0 || gone >= hold ? 0 : hold - gone;
 }
 
 /* The end of the table: all is settled, or more will come. */
@@ -220,6 +244,11 @@ static void table_end(struct conversation *c)
 		talk_foreseen_end(c);
 		return;
 	}
+	int64_t hold = o->run_ended && settled(o) && o->parts_loading == 0 ? defects_wait_ms(c) : 0;
+	if (hold > 0) {
+		talk_later(c, hold, "all is posted; its end waits for the defects of its failures");
+		return;
+	}
 	if (o->run_ended && settled(o) && o->parts_loading == 0) {
 		if (o->evidence_parked > 0)
 			log_warning(&c->log,
@@ -234,7 +263,7 @@ static void table_end(struct conversation *c)
 		talk_note(c, SETTLE_DELIVERED, 0, NULL, talk_end);
 		return;
 	}
-	if (o->owed == 0 && o->evidence_owed > 0) {
+	if (o->owed == 0 && (o->evidence_owed > 0 || o->links_owed)) {
 		/* It became possible behind the step that sends it: a further walk does. */
 		talk_later(c, lane_scaled(c->lane, FILES_AGAIN_MS), NULL);
 		return;
@@ -290,7 +319,7 @@ static void on_owed(void *cookie, int rc, const struct owed *owed, const struct 
 	}
 	if (c->step->final)
 		pass = o->run_ended && settled(o) && o->parked == 0 && o->evidence_parked == 0 &&
-		       o->parts_loading == 0 && !o->unseen;
+		       o->parts_loading == 0 && !o->unseen && !o->links_parked && defects_wait_ms(c) == 0;
 	else if (c->step->gate)
 		pass = gate_open(c);
 	if (!pass) {
@@ -353,6 +382,13 @@ static void resolve(struct conversation *c)
 		r.defer = c->step->defer;
 		snprintf(r.scope, sizeof(r.scope), "%s", plan.scope != NULL ? plan.scope : "");
 		snprintf(r.trust, sizeof(r.trust), "%s", plan.trust != NULL ? plan.trust : "");
+	}
+	if (c->lane->sink->links != NULL && defects_of(c) != NULL) {
+		struct sink_links links = { 0 };
+		c->lane->sink->links(c->lane->config->conf, &links);
+		c->ends = links.ends;
+		if (links.tells)
+			snprintf(r.defects_of, sizeof(r.defects_of), "%s", CONFIG_DEFECTS);
 	}
 	if (c->lane->sink->cause != NULL) {
 		r.cause = resolve_cause;

@@ -57,6 +57,7 @@ struct conversation {
 	char check_words[1200];
 	bool want_exclusive;
 	bool want_pace;
+	bool ends; /* the sink closes its run over there (struct sink_links) */
 	unsigned backs;
 	unsigned requests;                    /* since the last note */
 	int status;                           /* of the last answer */

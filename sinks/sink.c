@@ -222,6 +222,28 @@ void sink_escape(struct buf *b, const char *value)
 	}
 }
 
+void sink_defect_ids(const struct row *row, struct buf *out, size_t max)
+{
+	for (size_t i = 0; i < row->defect_count; i++) {
+		const char *id = row->defects[i].id;
+		if (out->len + strlen(id) + 2 > max)
+			return;
+		buf_printf(out, "%s%s", i > 0 ? ", " : "", id);
+	}
+}
+
+void sink_defect_lines(const struct row *row, struct buf *out)
+{
+	for (size_t i = 0; i < row->defect_count; i++) {
+		const struct row_defect *d = &row->defects[i];
+		buf_printf(out, "%sDefect %s", i > 0 ? "\n" : "", d->id);
+		if (d->state != NULL)
+			buf_printf(out, " (%.100s)", d->state);
+		if (d->url != NULL && d->url[0] != '\0')
+			buf_printf(out, ": %s", d->url);
+	}
+}
+
 void sink_evidence_policy(const struct sink_evidence *conf, struct evidence_policy *out)
 {
 	*out = (struct evidence_policy){

@@ -131,6 +131,12 @@ enum answer_class {
 	ANSWER_FORBIDDEN, /* 403 on one thing */
 };
 
+/* What a sink does with defects that another one has made of a run's failures. */
+struct sink_links {
+	bool tells; /* it has a step with .rows = ROWS_DEFECTS, and is wanted to */
+	bool ends;  /* it closes its run over there, behind which nothing can be told any more */
+};
+
 /* What commands of administration need to know of a sink, beside its endpoint. */
 struct sink_admin {
 	const char *project; /* as the configuration names it; NULL: it does not */
@@ -177,6 +183,10 @@ struct sink {
 	 * got() is given it, and the walk goes on.  NULL: not known, the step is passed over.  A sink without
 	 * this has its steps that write passed over. */
 	const char *(*imagine)(struct talk *t, const struct request *r, struct imagined *out);
+	/* How long others wait with the end of a run over there for what this sink makes of its failures. */
+	int64_t (*holds_ms)(const void *conf);
+	/* NULL: the sink tells no defects. */
+	void (*links)(const void *conf, struct sink_links *out);
 	/* For commands of administration; what out reaches is borrowed from conf.  NULL: there are none. */
 	void (*admin)(const void *conf, struct sink_admin *out);
 };
@@ -200,6 +210,11 @@ void sink_set_string(cJSON *object, const char *name, const char *value); /* rep
 void sink_set_int(cJSON *object, const char *name, int64_t value);
 /* Percent-encodes a value for a query. */
 void sink_escape(struct buf *b, const char *value);
+
+/* "991, 992": at most max bytes, whole ids only. */
+void sink_defect_ids(const struct row *row, struct buf *out, size_t max);
+/* A line each: "Defect 991 (In progress): https://...". */
+void sink_defect_lines(const struct row *row, struct buf *out);
 
 /* What the keys of SINK_EVIDENCE_KEYS say; borrows from the configuration. */
 void sink_evidence_policy(const struct sink_evidence *conf, struct evidence_policy *out);

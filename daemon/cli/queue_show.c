@@ -92,6 +92,8 @@ static cJSON *detail_json(const struct delivery_detail *d)
 		{ "evidence_owed", l->evidence_owed },
 		{ "evidence_parked", l->evidence_parked },
 		{ "evidence_ignored", l->evidence_ignored },
+		{ "defects", d->links_told },
+		{ "defects_owed", d->links_owed },
 		{ "evidence_awaited", d->evidence.awaited },
 		{ "evidence_missing", d->evidence.missing },
 		{ "evidence_refused", d->evidence.refused },
@@ -126,6 +128,8 @@ static cJSON *detail_json(const struct delivery_detail *d)
 	add_names(o, "owed_tests", &d->owed);
 	add_reasons(o, "parked_files", d->parked_files, d->parked_file_count);
 	add_reasons(o, "ignored_files", d->ignored_files, d->ignored_file_count);
+	add_reasons(o, "parked_defects", d->parked_links, d->parked_link_count);
+	add_reasons(o, "ignored_defects", d->ignored_links, d->ignored_link_count);
 	cJSON *lost = cJSON_AddArrayToObject(o, "lost_files");
 	for (size_t i = 0; i < d->lost_count; i++) {
 		cJSON *e = cJSON_CreateObject();
@@ -223,6 +227,9 @@ static void print_head(FILE *out, const struct delivery_detail *d)
 			"  files     %" PRIu64 " sent, %" PRIu64 " to go, %" PRIu64 " parked, %" PRIu64
 			" left out\n",
 			l->evidence_posted, l->evidence_owed, l->evidence_parked, l->evidence_ignored);
+	if (d->links_told + d->links_owed > 0)
+		fprintf(out, "  defects   %" PRIu64 " told, %" PRIu64 " to go\n", d->links_told,
+			d->links_owed);
 	for (size_t i = 0; i < d->report_count; i++)
 		line(out, i == 0 ? "reports" : "", d->report[i]);
 	if (d->reports > d->report_count)
@@ -277,6 +284,8 @@ static void on_detail(void *cookie, int rc, const struct delivery_detail *d, con
 		print_reasons(v->out, "ignored", d->ignored, d->ignored_count);
 		print_reasons(v->out, "parked", d->parked_files, d->parked_file_count);
 		print_reasons(v->out, "left out", d->ignored_files, d->ignored_file_count);
+		print_reasons(v->out, "untold", d->parked_links, d->parked_link_count);
+		print_reasons(v->out, "untold", d->ignored_links, d->ignored_link_count);
 		print_lost(v->out, d);
 		for (size_t i = 0; i < d->owed.name_count; i++)
 			line(v->out, i == 0 ? "owed" : "", d->owed.name[i]);

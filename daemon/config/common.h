@@ -21,6 +21,7 @@ struct sink_common {
 	int on_unknown; /* enum on_unknown */
 	char *ca_file, *cert_file, *key_file, *proxy;
 	bool verify, plain;
+	bool defects; /* its results are told what the section `defects` makes of failures */
 	struct sink_evidence evidence;
 };
 enum on_unknown { ON_UNKNOWN_RESEND, ON_UNKNOWN_HOLD };
@@ -42,6 +43,9 @@ int config_url_check(const char *url, bool plain, struct err *err);
 	  .words = config_on_unknown_words }, \
 	{ "proxy", CONFIG_URL, .offset = offsetof(type, member.proxy) }, \
 	{ "tls", CONFIG_STRUCT, offsetof(type, member), .keys = config_tls_keys }
+/* Of a sink that tells defects to its results (struct sink_links). */
+#define SINK_DEFECTS_KEY(type, member) \
+	{ "defects", CONFIG_BOOL, offsetof(type, member.defects), .def = "true" }
 #define SINK_EVIDENCE_KEYS(type, member) \
 	{ "evidence", CONFIG_STRUCT, offsetof(type, member.evidence), .keys = config_evidence_keys }
 /* clang-format on */

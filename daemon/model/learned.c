@@ -135,6 +135,11 @@ void learned_ignored_test(struct learned *l, int64_t row, int64_t test, const ch
 	add_test(l, LEARNED_IGNORED, row, test, NULL, text);
 }
 
+void learned_defect(struct learned *l, int64_t row, const char *id, const char *url, const char *state)
+{
+	add_row(l, LEARNED_POSTED, row, id, url)->name = copy(l, state);
+}
+
 void learned_parked(struct learned *l, int64_t row, const char *text)
 {
 	add_row(l, LEARNED_PARKED, row, NULL, text);

@@ -18,10 +18,12 @@ enum learned_kind {
 	LEARNED_GONE,       /* an entity that is no longer there */
 	LEARNED_LIST_BEGIN, /* a full list begins: entities not seen until its end are gone */
 	LEARNED_LIST_END,
-	LEARNED_PLACE,    /* row (ROWS_PLACES) got this remote id */
-	LEARNED_CASE,     /* row (ROWS_CASES) got this remote id; binds every test of that key */
-	LEARNED_LINKED,   /* all ids of the ROWS_LINKS given are part of the run over there */
-	LEARNED_POSTED,   /* row (ROWS_RESULTS, ROWS_ALL) is applied; id = the result's id or NULL */
+	LEARNED_PLACE,  /* row (ROWS_PLACES) got this remote id */
+	LEARNED_CASE,   /* row (ROWS_CASES) got this remote id; binds every test of that key */
+	LEARNED_LINKED, /* all ids of the ROWS_LINKS given are part of the run over there */
+	/* row (ROWS_RESULTS, ROWS_ALL) is applied; id = the result's id or NULL; text, name: of a defect, its
+	 * address and state, to be told elsewhere */
+	LEARNED_POSTED,
 	LEARNED_PARKED,   /* row is refused for good; text = the server's words */
 	LEARNED_IGNORED,  /* row is not to be sent, by configuration; text = why */
 	LEARNED_RUN_GONE, /* the run over there is gone, with all that was posted into it: owed again;
@@ -62,6 +64,9 @@ void learned_posted(struct learned *l, int64_t row, const char *result_id);
  * tests stay as they are. */
 void learned_posted_test(struct learned *l, int64_t row, int64_t test, const char *result_id);
 void learned_ignored_test(struct learned *l, int64_t row, int64_t test, const char *text);
+/* Of a sink of failures: the row has this item, which is told to the results of its tests elsewhere.  state
+ * NULL: nothing is known of it. */
+void learned_defect(struct learned *l, int64_t row, const char *id, const char *url, const char *state);
 void learned_parked(struct learned *l, int64_t row, const char *text);
 void learned_ignored(struct learned *l, int64_t row, const char *text);
 void learned_run_gone(struct learned *l);

@@ -20,12 +20,13 @@ enum rows_kind {
 	ROWS_ALL,     /* every test of the run, matched or not, one row a test, in order (local sink) */
 	/* Never renumber: an intent stores its kind. */
 	ROWS_EVIDENCE, /* one file: of a result that was posted with a remote id, or of a run that has one */
+	ROWS_DEFECTS,  /* what a tracker of defects has for results that are posted: one row a remote case */
 };
 
 struct rows_limit {
 	size_t count; /* rows at most */
 	size_t bytes; /* of result text at most (one row is always given) */
-	/* ROWS_RESULTS: of cases with one parent only; ROWS_LINKS: sorted by parent, which `groups` tells. */
+	/* ROWS_RESULTS, ROWS_DEFECTS: of cases with one parent only; ROWS_LINKS: sorted by parent, which `groups` tells. */
 	bool grouped;
 	size_t files; /* ROWS_EVIDENCE: of one result over there, and of the run; 0: no limit.  What is beyond
 		       * is ignored, those of tests that failed last */
@@ -55,6 +56,12 @@ struct row_evidence {
 	enum evidence_origin origin;
 };
 
+/* An item of a tracker of defects. */
+struct row_defect {
+	const char *id, *url;
+	const char *state; /* where it stands over there ("In progress"); NULL: nothing is known */
+};
+
 /* What is known of a failure over the runs. */
 enum { FAILURES_COUNTED = 1000 };
 struct row_failure {
@@ -74,12 +81,18 @@ struct row {
 				 * NULL: none (root; unmatched) */
 	const char *remote_json; /* what learned_remote() kept of that case; NULL: nothing */
 	const char *group;       /* the parent of that case, as learned_remote() said it; NULL: none */
-	const char *name;        /* ROWS_PLACES: the node's name */
+	const char *name;        /* ROWS_PLACES: the node's name; ROWS_DEFECTS: of its (first) test */
 	unsigned depth;          /* ROWS_PLACES: 0 at the root */
 	const struct row_test *tests; /* ROWS_RESULTS: all tests that map to this case; ROWS_CASES: one */
 	size_t test_count;
 	const struct row_evidence *evidence; /* ROWS_EVIDENCE; NULL otherwise */
 	const struct row_failure *failure;   /* ROWS_RESULTS of a sink of failures; NULL otherwise */
+	/* ROWS_DEFECTS: each item once, the first of them where there are very many. */
+	const struct row_defect *defects;
+	size_t defect_count;
+	const char *posted_id;   /* ROWS_DEFECTS: id of the (first) result over there; NULL: not known */
+	const int64_t *link_ids; /* ROWS_DEFECTS: the queue's */
+	size_t link_count;
 };
 
 struct rows {

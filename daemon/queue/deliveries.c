@@ -363,8 +363,10 @@ static void pack_rows(struct buf *out, const struct rows *rows)
 
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct row *row = &rows->row[i];
-		int64_t *item = arena_calloc(&arena, row->test_count, sizeof(*item));
+		int64_t *item = arena_calloc(&arena, row->test_count + row->link_count, sizeof(*item));
 		size_t n = 0;
+		for (size_t k = 0; k < row->link_count; k++)
+			item[n++] = row->link_ids[k];
 		for (size_t k = 0; k < row->test_count; k++)
 			if (!row->tests[k].settled)
 				item[n++] = row->tests[k].id;

@@ -64,4 +64,9 @@ void fill_links(struct fill *f, int64_t epoch); /* epoch: bindings that count (o
 void fill_evidence(struct fill *f); /* rc OP_AGAIN: asked once more */
 void fill_packed_evidence(struct fill *f, const struct packed_rows *packed);
 
+/* ---- links.c ---- */
+
+void fill_defects(struct fill *f);
+void fill_packed_defects(struct fill *f, const struct packed_rows *packed, bool open);
+
 #endif

@@ -129,6 +129,7 @@ enum attach_state {
 	ATTACH_FOUND /* the file came late: whether it is wanted is asked once more */
 };
 enum { ATTACH_STATES = 7, ATTACH_OF_RUN = -1 /* in place of an item */ };
+enum link_state { LINK_OWED, LINK_PARKED, LINK_POSTED, LINK_IGNORED };
 
 /* ---- chunks, read (store.c) ---- */
 
@@ -230,8 +231,8 @@ struct brief {
 	char sink[128], scope[128];
 	bool matching, by_title;
 	enum delivery_state state;
-	int64_t ev[ATTACH_STATES], ev_part, ev_next;
-	bool failing;
+	int64_t ev[ATTACH_STATES], ev_part, ev_next, links_next;
+	bool failing, links; /* links: it wants to know of defects */
 };
 int brief_get(struct queue *q, int64_t delivery, struct brief *out, struct err *err);
 
@@ -287,6 +288,20 @@ static inline int64_t row_of_attach(int64_t attach)
 {
 	return ROW_OF_ATTACH | attach;
 }
+/* And rows of defects likewise. */
+#define ROW_OF_LINK (INT64_C(1) << 61)
+static inline int64_t row_of_link(int64_t link)
+{
+	return ROW_OF_LINK | link;
+}
+static inline bool row_is_link(int64_t row)
+{
+	return row >= ROW_OF_LINK && row < ROW_OF_ATTACH;
+}
+static inline int64_t link_of_row(int64_t row)
+{
+	return row & (ROW_OF_LINK - 1);
+}
 static inline bool row_is_attach(int64_t row)
 {
 	return row >= ROW_OF_ATTACH;
@@ -295,6 +310,37 @@ static inline int64_t attach_of_row(int64_t row)
 {
 	return row & (ROW_OF_ATTACH - 1);
 }
+
+/* ---- links.c: defects, told to the results ---- */
+
+/* A test of the run has this item; url, state: what is told of it (state NULL: nothing is known). */
+void links_found(struct queue *q, int64_t run, int64_t no, const char *rid, const char *url,
+		 const char *state);
+/* The delivery of failures rests: what it has found may be told, and nobody need wait who waited for its end. */
+void links_wake(struct queue *q, int64_t run, const char *sink, int64_t now_ms);
+void links_want(struct queue *q, struct brief *d, const char *from); /* "": none */
+/* Whether the tracker has still to say what it makes of the run's failures. */
+bool links_awaited(struct queue *q, const struct brief *d);
+bool links_owed(struct queue *q, int64_t delivery); /* that could be sent now */
+bool links_parked(struct queue *q, int64_t delivery);
+uint64_t links_count(struct queue *q, int64_t delivery, enum link_state state);
+/* Why they are in that state: names are ids of defects. */
+struct reason_line;
+const struct reason_line *links_reasons(struct queue *q, int64_t delivery, enum link_state state,
+					struct arena *a, size_t *count);
+bool links_unseen(struct queue *q, int64_t delivery); /* there are defects without their links */
+/* New defects of the run become links.  OP_AGAIN while there is more. */
+int links_sort(struct queue *q, struct brief *d);
+void links_copy(struct queue *q, int64_t delivery, int64_t from, int64_t to); /* a further case of a test */
+/* With all that was told: it is told again.  parent: as in attach_run_gone(). */
+void links_run_gone(struct queue *q, int64_t delivery, const char *parent);
+void links_settle(struct queue *q, int64_t delivery, int64_t link, enum link_state to, const char *reason);
+/* The same of all that are owed for the link's case. */
+void links_settle_row(struct queue *q, int64_t delivery, int64_t link, enum link_state to,
+		      const char *reason);
+bool links_open(struct queue *q, int64_t delivery, int64_t link);
+/* As attach_retry(). */
+int64_t links_retry(struct queue *q, int64_t delivery, const char *reason);
 
 /* ---- failures.c ---- */
 

@@ -189,7 +189,8 @@ int brief_get(struct queue *q, int64_t delivery, struct brief *out, struct err *
 			 "SELECT run, resolved, resolved_again, epoch, linked, n_owed,"
 			 " n_unbound, n_new, n_parked, n_posted, n_ignored, sink,"
 			 " coalesce(scope, ''), matching, by_title, state, ev_waiting, ev_owed,"
-			 " ev_awaited, ev_parked, ev_posted, ev_ignored, ev_found, ev_part, ev_next, failing"
+			 " ev_awaited, ev_parked, ev_posted, ev_ignored, ev_found, ev_part, ev_next, failing,"
+			 " lk_from IS NOT NULL, lk_next"
 			 " FROM delivery WHERE id = ?1",
 			 DB(db_i(delivery)));
 	*out = (struct brief){ .id = delivery };
@@ -218,6 +219,8 @@ int brief_get(struct queue *q, int64_t delivery, struct brief *out, struct err *
 	out->ev_part = db_int(s, 16 + ATTACH_STATES);
 	out->ev_next = db_int(s, 17 + ATTACH_STATES);
 	out->failing = db_int(s, 18 + ATTACH_STATES) != 0;
+	out->links = db_int(s, 19 + ATTACH_STATES) != 0;
+	out->links_next = db_int(s, 20 + ATTACH_STATES);
 	db_end(s);
 	return 0;
 }
@@ -230,5 +233,6 @@ bool items_unseen(struct queue *q, int64_t delivery)
 		      " OR d.resolved_again < r.agains OR d.ev_part < r.ready OR d.ev_found > 0) FROM "
 		      "delivery d JOIN run r ON r.id = d.run"
 		      " WHERE d.id = ?1",
-		      DB(db_i(delivery)), 0) != 0;
+		      DB(db_i(delivery)), 0) != 0 ||
+	       links_unseen(q, delivery);
 }

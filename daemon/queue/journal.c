@@ -298,6 +298,10 @@ static int detail_work(struct queue *q, struct op *op, struct err *err)
 	o->d.ignored = read_reasons(q, o, ITEM_IGNORED, &o->d.ignored_count);
 	o->d.parked_files = read_files(q, o, ATTACH_PARKED, &o->d.parked_file_count);
 	o->d.ignored_files = read_files(q, o, ATTACH_IGNORED, &o->d.ignored_file_count);
+	o->d.links_told = links_count(q, o->delivery, LINK_POSTED);
+	o->d.links_owed = links_count(q, o->delivery, LINK_OWED);
+	o->d.parked_links = links_reasons(q, o->delivery, LINK_PARKED, &o->arena, &o->d.parked_link_count);
+	o->d.ignored_links = links_reasons(q, o->delivery, LINK_IGNORED, &o->arena, &o->d.ignored_link_count);
 	evidence_count(q, o->d.line.run, &o->d.evidence);
 	o->d.lost = evidence_lost(q, o->d.line.run, LOST_MAX, &o->arena, &o->d.lost_count);
 	o->d.owed.count = o->d.line.owed;

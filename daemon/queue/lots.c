@@ -115,6 +115,11 @@ bool lots_row_open(struct queue *q, int64_t delivery, enum rows_kind kind, const
 	if (kind == ROWS_EVIDENCE)
 		return db_get(q->db, "SELECT 1 FROM attach WHERE id = ?1 AND delivery = ?2 AND state = ?3",
 			      DB(db_i(attach_of_row(row->row)), db_i(delivery), db_i(ATTACH_OWED)), 0) != 0;
+	for (size_t i = 0; kind == ROWS_DEFECTS && i < row->count; i++)
+		if (links_open(q, delivery, row->item[i]))
+			return true;
+	if (kind == ROWS_DEFECTS)
+		return false;
 	enum item_state wanted = kind == ROWS_CASES ? ITEM_UNBOUND : ITEM_OWED;
 	for (size_t i = 0; i < row->count; i++) {
 		struct item item;

@@ -64,6 +64,8 @@ static void settle_item(struct noting *n, const struct item *item, const struct 
 	switch (l->what) {
 	case LEARNED_POSTED:
 		items_post(n->q, &n->tally, item, started_of(n, item->id), l->id);
+		if (n->d.failing && l->id != NULL && l->text != NULL)
+			links_found(n->q, n->d.run, item_test(item->id), l->id, l->text, l->name);
 		if (newer(n, item->id)) {
 			struct item posted = *item;
 			posted.state = ITEM_POSTED;
@@ -170,6 +172,20 @@ static void settle_attach(struct noting *n, int64_t attach, const struct learned
 		attach_move(n->q, n->d.id, attach, ATTACH_OWED, to, l->id, l->text);
 }
 
+static void settle_links(struct noting *n, const struct packed_row *row, const struct learned_item *l)
+{
+	enum link_state to = l->what == LEARNED_POSTED   ? LINK_POSTED
+			     : l->what == LEARNED_PARKED ? LINK_PARKED
+							 : LINK_IGNORED;
+
+	if (l->what != LEARNED_POSTED && l->what != LEARNED_PARKED && l->what != LEARNED_IGNORED)
+		return;
+	for (size_t i = 0; row != NULL && i < row->count; i++)
+		links_settle(n->q, n->d.id, row->item[i], to, l->text);
+	if (row == NULL)
+		links_settle_row(n->q, n->d.id, link_of_row(l->row), to, l->text);
+}
+
 static void settle_row(struct noting *n, const struct learned_item *l)
 {
 	const struct packed_row *row = packed_find(&n->rows, l->row);
@@ -186,6 +202,10 @@ static void settle_row(struct noting *n, const struct learned_item *l)
 	}
 	if (row_is_attach(l->row)) {
 		settle_attach(n, attach_of_row(l->row), l);
+		return;
+	}
+	if (row_is_link(l->row)) {
+		settle_links(n, row, l);
 		return;
 	}
 	if (row != NULL) {
@@ -363,6 +383,7 @@ static void learn(struct noting *n, const struct learned_item *l)
 			       DB(db_i(n->d.id)));
 		items_owe_posted(q, n->d.id, l->parent, &n->tally);
 		attach_run_gone(q, n->d.id, l->parent);
+		links_run_gone(q, n->d.id, l->parent);
 		break;
 	case LEARNED_POSTED:
 	case LEARNED_PARKED:
@@ -442,19 +463,24 @@ static void settle_delivered(struct noting *n, const struct note *note)
 		       "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = NULL WHERE id = ?1",
 		       DB(db_i(n->d.id), db_i(note->now_ms)));
 	else if (now.n[ITEM_OWED] + now.n[ITEM_UNBOUND] + now.n[ITEM_NEW] + now.ev[ATTACH_OWED] +
-			 now.ev[ATTACH_AWAITED] >
+			 now.ev[ATTACH_AWAITED] + links_owed(n->q, n->d.id) >
 		 0)
 		db_run(db,
 		       "UPDATE delivery SET state = 0, due_ms = ?2, attempt = 0, reason = ?3 WHERE id = ?1",
 		       DB(db_i(n->d.id), db_i(note->now_ms + OWED_STILL_MS),
 			  db_s("results or files are owed still")));
 	else
+		/* Tests and files say why they are parked; of a defect that could not be told this is the place. */
 		db_run(db,
-		       "UPDATE delivery SET state = ?2, settled_ms = ?3, attempt = 0, reason = ?4,"
+		       "UPDATE delivery SET state = ?2, settled_ms = ?3, attempt = 0, reason = coalesce(?4,"
+		       " (SELECT 'a defect cannot be told: ' || coalesce(reason, 'no reason is known') FROM "
+		       "link"
+		       " INDEXED BY link_state WHERE delivery = ?1 AND state = 1 LIMIT 1)),"
 		       " due_ms = ?5 WHERE id = ?1",
 		       DB(db_i(n->d.id),
-			  db_i(now.n[ITEM_PARKED] + now.ev[ATTACH_PARKED] > 0 ? DELIVERY_PARKED
-									      : DELIVERY_DELIVERED),
+			  db_i(now.n[ITEM_PARKED] + now.ev[ATTACH_PARKED] + links_parked(n->q, n->d.id) > 0
+				       ? DELIVERY_PARKED
+				       : DELIVERY_DELIVERED),
 			  db_i(note->now_ms), db_s(note->reason), db_i(INT64_MAX)));
 }
 
@@ -561,6 +587,8 @@ static int note_work(struct queue *q, struct op *op, struct err *err)
 		items_save_tally(q, &n.tally); /* the counters decide */
 	settle(&n, note);
 	items_save_tally(q, &n.tally);
+	if (note->settle != SETTLE_GO_ON && note->settle != SETTLE_SPLIT)
+		links_wake(q, n.d.run, n.d.sink, note->now_ms);
 	arena_done(&n.arena);
 	return 0;
 }

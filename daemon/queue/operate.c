@@ -27,7 +27,7 @@ struct operate_op {
 	int64_t last; /* delivery, where all are meant */
 	/* of the delivery at hand */
 	int64_t delivery, item;
-	uint64_t moved, files;
+	uint64_t moved, files, links;
 	bool whole; /* the delivery itself was parked, or given up */
 	struct operated result;
 };
@@ -43,7 +43,7 @@ static int pick(struct queue *q, struct operate_op *o, struct brief *d, struct e
 {
 	if (o->delivery == 0) {
 		o->item = -1;
-		o->moved = o->files = 0;
+		o->moved = o->files = o->links = 0;
 		o->whole = false;
 		if (o->count > 0 && o->at < o->count)
 			o->delivery = o->id[o->at];
@@ -153,15 +153,17 @@ static int retry_work(struct queue *q, struct op *op, struct err *err)
 		return rc;
 	if (d.ev[ATTACH_PARKED] > 0)
 		o->files += (uint64_t)attach_retry(q, d.id, o->reason);
+	o->links += (uint64_t)links_retry(q, d.id, o->reason);
 	bool more = d.n[ITEM_PARKED] > 0 && retry_items(q, o, &d);
 	o->whole = o->whole ||
 		   ((d.state == DELIVERY_PARKED || d.state == DELIVERY_DROPPED) && delivery_says(q, o, d.id));
 	/* With each slice: whatever happens now, what is owed again is also due. */
-	if (o->moved > 0 || o->files > 0 || o->whole)
+	bool any = o->moved + o->files + o->links > 0 || o->whole;
+	if (any)
 		make_due(q, o, &d);
 	if (more)
 		return OP_AGAIN;
-	if (o->moved > 0 || o->files > 0 || o->whole) {
+	if (any) {
 		char *files = o->files == 0 ? xstrdup("")
 					    : xasprintf(" and %llu files", (unsigned long long)o->files);
 		char *text =
@@ -198,6 +200,7 @@ static int drop_work(struct queue *q, struct op *op, struct err *err)
 		       "?1",
 		       DB(db_i(d.id), db_i(o->now_ms), db_i(INT64_MAX), db_s(text)));
 		held_release(q, d.id);
+		links_wake(q, d.run, d.sink, o->now_ms);
 		journal_add(q, d.id, o->now_ms, JOURNAL_DROPPED, text);
 		free(text);
 		o->result.deliveries++;

@@ -37,6 +37,10 @@ struct delivery_detail {
 	/* Files by reason; and what the run's reports named and nobody has. */
 	const struct reason_line *parked_files, *ignored_files;
 	size_t parked_file_count, ignored_file_count;
+	/* Defects: told, to be told; by reason: refused, left out. */
+	uint64_t links_told, links_owed;
+	const struct reason_line *parked_links, *ignored_links;
+	size_t parked_link_count, ignored_link_count;
 	struct evidence_counts evidence;
 	const struct evidence_line *lost;
 	size_t lost_count;

@@ -274,6 +274,9 @@ struct owed {
 	/* Files: to be sent now, refused, not found yet (its run has to end first). */
 	uint64_t evidence_owed, evidence_parked, evidence_awaited;
 	uint64_t evidence_waiting; /* for their results, or for the run, to be there */
+	/* Defects to be told to results: now, refused; and whether their tracker has still to speak. */
+	bool links_owed, links_parked, links_awaited;
+	int64_t ended_ms; /* when the run ended; INT64_MAX: it has not */
 };
 
 /* Functions of a sink, by value: the queue calls them on its own thread. */
@@ -286,6 +289,8 @@ struct resolver {
 	char trust[64];  /* references that begin so are taken though no list shows them, unless
 				      * they are known to be gone; "": none */
 	char scope[128]; /* of kind "case" and "section" in the remote cache */
+	/* The sink of failures whose defects are told to what is posted here (links.c); "": none. */
+	char defects_of[128];
 	size_t place_max;
 	const struct evidence_policy *evidence; /* what the sink takes; NULL: none */
 	const char *(*ref)(const void *cookie, const char *ref, struct arena *a);

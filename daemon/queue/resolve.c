@@ -344,6 +344,7 @@ static int store_again(struct slice *s, const struct cand *c, struct err *err)
 		if (item_test(more.id) == c->no) {
 			items_add(s->q, &s->tally, &more, s->d->epoch);
 			attach_copy(s->q, s->d->id, item.id, more.id);
+			links_copy(s->q, s->d->id, item.id, more.id);
 		}
 	}
 	if (taken)
@@ -555,6 +556,11 @@ static int fill_owed(struct queue *q, int64_t delivery, struct owed *out, struct
 	out->evidence_parked = (uint64_t)d.ev[ATTACH_PARKED];
 	out->evidence_waiting = (uint64_t)d.ev[ATTACH_WAITING];
 	out->evidence_awaited = (uint64_t)d.ev[ATTACH_AWAITED];
+	out->links_owed = links_owed(q, delivery);
+	out->links_parked = links_parked(q, delivery);
+	out->links_awaited = links_awaited(q, &d);
+	out->ended_ms = db_get(q->db, "SELECT coalesce(ended_ms, ?2) FROM run WHERE id = ?1",
+			       DB(db_i(d.run), db_i(INT64_MAX)), INT64_MAX);
 	return 0;
 }
 
@@ -567,6 +573,7 @@ static void settle_plan(struct resolve_op *op, struct queue *q, struct brief *d)
 		db_run(q->db, "UPDATE delivery SET failing = ?2 WHERE id = ?1",
 		       DB(db_i(d->id), db_i(plan->cause != NULL)));
 	d->failing = plan->cause != NULL;
+	links_want(q, d, plan->defects_of);
 	if (d->matching != plan->match || d->by_title != by_title || strcmp(d->scope, plan->scope) != 0)
 		db_run(q->db, "UPDATE delivery SET scope = ?2, matching = ?3, by_title = ?4 WHERE id = ?1",
 		       DB(db_i(d->id), db_s(plan->scope), db_i(plan->match), db_i(by_title)));
@@ -608,6 +615,8 @@ static int resolve_work(struct queue *q, struct op *o, struct err *err)
 		rc = d.failing ? failures_rematch(q, &d, &op->resolver) : walk_rematch(op, q, &d, err);
 	if (rc == 0)
 		rc = attach_sort(q, &d, op->resolver.evidence);
+	if (rc == 0)
+		rc = links_sort(q, &d);
 	return rc != 0 ? rc : fill_owed(q, op->delivery, &op->owed, err);
 }
 
@@ -636,6 +645,7 @@ void queue_resolve(struct queue *q, int64_t delivery, const struct resolver *res
 	op->delivery = delivery;
 	op->resolver = *resolver;
 	op->resolver.scope[sizeof(op->resolver.scope) - 1] = '\0';
+	op->resolver.defects_of[sizeof(op->resolver.defects_of) - 1] = '\0';
 	op_start(q, &op->op);
 }
 

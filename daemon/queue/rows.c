@@ -3,7 +3,7 @@
  * rows.c - what a step of a sink gets to see: tests beside remote ids, bounded by the step's limit.
  *
  * Lots (halves of what was refused) come before everything else.  How each kind is filled stands in
- * rows_results.c, rows_make.c, rows_links.c and rows_evidence.c. */
+ * rows_results.c, rows_make.c, rows_links.c, rows_evidence.c and links.c. */
 #include "daemon/queue/fill.h"
 
 #include "daemon/base/mem.h"
@@ -119,6 +119,9 @@ static int fill_frozen(struct fill *f)
 		case ROWS_EVIDENCE:
 			fill_packed_evidence(f, &packed);
 			break;
+		case ROWS_DEFECTS:
+			fill_packed_defects(f, &packed, false);
+			break;
 		}
 	}
 	arena_done(&arena);
@@ -136,6 +139,8 @@ static bool fill_lot(struct fill *f)
 			fill_packed_places(f, &packed, true);
 		else if (f->rows->kind == ROWS_CASES)
 			fill_packed_cases(f, &packed, true);
+		else if (f->rows->kind == ROWS_DEFECTS)
+			fill_packed_defects(f, &packed, true);
 		else
 			fill_packed(f, &packed, true);
 		f->rows->more = true; /* the other half, and all that is owed besides */
@@ -170,6 +175,10 @@ static int fill(struct fill *f)
 		break;
 	case ROWS_EVIDENCE: /* one a request: there is nothing to halve */
 		fill_evidence(f);
+		break;
+	case ROWS_DEFECTS:
+		if (!fill_lot(f))
+			fill_defects(f);
 		break;
 	}
 	return f->rc;

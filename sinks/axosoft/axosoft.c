@@ -103,6 +103,13 @@ static bool counts(const void *conf, const struct vars *vars)
 	return false;
 }
 
+static int64_t holds_ms(const void *conf)
+{
+	const struct axosoft_conf *c = conf;
+
+	return c->hold_close_ms;
+}
+
 static size_t batch(const void *conf)
 {
 	(void)conf;
@@ -135,6 +142,7 @@ const struct sink sink_axosoft = {
 	.plan = plan,
 	.cause = cause,
 	.counts = counts,
+	.holds_ms = holds_ms,
 	.batch = batch,
 	.common = common,
 	.admin = admin,

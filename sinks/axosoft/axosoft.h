@@ -50,6 +50,7 @@ struct axosoft_conf {
 		bool comment;
 		int64_t close_after; /* runs in which its tests passed; 0: never */
 	} known;
+	int64_t hold_close_ms;
 	struct sink_common common;
 	/* Granted for user and password: held in memory alone, and the one member that is not configuration. */
 	char granted[AXOSOFT_TOKEN_SIZE];
@@ -110,6 +111,8 @@ void axosoft_arg(struct request *r, const char *name, const char *value);
 bool axosoft_needs_token(struct talk *t, struct request *r);
 void axosoft_grant(struct talk *t, const char *token);
 bool axosoft_token_taken(struct talk *t, const struct reply *r); /* false: err says why */
+/* Its page for people.  Clients name items by their number there; by id where it is not known. */
+const char *axosoft_item_url(struct talk *t, const struct axosoft_item *item);
 bool axosoft_ok(const struct reply *r);
 /* Of an error: err is filled; GOT_BACK where a new token may help, GOT_LOCKED, or otherwise. */
 enum got axosoft_refused(struct talk *t, const struct reply *r, const char *doing, enum got otherwise);

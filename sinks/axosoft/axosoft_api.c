@@ -127,6 +127,20 @@ bool axosoft_token_taken(struct talk *t, const struct reply *r)
 	return taken;
 }
 
+const char *axosoft_item_url(struct talk *t, const struct axosoft_item *item)
+{
+	const struct axosoft_conf *c = t->conf;
+	bool number = item->number != NULL && item->number[0] != '\0';
+	struct buf id = BUF_LIMIT(1024);
+
+	sink_escape(&id, number ? item->number : item->id != NULL ? item->id : "");
+	const char *url =
+		arena_printf(t->arena, "%s/viewitem?id=%s&type=%s&force_use_number=%s", c->url,
+			     id.data != NULL ? id.data : "", axosoft_type_word(c), number ? "true" : "false");
+	buf_done(&id);
+	return url;
+}
+
 bool axosoft_ok(const struct reply *r)
 {
 	return r->status >= 200 && r->status < 300;

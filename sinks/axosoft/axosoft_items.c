@@ -208,6 +208,18 @@ static bool passed(const struct row *row)
 	return row->test_count > 0;
 }
 
+/* The row has its item, which the results of its tests are to be told elsewhere: but where they passed there is
+ * nothing to tell, and a dry run changes nothing anywhere. */
+static void settled(struct talk *t, const struct row *row, const struct axosoft_item *item)
+{
+	const struct axosoft_conf *c = t->conf;
+
+	if (c->mode == AXOSOFT_DRY_RUN || passed(row))
+		learned_posted(&t->learned, row->id, item->id);
+	else
+		learned_defect(&t->learned, row->id, item->id, axosoft_item_url(t, item), item->step);
+}
+
 static enum axosoft_do decide(struct talk *t, const struct row *row, struct axosoft_item *item,
 			      const char **why)
 {
@@ -311,7 +323,7 @@ static enum ask move(struct talk *t, struct request *r, const struct row *row,
 		return ask_move(t, r, item->id, step, close);
 	/* Not from there: a comment says it instead. */
 	if (told(t, item->id)) {
-		learned_posted(&t->learned, row->id, item->id);
+		settled(t, row, item);
 		return ASK_LEARN;
 	}
 	axosoft_post(t, r, "%s/%s/comments", axosoft_type_word(t->conf), item->id);
@@ -332,7 +344,7 @@ enum ask axosoft_file_ask(struct talk *t, struct request *r)
 		learned_ignored(&t->learned, row->id, why);
 		return ASK_LEARN;
 	case AXOSOFT_DO_LINK:
-		learned_posted(&t->learned, row->id, item.id);
+		settled(t, row, &item);
 		return ASK_LEARN;
 	case AXOSOFT_DO_LOOK:
 		axosoft_get(t, r, "%s", axosoft_type_word(t->conf));
@@ -359,7 +371,7 @@ enum ask axosoft_file_ask(struct talk *t, struct request *r)
 			.id = summary, .ours = true, .done_ms = TIME_UNKNOWN, .seen_run = t->run->id
 		};
 		learn_item(t, row, &item);
-		learned_posted(&t->learned, row->id, summary);
+		settled(t, row, &item);
 		return ASK_LEARN;
 	}
 	return ASK_SKIP;
@@ -371,7 +383,7 @@ static void made(struct talk *t, const struct axosoft_item *item, size_t rows)
 	tell(t, item->id);
 	for (size_t i = 0; i < rows && i < t->rows->count; i++) {
 		learn_item(t, &t->rows->row[i], item);
-		learned_posted(&t->learned, t->rows->row[i].id, item->id);
+		settled(t, &t->rows->row[i], item);
 	}
 	count_made(t);
 }
@@ -445,7 +457,7 @@ static enum got got_done(struct talk *t, const char *what)
 		return GOT_UNKNOWN;
 	if (strcmp(what, "comment") == 0) {
 		tell(t, item.id);
-		learned_posted(&t->learned, row->id, item.id);
+		settled(t, row, &item);
 		return GOT_MORE;
 	}
 	bool close = strcmp(what, "close") == 0;
@@ -453,7 +465,7 @@ static enum got got_done(struct talk *t, const char *what)
 	item.done_ms = close ? t->now_ms : TIME_UNKNOWN;
 	learn_item(t, row, &item);
 	if (close)
-		learned_posted(&t->learned, row->id, item.id);
+		settled(t, row, &item);
 	return GOT_MORE; /* reopened: its comment says why */
 }
 
@@ -554,7 +566,7 @@ static enum looked looked_comments(struct talk *t, const cJSON *rows)
 		if (text == NULL || strstr(text, t->run->token) == NULL || item.id == NULL)
 			continue;
 		tell(t, item.id);
-		learned_posted(&t->learned, row->id, item.id);
+		settled(t, row, &item);
 		return LOOKED_ALL;
 	}
 	return LOOKED_NONE;

@@ -163,6 +163,12 @@ static const struct step steps[] = {
 	  .got = testrail_evidence_got,
 	  .look = testrail_evidence_look,
 	  .looked = testrail_evidence_looked },
+	{ .name = "add-defects",
+	  .rows = ROWS_DEFECTS,
+	  .ask = testrail_defects_ask,
+	  .got = testrail_defects_got,
+	  .look = testrail_results_look,
+	  .looked = testrail_results_looked },
 	{ .name = "close-run", .final = true, .ask = testrail_close_ask, .got = testrail_close_got },
 	{ .name = "close-plan",
 	  .final = true,
@@ -250,6 +256,15 @@ static const struct sink_common *common(const void *conf)
 	return &c->common;
 }
 
+static void links(const void *conf, struct sink_links *out)
+{
+	const struct testrail_conf *c = conf;
+
+	bool plan = c->plan.name != NULL && !c->plan.own; /* its runs are closed with it */
+
+	*out = (struct sink_links){ .tells = c->common.defects, .ends = plan ? c->plan.close : c->run.close };
+}
+
 static void admin(const void *conf, struct sink_admin *out)
 {
 	const struct testrail_conf *c = conf;
@@ -274,5 +289,6 @@ const struct sink sink_testrail = {
 	.common = common,
 	.evidence = testrail_evidence,
 	.imagine = testrail_imagine,
+	.links = links,
 	.admin = admin,
 };

@@ -19,7 +19,7 @@
  *   sections  {scope, at} and {offset, ...} likewise
  *   old       {login, add_cases}: calls that this server does not know
  *   skew      ms by which the server's clock is behind ours, where that matters; negative
- *   required  {elapsed}: fields that an administrator made required
+ *   required  {elapsed, status}: what an administrator, or the server, made required of results
  * bookmark (one object a delivery):
  *   run       {id, url, own, all, plan, entry, configs, size, digest}: plan: id or ""; configs: it has some
  *   suite     of several: the one whose run is `run`     runs  {suite: run}: of the others
@@ -412,10 +412,18 @@ enum got testrail_extend_got(struct talk *t, const struct reply *r);
 enum ask testrail_close_ask(struct talk *t, struct request *r);
 enum got testrail_close_got(struct talk *t, const struct reply *r);
 
+/* What became of entries that were sent ({"results": [...]}, t->sent), whoever wrote them. */
 enum ask testrail_results_ask(struct talk *t, struct request *r);
 enum got testrail_results_got(struct talk *t, const struct reply *r);
 enum ask testrail_results_look(struct talk *t, struct request *r);
 enum looked testrail_results_looked(struct talk *t, const struct reply *r);
+
+/* An id that was answered in our run: look-ups leave out what was there before. */
+void testrail_results_seen(struct talk *t, const char *id);
+
+/* Defects, told to results that are posted (testrail_defects.c). */
+enum ask testrail_defects_ask(struct talk *t, struct request *r);
+enum got testrail_defects_got(struct talk *t, const struct reply *r);
 
 const char *testrail_imagine(struct talk *t, const struct request *r, struct imagined *out);
 

@@ -101,6 +101,7 @@ const struct config_key testrail_keys[] = {
 	{ "statuses", CONFIG_STRUCT, 0, .keys = status_keys },
 	{ "result", CONFIG_STRUCT, 0, .keys = result_keys },
 	{ "batch", CONFIG_INT, AT(batch), .min = 1, .max = 1000, .def = "250" },
+	SINK_DEFECTS_KEY(struct testrail_conf, common),
 	SINK_EVIDENCE_KEYS(struct testrail_conf, common),
 	SINK_COMMON_KEYS(struct testrail_conf, common, "180/min"),
 	{ 0 },

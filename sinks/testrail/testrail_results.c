@@ -20,6 +20,7 @@
 #define COMMENT_KEPT     2000       /* bytes, of results that do not name their case */
 #define DOUBTS_MAX       20         /* cases asked for one by one; more of them, and the list is read */
 #define DEMANDS_AGAIN_MS 60000
+#define NO_STATUS        (-1)
 #define HEAL_AGAIN_MS    3600000 /* a run that goes on for days may lose cases more than once */
 
 /* ---- the batch ---- */
@@ -82,7 +83,7 @@ static size_t rows_sent(struct talk *t)
 	return rows >= 0 && (size_t)rows < t->rows->count ? (size_t)rows : t->rows->count;
 }
 
-static void seen(struct talk *t, const char *id)
+void testrail_results_seen(struct talk *t, const char *id)
 {
 	long long n = id != NULL ? strtoll(id, NULL, 10) : 0;
 
@@ -160,7 +161,7 @@ static enum got applied(struct talk *t, const cJSON *items)
 		}
 		for (size_t k = 0; k < n && id != NULL; k++) {
 			id[k] = answered(t, items, at, row->remote_id, k);
-			seen(t, id[k]);
+			testrail_results_seen(t, id[k]);
 			at = at != NULL ? at->next : NULL;
 		}
 		if (id != NULL)
@@ -394,6 +395,8 @@ static bool may_be(const struct sent *s, size_t i, const char *case_id, int64_t 
 static void hit(struct talk *t, struct sent *s, const char *case_id, const char *id, int64_t status,
 		const char *comment)
 {
+	/* One without a status may be anybody's: what it says decides. */
+	bool own = own_run(t) && status != NO_STATUS;
 	size_t at = s->count;
 
 	for (size_t i = 0; i < s->count; i++) {
@@ -402,7 +405,7 @@ static void hit(struct talk *t, struct sent *s, const char *case_id, const char 
 	}
 	/* By the very text, by its letters (what rich text made of it); and nobody else writes in a run of ours,
 	 * where what came before this request is left out by its id. */
-	for (int how = 0; how < (own_run(t) ? 3 : 2) && at == s->count; how++) {
+	for (int how = 0; how < (own ? 3 : 2) && at == s->count; how++) {
 		for (size_t i = 0; i < s->count && at == s->count; i++) {
 			const char *sent = sink_string(s->entry[i], "comment");
 			if (may_be(s, i, case_id, status) &&
@@ -428,8 +431,9 @@ static void note_nameless(struct talk *t, const cJSON *item, const char *id, con
 	cJSON *one = cJSON_CreateObject();
 	sink_set_string(one, "id", id);
 	sink_set_string(one, "test", test);
-	sink_set_int(one, "status", sink_int(item, "status_id", -2));
-	if (comment != NULL && (!own_run(t) || c->several == SEVERAL_EACH))
+	int64_t status = sink_int(item, "status_id", NO_STATUS);
+	sink_set_int(one, "status", status);
+	if (comment != NULL && (!own_run(t) || status == NO_STATUS || c->several == SEVERAL_EACH))
 		sink_set_string(
 			one, "comment",
 			arena_strndup(t->arena, comment, utf8_cut(comment, strlen(comment), COMMENT_KEPT)));
@@ -448,7 +452,8 @@ static void match_results(struct talk *t, struct sent *s, const cJSON *items)
 		if (id == NULL || sink_int(item, "id", 0) <= top)
 			continue;
 		if (of != NULL)
-			hit(t, s, of, id, sink_int(item, "status_id", -2), sink_string(item, "comment"));
+			hit(t, s, of, id, sink_int(item, "status_id", NO_STATUS),
+			    sink_string(item, "comment"));
 		else if (test != NULL)
 			note_nameless(t, item, id, test);
 	}
@@ -470,8 +475,8 @@ static bool match_tests(struct talk *t, struct sent *s, const cJSON *items)
 		}
 		if (of == NULL)
 			continue;
-		hit(t, s, of, arena_strdup(t->arena, sink_string(one, "id")), sink_int(one, "status", -2),
-		    sink_string(one, "comment"));
+		hit(t, s, of, arena_strdup(t->arena, sink_string(one, "id")),
+		    sink_int(one, "status", NO_STATUS), sink_string(one, "comment"));
 		cJSON_Delete(cJSON_DetachItemViaPointer(nameless, one));
 	}
 	return nameless == NULL || nameless->child == NULL;
@@ -525,7 +530,7 @@ static enum looked verdict(struct talk *t, const struct sent *s)
 		learn_posted(t, row, id, n, true);
 	}
 	for (size_t k = 0; k < s->count; k++)
-		seen(t, s->found[k]);
+		testrail_results_seen(t, s->found[k]);
 	return s->hits == s->count ? LOOKED_ALL : LOOKED_SOME;
 }
 

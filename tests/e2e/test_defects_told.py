@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Axosoft makes of failures is told to the results: once, after them, and without anybody waiting."""
+
+import pytest
+
+from reports import case, junit
+from standins.http_server import Answer
+from test_axosoft import configure, run
+
+
+def rail(resultd, testrail, **keys):
+    return {"rail": resultd.rail(testrail, **{"create": {"cases": True, "sections": True}, **keys})}
+
+
+def told(testrail):
+    """{title of the case: [defects of its results without a status]}"""
+    rows = {}
+    for result in testrail.store.results.values():
+        if result.get("defects"):
+            test = testrail.store.tests[result["test_id"]]
+            title = testrail.store.cases[test["case_id"]]["title"]
+            assert result["status_id"] is None, result
+            rows.setdefault(title, []).append(result["defects"])
+    return rows
+
+
+def statuses(testrail):
+    return {testrail.store.cases[test["case_id"]]["title"]: test["status_id"] for test in testrail.store.tests.values()}
+
+
+FAILING = junit(case("pays", failure="no answer from the bank"), case("ships", failure="no parcel at all"), case("sells"))
+
+
+def item_of(axosoft, test):
+    return next(item for item in axosoft.items.values() if f"({test})" in item["name"])
+
+
+def links(testrail):
+    return [call for call in testrail.calls("add_results_for_cases") if call.applied and b'"defects"' in call.body]
+
+
+def closed(testrail):
+    return [one["is_completed"] for one in testrail.store.runs.values()]
+
+
+# ---- TestRail ----
+
+def test_each_failed_case_is_told_its_item_once(resultd, axosoft, testrail):
+    configure(resultd, axosoft, sinks=rail(resultd, testrail))
+    done = run(resultd, "1", FAILING)
+    pays, ships = item_of(axosoft, "pays"), item_of(axosoft, "ships")
+    assert told(testrail) == {"pays": [str(pays["id"])], "ships": [str(ships["id"])]}
+    assert statuses(testrail) == {"pays": 5, "ships": 5, "sells": 1}
+    comment = next(row["comment"] for row in testrail.store.results.values() if row.get("defects") == str(pays["id"]))
+    assert comment == (f"Defect {pays['id']}: {axosoft.address}/viewitem?id={pays['number']}&type=features"
+                       "&force_use_number=true")
+    assert len(links(testrail)) == 1
+    assert done.delivery("rail")["state"] == "delivered" and done.delivery("rail")["posted"] == 3
+    assert closed(testrail) == [True]               # behind them
+    resultd.delivers()
+    assert len(links(testrail)) == 1
+
+
+def test_an_item_that_was_known_before_is_told_with_its_state(resultd, axosoft, testrail):
+    configure(resultd, axosoft, sinks=rail(resultd, testrail))
+    run(resultd, "1", FAILING)
+    axosoft.move(item_of(axosoft, "pays"), 41)
+    run(resultd, "2", FAILING)
+    assert len(axosoft.items) == 2 and len(told(testrail)["pays"]) == 2
+    assert any(f"Defect {item_of(axosoft, 'pays')['id']} (In progress): http" in row["comment"]
+               for row in testrail.store.results.values() if row.get("defects"))
+
+
+def test_500_failures_are_told_in_as_few_requests_as_there_are_batches(resultd, axosoft, testrail):
+    rows = [case(f"t{number}", failure=f"{('alpha', 'beta', 'gamma')[number % 3]} is wrong") for number in range(500)]
+    configure(resultd, axosoft, sinks=rail(resultd, testrail))
+    run(resultd, "1", junit(*rows))
+    assert len(axosoft.items) == 3 and len(links(testrail)) == 2
+    assert all(len(one) == 1 for one in told(testrail).values()) and len(told(testrail)) == 500
+
+
+def test_a_case_with_two_items_is_told_both_in_one_result(resultd, axosoft, testrail):
+    configure(resultd, axosoft, sinks=rail(resultd, testrail))
+    ref = f"C{testrail.case('whole')['id']}"
+    run(resultd, "1", junit(case("pays", failure="no answer from the bank", refs=[ref]),
+                            case("ships", failure="no parcel at all", refs=[ref])))
+    both = sorted(str(item["id"]) for item in axosoft.items.values())
+    assert [sorted(one.split(", ")) for one in told(testrail)["whole"]] == [both]
+
+
+@pytest.mark.parametrize("keys, sink", [({"mode": "dry-run"}, {}), ({}, {"defects": False}), ({"mode": "off"}, {})])
+def test_nothing_is_told_where_nothing_is_to_be_told(resultd, axosoft, testrail, keys, sink):
+    configure(resultd, axosoft, sinks=rail(resultd, testrail))
+    run(resultd, "1", FAILING)
+    configure(resultd, axosoft, sinks=rail(resultd, testrail, **sink), **keys)
+    run(resultd, "2", FAILING)
+    assert len(links(testrail)) == 1 and closed(testrail) == [True, True]
+
+
+def test_link_only_tells_what_is_known_and_makes_nothing(resultd, axosoft, testrail):
+    configure(resultd, axosoft, sinks=rail(resultd, testrail))
+    run(resultd, "1", junit(case("pays", failure="no answer from the bank")))
+    configure(resultd, axosoft, sinks=rail(resultd, testrail), mode="link-only")
+    run(resultd, "2", FAILING)
+    assert len(axosoft.items) == 1 and len(told(testrail)["pays"]) == 2 and "ships" not in told(testrail)
+
+
+# ---- once ----
+
+@pytest.mark.parametrize("fault", ["close", "reset", "empty", "html"])
+def test_row_1_a_lost_answer_tells_nobody_twice(resultd, axosoft, testrail, fault):
+    configure(resultd, axosoft, sinks=rail(resultd, testrail))
+    testrail.fault("add_results_for_cases", after=fault, call=2)
+    run(resultd, "1", FAILING)
+    assert {key: len(value) for key, value in told(testrail).items()} == {"pays": 1, "ships": 1}
+    assert closed(testrail) == [True]
+
+
+def test_a_lost_answer_is_looked_up_where_results_do_not_name_their_case(resultd, axosoft, testrail):
+    testrail.no_answer_ids = True
+    configure(resultd, axosoft, sinks=rail(resultd, testrail))
+    testrail.fault("add_results_for_cases", after="close", call=2)
+    run(resultd, "1", FAILING)
+    assert {key: len(value) for key, value in told(testrail).items()} == {"pays": 1, "ships": 1}
+
+
+def test_what_never_arrived_is_sent_again(resultd, axosoft, testrail):
+    configure(resultd, axosoft, sinks=rail(resultd, testrail))
+    testrail.fault("add_results_for_cases", before="close", call=2)
+    run(resultd, "1", FAILING)
+    assert {key: len(value) for key, value in told(testrail).items()} == {"pays": 1, "ships": 1}
+
+
+@pytest.mark.parametrize("where", ["item", "link before", "link after"])
+def test_killed_between_item_and_link(resultd, axosoft, testrail, where):
+    configure(resultd, axosoft, sinks=rail(resultd, testrail))
+    if where == "item":
+        axosoft.fault("POST features", after="hang")
+    else:
+        testrail.fault("add_results_for_cases", **{where.split()[1]: "hang"}, call=2)
+    importing = resultd.spawn("import", "--json", "--run-name", "1", resultd.write("a.xml", FAILING))
+    if where == "item":
+        axosoft.wait_for("POST features")
+    else:
+        testrail.wait_for("add_results_for_cases", 2)
+    importing.kill()
+    axosoft.calm()
+    testrail.calm()
+    resultd.delivers()
+    assert len(axosoft.items) == 2
+    assert {key: len(value) for key, value in told(testrail).items()} == {"pays": 1, "ships": 1}
+    assert closed(testrail) == [True]
+
+
+# ---- one of them is down ----
+
+def test_results_are_there_while_axosoft_is_down_and_links_follow(resultd, axosoft, testrail):
+    configure(resultd, axosoft, sinks=rail(resultd, testrail), hold_close="30d")
+    axosoft.always("*", Answer(500, "<html>down</html>"))
+    run(resultd, "1", FAILING, code=3, options=["--timeout", "5s"])
+    assert statuses(testrail) == {"pays": 5, "ships": 5, "sells": 1} and closed(testrail) == [False]
+    shown = resultd("queue", "list").out
+    assert "waits for the defects of its failures" in shown
+    axosoft.calm()
+    resultd.delivers()
+    assert {key: len(value) for key, value in told(testrail).items()} == {"pays": 1, "ships": 1}
+    assert closed(testrail) == [True]
+
+
+def test_items_are_made_while_testrail_is_down_and_told_with_the_results(resultd, axosoft, testrail):
+    configure(resultd, axosoft, sinks=rail(resultd, testrail))
+    testrail.always("*", Answer(500, "<html>down</html>"))
+    run(resultd, "1", FAILING, code=3, options=["--timeout", "5s"])
+    assert len(axosoft.items) == 2 and not testrail.store.results
+    testrail.calm()
+    resultd.delivers()
+    assert {key: len(value) for key, value in told(testrail).items()} == {"pays": 1, "ships": 1}
+    assert statuses(testrail)["pays"] == 5 and closed(testrail) == [True]
+
+
+def test_the_end_of_a_run_waits_for_so_long_and_no_longer(resultd, axosoft, testrail):
+    """What comes behind it cannot be told any more: it is left at that, and says so."""
+    configure(resultd, axosoft, sinks=rail(resultd, testrail), hold_close="500s")
+    axosoft.always("*", Answer(500, "<html>down</html>"))
+    run(resultd, "1", FAILING, code=3, options=["--timeout", "8s"])
+    assert closed(testrail) == [True]
+    axosoft.calm()
+    resultd.delivers()
+    assert len(axosoft.items) == 2 and told(testrail) == {}
+    assert resultd.status()["deliveries"]["delivered"] == 2
+    assert "the run is closed" in resultd("queue", "show", "1").out + resultd("queue", "show", "2").out
+
+
+def test_a_run_without_failures_waits_for_nobody(resultd, axosoft, testrail):
+    configure(resultd, axosoft, sinks=rail(resultd, testrail), hold_close="30d")
+    axosoft.always("*", Answer(500, "<html>down</html>"))
+    run(resultd, "1", junit(case("sells")), code=3, options=["--timeout", "5s"])
+    assert closed(testrail) == [True]
+
+
+def test_two_servers_are_told_each_at_its_own_time(resultd, axosoft, make_testrail):
+    one, two = make_testrail(), make_testrail()
+    two.key, two.user = one.key, one.user
+    sinks = {"one": resultd.rail(one, create={"cases": True, "sections": True}),
+             "two": resultd.rail(two, create={"cases": True, "sections": True})}
+    configure(resultd, axosoft, sinks=sinks)
+    two.always("*", Answer(500, "<html>down</html>"))
+    run(resultd, "1", FAILING, code=3, options=["--timeout", "5s"])
+    assert len(told(one)) == 2 and told(two) == {} and closed(one) == [True]
+    two.calm()
+    resultd.delivers()
+    assert len(told(two)) == 2 and len(links(one)) == 1 and closed(two) == [True]
+
+
+# ---- what servers say ----
+
+def test_a_server_that_wants_a_status_gets_that_of_a_failure(resultd, axosoft, testrail):
+    testrail.refuse_result = lambda body: None if body.get("status_id") else "Field :results.status_id is a required field."
+    configure(resultd, axosoft, sinks=rail(resultd, testrail))
+    run(resultd, "1", FAILING)
+    rows = [row for row in testrail.store.results.values() if row.get("defects")]
+    assert [row["status_id"] for row in rows] == [5, 5] and statuses(testrail) == {"pays": 5, "ships": 5, "sells": 1}
+    before = len(testrail.calls("add_results_for_cases"))
+    run(resultd, "2", FAILING)
+    assert len(testrail.calls("add_results_for_cases")) == before + 2       # it is remembered
+
+
+def test_one_that_is_refused_is_parked_alone_and_tried_again(resultd, axosoft, testrail):
+    def refuse(body):
+        bad = body.get("defects") == str(item_of(axosoft, "pays")["id"])
+        return "The defect is not known here" if bad else None
+    testrail.refuse_result = refuse
+    configure(resultd, axosoft, sinks=rail(resultd, testrail))
+    run(resultd, "1", FAILING, code=4)
+    assert list(told(testrail)) == ["ships"] and closed(testrail) == [False]
+    assert "The defect is not known here" in resultd("queue", "show", "1").out + resultd("queue", "show", "2").out
+    testrail.refuse_result = lambda body: None
+    assert resultd("queue", "retry").code == 0
+    resultd.delivers()
+    assert sorted(told(testrail)) == ["pays", "ships"] and closed(testrail) == [True]
+
+
+def test_a_run_that_was_closed_by_a_person_is_left_alone(resultd, axosoft, testrail):
+    configure(resultd, axosoft, sinks=rail(resultd, testrail, run={"close": False}))
+    axosoft.always("*", Answer(500, "<html>down</html>"))
+    run(resultd, "1", FAILING, code=3, options=["--timeout", "5s"])
+    for one in testrail.store.runs.values():
+        one["is_completed"] = True
+    axosoft.calm()
+    resultd.delivers()
+    assert len(axosoft.items) == 2 and told(testrail) == {}
