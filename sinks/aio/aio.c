@@ -129,8 +129,11 @@ static void plan(const void *conf, const cJSON *facts, struct match_plan *out)
 {
 	const struct aio_conf *c = conf;
 
+	/* What we find no case for the importer may: its answer tells. */
+	bool theirs = c->create.cases || c->mode == AIO_IMPORT;
+
 	*out = (struct match_plan){
-		.unmatched = c->create.cases ? UNMATCHED_CREATE : (enum unmatched)c->unmatched,
+		.unmatched = theirs ? UNMATCHED_CREATE : (enum unmatched)c->unmatched,
 		.scope = sink_string(facts, "scope"),
 		.trust = sink_string(cJSON_GetObjectItemCaseSensitive(facts, "config"), "trust"),
 		.place_max = AIO_TITLE_MAX,

@@ -7,6 +7,7 @@
  * bookmark.import holds
  *   runs     {case key: run id}   errors  {name or key: words}: of what was told and is not settled yet
  *   words    of a report that was refused as a whole
+ *   names    {automation key: case key}, where that key is the method's name alone (import.ignore_class)
  *   batch    the id of a batch that is under way; since: when it was sent; listing, offset: the cycle is read */
 #include "sinks/aio/aio.h"
 
@@ -126,6 +127,15 @@ static void learn_entry(struct talk *t, const cJSON *entry, const char *key)
 		       arena_printf(t->arena, "%s.%s", class, name), NULL);
 }
 
+/* Without its class a test is known over there by a key that is not its own here. */
+static void note_name(struct talk *t, const char *name, const char *key)
+{
+	const struct aio_conf *c = t->conf;
+
+	if (c->import.ignore_class && name != NULL && *name != '\0')
+		sink_set_string(aio_object(state(t), "names"), name, key);
+}
+
 static void read_done(struct talk *t, const cJSON *done)
 {
 	cJSON *runs = aio_object(state(t), "runs");
@@ -142,6 +152,7 @@ static void read_done(struct talk *t, const cJSON *done)
 		if (cJSON_IsNumber(last))
 			snprintf(id, sizeof(id), "%.0f", last->valuedouble);
 		sink_set_string(runs, key, id);
+		note_name(t, sink_string(entry, "name"), key);
 		learn_entry(t, entry, key);
 	}
 }
@@ -246,8 +257,10 @@ static size_t note_changed(struct talk *t, const cJSON *items, int64_t since_ms)
 		const char *id = sink_id(t->arena, latest, "ID");
 		if (key == NULL || id == NULL || at == TIME_UNKNOWN || at < since_ms)
 			continue;
+		const cJSON *test = cJSON_GetObjectItemCaseSensitive(item, "testCase");
 		sink_set_string(runs, key, id);
-		aio_learn_case(t, cJSON_GetObjectItemCaseSensitive(item, "testCase"));
+		note_name(t, sink_string(test, "automationKey"), key);
+		aio_learn_case(t, test);
 		n++;
 	}
 	return n;
@@ -362,11 +375,38 @@ static enum ask settle(struct talk *t, bool bound)
 	return ASK_LEARN;
 }
 
-/* Tests for which the importer made no case, and found none. */
+/* The case that the importer marked for a test by the method's name. */
+static const char *case_by_name(struct talk *t, const struct row *row)
+{
+	const struct row_test *test = row->test_count > 0 ? &row->tests[0] : NULL;
+	const struct result *r = test != NULL ? test->results[test->result_count - 1] : NULL;
+
+	return r != NULL && r->name != NULL
+		       ? sink_string(cJSON_GetObjectItemCaseSensitive(state(t), "names"), r->name)
+		       : NULL;
+}
+
+/* Tests for which we know no case: the importer may; else it made none and found none. */
 enum ask aio_import_cases_ask(struct talk *t, struct request *r)
 {
+	const struct aio_conf *c = t->conf;
+	bool ignore = c->unmatched == UNMATCHED_IGNORE && !c->create.cases, any = false;
+
 	(void)r;
-	return importing(t) && aio_cycle(t) != NULL ? settle(t, false) : ASK_SKIP;
+	if (!importing(t) || aio_cycle(t) == NULL)
+		return ASK_SKIP;
+	for (size_t i = 0; i < t->rows->count; i++) {
+		const struct row *row = &t->rows->row[i];
+		const char *key = case_by_name(t, row);
+		if (key != NULL)
+			learned_case(&t->learned, row->id, arena_strdup(t->arena, key));
+		else if (ignore)
+			learned_ignored(&t->learned, row->id, "the importer found no case");
+		else
+			continue;
+		any = true;
+	}
+	return any ? ASK_LEARN : settle(t, false);
 }
 
 enum ask aio_import_results_ask(struct talk *t, struct request *r)
