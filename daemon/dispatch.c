@@ -87,6 +87,22 @@ static void ignore_done(void *cookie, int rc, const struct err *err)
 		log_warning(NULL, "cannot record a pause: %s", err->text);
 }
 
+void lane_leave(struct lane *l, const struct conversation *c, bool exclusive, bool shared)
+{
+	if (exclusive && l->exclusive == c) {
+		l->exclusive = NULL;
+		lane_arm(l, 0);
+	}
+	if (!shared || l->scope == NULL || l->scope->shared != c)
+		return;
+	l->scope->shared = NULL;
+	list_each(link, &l->dispatch->lanes) {
+		struct lane *other = list_entry(link, struct lane, link);
+		if (other->scope == l->scope)
+			lane_arm(other, 0);
+	}
+}
+
 void lane_block_scope(struct lane *l, int64_t wait_ms, const char *reason)
 {
 	int64_t now = lane_now();

@@ -15,6 +15,7 @@ struct scope {
 	struct list link;
 	char *name;
 	struct pace pace;
+	struct conversation *shared; /* who may be in a shared step */
 };
 
 struct doubt {
@@ -82,6 +83,8 @@ bool lane_held(struct lane *l);
 /* No talk of this lane sends before then. locked: an operator must act. */
 void lane_pause(struct lane *l, int64_t wait_ms, bool locked, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* The talk leaves what only one may be in, where it is: others may enter. */
+void lane_leave(struct lane *l, const struct conversation *c, bool exclusive, bool shared);
 void lane_block_scope(struct lane *l, int64_t wait_ms, const char *reason);
 void lane_success(struct lane *l);
 void lane_doubt(struct lane *l, int64_t delivery, int64_t due_ms, bool unsure);

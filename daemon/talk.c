@@ -400,20 +400,22 @@ static void resolve(struct conversation *c)
 	queue_resolve(c->lane->dispatch->opt.queue, c->delivery, &r, on_owed, c);
 }
 
+static bool enter(struct conversation **place, struct conversation *c)
+{
+	if (*place == NULL)
+		*place = c;
+	return *place == c;
+}
+
 static bool may_enter(struct conversation *c)
 {
 	struct lane *l = c->lane;
+	const struct step *s = c->step;
+	bool exclusive = s->name != NULL && s->exclusive, shared = exclusive && s->shared && l->scope != NULL;
 
-	if (c->step->name == NULL || !c->step->exclusive) {
-		if (l->exclusive == c) {
-			l->exclusive = NULL;
-			lane_arm(l, 0);
-		}
-		return true;
-	}
-	if (l->exclusive == NULL)
-		l->exclusive = c;
-	if (l->exclusive == c)
+	lane_leave(l, c, !exclusive, !shared);
+	/* Always in this order: who waits for the second place holds the first, never the other way round. */
+	if ((!exclusive || enter(&l->exclusive, c)) && (!shared || enter(&l->scope->shared, c)))
 		return true;
 	c->want_exclusive = true;
 	return false;

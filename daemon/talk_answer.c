@@ -144,10 +144,9 @@ static void too_large(struct conversation *c, const char *reason)
 	talk_note(c, SETTLE_SPLIT, 0, reason, talk_go_on);
 }
 
-static void got(struct conversation *c, const struct reply *reply)
+/* What the step made of an answer. */
+static void follow(struct conversation *c, enum got what, const struct reply *reply)
 {
-	c->t.say = NULL;
-	enum got what = c->step->got(&c->t, reply);
 	char text[1200];
 	const char *words = c->t.err.text;
 
@@ -204,6 +203,23 @@ static void got(struct conversation *c, const struct reply *reply)
 	}
 }
 
+static void got(struct conversation *c, const struct reply *reply)
+{
+	c->t.say = NULL;
+	follow(c, c->step->got(&c->t, reply), reply);
+}
+
+/* The step may ask for less; true: it does. */
+static bool asks_for_less(struct conversation *c, const struct reply *reply)
+{
+	if (c->looking || c->intended || c->step->large == NULL)
+		return false;
+	log_info(&c->log, "%s: %s: asked for in parts", c->step->name, reply->error);
+	c->t.say = NULL;
+	follow(c, c->step->large(&c->t), reply);
+	return true;
+}
+
 void talk_reply(void *cookie, const struct reply *reply)
 {
 	struct conversation *c = cookie;
@@ -243,8 +259,11 @@ void talk_reply(void *cookie, const struct reply *reply)
 			learned_parked(&c->t.learned, c->rows->row[i].id, "its kept copy is gone or damaged");
 		talk_note(c, SETTLE_GO_ON, 0, reason, talk_go_on);
 		return;
-	case EXCHANGE_LOST:
 	case EXCHANGE_TOO_LARGE:
+		if (asks_for_less(c, reply))
+			return;
+		/* fall through */
+	case EXCHANGE_LOST:
 		wait = talk_backoff(c);
 		lane_pause(l, lane_scaled(l, retry_look_ms(0)), false, "%s", reason);
 		lost(c, wait, reason);

@@ -163,8 +163,7 @@ void talk_end(struct conversation *c)
 {
 	struct lane *l = c->lane;
 
-	if (l->exclusive == c)
-		l->exclusive = NULL;
+	lane_leave(l, c, true, true);
 	talk_step_done(c);
 	learned_done(&c->t.learned);
 	arena_done(&c->arena);

@@ -97,11 +97,15 @@ struct step {
 	bool defer;          /* resolve: only by references that lead `match`, before any list is read */
 	size_t batch;        /* rows at most, where the sink's own number does not hold; 0: it does */
 	bool exclusive;      /* one delivery of the sink at a time (login, lists, creation) */
-	bool gate;           /* waits for a full batch, `linger`, or the end of the run */
-	bool check;          /* read-only, and proves the configuration: `check --online` walks these */
-	bool final;          /* only when the run has ended, all is settled and nothing is parked */
+	bool shared; /* exclusive, and among all sinks of one tracker: what is found or made by its name */
+	bool gate;   /* waits for a full batch, `linger`, or the end of the run */
+	bool check;  /* read-only, and proves the configuration: `check --online` walks these */
+	bool final;  /* only when the run has ended, all is settled and nothing is parked */
 	enum ask (*ask)(struct talk *t, struct request *r);
 	enum got (*got)(struct talk *t, const struct reply *r);
+	/* The answer to a read passed the limit of size (request.reply_max) and was not taken: how to go on.
+	 * NULL: the same is asked again later, as if no answer had come. */
+	enum got (*large)(struct talk *t);
 	enum ask (*look)(struct talk *t, struct request *r); /* NULL: repeat-safe */
 	enum looked (*looked)(struct talk *t, const struct reply *r);
 };

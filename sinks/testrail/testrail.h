@@ -15,9 +15,10 @@
  *   own_plans {plan: [runs of ours that are not done]}: plans that we made
  *   people    {e-mail: id}; "" where there is no such user
  *   cases     {scope, of, since, at, full_at} and, while a list is being read, {offset, last, began, tries, delta,
- *             suite}; of: the suites, where they are several
+ *             suite, opened, sectioned, after}; of: the suites, where they are several; big: it is read section by
+ *             section, of which `after` was the last one
  *   sections  {scope, at} and {offset, ...} likewise
- *   old       {login, add_cases}: calls that this server does not know
+ *   old       {login, add_cases, update_cases}: calls that this server does not know
  *   skew      ms by which the server's clock is behind ours, where that matters; negative
  *   required  {elapsed, status}: what an administrator, or the server, made required of results
  * bookmark (one object a delivery):
@@ -341,6 +342,7 @@ enum ask testrail_doubts_ask(struct talk *t, struct request *r);
 enum got testrail_doubts_got(struct talk *t, const struct reply *r);
 enum ask testrail_cases_ask(struct talk *t, struct request *r);
 enum got testrail_cases_got(struct talk *t, const struct reply *r);
+enum got testrail_cases_large(struct talk *t);
 enum ask testrail_sections_ask(struct talk *t, struct request *r);
 enum got testrail_sections_got(struct talk *t, const struct reply *r);
 /* Keeps a case or section that was read or made. */

@@ -6,11 +6,15 @@
  * one is missing, since nothing tells what changed.  The cursor stands in facts, so that a restart in the middle of
  * 400 pages goes on; a list that was left lying too long begins anew.  Pages overlap by one entity: where
  * the last one of a page is not the first of the next, somebody deleted meanwhile and what slid over the
- * edge would be missed, so the list is read again. */
+ * edge would be missed, so the list is read again.
+ *
+ * Servers before 6.7 know no pages.  Where all cases at once are more than one answer may hold, they are read by
+ * section: first the list of sections (scratch keeps what is left of it), then the cases of each. */
 #include "sinks/testrail/testrail.h"
 
 #include "daemon/base/clock.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define FULL_AGAIN_MS     (INT64_C(7) * 86400000) /* deleted cases are found out at least so often */
@@ -101,9 +105,8 @@ static bool reading(const cJSON *l)
 
 static void stop_reading(cJSON *l)
 {
-	static const char *const cursor[] = {
-		"offset", "last", "began", "began_s", "tries", "delta", "suite"
-	};
+	static const char *const cursor[] = { "offset", "last",  "began",  "began_s",   "tries",
+					      "delta",  "suite", "opened", "sectioned", "after" };
 
 	for (size_t i = 0; i < sizeof(cursor) / sizeof(cursor[0]); i++)
 		cJSON_DeleteItemFromObjectCaseSensitive(l, cursor[i]);
@@ -146,14 +149,124 @@ static bool within(int64_t since_ms, int64_t now_ms, int64_t ms)
 	return since_ms > 0 && since_ms <= now_ms + JITTER_MS && now_ms - since_ms < ms;
 }
 
-static void list_args(struct talk *t, struct request *r, const struct list_kind *k)
+static void list_args(struct talk *t, struct request *r, const struct list_kind *k, const char *call)
 {
 	const char *suite = testrail_fact(t, "suite", "id");
 
 	if (testrail_several(t->conf))
 		suite = sink_string(cJSON_GetObjectItemCaseSensitive(t->facts, k->group), "suite");
-	testrail_get(r, k->call, testrail_fact(t, "project", "id"));
+	testrail_get(r, call, testrail_fact(t, "project", "id"));
 	testrail_arg(r, "suite_id", suite);
+}
+
+/* ---- by section ---- */
+
+/* scratch: sections {ids: [..], offset, complete}: of the suite that is read, what is left of them */
+static cJSON *sections_left(struct talk *t)
+{
+	return cJSON_GetObjectItemCaseSensitive(testrail_scratch(t), "sections");
+}
+
+static bool listing_sections(struct talk *t, const cJSON *l)
+{
+	return sink_bool(l, "sectioned") && !sink_bool(sections_left(t), "complete");
+}
+
+/* The section whose cases are read; NULL: all of them are. */
+static const char *section_at(struct talk *t, const cJSON *l)
+{
+	const cJSON *ids = cJSON_GetObjectItemCaseSensitive(sections_left(t), "ids");
+
+	return sink_bool(l, "sectioned") && cJSON_IsArray(ids) && ids->child != NULL ? ids->child->valuestring
+										     : NULL;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+	size_t m = strlen(x), n = strlen(y);
+
+	return m != n ? (m < n ? -1 : 1) : strcmp(x, y);
+}
+
+/* In the order of their numbers, without those that were read before a restart. */
+static void sections_listed(struct talk *t, const cJSON *l)
+{
+	cJSON *left = sections_left(t), *ids = cJSON_GetObjectItemCaseSensitive(left, "ids"), *item;
+	size_t n = 0, max = (size_t)cJSON_GetArraySize(ids);
+	const char **id = arena_calloc(t->arena, max + 1, sizeof(*id)), *after = sink_string(l, "after");
+
+	cJSON_ArrayForEach(item, ids)
+	{
+		const char *copy = arena_strdup(t->arena, item->valuestring);
+		if (id != NULL && copy != NULL && (after == NULL || by_number(&copy, &after) > 0))
+			id[n++] = copy;
+	}
+	if (n > 0)
+		qsort(id, n, sizeof(*id), by_number);
+	cJSON_DeleteItemFromObjectCaseSensitive(left, "ids");
+	ids = cJSON_AddArrayToObject(left, "ids");
+	for (size_t i = 0; i < n; i++)
+		cJSON_AddItemToArray(ids, cJSON_CreateString(id[i]));
+	sink_set_int(left, "complete", 1);
+}
+
+static enum got sections_got(struct talk *t, const cJSON *l, const struct reply *r)
+{
+	cJSON *left = testrail_object(testrail_scratch(t), "sections"), *ids = testrail_list(left, "ids");
+	struct testrail_page page;
+	const cJSON *item;
+
+	if (!testrail_page(r, "sections", &page))
+		return GOT_UNKNOWN;
+	cJSON_ArrayForEach(item, page.items)
+	{
+		const char *id = sink_id(t->arena, item, "id");
+		if (id != NULL)
+			cJSON_AddItemToArray(ids, cJSON_CreateString(id));
+	}
+	sink_set_int(left, "offset", sink_int(left, "offset", 0) + page.count);
+	if (page.last)
+		sections_listed(t, l);
+	cJSON_Delete(page.root);
+	return GOT_MORE;
+}
+
+/* The cases of a section were read; true: there are further sections. */
+static bool section_done(struct talk *t, cJSON *l)
+{
+	const char *at = section_at(t, l);
+
+	if (at != NULL) {
+		sink_set_string(l, "after", at);
+		cJSON_DeleteItemFromArray(cJSON_GetObjectItemCaseSensitive(sections_left(t), "ids"), 0);
+	}
+	if (section_at(t, l) == NULL) {
+		cJSON_DeleteItemFromObjectCaseSensitive(testrail_scratch(t), "sections");
+		cJSON_DeleteItemFromObjectCaseSensitive(l, "after");
+		return false;
+	}
+	sink_set_int(l, "offset", 0);
+	cJSON_DeleteItemFromObjectCaseSensitive(l, "last");
+	return true;
+}
+
+enum got testrail_cases_large(struct talk *t)
+{
+	cJSON *l = testrail_object(t->facts, cases.group);
+
+	if (listing_sections(t, l))
+		return testrail_park(
+			t, "list of cases: the list of sections alone is more than can be read at once");
+	if (section_at(t, l) != NULL)
+		return testrail_park(
+			t, "list of cases: those of the section %s are more than can be read at once",
+			section_at(t, l));
+	sink_set_int(l, "big", 1);
+	sink_set_int(l, "sectioned", 1);
+	sink_set_int(l, "offset", 0);
+	cJSON_DeleteItemFromObjectCaseSensitive(l, "last");
+	return GOT_MORE;
 }
 
 enum ask testrail_cases_ask(struct talk *t, struct request *r)
@@ -178,8 +291,16 @@ enum ask testrail_cases_ask(struct talk *t, struct request *r)
 		sink_set_int(l, "fields", updates);
 		sink_set_string(l, "of", *of != '\0' ? of : NULL);
 		start_reading(l, testrail_several(c) ? testrail_suite_at(t, 0) : NULL, t->now_ms, !full);
+		sink_set_int(l, "sectioned", full && sink_bool(l, "big"));
+		cJSON_DeleteItemFromObjectCaseSensitive(testrail_scratch(t), "sections");
 	}
-	list_args(t, r, &cases);
+	if (listing_sections(t, l)) {
+		list_args(t, r, &cases, "get_sections");
+		testrail_page_args(r, sink_int(sections_left(t), "offset", 0));
+		return ASK_SEND;
+	}
+	list_args(t, r, &cases, cases.call);
+	testrail_arg(r, "section_id", section_at(t, l));
 	if (sink_bool(l, "delta"))
 		testrail_arg_int(r, "updated_after", sink_int(l, "since", 0));
 	testrail_page_args(r, sink_int(l, "offset", 0));
@@ -212,7 +333,7 @@ enum ask testrail_sections_ask(struct talk *t, struct request *r)
 			return ASK_SKIP;
 		start_reading(l, suite, t->now_ms, false);
 	}
-	list_args(t, r, &sections);
+	list_args(t, r, &sections, sections.call);
 	testrail_page_args(r, sink_int(l, "offset", 0));
 	return ASK_SEND;
 }
@@ -259,33 +380,60 @@ static void done(struct talk *t, cJSON *l, const struct list_kind *k)
 	stop_reading(l);
 }
 
+/* The first page of a list: when it was begun, by the server's clock. */
+static void open_list(struct talk *t, cJSON *l, const struct reply *r, const struct list_kind *k)
+{
+	bool known = r->server_ms != TIME_UNKNOWN;
+	int64_t skew = known ? r->server_ms - sink_int(l, "began", 0) : 0;
+
+	/* What waits make it look later than it is, the margin of look-ups covers. */
+	sink_set_int(t->facts, "skew", skew < -SKEW_MS ? skew : 0);
+	int64_t s = (known ? r->server_ms : sink_int(l, "began", 0)) / 1000;
+	sink_set_int(l, "began_s", s - (known ? MARGIN_S : OWN_MARGIN_S));
+	sink_set_int(l, "opened", 1);
+	/* Sections of several suites: a list each, on one shelf, so none of them tells what is gone. */
+	if (!sink_bool(l, "delta") && (k == &cases || sink_string(l, "suite") == NULL))
+		learned_list_begin(&t->learned, k->kind, sink_string(l, "scope"));
+}
+
+/* Somebody deleted meanwhile, and what slid over the edge of a page would be missed. */
+static enum got read_again(struct talk *t, cJSON *l, const struct list_kind *k)
+{
+	const char *suite = arena_strdup(t->arena, sink_string(l, "suite"));
+	bool sectioned = sink_bool(l, "sectioned");
+
+	sink_set_int(l, "tries", sink_int(l, "tries", 0) + 1);
+	start_reading(l, suite != NULL && k == &cases ? testrail_suite_at(t, 0) : suite,
+		      sink_int(l, "began", 0), sink_bool(l, "delta"));
+	sink_set_int(l, "sectioned", sectioned);
+	cJSON_DeleteItemFromObjectCaseSensitive(testrail_scratch(t), "sections");
+	return GOT_MORE;
+}
+
 static enum got read_page(struct talk *t, const struct reply *r, const struct list_kind *k)
 {
 	cJSON *l = testrail_object(t->facts, k->group);
 	struct testrail_page page;
 
+	if (k == &cases && listing_sections(t, l)) {
+		enum got got = sections_got(t, l, r);
+		if (got != GOT_MORE || listing_sections(t, l) || section_at(t, l) != NULL)
+			return got;
+		/* A suite without sections, or the rest of one that was read before a restart. */
+		if (!sink_bool(l, "opened"))
+			open_list(t, l, r, k);
+		section_done(t, l);
+		done(t, l, k);
+		return reading(l) ? GOT_MORE : GOT_NEXT;
+	}
 	if (!testrail_page(r, k->entity, &page))
 		return GOT_UNKNOWN;
-	int64_t offset = sink_int(l, "offset", 0), tries = sink_int(l, "tries", 0);
-	const char *suite = arena_strdup(t->arena, sink_string(l, "suite"));
-	bool several = suite != NULL, first = !several || k == &sections;
-	if (several && k == &cases)
-		first = testrail_suite_at(t, 0) != NULL && strcmp(testrail_suite_at(t, 0), suite) == 0;
-	if (offset == 0 && first) {
-		bool known = r->server_ms != TIME_UNKNOWN;
-		int64_t skew = known ? r->server_ms - sink_int(l, "began", 0) : 0;
-		/* What waits make it look later than it is, the margin of look-ups covers. */
-		sink_set_int(t->facts, "skew", skew < -SKEW_MS ? skew : 0);
-		int64_t s = (known ? r->server_ms : sink_int(l, "began", 0)) / 1000;
-		sink_set_int(l, "began_s", s - (known ? MARGIN_S : OWN_MARGIN_S));
-		if (!sink_bool(l, "delta") && !(several && k == &sections))
-			learned_list_begin(&t->learned, k->kind, sink_string(l, "scope"));
-	} else if (!joins(t, l, &page) && tries < SLID_MAX) {
+	int64_t offset = sink_int(l, "offset", 0);
+	if (!sink_bool(l, "opened"))
+		open_list(t, l, r, k);
+	else if (offset > 0 && !joins(t, l, &page) && sink_int(l, "tries", 0) < SLID_MAX) {
 		cJSON_Delete(page.root);
-		sink_set_int(l, "tries", tries + 1);
-		start_reading(l, several && k == &cases ? testrail_suite_at(t, 0) : suite,
-			      sink_int(l, "began", 0), sink_bool(l, "delta"));
-		return GOT_MORE;
+		return read_again(t, l, k);
 	}
 	const cJSON *item;
 	cJSON_ArrayForEach(item, page.items) k->learn(t, item);
@@ -294,13 +442,14 @@ static enum got read_page(struct talk *t, const struct reply *r, const struct li
 	const char *before = sink_string(l, "last");
 	/* A page that brings nothing new ends the list, whatever the server says of further ones. */
 	bool stuck = id == NULL || (before != NULL && strcmp(before, id) == 0) || offset > OFFSET_MAX;
-	if (page.last || stuck)
-		done(t, l, k);
-	else {
+	bool suite = sink_string(l, "suite") != NULL;
+	if (!page.last && !stuck) {
 		sink_set_int(l, "offset", offset + page.count - 1);
 		sink_set_string(l, "last", id);
+	} else if (!sink_bool(l, "sectioned") || !section_done(t, l)) {
+		done(t, l, k);
 	}
-	bool more = reading(l) || (several && k == &sections); /* a further suite, or none */
+	bool more = reading(l) || (suite && k == &sections); /* a further suite, or none */
 	cJSON_Delete(page.root);
 	return more ? GOT_MORE : GOT_NEXT;
 }

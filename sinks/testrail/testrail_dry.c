@@ -187,6 +187,14 @@ static const char *update(const struct dry *d)
 	return object_of(d, d->args[0]);
 }
 
+static const char *updates(const struct dry *d)
+{
+	int n = count_of(d, "case_ids");
+
+	buf_printf(&d->out->words, "update %d cases alike", n);
+	return "{\"updated_cases\":[]}";
+}
+
 static const char *named(const struct dry *d, const char *what)
 {
 	buf_printf(&d->out->words, "make the %s \"%s\"", what, text_of(d, "name"));
@@ -215,6 +223,7 @@ static const char *answer(const struct dry *d)
 		{ "add_cases", NULL, cases },
 		{ "add_case", NULL, cases },
 		{ "update_case", NULL, update },
+		{ "update_cases", NULL, updates },
 		{ "add_milestone", "milestone", NULL },
 		{ "add_config_group", "group of configurations", NULL },
 		{ "add_config", "configuration", NULL },

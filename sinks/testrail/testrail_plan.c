@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* bookmark: plan {name, id} */
+/* bookmark: plan {name, id, again}: again: it is to be looked for once more before it is made */
 static cJSON *plan_of(const struct talk *t)
 {
 	return cJSON_GetObjectItemCaseSensitive(t->bookmark, "plan");
@@ -102,7 +102,7 @@ enum ask testrail_plan_ask(struct talk *t, struct request *r)
 		found(t, name, id);
 		return ASK_SKIP;
 	}
-	if (was != NULL && strcmp(was, name) == 0)
+	if (was != NULL && strcmp(was, name) == 0 && !sink_bool(plan_of(t), "again"))
 		return ASK_SKIP; /* to be made */
 	if (c->plan.own) {
 		sink_set_string(testrail_object(t->bookmark, "plan"), "name", name);
@@ -177,6 +177,7 @@ enum got testrail_plan_got(struct talk *t, const struct reply *r)
 	if (testrail_digits(name) && strlen(name) > 3)
 		return testrail_park(t, "plan: no open plan has the id or the name %s", name);
 	sink_set_string(testrail_object(t->bookmark, "plan"), "name", name);
+	cJSON_DeleteItemFromObjectCaseSensitive(plan_of(t), "again");
 	return GOT_NEXT;
 }
 
@@ -262,7 +263,11 @@ enum looked testrail_add_plan_looked(struct talk *t, const struct reply *r)
 		made(t, id);
 		return LOOKED_ALL;
 	}
-	return last ? LOOKED_NONE : LOOKED_MORE;
+	if (!last)
+		return LOOKED_MORE;
+	/* Another sink, or somebody else, may make one of that name before it is sent again. */
+	sink_set_int(testrail_object(t->bookmark, "plan"), "again", 1);
+	return LOOKED_NONE;
 }
 
 /* ---- closed ---- */

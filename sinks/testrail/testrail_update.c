@@ -17,7 +17,7 @@
 static bool worth_keeping(const cJSON *item)
 {
 	static const char *const names[] = { "template_id", "type_id", "priority_id", "milestone_id",
-					     "estimate",    "refs",    NULL };
+					     "estimate",    "refs",    "suite_id",    NULL };
 	const char *name = item->string != NULL ? item->string : "";
 
 	if (strncmp(name, "custom_", 7) == 0)
@@ -135,6 +135,67 @@ void testrail_update_batch_done(struct talk *t)
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "updated");
 }
 
+/* ---- one request for cases that are to be given the same ---- */
+
+static const char *suite_of(struct talk *t, const struct row *row)
+{
+	cJSON *known = cJSON_Parse(row->remote_json != NULL ? row->remote_json : "");
+	const char *suite = sink_id(t->arena, known, "suite_id");
+
+	cJSON_Delete(known);
+	return suite;
+}
+
+/* Whether the server takes several at once, as far as we know. */
+static bool bulk(struct talk *t)
+{
+	return !sink_bool(cJSON_GetObjectItemCaseSensitive(t->facts, "old"), "update_cases") &&
+	       !sink_bool(testrail_scratch(t), "singly");
+}
+
+/* The cases of the batch, from `from` on, that are to be given these very values; scratch keeps them. */
+static cJSON *alike(struct talk *t, size_t from, const cJSON *wanted, const char *suite)
+{
+	cJSON *cases = cJSON_CreateArray();
+
+	for (size_t i = from; i < t->rows->count; i++) {
+		const struct row *row = &t->rows->row[i];
+		cJSON *other = done(t, row) ? NULL : changes(t, row);
+		const char *in = other != NULL ? suite_of(t, row) : NULL;
+		if (in != NULL && strcmp(in, suite) == 0 && cJSON_Compare(other, wanted, true))
+			cJSON_AddItemToArray(cases, cJSON_CreateString(row->remote_id));
+		cJSON_Delete(other);
+	}
+	return cases;
+}
+
+static enum ask ask_one(struct talk *t, struct request *r, size_t i, cJSON *wanted)
+{
+	const struct row *row = &t->rows->row[i];
+	const char *suite = bulk(t) ? suite_of(t, row) : NULL;
+	cJSON *cases = suite != NULL ? alike(t, i, wanted, suite) : cJSON_CreateArray(), *item;
+
+	cJSON_DeleteItemFromObjectCaseSensitive(testrail_scratch(t), "cases");
+	if (cJSON_GetArraySize(cases) < 2) {
+		while (cases->child != NULL)
+			cJSON_DeleteItemFromArray(cases, 0);
+		cJSON_AddItemToArray(cases, cJSON_CreateString(row->remote_id));
+		testrail_post(r, "update_case", row->remote_id);
+	} else {
+		cJSON *ids = cJSON_AddArrayToObject(wanted, "case_ids");
+		cJSON_ArrayForEach(item, cases) cJSON_AddItemToArray(
+			ids, testrail_digits(item->valuestring) ? cJSON_CreateRaw(item->valuestring)
+								: cJSON_CreateString(item->valuestring));
+		testrail_post(r, "update_cases", suite);
+	}
+	cJSON_AddItemToObject(testrail_scratch(t), "cases", cases);
+	char *body = cJSON_PrintUnformatted(wanted);
+	cJSON_Delete(wanted);
+	buf_puts(&r->body, body != NULL ? body : "{}");
+	cJSON_free(body);
+	return ASK_SEND;
+}
+
 enum ask testrail_update_cases_ask(struct talk *t, struct request *r)
 {
 	const struct testrail_conf *c = t->conf;
@@ -142,39 +203,61 @@ enum ask testrail_update_cases_ask(struct talk *t, struct request *r)
 	if (c->update.cases == TESTRAIL_UPDATE_NONE)
 		return ASK_SKIP;
 	for (size_t i = 0; i < t->rows->count; i++) {
-		const struct row *row = &t->rows->row[i];
-		cJSON *wanted = done(t, row) ? NULL : changes(t, row);
-		if (wanted == NULL)
-			continue;
-		char *body = cJSON_PrintUnformatted(wanted);
-		cJSON_Delete(wanted);
-		testrail_post(r, "update_case", row->remote_id);
-		buf_puts(&r->body, body != NULL ? body : "{}");
-		cJSON_free(body);
-		sink_set_string(testrail_scratch(t), "case", row->remote_id);
-		return ASK_SEND;
+		cJSON *wanted = done(t, &t->rows->row[i]) ? NULL : changes(t, &t->rows->row[i]);
+		if (wanted != NULL)
+			return ask_one(t, r, i, wanted);
 	}
 	return ASK_SKIP;
 }
 
+static void settle_all(struct talk *t, const cJSON *cases, const char *words)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, cases) settle(t, item->valuestring, words);
+}
+
+static enum got update_refused(struct talk *t, const struct reply *r, const cJSON *cases)
+{
+	bool many = cJSON_GetArraySize(cases) > 1;
+	enum got got = testrail_refused(t, r, many ? "update_cases" : "update_case", GOT_MORE);
+
+	if (got != GOT_MORE)
+		return got;
+	if (many && testrail_says_unknown_call(r, t->err.text)) {
+		sink_set_int(testrail_object(t->facts, "old"), "update_cases", 1);
+	} else if (many && r->status != 403) {
+		/* One of them is the culprit: each for itself, as far as this batch goes. */
+		sink_set_int(testrail_scratch(t), "singly", 1);
+	} else {
+		settle_all(t, cases, arena_strdup(t->arena, t->err.text));
+	}
+	err_clear(&t->err);
+	return got;
+}
+
 enum got testrail_update_cases_got(struct talk *t, const struct reply *r)
 {
-	const char *id = arena_strdup(t->arena, sink_string(testrail_scratch(t), "case"));
+	const cJSON *item, *cases = cJSON_GetObjectItemCaseSensitive(testrail_scratch(t), "cases");
 
-	if (!testrail_ok(r)) {
-		enum got got = testrail_refused(t, r, "update_case", GOT_MORE);
-		settle(t, id, t->err.text);
-		err_clear(&t->err);
-		return got;
-	}
+	if (!testrail_ok(r))
+		return update_refused(t, r, cases);
 	cJSON *root = sink_json(r);
-	bool there = sink_id(t->arena, root, "id") != NULL;
-	/* As it is now, so that the next run finds nothing to change. */
-	if (there && sink_string(root, "title") != NULL)
+	const cJSON *updated = cJSON_GetObjectItemCaseSensitive(root, "updated_cases");
+	bool there = cJSON_IsArray(updated) || cJSON_IsArray(root) || sink_id(t->arena, root, "id") != NULL;
+	if (cJSON_IsArray(root))
+		updated = root;
+	/* As they are now, so that the next run finds nothing to change. */
+	if (!cJSON_IsArray(updated) && there && sink_string(root, "title") != NULL)
 		testrail_learn_case(t, root);
+	cJSON_ArrayForEach(item, updated)
+	{
+		if (sink_string(item, "title") != NULL)
+			testrail_learn_case(t, item);
+	}
 	cJSON_Delete(root);
 	if (!there)
 		return GOT_UNKNOWN;
-	settle(t, id, "");
+	settle_all(t, cases, "");
 	return GOT_MORE;
 }

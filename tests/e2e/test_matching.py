@@ -4,7 +4,7 @@
 import pytest
 
 from expect import each_case_once, one_closed_run
-from reports import case, junit, method, suite, testng
+from reports import case, junit, method, numbered, suite, testng
 
 
 @pytest.mark.parametrize("name", [
@@ -221,6 +221,32 @@ class TestOlderServers:
         resultd.deliver_to(testrail)
         resultd.imports(resultd.write("a.xml", junit(case("t1"), case("t299"))))
         each_case_once(testrail, 2)
+
+    def test_all_cases_at_once_are_more_than_an_answer_may_hold(self, resultd, testrail):
+        testrail.bare_lists = testrail.bare_suites = True
+        testrail.case_field("notes", 3)
+        sections = [testrail.section(f"S{number}") for number in range(3)]
+        for number in range(24):
+            testrail.case(f"t{number}", sections[number % 3], automation=f"shop.Cart.test_{number + 1:05d}",
+                          custom_notes="x" * (1 << 20))["updated_on"] -= 86400
+        resultd.deliver_to(testrail)
+        report = resultd.write("a.xml", numbered(24))
+        resultd.imports(report)
+        assert len(testrail.results()) == 24
+        asked = [request.query.get("section_id") for request in testrail.calls("get_cases")]
+        assert asked == [None, *[str(row["id"]) for row in sections]] and len(testrail.calls("get_sections")) == 1
+        resultd.imports(report, options=["--run-key", "again"])
+        assert len(testrail.results()) == 48 and len(testrail.calls("get_cases")) <= 5
+        assert len(testrail.calls("get_sections")) == 1
+
+    def test_one_section_alone_is_more_than_an_answer_may_hold(self, resultd, testrail):
+        testrail.bare_lists = testrail.bare_suites = True
+        testrail.case_field("notes", 3)
+        for number in range(18):
+            testrail.case(f"t{number}", custom_notes="x" * (1 << 20))
+        resultd.deliver_to(testrail)
+        done = resultd.imports(resultd.write("a.xml", numbered(1)), code=4)
+        assert "those of the section 101 are more than can be read at once" in done.delivery()["last_error"]
 
     def test_links_to_the_next_page_are_wrong(self, resultd, testrail):
         testrail.zero_limit_links = True

@@ -4,6 +4,7 @@
 import pytest
 
 from reports import case, junit, suite
+from standins.http_server import Answer
 from test_testrail_results import reported
 
 CREATE = {"cases": True}
@@ -166,6 +167,53 @@ def test_every_batch_has_its_cases_updated(resultd, testrail):
                                                    for number in range(7)])))
     assert [row["refs"] for row in testrail.store.cases.values()] == [f"R-{number}" for number in range(7)]
     assert len(testrail.results()) == 7 and len(testrail.calls("update_case")) == 7
+
+
+ALIKE = ("testrail_case_field", "priority_id:1")
+
+
+def many(resultd, testrail, *odd, key="k", code=0):
+    """Six tests that say the same of their cases, and what else is given."""
+    resultd.deliver_to(testrail, update={"cases": "fields"})
+    report = junit(*[reported(f"t{number}", ALIKE) for number in range(6)], *odd)
+    return resultd.imports(resultd.write(f"{key}.xml", report), options=["--run-key", key], code=code)
+
+
+@pytest.fixture
+def six(testrail):
+    return [testrail.case(f"t{number}", automation=f"shop.Cart.t{number}") for number in range(6)]
+
+
+def test_cases_that_are_given_the_same_are_updated_in_one_request(resultd, testrail, six):
+    odd = testrail.case("odd", automation="shop.Cart.odd", refs="A")
+    many(resultd, testrail, reported("odd", ALIKE, ("testrail_case_field", "refs:B")))
+    assert [row["priority_id"] for row in [*six, odd]] == [1] * 7 and odd["refs"] == "A, B"
+    assert (len(testrail.calls("update_cases")), len(testrail.calls("update_case"))) == (1, 1)
+    many(resultd, testrail, key="again")
+    assert len(testrail.calls("update_cases")) == 1 and len(testrail.results()) == 13
+
+
+def test_a_lost_answer_to_update_cases_is_simply_asked_again(resultd, testrail, six):
+    testrail.fault("update_cases", after="reset")
+    many(resultd, testrail)
+    assert [row["priority_id"] for row in six] == [1] * 6 and len(testrail.results()) == 6
+
+
+def test_a_server_without_update_cases_updates_one_by_one(resultd, testrail, six):
+    testrail.missing.add("update_cases")
+    many(resultd, testrail)
+    assert [row["priority_id"] for row in six] == [1] * 6
+    assert (len(testrail.calls("update_cases")), len(testrail.calls("update_case"))) == (1, 6)
+
+
+def test_one_case_that_refuses_update_cases_costs_that_case_only(resultd, testrail, six):
+    number = six[3]["id"]
+    testrail.answers("update_cases", Answer(400, {"error": f"Field :case_ids contains an invalid ID ({number})."}))
+    testrail.answers("update_case", None, None, None, Answer(400, {"error": "Field :priority_id is locked."}))
+    many(resultd, testrail)
+    assert [row["priority_id"] for row in six] == [1, 1, 1, 4, 1, 1]
+    words = [row["comment"] or "" for row in testrail.results()]
+    assert ["is locked" in word for word in words] == [False, False, False, True, False, False]
 
 
 # ---- create.field, and what `check --online` says of the account ----

@@ -3,7 +3,7 @@
 
 import pytest
 
-from reports import case, junit, numbered
+from reports import case, junit, method, numbered, testng
 
 STEPS = 11
 
@@ -162,6 +162,18 @@ def test_steps_of_the_published_conventions_become_steps(resultd, rail):
                  failure="no"))))
     assert [(step["content"], step["status_id"]) for step in posted(rail)["custom_step_results"]] == [
         ("opens", 1), ("looks", 1), ("pays", 5)]
+
+
+def test_steps_of_testng_become_steps(resultd, rail):
+    rail.result_field("step_results", STEPS)
+    attributes = "".join(f'<attribute name="{name}"><![CDATA[{value}]]></attribute>' for name, value in (
+        ("testrail_result_step", "pass:opens"), ("step[failed]", "pays"), ("test_id", "C1001")))
+    written = method("t1", "FAIL", message="no").replace("</test-method>",
+                                                         f"<attributes>{attributes}</attributes></test-method>")
+    resultd.deliver_to(rail)
+    resultd.imports(resultd.write("testng-results.xml", testng(written)))
+    assert posted(rail)["_case"] == 1001 and posted(rail)["custom_step_results"] == [
+        {"content": "opens", "status_id": 1}, {"content": "pays", "status_id": 5}]
 
 
 def test_steps_without_a_field_for_them_are_told_in_the_comment(resultd, rail):

@@ -351,6 +351,24 @@ def test_plans_in_projects_of_any_kind(resultd, make_testrail, mode, bare):
     assert run["suite_id"] == suite["id"] and len(testrail.results()) == 1
 
 
+def test_two_sinks_with_one_plan_make_it_once(resultd, rail):
+    resultd.configure({name: resultd.rail(rail, plan="Release 1", milestone="2.0", create={"milestones": True},
+                                          run={"name": name}) for name in ("a", "b", "c")})
+    imports(resultd, "t1", "t2")
+    plan, = rail.plans
+    assert sorted(run["name"] for run in plan_runs(rail, plan)) == ["a", "b", "c"]
+    assert len(rail.store.milestones) == 1 and len(rail.results()) == 6
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_two_sinks_with_one_plan_make_it_once_though_an_answer_is_lost(resultd, rail, when):
+    rail.fault("add_plan", **{when: "reset"})
+    resultd.configure({name: resultd.rail(rail, plan="Release 1", run={"name": name}) for name in ("a", "b")})
+    imports(resultd, "t1")
+    plan, = rail.plans
+    assert sorted(run["name"] for run in plan_runs(rail, plan)) == ["a", "b"] and len(rail.results()) == 2
+
+
 def test_two_sinks_may_have_a_suite_each(resultd, make_testrail):
     testrail = make_testrail(suite_mode=3)
     project = next(iter(testrail.store.projects.values()))

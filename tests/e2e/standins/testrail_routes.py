@@ -257,6 +257,25 @@ def update_case(server, request, case_id):
     return server.case_json(case)
 
 
+@route("POST", 1)
+def update_cases(server, request, suite_id):
+    if suite_id not in server.store.suites:
+        raise Refused("Field :suite_id is not a valid test suite.")
+    body = dict(request.json)
+    numbers = body.pop("case_ids", None)
+    if not isinstance(numbers, list) or not numbers or not all(is_int(number) for number in numbers):
+        raise Forbidden("Field :case_ids is a required field.")
+    if not body:
+        raise Forbidden("update_cases without any value")
+    for number in numbers:
+        if server.store.cases.get(number, {}).get("suite_id") != suite_id:
+            raise Refused(f"Field :case_ids contains an invalid ID ({number}).")
+    _check_case(server, body, whole=False)
+    for number in numbers:
+        server.store.cases[number].update({**body, "updated_on": server.store.stamp(), "updated_by": server.me["id"]})
+    return {"updated_cases": [server.case_json(server.store.cases[number]) for number in numbers]}
+
+
 # ---- runs ----
 
 def _run_cases(server, body, suite_id, before=()):
