@@ -180,7 +180,7 @@ static void *list_grow(struct parser *p, void *list, size_t count, size_t *room,
 	return grown;
 }
 
-void build_evidence(struct parser *p, const char *path, const char *name)
+void build_evidence(struct parser *p, const char *path, const char *name, unsigned step)
 {
 	struct build *b = p->build;
 
@@ -197,15 +197,20 @@ void build_evidence(struct parser *p, const char *path, const char *name)
 		return;
 	}
 	for (size_t i = 0; i < b->r.evidence_count; i++) {
-		if (strlen(b->evidence[i].path) == len && memcmp(b->evidence[i].path, path, len) == 0)
-			return;
+		if (strlen(b->evidence[i].path) != len || memcmp(b->evidence[i].path, path, len) != 0)
+			continue;
+		/* Named once more, and now it is said where it belongs. */
+		if (b->evidence[i].step == 0)
+			b->evidence[i].step = step;
+		return;
 	}
 	void *grown = list_grow(p, b->evidence, b->r.evidence_count, &b->evidence_room, sizeof(*b->evidence));
 	if (grown == NULL)
 		return;
 	b->evidence = grown;
 	struct evidence_hint hint = { .path = arena_strndup(&b->arena, path, len),
-				      .name = name != NULL && *name != '\0' ? build_string(p, name) : NULL };
+				      .name = name != NULL && *name != '\0' ? build_string(p, name) : NULL,
+				      .step = step };
 	if (hint.path == NULL)
 		no_room(p);
 	else
@@ -228,6 +233,27 @@ bool build_names_file(const char *key)
 			return true;
 	}
 	return false;
+}
+
+/* Files that a step names: "opened the cart [[ATTACHMENT|cart.png]]". */
+static void step_files(struct parser *p, const char *value)
+{
+	static const char begin[] = "[[ATTACHMENT|";
+	const struct build *b = p->build;
+	unsigned step = 0;
+
+	for (size_t i = 0; i < b->r.property_count; i++)
+		step += result_names_step(b->properties[i].key);
+	for (const char *at = value; (at = strstr(at, begin)) != NULL;) {
+		at += sizeof(begin) - 1;
+		const char *end = strstr(at, "]]");
+		char *path = end != NULL ? strndup(at, (size_t)(end - at)) : NULL;
+		if (path == NULL)
+			return;
+		build_evidence(p, path, NULL, step);
+		free(path);
+		at = end;
+	}
 }
 
 void build_property(struct parser *p, const char *key, const char *value)
@@ -254,7 +280,9 @@ void build_property(struct parser *p, const char *key, const char *value)
 		return;
 	refs_from_property(&b->refs, key, value);
 	if (build_names_file(key) && *value != '\0')
-		build_evidence(p, value, NULL);
+		build_evidence(p, value, NULL, 0);
+	if (result_names_step(key))
+		step_files(p, value);
 }
 
 void build_param(struct parser *p, const char *value)

@@ -90,7 +90,7 @@ void junit_item_close(void *cookie)
 					url[n++] = b->scratch.s[i];
 			}
 			url[n] = '\0';
-			build_evidence(p, url, b->key);
+			build_evidence(p, url, b->key, 0);
 		}
 	}
 	b->scratch = (struct slot){ 0 };

@@ -180,7 +180,8 @@ struct problem *build_told(struct parser *p, enum outcome outcome);
 void build_property(struct parser *p, const char *key, const char *value);
 /* Whether the value of a property of this name is a file. */
 bool build_names_file(const char *key);
-void build_evidence(struct parser *p, const char *path, const char *name);
+/* step: see struct evidence_hint. */
+void build_evidence(struct parser *p, const char *path, const char *name, unsigned step);
 void build_param(struct parser *p, const char *value);
 /* Joins class and name to the id; empty class: none. */
 void build_name(struct parser *p, const char *class_name, const char *name);

@@ -338,7 +338,7 @@ static void take_links(struct parser *p, const char *s, size_t len)
 		bool file = strncmp(path, "file:", 5) == 0 || colon == NULL || colon == path + 1;
 		/* Another page, a place on this one, a script: no file of the test. */
 		if (file && strpbrk(path, "#?") == NULL && strchr(slash != NULL ? slash : path, '.') != NULL)
-			build_evidence(p, path, NULL);
+			build_evidence(p, path, NULL, 0);
 	}
 }
 

@@ -122,7 +122,7 @@ static void marker_take(struct parser *p, struct slot *slot, enum text_kind kind
 	m->state = MARKER_NONE;
 	if (strncmp(s, attachment, sizeof(attachment) - 1) == 0) {
 		s[len - 2] = '\0';
-		build_evidence(p, s + sizeof(attachment) - 1, NULL);
+		build_evidence(p, s + sizeof(attachment) - 1, NULL, 0);
 		s[len - 2] = ']';
 	} else {
 		char *key = s + sizeof(property) - 1;

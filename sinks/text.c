@@ -43,6 +43,27 @@ const char *text_line(struct arena *a, const char *text, size_t max)
 
 /* ---- templates ---- */
 
+const char *text_unmarked(struct arena *a, const char *s)
+{
+	static const char begin[] = "[[ATTACHMENT|";
+	const char *mark = strstr(s, begin), *end;
+
+	if (mark == NULL)
+		return s;
+	char *out = arena_strdup(a, s), *to = out;
+	if (out == NULL)
+		return NULL;
+	for (; mark != NULL && (end = strstr(mark, "]]")) != NULL; mark = strstr(s, begin)) {
+		memcpy(to, s, (size_t)(mark - s));
+		to += mark - s;
+		s = end + 2;
+	}
+	memcpy(to, s, strlen(s) + 1);
+	for (to += strlen(to); to > out && (to[-1] == ' ' || to[-1] == '\n' || to[-1] == '\t'); to--)
+		to[-1] = '\0';
+	return out;
+}
+
 bool text_expand(struct talk *t, const struct template *tpl, const struct vars *vars, const char *key,
 		 struct buf *out)
 {

@@ -10,6 +10,8 @@
 /* As it can stand in a title or a folder's name: one line, ends trimmed, at most max bytes (beyond: cut,
  * with a stable hash). */
 const char *text_line(struct arena *a, const char *s, size_t max);
+/* Without the "[[ATTACHMENT|..]]" in it: those are files, and go apart. */
+const char *text_unmarked(struct arena *a, const char *s);
 /* Expands into out.  false: t->err says which key of the configuration wanted a variable that is not set. */
 bool text_expand(struct talk *t, const struct template *tpl, const struct vars *vars, const char *key,
 		 struct buf *out);

@@ -6,6 +6,9 @@
 #include "daemon/base/buf.h"
 #include "daemon/base/digest.h"
 
+#include <string.h>
+#include <strings.h>
+
 enum verdict result_verdict(const struct result *r)
 {
 	if (r->known_failure)
@@ -58,4 +61,16 @@ void result_identity(const struct result *r, struct digest *scratch, uint8_t out
 	digest_get(scratch, sum);
 	memcpy(out, sum, IDENTITY_SIZE);
 	buf_done(&b);
+}
+
+bool result_names_step(const char *property)
+{
+	const char *status = property + 4;
+
+	if (strncmp(property, "testrail_result_step", 20) == 0)
+		return true;
+	if (strncasecmp(property, "step", 4) != 0)
+		return false;
+	const char *end = *status == '[' ? strchr(status, ']') : NULL;
+	return *status == '\0' || (end != NULL && end[1] == '\0');
 }

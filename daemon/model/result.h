@@ -41,8 +41,14 @@ struct property {
 	const char *key, *value;
 };
 struct evidence_hint {
-	const char *path, *name;
-}; /* as the report names it; name may be NULL */
+	const char *path, *name; /* as the report names it; name may be NULL */
+	unsigned
+		step; /* of the test's steps (properties, result_names_step()) the nth; 0: of the whole test */
+};
+
+/* Whether a property tells a step of the test: "step", "step[STATUS]" (the published JUnit conventions),
+ * "testrail_result_step..." (the vendor's). */
+bool result_names_step(const char *property);
 
 struct result {
 	const char *report;       /* the report's name as the user knows it; not set by parsers */

@@ -174,6 +174,8 @@ static void put_lists(struct buf *b, const struct result *r)
 			PUT(b, "{\"path\":");
 			json_string(b, e->path, strlen(e->path));
 			PUT_STRING(b, "name", e->name);
+			if (e->step > 0)
+				json_field_int(b, "step", (int64_t)e->step);
 			PUT(b, "}");
 		}
 		PUT(b, "]");
@@ -437,6 +439,8 @@ static void get_evidence(const cJSON *o, struct arena *arena, struct result *out
 	for (const cJSON *i = a->child; i != NULL; i = i->next, list++) {
 		list->path = get_string(i, "path", arena, ok);
 		list->name = get_string(i, "name", arena, ok);
+		double step = get_number(i, "step", 0, ok);
+		list->step = step > 0 && step < 1e6 ? (unsigned)step : 0;
 		if (list->path == NULL)
 			*ok = false;
 	}

@@ -54,6 +54,7 @@ struct row_evidence {
 	const char *test;          /* automation id of its result, for messages; "" where of_run */
 	const char *named;         /* as the report says it, for messages */
 	enum evidence_origin origin;
+	unsigned step; /* of the test's steps the nth; 0: of the whole test */
 };
 
 /* An item of a tracker of defects. */

@@ -19,10 +19,10 @@ enum { NAME_BYTES = 200, TWINS_MAX = 10000, OFFERS_MAX = 1000 };
 
 #define COLUMNS                                                                                         \
 	"a.id, a.item, coalesce(a.rid, ''), a.name, e.named, e.name, e.kept, e.type, e.size, e.sha256," \
-	" e.origin, coalesce(e.result, 0), a.bad"
+	" e.origin, coalesce(e.result, 0), a.bad, e.id"
 
 struct offer {
-	int64_t attach, item, ref;
+	int64_t attach, item, ref, evidence;
 	bool named; /* it has its name already */
 	bool bad;   /* its test failed */
 	struct row_evidence e;
@@ -80,7 +80,8 @@ static bool read_offer(struct fill *f, struct db_stmt *s, struct offer *o)
 			     .item = db_int(s, 1),
 			     .ref = db_int(s, 11),
 			     .named = !db_null(s, 3),
-			     .bad = db_int(s, 12) != 0 };
+			     .bad = db_int(s, 12) != 0,
+			     .evidence = db_int(s, 13) };
 	o->file.named = arena_strdup(a, db_text(s, 4));
 	o->file.name = arena_strdup(a, db_text(s, 5));
 	o->e = (struct row_evidence){
@@ -102,6 +103,33 @@ static bool read_offer(struct fill *f, struct db_stmt *s, struct offer *o)
 	return rid != NULL && o->e.kept != NULL && o->file.named != NULL && o->e.sha256 != NULL;
 }
 
+/* The step of which the report names the file.  Paths stand once in a result; what stood in data: URLs is
+ * told apart by order, since only its type is kept. */
+static unsigned step_of(struct fill *f, const struct offer *o, const struct result *r)
+{
+	bool data = o->e.origin == EVIDENCE_DATA, steps = false;
+	int64_t nth = 0;
+
+	for (size_t i = 0; i < r->evidence_count; i++)
+		steps = steps || r->evidence[i].step > 0;
+	if (!steps || (!data && o->e.origin != EVIDENCE_NAMED))
+		return 0;
+	if (data)
+		nth = db_get(f->q->db,
+			     "SELECT count(*) FROM evidence WHERE id >= ?1 AND id < ?2 AND result = ?3"
+			     " AND origin = ?4",
+			     DB(db_i(chunk_id(chunk_part(o->evidence), 0)), db_i(o->evidence), db_i(o->ref),
+				db_i(EVIDENCE_DATA)),
+			     0);
+	for (size_t i = 0; i < r->evidence_count; i++) {
+		const struct evidence_hint *hint = &r->evidence[i];
+		if (data ? strncmp(hint->path, "data:", 5) == 0 && nth-- == 0
+			 : strcmp(hint->path, o->e.named) == 0)
+			return hint->step;
+	}
+	return 0;
+}
+
 static void tell_test(struct fill *f, const struct offer *o, struct row_evidence *e)
 {
 	struct err ignored = ERR_NONE;
@@ -110,6 +138,7 @@ static void tell_test(struct fill *f, const struct offer *o, struct row_evidence
 	if (o->ref == 0 || store_result(f->q, o->ref, &f->rows->arena, &r, NULL, &ignored) < 0)
 		return;
 	e->verdict = result_verdict(&r);
+	e->step = step_of(f, o, &r);
 	if (r.id != NULL)
 		e->test = r.id;
 }

@@ -11,7 +11,7 @@
  *   folders   {path: id} of cycles; tags {name: id}
  *   old       calls that this server does not know (answered 404 once): {config, case_search, cycle_search,
  *             tags, hierarchy, case_hierarchy, migrate, migrate_cycle, bulk, state,
- *             run_files, run_list}
+ *             run_files, run_list, step_files}
  *   adds      how a case comes into a cycle: 0 by the mark itself, 1 by a mark with addCaseToCycle, 2 singly
  *             where a mark refuses it
  * bookmark (one object a delivery):

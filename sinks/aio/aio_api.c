@@ -329,10 +329,13 @@ bool aio_own(const struct talk *t)
 
 void aio_forget_cycle(struct talk *t)
 {
-	static const char *const names[] = { "cycle", "searched", "each", "missing", "added", "closed" };
+	static const char *const names[] = { "cycle", "searched", "each",  "missing",
+					     "added", "steps",    "closed" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, names[i]);
+	/* What was posted into it went with it. */
+	learned_run_gone(&t->learned);
 }
 
 const char *aio_status(const struct talk *t, enum verdict v)

@@ -12,6 +12,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/json.h"
 #include "daemon/base/utf8.h"
+#include "sinks/text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -127,12 +128,12 @@ static int64_t step_status(const struct talk *t, const char *word, size_t len)
 
 static void put_step(struct entry *e, const char *content, int64_t status, const char *word, size_t word_len)
 {
-	size_t len = strlen(content);
-	const char *text = testrail_trim(e->t, content, len);
+	const char *told = text_unmarked(e->t->arena, content);
+	const char *text = told != NULL ? testrail_trim(e->t, told, strlen(told)) : NULL;
 
 	if (text == NULL)
 		return;
-	len = utf8_cut(text, strlen(text), STEP_TEXT_MAX);
+	size_t len = utf8_cut(text, strlen(text), STEP_TEXT_MAX);
 	if (e->steps_told) {
 		buf_printf(&e->steps, "%s- %.*s%s", e->steps.len > 0 ? "\n" : "", (int)word_len, word,
 			   word_len > 0 ? ": " : "");

@@ -14,6 +14,7 @@
  * stands in the bookmark (run {files_by_run}), since a look-up must ask for the list that the upload went to.
  * scratch holds
  *   denied_result, denied_run   such words
+ *   gone     words about something that is not there: the run is asked for; there: it is there
  *   test     of a look-up: the test whose result it is (lists go by test)
  *   offset   of the list that is being read */
 #include "sinks/testrail/testrail.h"
@@ -76,6 +77,10 @@ enum ask testrail_evidence_ask(struct talk *t, struct request *r)
 		learned_parked(&t->learned, t->rows->row[0].id, denied);
 		return ASK_LEARN;
 	}
+	if (sink_string(testrail_scratch(t), "gone") != NULL) {
+		testrail_get(r, "get_run", testrail_run_id(t));
+		return ASK_SEND;
+	}
 	if (!e->of_run) {
 		testrail_post(r, "add_attachment_to_result", e->remote_result);
 	} else if (plan_of_all(t) != NULL) {
@@ -120,6 +125,15 @@ static const char *call_of(const struct talk *t)
 	return plan_of_files(t) != NULL ? "add_attachment_to_plan_entry" : "add_attachment_to_run";
 }
 
+/* The result or the run is not known. */
+static bool says_gone(const struct reply *r, const char *words)
+{
+	static const char *const thing[] = { "result_id", "run_id",      "test result", "test run",
+					     "not found", "not a valid", NULL };
+
+	return (r->status == 400 || r->status == 404) && testrail_says(words, thing);
+}
+
 static enum got upload_refused(struct talk *t, const struct reply *r)
 {
 	const struct row_evidence *e = file_of(t);
@@ -145,11 +159,41 @@ static enum got upload_refused(struct talk *t, const struct reply *r)
 			    arena_printf(t->arena, "%s; this TestRail does not know the call", t->err.text));
 	if (testrail_says_closed(words))
 		return deny(t, arena_strdup(t->arena, t->err.text));
+	if (says_gone(r, words) && testrail_run_id(t) != NULL && !sink_bool(testrail_scratch(t), "there")) {
+		sink_set_string(testrail_scratch(t), "gone", t->err.text);
+		err_clear(&t->err);
+		return GOT_MORE;
+	}
 	return GOT_REFUSED; /* one file: it is parked alone */
+}
+
+/* The result may have gone alone (its case was taken out of the run), or with the run: then everything is
+ * owed again, as where results find that out. */
+static enum got gone_got(struct talk *t, const struct reply *r)
+{
+	cJSON *scratch = testrail_scratch(t);
+	const char *words = arena_strdup(t->arena, sink_string(scratch, "gone"));
+
+	cJSON_DeleteItemFromObjectCaseSensitive(scratch, "gone");
+	if (r->status == 400 || r->status == 404) {
+		testrail_forget_run(t);
+		return testrail_back(t, "%s", words != NULL ? words : "the run is gone");
+	}
+	if (!testrail_ok(r)) {
+		enum got got = testrail_refused(t, r, "get_run", GOT_PARK);
+		if (got != GOT_PARK)
+			return got;
+		err_clear(&t->err);
+	}
+	sink_set_int(scratch, "there", 1);
+	learned_parked(&t->learned, t->rows->row[0].id, words);
+	return GOT_MORE;
 }
 
 enum got testrail_evidence_got(struct talk *t, const struct reply *r)
 {
+	if (sink_string(testrail_scratch(t), "gone") != NULL)
+		return gone_got(t, r);
 	if (!testrail_ok(r))
 		return upload_refused(t, r);
 	cJSON *root = sink_json(r);

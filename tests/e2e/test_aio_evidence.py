@@ -77,6 +77,48 @@ def test_a_server_that_takes_no_files_parks_them_and_no_results(resultd, aio_ser
     assert len(aio_server.runs()) == 2 and len(aio_server.calls("attach_latest")) == 1
 
 
+def owed_files_only(resultd, planted, aio):
+    accepted(resultd, planted, aio, [(0, "ok.log", b"fine"), (1, "1.png", PNG), (None, "run.txt", b"all")],
+             evidence={"results": "all"})
+    for call in ("attach_run", "attach_cycle"):
+        aio.always(call, aio.error(429))
+    assert resultd("deliver", "--timeout", "2s").code == 3
+    assert len(aio.runs()) == 2
+    aio.calm()
+
+
+def test_row_48_a_cycle_deleted_while_only_files_were_owed_comes_back_with_all_of_it(resultd, either, planted):
+    owed_files_only(resultd, planted, either)
+    old = either.only_cycle
+    either.store.delete_cycle(old)
+    resultd.delivers()
+    assert either.only_cycle["key"] != old["key"]
+    good, bad = either.runs()
+    assert either.attached(good) == [("ok.log", "text/plain", b"fine")]
+    assert either.attached(bad) == [("1.png", "image/png", PNG)]
+    assert either.attached(either.only_cycle) == [("run.txt", "text/plain", b"all")]
+
+
+def test_row_48_a_run_that_went_alone_parks_its_file(resultd, aio, planted):
+    owed_files_only(resultd, planted, aio)
+    aio.store.delete_run(aio.runs()[1])
+    resultd.delivers(code=4)
+    [good] = aio.runs()
+    assert aio.attached(good) == [("ok.log", "text/plain", b"fine")]
+    assert aio.attached(aio.only_cycle) == [("run.txt", "text/plain", b"all")]
+
+
+def test_row_48_a_cycle_deleted_between_batches_comes_back_with_what_was_posted(resultd, either):
+    """What was marked before went with the cycle."""
+    names = [either.case(f"case {number}")["key"] for number in range(3)]
+    resultd.deliver_to_aio(either, linger="0s")
+    resultd.imports(resultd.write("a.xml", junit(case(names[0]), case(names[1]))),
+                    options=["--run-key", "k", "--keep-open"])
+    either.store.delete_cycle(either.only_cycle)
+    resultd.imports(resultd.write("b.xml", junit(case(names[2]))), options=["--run-key", "k"])
+    assert either.statuses_by_key() == {name: ["Passed"] for name in names}
+
+
 def test_the_report_itself_hangs_on_the_cycle_by_choice(resultd, aio):
     name = aio.case("case")["key"]
     resultd.deliver_to_aio(aio, evidence={"report": True})

@@ -320,6 +320,45 @@ def test_row_48_a_run_closed_by_somebody_between_result_and_file_parks_the_file(
     assert len(testrail.runs) == 1
 
 
+def owed_files_only(resultd, planted, testrail):
+    """Results of two tests are posted, and the server is down for files: then it is over."""
+    good, bad = known(testrail, "good", "bad")
+    resultd.deliver_to(testrail, evidence={"results": "all"})
+    part = accept(resultd, planted, case("good"), case("bad", failure="no"))
+    planted.add([(part, 0, "ok.log", b"fine"), (part, 1, "1.png", b"1"), (part, 1, "2.png", b"2"),
+                 (part, None, "run.log", b"run")])
+    for call in ("add_attachment_to_result", "add_attachment_to_run"):
+        testrail.always(call, testrail.error(409))
+    assert resultd("deliver", "--timeout", "2s").code == 3
+    assert len(testrail.results()) == 2 and testrail.files() == []
+    testrail.calm()
+    return good, bad
+
+
+def test_row_48_a_run_deleted_while_only_files_were_owed_comes_back_with_all_of_it(resultd, testrail, planted):
+    good, bad = owed_files_only(resultd, planted, testrail)
+    old = testrail.only_run["id"]
+    testrail.store.delete_run(old)
+    resultd.delivers()
+    one_closed_run(testrail, cases=2)
+    assert testrail.only_run["id"] != old and len(testrail.results()) == 2
+    assert [row["_data"] for row in testrail.files(good)] == [b"fine"]
+    assert [row["_data"] for row in testrail.files(bad)] == [b"1", b"2"]
+    assert [row["_data"] for row in testrail.files(run=testrail.only_run)] == [b"run"]
+    assert len(testrail.calls("get_run")) == 1
+
+
+def test_row_48_a_result_that_went_alone_parks_its_files_at_one_look(resultd, testrail, planted):
+    good, bad = owed_files_only(resultd, planted, testrail)
+    gone, = (result["id"] for result in testrail.results(bad))
+    del testrail.store.results[gone]
+    done = resultd.delivers(code=4)
+    assert [row["_data"] for row in testrail.files(good)] == [b"fine"] and "2 files" in done.err
+    assert len(testrail.runs) == 1 and len(testrail.calls("get_run")) == 1
+    reasons = planted.rows("SELECT reason FROM attach WHERE state = 3")
+    assert len(reasons) == 2 and all("result_id" in reason for reason, in reasons)
+
+
 def test_row_47_evidence_of_a_parked_result_waits_with_it(resultd, testrail, planted):
     (bad,) = known(testrail, "bad")
     testrail.refuse_result = lambda body: "Field :results.custom_os is a required field."

@@ -25,7 +25,7 @@ static const char *const suites[] = { "outer", "in \"ner\"" };
 static const char *const params[] = { "1", "" };
 static const char *const refs[] = { "C12", "AT-TC-3" };
 static const struct property properties[] = { { "k", "v" }, { "k", "" } };
-static const struct evidence_hint hints[] = { { "a/b.png", NULL }, { "data:;base64,aGk=", "hi.txt" } };
+static const struct evidence_hint hints[] = { { "a/b.png", NULL, 0 }, { "data:;base64,aGk=", "hi.txt", 3 } };
 static const struct attempt attempts[] = {
 	{ OUTCOME_ERROR,
 	  3,
@@ -92,7 +92,7 @@ static void everything_in_the_order_of_the_contract(void **state)
 		"\xc3\xa9\xf0\x9f\x98\x80\",\"stderr\":\"err\",\"properties\":[[\"k\",\"v\"],[\"k\",\"\"]],"
 		"\"refs\":[\"C12\",\"AT-TC-3\"],\"evidence\":[{\"path\":\"a/"
 		"b.png\"},{\"path\":\"data:;base64,aGk=\","
-		"\"name\":\"hi.txt\"}],\"file\":\"a.c\",\"line\":42}\n");
+		"\"name\":\"hi.txt\",\"step\":3}],\"file\":\"a.c\",\"line\":42}\n");
 	buf_done(&b);
 }
 

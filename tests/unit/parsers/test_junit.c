@@ -366,6 +366,17 @@ static void markers(void **state)
 		{ "the same twice is one",
 		  "<testcase name='a'><system-out>[[ATTACHMENT|a]][[ATTACHMENT|a]]</system-out></testcase>",
 		  { "\"evidence\":[{\"path\":\"a\"}]" } },
+		{ "files of steps",
+		  "<testcase name='a'><properties><property name='step[passed]' value='one "
+		  "[[ATTACHMENT|a.png]]'/><property name='x' value='[[ATTACHMENT|no.png]]'/><property "
+		  "name='step'>two [[ATTACHMENT| b.png ]] and [[ATTACHMENT|c.png]], [[ATTACHMENT|d</property>"
+		  "</properties></testcase>",
+		  { "\"evidence\":[{\"path\":\"a.png\",\"step\":1},{\"path\":\"b.png\",\"step\":2},"
+		    "{\"path\":\"c.png\",\"step\":2}]" } },
+		{ "named of the test, then of its step",
+		  "<testcase name='a'><system-out>[[ATTACHMENT|a]]</system-out><properties><property "
+		  "name='step[failed]' value='[[ATTACHMENT|a]]'/></properties></testcase>",
+		  { "\"evidence\":[{\"path\":\"a\",\"step\":1}]" } },
 		{ "not closed in its line",
 		  "<testcase name='a'><system-out>[[ATTACHMENT|a\n]]</system-out></testcase>",
 		  { "!evidence", "[[ATTACHMENT|a\\n]]" } },
