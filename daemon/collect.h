@@ -28,12 +28,19 @@ struct collect_options {
 	/* Since when a watch has been looked after, wall: what lies there and was written later is no `existing`
 	 * file.  NULL: from now on. */
 	int64_t (*since)(void *cookie, const char *watch);
+	/* Somebody is handing over reports of this run now: it is not quiet.  NULL: nobody ever is. */
+	bool (*fed)(void *cookie, int64_t run);
 	void *cookie;
 };
 
 int collect_open(const struct collect_options *options, struct collect **out, struct err *err);
 /* No new files; done() when the watches are closed.  Files in intake end by themselves. */
 void collect_close(struct collect *c, void (*done)(void *cookie), void *cookie);
+
+/* A run that others fed, and that nobody will end: its client went away without a word, or wants it open (keep).  It
+ * ends as the runs of its watch do (without one: as by the defaults of a watch); with keep by its age alone.  One that
+ * has ended, or is known already, is left as it is. */
+void collect_adopt(struct collect *c, int64_t run, bool keep);
 
 struct collect_counts {
 	uint64_t accepted, duplicates, malformed, skipped, unreadable, incomplete, runs_ended;

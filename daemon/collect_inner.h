@@ -27,6 +27,7 @@ struct gathering {
 	int64_t opened_ms, last_ms; /* mono; the wall clock may jump */
 	int64_t first_mtime_ms;     /* of its first report: an older marker is the last run's */
 	bool ending, marked;
+	bool keep;                     /* somebody wants it open: it only grows old */
 	struct evidence_run *evidence; /* NULL: its watch has no source here */
 	struct list spent;             /* of struct spent: what `after` is to take away */
 	size_t spent_count;
@@ -89,7 +90,7 @@ struct collect {
 	struct collect_options opt;
 	struct list sources, gatherings, retries, marks;
 	uv_timer_t tick;
-	size_t busy, closing, endings; /* files in intake; runs that are being ended */
+	size_t busy, closing, endings; /* files in intake; runs that are being ended, or asked about */
 	bool stopping, held;
 	bool loaded; /* runs that an earlier process left open are known */
 	void (*done)(void *cookie);

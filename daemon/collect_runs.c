@@ -258,9 +258,12 @@ void collect_check_runs(struct collect *c, int64_t now)
 		struct gathering *g = list_entry(link, struct gathering, link);
 		if (g->ending)
 			continue;
+		if (c->opt.fed != NULL && c->opt.fed(c->opt.cookie, g->run))
+			g->last_ms = now;
 		if (g->marked)
 			end_run(c, g, "its marker was seen");
-		else if (g->watch->run.close_after_ms > 0 && now - g->last_ms >= g->watch->run.close_after_ms)
+		else if (!g->keep && g->watch->run.close_after_ms > 0 &&
+			 now - g->last_ms >= g->watch->run.close_after_ms)
 			end_run(c, g, "nothing came any more");
 		else if (g->watch->run.max_age_ms > 0 && now - g->opened_ms >= g->watch->run.max_age_ms)
 			end_run(c, g, "it is old enough");
@@ -335,6 +338,27 @@ void collect_look_late(struct collect *c, int64_t run, const struct source *s, c
 	evidence_run_end(l->evidence, on_late_look, l);
 }
 
+/* How runs end that no watch has: as those of one of which nothing was said. */
+static const struct config_watch unwatched = {
+	.run = { .close_after_ms = 60 * 1000, .max_age_ms = (int64_t)6 * 3600 * 1000 },
+};
+
+static struct gathering *add_open_run(struct collect *c, const struct open_run *run)
+{
+	const struct config_watch *w =
+		run->watch != NULL ? config_find_watch(c->opt.config, run->watch) : NULL;
+
+	if (collect_find_run(c, run->id) != NULL)
+		return NULL;
+	if (w == NULL)
+		w = &unwatched;
+	/* Its first report was quiet before it was taken. */
+	struct gathering *g = collect_add_run(c, run->id, run->key, w, NULL, run->opened_ms - w->settle_ms);
+	int64_t age = clock_wall_ms() - run->opened_ms;
+	g->opened_ms -= age > 0 ? age : 0;
+	return g;
+}
+
 void collect_on_open_runs(void *cookie, int rc, const struct open_run *run, size_t count,
 			  const struct err *err)
 {
@@ -346,14 +370,50 @@ void collect_on_open_runs(void *cookie, int rc, const struct open_run *run, size
 		return;
 	}
 	for (size_t i = 0; i < count && !c->stopping; i++) {
-		const struct config_watch *w =
-			run[i].watch != NULL ? config_find_watch(c->opt.config, run[i].watch) : NULL;
-		if (w == NULL || collect_find_run(c, run[i].id) != NULL)
-			continue;
-		/* Its first report was quiet before it was taken. */
-		struct gathering *g =
-			collect_add_run(c, run[i].id, run[i].key, w, NULL, run[i].opened_ms - w->settle_ms);
-		int64_t age = clock_wall_ms() - run[i].opened_ms;
-		g->opened_ms -= age > 0 ? age : 0;
+		struct gathering *g = add_open_run(c, &run[i]);
+		/* Nobody remembers whether it was to stay open. */
+		if (g != NULL && g->watch == &unwatched)
+			g->keep = true;
 	}
+}
+
+struct adoption {
+	struct collect *collect;
+	int64_t run;
+	bool keep;
+};
+
+static void on_adopted(void *cookie, int rc, const struct open_run *run, size_t count, const struct err *err)
+{
+	struct adoption *a = cookie;
+	struct collect *c = a->collect;
+
+	if (rc < 0)
+		log_error(&log_ctx, "cannot read the open runs: %s", err->text);
+	for (size_t i = 0; rc == 0 && i < count && !c->stopping; i++) {
+		if (run[i].id != a->run)
+			continue;
+		struct gathering *g = add_open_run(c, &run[i]);
+		if (g != NULL)
+			g->keep = a->keep;
+	}
+	c->endings--;
+	free(a);
+}
+
+void collect_adopt(struct collect *c, int64_t run, bool keep)
+{
+	struct gathering *g = collect_find_run(c, run);
+
+	if (c->stopping)
+		return;
+	if (g != NULL) {
+		g->keep = g->keep && keep; /* the last one went, and nobody will say when it is over */
+		g->last_ms = clock_mono_ms();
+		return;
+	}
+	struct adoption *a = xcalloc(1, sizeof(*a));
+	*a = (struct adoption){ .collect = c, .run = run, .keep = keep };
+	c->endings++;
+	queue_open_runs(c->opt.queue, on_adopted, a);
 }

@@ -58,9 +58,24 @@ void session_hold(struct session *s)
 		control_busy(s->client, true);
 }
 
+static bool has_ended(const struct session *s, int64_t run)
+{
+	for (size_t i = 0; i < s->ended.count; i++)
+		if (s->ended.id[i] == run)
+			return true;
+	return false;
+}
+
 static void session_free(struct session *s)
 {
+	const struct desk_options *opt = &s->desk->opt;
+
 	list_remove(&s->link);
+	for (size_t i = 0; i < s->runs.count && opt->left != NULL; i++) {
+		if (!has_ended(s, s->runs.id[i]))
+			opt->left(opt->cookie, s->runs.id[i], control_flag(&s->open, "keep_open"));
+	}
+	run_ids_done(&s->ended);
 	control_request_done(&s->open);
 	context_free(s->context);
 	session_forget_awaited(s);
@@ -306,6 +321,16 @@ void desk_stop(struct desk *d)
 	d->closing++;
 	control_close(d->server, on_old_closed, d);
 	d->server = NULL;
+}
+
+bool desk_feeds(const struct desk *d, int64_t run)
+{
+	list_each(link, &d->sessions) {
+		const struct session *s = list_entry(link, struct session, link);
+		if (session_joined(s, run) && !has_ended(s, run))
+			return true;
+	}
+	return false;
 }
 
 bool desk_busy(const struct desk *d)

@@ -23,6 +23,8 @@ struct desk_options {
 	/* A part became visible or a run ended: deliveries may be due.  NULL: dispatch, if there is one, is
 	 * kicked. */
 	void (*on_part)(void *cookie, bool soon);
+	/* A client has gone that fed this run and did not end it.  keep: it said that it would not.  NULL. */
+	void (*left)(void *cookie, int64_t run, bool keep);
 	/* Adds what only this process knows to a status. */
 	void (*status)(void *cookie, struct cJSON *out);
 	void *cookie;
@@ -33,7 +35,8 @@ int desk_move(struct desk *d, struct err *err);
 /* No further requests: clients are told off; what is under way for them ends by itself. */
 void desk_stop(struct desk *d);
 bool desk_busy(const struct desk *d);
-void desk_free(struct desk *d); /* when it is not busy */
+bool desk_feeds(const struct desk *d, int64_t run); /* a client is there whose files joined this run */
+void desk_free(struct desk *d);                     /* when it is not busy */
 
 struct desk_counts {
 	size_t clients;

@@ -312,8 +312,10 @@ void session_end(struct session *s, struct control_request *r)
 
 	e->session = s;
 	for (const cJSON *v = control_field(r, "runs")->child; v != NULL; v = v->next) {
-		if (session_joined(s, (int64_t)v->valuedouble))
-			run_ids_add(&e->runs, (int64_t)v->valuedouble);
+		if (!session_joined(s, (int64_t)v->valuedouble))
+			continue;
+		run_ids_add(&e->runs, (int64_t)v->valuedouble);
+		run_ids_add(&s->ended, (int64_t)v->valuedouble);
 	}
 	session_hold(s);
 	end_next(e);

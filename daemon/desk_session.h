@@ -45,8 +45,9 @@ struct session {
 	size_t sink_count;
 	struct arena arena;
 	struct context *context;
-	struct run_ids runs; /* that its files joined */
-	size_t files;        /* in intake, or being kept */
+	struct run_ids runs;  /* that its files joined */
+	struct run_ids ended; /* those of them that it ended */
+	size_t files;         /* in intake, or being kept */
 	/* The last page of what its runs await: only that may be given. */
 	struct awaited *awaited;
 	size_t awaited_count;

@@ -110,6 +110,22 @@ static int64_t since(void *cookie, const char *name)
 	return was != NULL && is != NULL && strcmp(was->path, is->path) == 0 ? d->began_ms : INT64_MAX;
 }
 
+static bool on_fed(void *cookie, int64_t run)
+{
+	const struct daemon *d = cookie;
+
+	return d->app.desk != NULL && desk_feeds(d->app.desk, run);
+}
+
+static void on_left(void *cookie, int64_t run, bool keep)
+{
+	struct daemon *d = cookie;
+
+	/* A collector that is opened later asks for all runs that are open. */
+	if (d->collect != NULL && !d->stopping && !d->reopening)
+		collect_adopt(d->collect, run, keep);
+}
+
 static int open_collector(struct daemon *d, struct err *err)
 {
 	const struct collect_options co = {
@@ -121,6 +137,7 @@ static int open_collector(struct daemon *d, struct err *err)
 		.on_part = on_part,
 		.hold = on_hold,
 		.since = since,
+		.fed = on_fed,
 		.cookie = d,
 	};
 
@@ -382,7 +399,7 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 		return rc == -EAGAIN ? EXIT_UNDELIVERED : EXIT_INTERNAL;
 	}
 	const struct desk_options dk = {
-		.command = "run", .on_part = on_part, .status = add_status, .cookie = &d
+		.command = "run", .on_part = on_part, .left = on_left, .status = add_status, .cookie = &d
 	};
 	d.began_ms = clock_wall_ms();
 	rc = app_serve(&d.app, &dk, true, &err);

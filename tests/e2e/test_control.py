@@ -10,7 +10,7 @@ import pytest
 
 from expect import each_case_once
 from reports import numbered
-from resultd import wait_until
+from resultd import stays, wait_until
 
 
 @pytest.fixture
@@ -20,10 +20,10 @@ def held(resultd, testrail):
         testrail.case(f"case {number}", automation=f"shop.Cart.test_{number:05d}")
     resultd.scale = 1
 
-    def start(sink=None, **keys):
+    def start(sink=None, max_age="6h", **keys):
         resultd.configure({"rail": resultd.rail(testrail, linger="100ms", **(sink or {}))},
                           watch=[{"name": "inbox", "path": str(resultd.inbox), "settle": "100ms",
-                                  "run": {"close_after": "1s"}}], **keys)
+                                  "run": {"close_after": "1s", "max_age": max_age}}], **keys)
         daemon = resultd.spawn("run")
         daemon.says("watching")
         return daemon
@@ -250,6 +250,36 @@ class TestTheSocket:
         client.socket.close()
         wait_until(lambda: resultd.status()["results"] == 2, what="what was given")
         assert daemon.terminate().code == 0
+
+    def test_a_run_whose_client_vanished_ends_by_the_rules_of_its_watch(self, resultd, testrail, held):
+        daemon = held()
+        client = Client(resultd.state / "control")
+        client.greet()
+        assert client.send({"do": "open", "source": "submit", "run_key": "k", "watch": "inbox"}).reply()["re"] == "open"
+        with open(resultd.write("a.xml", numbered(2)), "rb") as report:
+            reply = client.send({"do": "file", "id": 1, "path": "/a.xml"}, [report.fileno()]).reply()
+        assert reply["state"] == "accepted"
+        # While it is there its run is not quiet, however long it takes (close_after is 1 s).
+        stays(lambda: testrail.runs == [] or not testrail.only_run["is_completed"], 2.5, what="an open run")
+        client.socket.shutdown(socket.SHUT_RDWR)
+        client.socket.close()
+        testrail.wait_for("close_run", timeout=20, answered=True)
+        each_case_once(testrail, 2)
+        assert daemon.terminate().code == 0
+
+    def test_a_run_that_was_to_be_kept_open_grows_old(self, resultd, testrail, held):
+        daemon = held(max_age="4s")
+        for number, key in ((1, "k"), (3, "k")):
+            path = resultd.write(f"{number}.xml", numbered(2, first=number))
+            assert resultd("submit", "--keep-open", "--watch", "inbox", "--run-key", key, "--control",
+                           resultd.state / "control", path).code == 0
+        # Quiet does not end it (close_after is 1 s), its age does; and a restart forgets neither.
+        stays(lambda: testrail.runs == [] or not testrail.only_run["is_completed"], 1.5, what="an open run")
+        assert daemon.terminate().code == 0
+        again = resultd.spawn("run")
+        testrail.wait_for("close_run", timeout=20, answered=True)
+        each_case_once(testrail, 4)
+        assert again.terminate().code == 0
 
     def test_clients_beyond_the_limit_are_told(self, resultd, held):
         daemon = held()
