@@ -5,9 +5,10 @@
  *   awaited (queue)  a page of what reports named and nobody has found
  *   find (worker)    looked for, copied, synced
  *   settle (queue)   found, refused, or (final) missing; then the next page
+ *   early (queue)    what was put by: files that an earlier look found, and that were nobody's
  *   scan (worker)    files that patterns name
  *   owners (queue)   whose they are
- *   copy (worker)    those that are wanted
+ *   copy (worker)    those that are wanted; also what is nobody's yet, as workspaces are wiped
  *   add (queue)      rows
  *
  * Each look holds one page or one list of files; what it does not get to is found by the next look. */
@@ -46,7 +47,10 @@ struct found { /* by a pattern */
 	size_t base;
 	struct found_file file;
 	int64_t result;
+	int64_t early; /* put by under this id; 0: it lies where it was found */
 	bool bad, take, kept;
+	bool pending; /* nobody's yet: it is put by */
+	bool old;     /* put by, and written anew since */
 	struct evidence e;
 };
 
@@ -73,7 +77,8 @@ struct look {
 
 	struct found *found;
 	size_t found_count, found_room;
-	size_t base_at; /* while scanning */
+	size_t early_count; /* the first of found: what was put by, by name */
+	size_t base_at;     /* while scanning */
 	bool overflow;
 };
 
@@ -156,11 +161,14 @@ static void keep_found(struct look *l, struct evidence_batch *batch, const struc
 {
 	int root = -1, fd = -1;
 
-	f->e = (struct evidence){ .named = f->file.named, .origin = EVIDENCE_GLOB };
+	/* Of what is nobody's yet nobody knows whether it is wanted. */
+	bool of_run = f->result == 0 && !f->pending, bad = f->bad || f->pending;
+	f->e = (struct evidence){ .named = f->file.named,
+				  .origin = f->pending ? EVIDENCE_EARLY : EVIDENCE_GLOB };
 	if (evidence_roots_at(roots, 0, &root) == NULL ||
 	    file_open_beneath(root, f->file.relative, &fd, NULL) < 0)
 		return; /* it went again, or became something else */
-	f->kept = evidence_keep_file(batch, &l->policy, fd, f->result == 0, f->bad, &l->arena, &f->e) &&
+	f->kept = evidence_keep_file(batch, &l->policy, fd, of_run, bad, &l->arena, &f->e) &&
 		  f->e.state != EVIDENCE_AWAITED;
 	close(fd);
 }
@@ -184,7 +192,7 @@ static void copy_work(void *cookie)
 			keep_found(l, batch, roots, f);
 	}
 	if (evidence_batch_sync(batch, &l->err) < 0) {
-		for (size_t i = 0; i < l->found_count; i++)
+		for (size_t i = l->early_count; i < l->found_count; i++)
 			l->found[i].kept = false;
 	}
 	evidence_roots_free(roots);
@@ -196,29 +204,53 @@ static void copy_done(void *cookie)
 	struct look *l = cookie;
 	struct evidence *e = xcalloc(l->found_count + 1, sizeof(*e));
 	int64_t *result = xcalloc(l->found_count + 1, sizeof(*result));
-	size_t n = 0;
+	int64_t *early = xcalloc(l->found_count + 1, sizeof(*early));
+	struct evidence_add add = {
+		.run = l->want.run, .e = e, .result = result, .early = early, .now_ms = clock_wall_ms()
+	};
 
 	for (size_t i = 0; i < l->found_count; i++) {
-		if (!l->found[i].kept)
+		const struct found *f = &l->found[i];
+		if (f->early != 0 && (f->kept || f->old || l->want.final))
+			early[add.early_count++] = f->early;
+		if (!f->kept)
 			continue;
-		evidence_tally_add(&l->tally, &l->found[i].e);
-		e[n] = l->found[i].e;
-		result[n++] = l->found[i].result;
+		if (!f->pending)
+			evidence_tally_add(&l->tally, &f->e);
+		e[add.count] = f->e;
+		result[add.count++] = f->result;
 	}
-	if (n > 0)
-		queue_evidence_add(l->g->queue, l->want.run, e, result, n, clock_wall_ms(), on_added, l);
+	if (add.count + add.early_count > 0)
+		queue_evidence_add(l->g->queue, &add, on_added, l);
 	else
 		finish(l);
 	free(e);
 	free(result);
+	free(early);
 }
 
 /* Whether any sink would want a file of this kind of test at all; asked before it is copied. */
-static bool asked(const struct look *l, const struct found *f)
+static bool asked(const struct look *l, const struct found *f, bool of_run, bool bad)
 {
 	const struct evidence e = { .named = f->file.named, .origin = EVIDENCE_GLOB };
 
-	return evidence_wanted(&l->policy, &e, f->result == 0, f->bad, NULL, NULL) != EVIDENCE_UNASKED;
+	return evidence_wanted(&l->policy, &e, of_run, bad, NULL, NULL) != EVIDENCE_UNASKED;
+}
+
+/* What is to be done with a file now that it is known whose it is; true where that is to be copied. */
+static bool decide(const struct look *l, struct found *f)
+{
+	bool settled = f->result != 0 || l->want.final;
+
+	/* What fits no test yet may fit one of the next report. */
+	f->pending = !settled && f->early == 0;
+	bool wanted = f->pending ? asked(l, f, true, false) || asked(l, f, false, true)
+				 : asked(l, f, f->result == 0, f->bad);
+	if (f->early == 0)
+		return wanted;
+	f->kept = settled && wanted && !f->old;
+	f->e.origin = EVIDENCE_GLOB;
+	return false;
 }
 
 static void on_owners(void *cookie, int rc, const struct file_owner *owner, size_t count,
@@ -227,20 +259,50 @@ static void on_owners(void *cookie, int rc, const struct file_owner *owner, size
 	struct look *l = cookie;
 	size_t take = 0;
 
-	if (rc < 0)
+	if (rc < 0) {
+		/* What was put by stays so. */
 		l->err = *err;
+		finish(l);
+		return;
+	}
 	for (size_t i = 0; i < count && i < l->found_count; i++) {
 		struct found *f = &l->found[i];
 		f->result = owner[i].result;
 		f->bad = owner[i].bad;
-		/* What fits no test yet may fit one of the next report. */
-		f->take = !owner[i].known && (f->result != 0 || l->want.final) && asked(l, f);
+		f->take = !owner[i].known && decide(l, f);
 		take += f->take;
 	}
 	if (take > 0)
 		executor_submit(l->g->executor, copy_work, copy_done, l);
 	else
-		finish(l);
+		copy_done(l);
+}
+
+static int by_named(const void *key, const void *member)
+{
+	return strcmp(key, ((const struct found *)member)->file.named);
+}
+
+/* Whether the file was put by as it is; one that was written anew since replaces what was. */
+static bool put_by(struct look *l, const char *named, uint64_t size)
+{
+	struct found *f = l->early_count > 0
+				  ? bsearch(named, l->found, l->early_count, sizeof(*l->found), by_named)
+				  : NULL;
+
+	if (f != NULL && f->e.size != size && f->e.state == EVIDENCE_KEPT)
+		f->old = true;
+	return f != NULL && !f->old;
+}
+
+static struct found *next_found(struct look *l)
+{
+	if (l->found_count == l->found_room) {
+		l->found_room = l->found_room == 0 ? 64 : l->found_room * 2;
+		l->found = xrealloc(l->found, l->found_room, sizeof(*l->found));
+	}
+	l->found[l->found_count] = (struct found){ 0 };
+	return &l->found[l->found_count];
 }
 
 static int on_file(void *cookie, const struct evidence_file *file)
@@ -255,20 +317,17 @@ static int on_file(void *cookie, const struct evidence_file *file)
 		l->overflow = true;
 		return 1;
 	}
-	if (l->found_count == l->found_room) {
-		l->found_room = l->found_room == 0 ? 64 : l->found_room * 2;
-		l->found = xrealloc(l->found, l->found_room, sizeof(*l->found));
-	}
 	const struct evidence_place *p = &l->base.item[l->base_at];
-	struct found *f = &l->found[l->found_count];
-	*f = (struct found){ .base = l->base_at, .file.size = file->size };
+	struct found *f = next_found(l);
+	f->base = l->base_at;
+	f->file.size = file->size;
 	f->file.named = p->top != NULL ? arena_printf(&l->arena, "%s/%s%s%s", p->top, p->path,
 						      p->path[0] != '\0' ? "/" : "", file->relative)
 				       : arena_printf(&l->arena, "%s/%s", p->path, file->relative);
 	f->file.relative = arena_strdup(&l->arena, file->relative);
 	if (f->file.named == NULL || f->file.relative == NULL)
 		return 1;
-	l->found_count++;
+	l->found_count += !put_by(l, f->file.named, file->size);
 	return 0;
 }
 
@@ -301,18 +360,63 @@ static void scan_done(void *cookie)
 	struct found_file *file = xcalloc(l->found_count, sizeof(*file));
 	for (size_t i = 0; i < l->found_count; i++)
 		file[i] = l->found[i].file;
-	queue_evidence_owners(l->g->queue, l->want.run, file, l->found_count, evidence_fits, on_owners, l);
+	queue_evidence_owners(l->g->queue, l->want.run, file, l->found_count, l->early_count > 0,
+			      evidence_fits, on_owners, l);
 	free(file);
+}
+
+/* Beneath the folder that it was found in, where that is known still. */
+static const char *relative_of(const struct look *l, const char *named)
+{
+	for (size_t i = 0; i < l->base.count; i++) {
+		const struct evidence_place *p = &l->base.item[i];
+		size_t top = p->top != NULL ? strlen(p->top) : 0, len = strlen(p->path);
+		if (strncmp(named, p->top != NULL ? p->top : "", top) != 0)
+			continue;
+		const char *rest = named + top + strspn(named + top, "/");
+		if (p->top == NULL)
+			rest = named;
+		if (strncmp(rest, p->path, len) == 0 && (len == 0 || rest[len] == '/'))
+			return rest + len + (len > 0);
+	}
+	const char *slash = strrchr(named, '/');
+	while (slash != NULL && slash > named && slash[-1] != '/')
+		slash--;
+	return slash != NULL ? slash : named;
+}
+
+static void on_early(void *cookie, int rc, const struct evidence *e, const int64_t *id, size_t count,
+		     const struct err *err)
+{
+	struct look *l = cookie;
+
+	if (rc < 0)
+		l->err = *err;
+	for (size_t i = 0; i < count; i++) {
+		struct found *f = next_found(l);
+		f->early = id[i];
+		f->e = e[i];
+		f->e.named = f->file.named = arena_strdup(&l->arena, e[i].named);
+		f->e.name = arena_strdup(&l->arena, e[i].name);
+		f->e.kept = arena_strdup(&l->arena, e[i].kept);
+		f->e.type = arena_strdup(&l->arena, e[i].type);
+		f->e.reason = arena_strdup(&l->arena, e[i].reason);
+		f->file.size = e[i].size;
+		f->file.relative = f->file.named != NULL ? relative_of(l, f->file.named) : NULL;
+		l->found_count += f->file.named != NULL;
+	}
+	l->early_count = l->found_count;
+	executor_submit(l->g->executor, scan_work, scan_done, l);
 }
 
 static void look_for_globs(struct look *l)
 {
 	drop_page(l);
 	arena_reset(&l->arena);
-	if (l->want.glob_count == 0 || l->base.count == 0 || l->policy.results == EVIDENCE_OF_NONE)
+	if (l->want.glob_count == 0 || l->policy.results == EVIDENCE_OF_NONE)
 		finish(l);
 	else
-		executor_submit(l->g->executor, scan_work, scan_done, l);
+		queue_evidence_early(l->g->queue, l->want.run, FILES_MAX, on_early, l);
 }
 
 /* ---- files that were awaited ---- */

@@ -5,6 +5,7 @@
 
 #include "daemon/base/mem.h"
 #include "daemon/base/utf8.h"
+#include "daemon/queue/queue.h"
 
 #include <ctype.h>
 #include <stdint.h>
@@ -299,7 +300,42 @@ static bool holds(const char *s, const char *word)
 	return false;
 }
 
+/* The path beneath a folder that is called as the class; NULL: there is none. */
+static const char *beneath_class(const char *relative, const char *class_name)
+{
+	size_t len = strlen(class_name), n;
+
+	for (; relative[n = strcspn(relative, "/")] == '/'; relative += n + 1) {
+		if (n == len && memcmp(relative, class_name, len) == 0)
+			return relative + n + 1;
+	}
+	return NULL;
+}
+
+/* Where Surefire puts what a class printed (redirectTestOutputToFile). */
+static bool output_of_class(const char *relative, const char *class_name)
+{
+	const char *slash = strrchr(relative, '/'), *file = slash != NULL ? slash + 1 : relative;
+	size_t len = strlen(class_name);
+
+	return strncmp(file, class_name, len) == 0 && strcmp(file + len, "-output.txt") == 0;
+}
+
+static unsigned fits_test(const char *relative, const char *class_name, const char *name);
+
 unsigned evidence_fits(const char *relative, const char *class_name, const char *name)
+{
+	if (class_name == NULL || class_name[0] == '\0')
+		return fits_test(relative, NULL, name);
+	const char *rest = beneath_class(relative, class_name);
+	if (rest != NULL) {
+		unsigned fit = fits_test(rest, class_name, name);
+		return fit > 0 ? 2 * FITS_CLASS + fit : FITS_CLASS;
+	}
+	return output_of_class(relative, class_name) ? FITS_CLASS : fits_test(relative, class_name, name);
+}
+
+static unsigned fits_test(const char *relative, const char *class_name, const char *name)
 {
 	size_t paren = strcspn(name, "([");
 	char *plain = paren > 0 && name[paren] != '\0' ? xstrndup(name, paren) : NULL;

@@ -36,7 +36,9 @@ const char *evidence_type(const char *name, const void *head, size_t len);
 /* ".png" for "image/png"; "" for what is not known. */
 const char *evidence_extension(const char *type);
 
-/* Whether a file of this name is about the test: the name of its method stands in the file's name (or in the
+/* What lies in a folder that is called exactly as the class, and CLASS-output.txt, is of the class at large (the layout
+ * of Jenkins' JUnit Attachments plugin): FITS_CLASS of daemon/queue/queue.h, or more where the test is told as well.
+ * Otherwise, whether a file of this name is about the test: the name of its method stands in the file's name (or in the
  * folder it lies in) between characters that are no part of words, whatever the case; where the name of its class stands there
  * too, all the better.  0: it is not; else how well it fits. */
 unsigned evidence_fits(const char *relative, const char *class_name, const char *name);

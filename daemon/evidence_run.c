@@ -2,8 +2,9 @@
  *
  * evidence_run.c - when to look for a run's evidence.
  *
- * A look costs a walk and a pass over the run's results, so there is one when things have been quiet for a
- * moment after reports came, one now and then while something is awaited, and the last one. */
+ * A look costs a walk and, for files that are new, a pass over the run's results, so there is one with the first
+ * report, one when things have been quiet for a moment after others came (or have not been for a while), one now and
+ * then, ever more seldom, and the last one. */
 #include "daemon/evidence_run.h"
 
 #include "daemon/base/clock.h"
@@ -15,7 +16,8 @@
 
 enum {
 	QUIET_MS = 2000,
-	AGAIN_FIRST_MS = 5000, /* between looks for what is awaited; doubles */
+	BUSY_MS = 10 * 1000, /* between looks while reports keep coming: a workspace may be wiped meanwhile */
+	AGAIN_FIRST_MS = 5000, /* between looks for what is awaited, and by patterns; doubles */
 	AGAIN_MAX_MS = 60 * 1000,
 	BASES_MAX = 1000,
 };
@@ -25,6 +27,7 @@ struct evidence_run {
 	char *root, *key;
 	struct evidence_places base;
 	bool news; /* reports came since the last look */
+	bool seen; /* there was a look */
 	bool looking, final, gone;
 	int64_t again_ms, looked_ms; /* mono */
 	uint64_t awaited;
@@ -159,7 +162,7 @@ static void look(struct evidence_run *e, bool final)
 		.final = final,
 	};
 
-	e->looking = true;
+	e->looking = e->seen = true;
 	e->final = final;
 	e->news = false;
 	evidence_gather_look(e->opt.gather, &what, on_looked, e);
@@ -171,9 +174,13 @@ void evidence_run_turn(struct evidence_run *e, int64_t now_ms, int64_t quiet_ms)
 
 	if (e->looking || e->done != NULL)
 		return;
-	if (e->news && now_ms - quiet_ms >= QUIET_MS && (globs || e->awaited > 0)) {
+	if (!globs && e->awaited == 0)
+		return;
+	bool first = globs && !e->seen;
+	bool busy = globs && now_ms - e->looked_ms >= BUSY_MS;
+	if (e->news && (first || busy || now_ms - quiet_ms >= QUIET_MS)) {
 		look(e, false);
-	} else if (e->awaited > 0 && now_ms - e->looked_ms >= e->again_ms) {
+	} else if (now_ms - e->looked_ms >= e->again_ms) {
 		e->again_ms = e->again_ms * 2 > AGAIN_MAX_MS ? AGAIN_MAX_MS : e->again_ms * 2;
 		look(e, false);
 	}

@@ -21,6 +21,7 @@ enum evidence_origin {
 	EVIDENCE_DATA,   /* stood in the report as a data: URL */
 	EVIDENCE_TEXT,   /* the whole of a text that was cut */
 	EVIDENCE_REPORT, /* the report itself */
+	EVIDENCE_EARLY, /* as GLOB, but its run goes on and no test fits it yet: whose it is is decided later */
 };
 enum evidence_state {
 	EVIDENCE_KEPT,

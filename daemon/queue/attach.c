@@ -180,7 +180,8 @@ static void sort_file(struct sorting *s, const struct file *f)
 	const char *why = NULL;
 	struct place *place;
 
-	if (f->e.named == NULL || f->e.state == EVIDENCE_MISSING || f->e.state == EVIDENCE_REFUSED)
+	if (f->e.named == NULL || f->e.state == EVIDENCE_MISSING || f->e.state == EVIDENCE_REFUSED ||
+	    f->e.origin == EVIDENCE_EARLY)
 		return;
 	enum evidence_want want = evidence_wanted(s->policy, &f->e, f->ref == 0, bad, &s->arena, &why);
 	if (want == EVIDENCE_UNASKED)

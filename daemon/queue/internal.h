@@ -353,6 +353,11 @@ int failures_rematch(struct queue *q, struct brief *d,
 const struct row_failure *failures_known(struct queue *q, const struct brief *d, const char *rid,
 					 struct arena *arena);
 
+/* ---- evidence_late.c ---- */
+
+/* The run ends: files that were put by and that nobody claimed are its own. */
+void evidence_early_over(struct queue *q, int64_t run, int64_t now_ms);
+
 /* ---- held.c ---- */
 
 /* The database is a new one, since the old one was damaged. */

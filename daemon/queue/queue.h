@@ -186,17 +186,34 @@ struct file_owner {
 	bool bad;       /* as in awaited_evidence */
 	bool known;     /* the run has a file of this name and size already; nothing else is filled */
 };
-/* Queue thread: how well a file fits a test; 0: not at all. */
+/* Queue thread: how well a file fits a test; 0: not at all; FITS_CLASS: it is of the test's class at large, whose
+ * first test that went wrong has it, else the first. */
+enum { FITS_CLASS = 1 << 8 };
 typedef unsigned queue_fits_fn(const char *relative, const char *class_name, const char *name);
 typedef void queue_owners_fn(void *cookie, int rc, const struct file_owner *owner, size_t count,
 			     const struct err *err);
-/* Looks through all results of the run that are visible, in slices. */
+/* Looks through all results of the run that are visible, in slices.  early: what was put by is among the files, and
+ * not `known` for that. */
 void queue_evidence_owners(struct queue *q, int64_t run, const struct found_file *file, size_t count,
-			   queue_fits_fn *fits, queue_owners_fn *done, void *cookie);
+			   bool early, queue_fits_fn *fits, queue_owners_fn *done, void *cookie);
 /* Settled files become evidence of these results (0: of the run); its deliveries are due.  What the same
- * result has already, by content, is left out.  -ENOENT: the run has no report. */
-void queue_evidence_add(struct queue *q, int64_t run, const struct evidence *e, const int64_t *result,
-			size_t count, int64_t now_ms, queue_done_fn *done, void *cookie);
+ * result has already, by content, is left out.  What is EARLY is only put by: it belongs to nobody, until it is given
+ * again as another's, or, where nobody does that before the run ends, to the run.  early: ids of such that go.
+ * -ENOENT: the run has no report. */
+struct evidence_add {
+	int64_t run;
+	const struct evidence *e;
+	const int64_t *result;
+	size_t count;
+	const int64_t *early;
+	size_t early_count;
+	int64_t now_ms;
+};
+void queue_evidence_add(struct queue *q, const struct evidence_add *what, queue_done_fn *done, void *cookie);
+/* What was put by for this run, in the order of `named`; at most max. */
+typedef void queue_early_fn(void *cookie, int rc, const struct evidence *e, const int64_t *id, size_t count,
+			    const struct err *err);
+void queue_evidence_early(struct queue *q, int64_t run, size_t max, queue_early_fn *done, void *cookie);
 
 struct evidence_counts {
 	uint64_t kept, awaited, missing, refused; /* by state; each naming counts */

@@ -551,6 +551,7 @@ static int end_work(struct queue *q, struct op *op, struct err *err)
 	       DB(db_i(e->run), db_i(e->now_ms)));
 	if (db_changes(q->db) == 0)
 		return 0;
+	evidence_early_over(q, e->run, e->now_ms);
 	evidence_run_over(q, e->run, e->now_ms);
 	/* Even what is delivered has its last steps before it; what is parked waits for a person. */
 	db_run(q->db,

@@ -273,6 +273,68 @@ def test_files_that_patterns_name_go_to_the_test_in_their_name(resultd, testrail
     assert daemon.terminate().code == 0
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon died"])
+def test_a_workspace_that_is_wiped_in_the_middle_of_a_run_loses_nothing(resultd, testrail, watching, killed):
+    bad, later, good = known(testrail, "bad", "later", "good")
+    daemon = watching(path=str(resultd.inbox) + "/{job}", evidence=["**/shots/**"],
+                      run={"key": "{job}", "name": "{job}", "close_after": "1h", "close_on": "DONE"})
+    for name in ("bad.png", "later.png", "good.png", "server.log"):
+        place(resultd.inbox / "nightly/17/shots" / name, name * 3)
+    resultd.drop("nightly/17/TEST-a.xml", junit(case("bad", failure="no")))
+    wait_until(lambda: len(kept(resultd)) == 4, what="all files in the state directory")
+    shutil.rmtree(resultd.inbox / "nightly/17")
+    testrail.wait_for("add_results_for_cases", answered=True)
+    if killed:
+        daemon.kill()
+        daemon = resultd.spawn("run")
+        daemon.says("watching")
+    # What is nobody's yet is not the run's before it ends: the tests of the next report may claim it.
+    assert testrail.calls("add_attachment_to_run") == []
+    resultd.drop("nightly/18/TEST-b.xml", junit(case("later", failure="no"), case("good")))
+    daemon.says("accepted .*TEST-b")
+    resultd.drop("nightly/DONE", "")
+    testrail.wait_for("close_run", timeout=40, answered=True)
+    assert content(testrail.files(bad)) == {"bad.png": b"bad.png" * 3}
+    assert content(testrail.files(later)) == {"later.png": b"later.png" * 3}
+    assert testrail.files(good) == []
+    assert content(testrail.files(run=testrail.only_run)) == {"server.log": b"server.log" * 3}
+    assert daemon.terminate().code == 0
+    assert rows(resultd, "SELECT count(*) FROM evidence WHERE origin = 5") == [(0,)]
+
+
+def test_a_file_that_grows_while_its_run_goes_on_is_sent_as_it_is_at_the_end(resultd, testrail, watching):
+    known(testrail, "bad")
+    daemon = watching(evidence=["*.log"], run={"close_after": "1h", "close_on": "DONE"})
+    log = place(resultd.inbox / "nightly/17/server.log", "begun")
+    resultd.drop("nightly/17/TEST-a.xml", junit(case("bad", failure="no")))
+    wait_until(lambda: len(kept(resultd)) == 1, what="the first half")
+    log.write_text("begun, and ended")
+    resultd.drop("nightly/17/DONE", "")
+    testrail.wait_for("close_run", timeout=40, answered=True)
+    assert content(testrail.files(run=testrail.only_run)) == {"server.log": b"begun, and ended"}
+    assert daemon.terminate().code == 0
+
+
+def test_jenkins_layout_files_in_a_folder_named_after_the_class(resultd, testrail, watching):
+    good, bad, worse = known(testrail, "good", "bad", "worse")
+    daemon = watching(evidence=["**/surefire-reports/*.*/**", "**/*-output.txt"])
+    reports = resultd.inbox / "nightly/17/target/surefire-reports"
+    place(reports / "shop.Cart/screenshot.png", PNG + b"class")
+    place(reports / "shop.Cart/worse/trace.txt", "of one test")
+    place(reports / "shop.Cart-output.txt", "what the class printed")
+    place(reports / "shop.Other/shot.png", PNG + b"no class of ours")
+    resultd.drop("nightly/17/target/surefire-reports/TEST-shop.Cart.xml",
+                 junit(case("good"), case("bad", failure="no"), case("worse", failure="no")))
+    testrail.wait_for("close_run", timeout=40, answered=True)
+    # What is the class's goes where people look first: to its first test that went wrong.
+    assert content(testrail.files(bad)) == {"screenshot.png": PNG + b"class",
+                                            "shop.Cart-output.txt": b"what the class printed"}
+    assert content(testrail.files(worse)) == {"trace.txt": b"of one test"}
+    assert testrail.files(good) == []
+    assert names(testrail.files(run=testrail.only_run)) == ["shot.png"]
+    assert daemon.terminate().code == 0
+
+
 def test_what_lay_there_for_one_run_is_not_the_next_one_s(resultd, testrail, watching):
     (bad,) = known(testrail, "bad")
     daemon = watching(path=str(resultd.inbox), evidence=["shots/**"], run={"key": "k", "name": "k"})

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/evidence_name.h"
 
+#include "daemon/queue/queue.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -163,6 +165,34 @@ static void files_are_matched_to_tests_by_name(void **state)
 		    evidence_fits("adds-chrome.png", cls, "adds[firefox]"));
 }
 
+/* The layout of Jenkins' JUnit Attachments plugin. */
+static void a_folder_called_as_the_class_is_the_class_s(void **state)
+{
+	static const char cls[] = "foo.bar.MyTest";
+	static const struct {
+		const char *file;
+		unsigned fits;
+	} row[] = {
+		{ "target/surefire-reports/foo.bar.MyTest/screenshot.png", FITS_CLASS },
+		{ "foo.bar.MyTest/deep/er/x.log", FITS_CLASS },
+		{ "surefire-reports/foo.bar.MyTest-output.txt", FITS_CLASS },
+		{ "foo.bar.MyTest.png", 0 },
+		{ "foo.bar.MyTestOther/x.png", 0 },
+		{ "foo.bar/x.png", 0 },
+		{ "Foo.bar.MyTest/x.png", 0 },
+		{ "foo.bar.MyTest-output.txt.gz", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		assert_int_equal(evidence_fits(row[i].file, cls, "adds"), row[i].fits);
+	/* A test of it is told by more than that; a namesake of another class by less. */
+	assert_true(evidence_fits("foo.bar.MyTest/adds.png", cls, "adds") > FITS_CLASS);
+	assert_true(evidence_fits("foo.bar.MyTest/adds/x.png", cls, "adds") > FITS_CLASS);
+	assert_true(evidence_fits("foo.bar.MyTest/adds.png", "other.Test", "adds") < FITS_CLASS);
+	assert_true(evidence_fits("foo.bar.MyTest/adds.png", "", "adds") < FITS_CLASS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +203,7 @@ int main(void)
 		cmocka_unit_test(names_for_people_are_clean),
 		cmocka_unit_test(types_by_bytes_then_name_then_text),
 		cmocka_unit_test(files_are_matched_to_tests_by_name),
+		cmocka_unit_test(a_folder_called_as_the_class_is_the_class_s),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -555,7 +555,10 @@ static unsigned fits(const char *relative, const char *class_name, const char *n
 static int add_files(struct fx *f, int64_t run, const struct evidence *e, const int64_t *result, size_t count)
 {
 	fx_begin(f);
-	queue_evidence_add(f->q, run, e, result, count, NOW + 60, fx_done, f);
+	const struct evidence_add what = {
+		.run = run, .e = e, .result = result, .count = count, .now_ms = NOW + 60
+	};
+	queue_evidence_add(f->q, &what, fx_done, f);
 	return fx_wait(f);
 }
 
@@ -583,7 +586,7 @@ static void files_that_no_report_names_find_their_test(void **state)
 	assert_int_equal(fx_resolve(f, d, &r), 0);
 	post(f, d);
 	fx_begin(f);
-	queue_evidence_owners(f->q, run, file, 5, fits, on_owners, &o);
+	queue_evidence_owners(f->q, run, file, 5, false, fits, on_owners, &o);
 	assert_int_equal(fx_wait(f), 0);
 	assert_int_equal(f->count, 5);
 	assert_true(o.owner[0].result != 0);
@@ -611,7 +614,7 @@ static void files_that_no_report_names_find_their_test(void **state)
 	assert_true(offered(f, d)->of_run);
 
 	fx_begin(f);
-	queue_evidence_owners(f->q, run, file, 5, fits, on_owners, &o);
+	queue_evidence_owners(f->q, run, file, 5, false, fits, on_owners, &o);
 	assert_int_equal(fx_wait(f), 0);
 	assert_true(o.owner[0].known);
 	assert_false(o.owner[1].known);
@@ -620,6 +623,81 @@ static void files_that_no_report_names_find_their_test(void **state)
 	const struct evidence strange = kept("x", "../x", 1);
 	assert_int_equal(add_files(f, run, &strange, result, 1), -EINVAL);
 	assert_int_equal(add_files(f, run + 100, e, result, 1), -ENOENT);
+}
+
+struct early {
+	struct fx *f;
+	int64_t id[4];
+	size_t count;
+	bool kept;
+};
+
+static void on_early(void *cookie, int rc, const struct evidence *e, const int64_t *id, size_t count,
+		     const struct err *err)
+{
+	struct early *o = cookie;
+
+	o->count = count;
+	o->kept = true;
+	for (size_t i = 0; i < count && i < 4; i++) {
+		o->id[i] = id[i];
+		o->kept = o->kept && e[i].state == EVIDENCE_KEPT && e[i].origin == EVIDENCE_EARLY &&
+			  e[i].kept != NULL;
+	}
+	fx_set(o->f, rc, err);
+}
+
+static size_t put_by(struct fx *f, int64_t run, struct early *o)
+{
+	*o = (struct early){ .f = f };
+	fx_begin(f);
+	queue_evidence_early(f->q, run, 4, on_early, o);
+	assert_int_equal(fx_wait(f), 0);
+	assert_true(o->count == 0 || o->kept);
+	return o->count;
+}
+
+/* What is put by belongs to nobody, until it is claimed, or its run ends. */
+static void files_that_are_put_by_wait_for_an_owner(void **state)
+{
+	struct fx *f = *state;
+	struct resolver r = taking(&all_files);
+	int64_t run = part_with(f, &(struct fx_take){ .key = "k", .content = "x" }, two, 2, NULL, 0);
+	int64_t d = fx_only(f, "rail");
+	struct evidence e[2] = { kept("/w/a.png", "b/a", 10), kept("/w/b.png", "b/b", 11) };
+	const int64_t result[2] = { 0, 0 };
+	struct early o;
+
+	assert_int_equal(fx_resolve(f, d, &r), 0);
+	post(f, d);
+	know_run(f, d);
+	e[0].origin = e[1].origin = EVIDENCE_EARLY;
+	assert_int_equal(add_files(f, run, e, result, 2), 0);
+	assert_int_equal(put_by(f, run, &o), 2);
+	assert_int_equal(fx_resolve(f, d, &r), 0);
+	assert_int_equal(fx_owed(f, d).evidence_owed, 0);
+
+	/* The first finds its owner; the second does not, and is the run's when that ends. */
+	e[0].origin = EVIDENCE_GLOB;
+	const struct evidence_add claim = { .run = run,
+					    .e = e,
+					    .result = result,
+					    .count = 1,
+					    .early = o.id,
+					    .early_count = 1,
+					    .now_ms = NOW + 70 };
+	fx_begin(f);
+	queue_evidence_add(f->q, &claim, fx_done, f);
+	assert_int_equal(fx_wait(f), 0);
+	assert_int_equal(put_by(f, run, &o), 1);
+	assert_int_equal(fx_resolve(f, d, &r), 0);
+	assert_int_equal(fx_owed(f, d).evidence_owed, 1);
+	fx_begin(f);
+	queue_end_run(f->q, run, NOW + 80, fx_done, f);
+	assert_int_equal(fx_wait(f), 0);
+	assert_int_equal(put_by(f, run, &o), 0);
+	assert_int_equal(fx_resolve(f, d, &r), 0);
+	assert_int_equal(fx_owed(f, d).evidence_owed, 2);
 }
 
 static void a_late_answer_is_not_undone_by_the_wait_for_it(void **state)
@@ -800,6 +878,7 @@ int main(void)
 		TEST(what_is_awaited_is_found_or_missing),
 		TEST(an_ended_run_awaits_nothing),
 		TEST(files_that_no_report_names_find_their_test),
+		TEST(files_that_are_put_by_wait_for_an_owner),
 		TEST(a_late_answer_is_not_undone_by_the_wait_for_it),
 		TEST(a_restarted_part_forgets_its_files),
 		TEST(a_part_that_never_was_has_no_files),
