@@ -79,6 +79,7 @@ static void session_free(struct session *s)
 	control_request_done(&s->open);
 	context_free(s->context);
 	session_forget_awaited(s);
+	session_forget_bases(s);
 	run_ids_done(&s->runs);
 	arena_done(&s->arena);
 	free(s->set.key);

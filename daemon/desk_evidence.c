@@ -7,6 +7,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/cli/cli.h"
 #include "daemon/evidence_gather.h"
+#include "daemon/evidence_places.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,4 +108,79 @@ void session_give(struct session *s, struct control_request *r)
 	r->fd = -1;
 	session_take(s);
 	evidence_gather_give(s->desk->app->gather, id, a->named, a->of_run, a->bad, g->fd, on_given, g);
+}
+
+/* ---- what a watch's patterns name ---- */
+
+enum { BASES_MAX = 1000 };
+
+/* Only what the watch itself would look through: a client names no folder that we would not open by ourselves. */
+void session_add_base(struct session *s, const struct config_watch *w, int64_t run, const char *path)
+{
+	char *workspace = w != NULL && w->evidence.count > 0 && run != 0 ? evidence_workspace(w, path) : NULL;
+
+	for (size_t i = 0; workspace != NULL && i < s->base_count; i++) {
+		if (s->base[i].run == run && strcmp(s->base[i].workspace, workspace) == 0) {
+			free(workspace);
+			workspace = NULL;
+		}
+	}
+	if (workspace == NULL || s->base_count == BASES_MAX) {
+		free(workspace);
+		return;
+	}
+	s->base = xrealloc(s->base, s->base_count + 1, sizeof(*s->base));
+	s->base[s->base_count++] = (struct session_base){ run, workspace };
+}
+
+void session_forget_bases(struct session *s)
+{
+	for (size_t i = 0; i < s->base_count; i++)
+		free(s->base[i].workspace);
+	free(s->base);
+	s->base = NULL;
+	s->base_count = 0;
+}
+
+/* How much of the workspace is the user's own word: the path of the watch before its first capture or pattern. */
+static size_t root_length(const struct config_watch *w)
+{
+	size_t end = strcspn(w->path, "{*?[");
+
+	if (w->path[end] == '\0')
+		return end;
+	while (end > 0 && w->path[end] != '/')
+		end--;
+	return end;
+}
+
+bool session_look(struct session *s, const struct config_watch *w, int64_t run, evidence_looked_fn *done,
+		  void *cookie)
+{
+	struct evidence_places base = { 0 };
+	size_t root = w != NULL ? root_length(w) : 0;
+
+	for (size_t i = 0; i < s->base_count && w != NULL; i++) {
+		if (s->base[i].run != run || strlen(s->base[i].workspace) < root)
+			continue;
+		char *top = xstrndup(s->base[i].workspace, root);
+		const char *rest = s->base[i].workspace + root;
+		evidence_places_add(&base, root > 0 ? top : "/", rest + strspn(rest, "/"));
+		free(top);
+	}
+	const struct evidence_look look = {
+		.run = run,
+		.sinks = s->sinks,
+		.sink_count = s->sink_count,
+		.glob = w != NULL ? (const char *const *)w->evidence.item : NULL,
+		.glob_count = w != NULL ? w->evidence.count : 0,
+		.base = &base,
+		.since_ms = INT64_MIN,
+		.final = true,
+	};
+	bool any = base.count > 0;
+	if (any)
+		evidence_gather_look(s->desk->app->gather, &look, done, cookie);
+	evidence_places_done(&base);
+	return any;
 }

@@ -178,6 +178,7 @@ static void on_taken(void *cookie, const struct intake_outcome *o)
 			cJSON_AddItemToArray(list, cJSON_CreateString(o->warnings[i]));
 	}
 	run_ids_add(&s->runs, o->run);
+	session_add_base(s, watch_of(s), o->run, o->path);
 	session_send(s, reply);
 	if (o->state == INTAKE_ACCEPTED) {
 		s->desk->counts.files++;
@@ -279,11 +280,23 @@ static void on_ended(void *cookie, int rc, const struct err *err)
 	end_next(e);
 }
 
+static void on_looked(void *cookie, const struct evidence_tally *tally, const struct err *err)
+{
+	struct ending *e = cookie;
+	struct session *s = e->session;
+
+	(void)tally;
+	(void)err;
+	queue_end_run(s->desk->app->queue, e->runs.id[e->at++], clock_wall_ms(), on_ended, e);
+}
+
 static void end_next(struct ending *e)
 {
 	struct session *s = e->session;
 
 	if (e->at < e->runs.count) {
+		if (session_look(s, watch_of(s), e->runs.id[e->at], on_looked, e))
+			return;
 		queue_end_run(s->desk->app->queue, e->runs.id[e->at++], clock_wall_ms(), on_ended, e);
 		return;
 	}

@@ -10,6 +10,7 @@
 #include "daemon/cli/queue.h"
 #include "daemon/control/server.h"
 #include "daemon/desk.h"
+#include "daemon/evidence_gather.h"
 #include "daemon/runspec.h"
 
 struct desk {
@@ -48,6 +49,12 @@ struct session {
 	struct run_ids runs;  /* that its files joined */
 	struct run_ids ended; /* those of them that it ended */
 	size_t files;         /* in intake, or being kept */
+	/* Folders of its watch that its reports came from: where the watch's `evidence` lies. */
+	struct session_base {
+		int64_t run;
+		char *workspace;
+	} * base;
+	size_t base_count;
 	/* The last page of what its runs await: only that may be given. */
 	struct awaited *awaited;
 	size_t awaited_count;
@@ -80,6 +87,13 @@ void session_end(struct session *s, struct control_request *r);
 void session_evidence(struct session *s, struct control_request *r);
 void session_give(struct session *s, struct control_request *r);
 void session_forget_awaited(struct session *s);
+/* A report of a run was taken: where patterns of its watch are looked for. */
+void session_add_base(struct session *s, const struct config_watch *w, int64_t run, const char *path);
+/* The last look for what patterns of the watch name, before a run ends; false where there is none to be had, and
+ * done() is not called. */
+bool session_look(struct session *s, const struct config_watch *w, int64_t run, evidence_looked_fn *done,
+		  void *cookie);
+void session_forget_bases(struct session *s);
 /* desk_answers.c */
 void session_await(struct session *s, struct control_request *r);
 void session_deliver(struct session *s, struct control_request *r);

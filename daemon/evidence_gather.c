@@ -586,7 +586,11 @@ void evidence_gather_look(struct evidence_gather *g, const struct evidence_look 
 	l->want.glob = (const char *const *)l->glob;
 	evidence_places_copy(want->base, &l->base);
 	g->busy++;
-	next_page(l);
+	/* Who cannot tell where a report's files lie leaves what is awaited to others. */
+	if (want->places != NULL)
+		next_page(l);
+	else
+		look_for_globs(l);
 }
 
 /* ---- a file that somebody else has opened ---- */

@@ -24,7 +24,8 @@ struct evidence_look {
 	int64_t run;
 	const char *const *sinks; /* of the run; count 0: every */
 	size_t sink_count;
-	/* Which folders evidence of a report may lie beneath, by the report's path as the queue knows it. */
+	/* Which folders evidence of a report may lie beneath, by the report's path as the queue knows it.  NULL: what
+	 * reports name is not looked for. */
 	void (*places)(void *cookie, const char *report, struct evidence_places *out);
 	void *cookie; /* of places(): called before done(), on the loop */
 	/* Patterns, and the folders that they are relative to; only paths beneath `top` without links. */

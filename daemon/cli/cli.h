@@ -62,8 +62,11 @@ struct walk {
 	char **skip;       /* why it is left out (walk_sift()); NULL: it is taken */
 	char **unreadable; /* "PATH: why" */
 	size_t unreadable_count;
+	/* Whether a file that was found beneath dir (which was named) is one; NULL: *.xml and *.xml.gz are. */
+	bool (*wants)(void *cookie, const char *dir, const char *path);
+	void *cookie;
 };
-/* Adds a file, or every *.xml and *.xml.gz beneath a directory; "-" reads names from standard input. */
+/* Adds a file, or every report beneath a directory; "-" reads names from standard input. */
 void walk_add(struct walk *w, const char *path);
 /* Finds files that tell what others tell, too, and says why; those given by name are always taken.  run_of:
  * the run that a path belongs to (freed here), NULL where all are of one. */

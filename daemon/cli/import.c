@@ -678,6 +678,10 @@ static int dry_work(struct import *im)
 
 int import_begin(struct import *im, char **paths, int count)
 {
+	if (im->watch != NULL) {
+		im->walk.wants = import_wants;
+		im->walk.cookie = im;
+	}
 	for (int i = 0; i < count; i++)
 		walk_add(&im->walk, paths[i]);
 	for (size_t i = 0; i < im->walk.unreadable_count; i++)

@@ -55,6 +55,8 @@ struct import {
 
 /* Finds the files, their common directory, the facts of the CI system. */
 int import_begin(struct import *im, char **paths, int count);
+/* import_walk.c.  walk.wants: with a watch, what that would take; files that are named are always taken. */
+bool import_wants(void *cookie, const char *dir, const char *path);
 /* Leaves out what others tell, too; once.  run: which run a path belongs to, freed here. */
 void import_sift(struct import *im, char *(*run)(void *cookie, const char *path), void *cookie);
 void import_done(struct import *im);

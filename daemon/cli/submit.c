@@ -137,6 +137,9 @@ int cmd_submit(struct cli *cli, int argc, char **argv)
 	if (code == EXIT_OK)
 		code = cli_peek(cli);
 	cli_quiet(cli);
+	/* Where the job may read the configuration; who takes the reports knows the watch anyway. */
+	if (code == EXIT_OK && cli->config != NULL && im.opt.watch != NULL)
+		im.watch = config_find_watch(cli->config, im.opt.watch);
 	if (code == EXIT_OK)
 		code = import_begin(&im, argv + optind, argc - optind);
 	if (code == EXIT_OK)

@@ -63,7 +63,8 @@ static void add_tree(struct walk *w, const char *path)
 	for (FTSENT *e; (e = fts_read(fts)) != NULL;) {
 		switch (e->fts_info) {
 		case FTS_F:
-			if (report_name(e->fts_name))
+			if (w->wants != NULL ? w->wants(w->cookie, path, e->fts_path)
+					     : report_name(e->fts_name))
 				add_file(w, e->fts_path, false);
 			break;
 		case FTS_DNR:

@@ -278,10 +278,11 @@ def test_a_workspace_that_is_wiped_in_the_middle_of_a_run_loses_nothing(resultd,
     bad, later, good = known(testrail, "bad", "later", "good")
     daemon = watching(path=str(resultd.inbox) + "/{job}", evidence=["**/shots/**"],
                       run={"key": "{job}", "name": "{job}", "close_after": "1h", "close_on": "DONE"})
+    daemon.says("watching")
     for name in ("bad.png", "later.png", "good.png", "server.log"):
         place(resultd.inbox / "nightly/17/shots" / name, name * 3)
     resultd.drop("nightly/17/TEST-a.xml", junit(case("bad", failure="no")))
-    wait_until(lambda: len(kept(resultd)) == 4, what="all files in the state directory")
+    wait_until(lambda: resultd.status()["evidence"]["kept"] == 4, what="all files in the state directory")
     shutil.rmtree(resultd.inbox / "nightly/17")
     testrail.wait_for("add_results_for_cases", answered=True)
     if killed:
@@ -405,6 +406,50 @@ def test_import_with_a_watch_takes_its_patterns(resultd, testrail):
     files = testrail.files(bad)
     assert sorted(row["_data"] for row in files) == [PNG + b"1", PNG + b"2"]
     assert len({row["result_id"] for row in files}) == 2
+
+
+def test_submit_with_a_watch_takes_its_patterns(resultd, testrail, watching):
+    (bad,) = known(testrail, "bad")
+    daemon = watching(files=["never/*.xml"], evidence=["shots/*.png"])
+    daemon.says("watching")
+    for build in ("1", "2"):
+        place(resultd.inbox / "nightly" / build / "shots/bad.png", PNG + build.encode())
+        path = place(resultd.inbox / "nightly" / build / "TEST-a.xml", junit(case("bad", failure=f"in {build}")))
+        # Not beneath the watch: nothing there is opened with the daemon's rights.
+        place(resultd.folder / "elsewhere" / build / "shots/bad.png", b"elsewhere")
+        done = resultd("submit", "--watch", "inbox", "--control", resultd.state / "control", path)
+        assert done.code == 0, done
+    testrail.wait_for("close_run", count=2, timeout=40, answered=True)
+    files = testrail.files(bad)
+    assert sorted(row["_data"] for row in files) == [PNG + b"1", PNG + b"2"]
+    assert len({row["result_id"] for row in files}) == 2
+    other = place(resultd.folder / "elsewhere/1/TEST-b.xml", junit(case("bad", failure="elsewhere")))
+    done = resultd("submit", "--watch", "inbox", "--run-key", "k", "--run-name", "k", "--control",
+                   resultd.state / "control", other)
+    assert done.code == 0, done
+    testrail.wait_for("close_run", count=3, timeout=40, answered=True)
+    assert len(testrail.files(bad)) == 2
+    assert daemon.terminate().code == 0
+
+
+def test_import_with_a_watch_takes_its_files_and_no_others(resultd, testrail):
+    known(testrail, "bad", "good")
+    resultd.configure({"rail": resultd.rail(testrail)},
+                      watch=[{"name": "inbox", "path": str(resultd.inbox) + "/{build}",
+                              "files": ["**/TEST-*.xml", "*.junit"], "exclude": ["**/tmp/**", "old"],
+                              "run": {"key": "{build|'none'}"}}])
+    text = junit(case("bad", failure="no"))
+    for folder in (resultd.inbox / "1", resultd.folder / "backfill"):
+        taken = [place(folder / name, text + f"<!--{name}{folder}-->")
+                 for name in ("TEST-a.xml", "deep/TEST-b.xml", "c.junit")]
+        for name in ("other.xml", "deep/tmp/TEST-d.xml", "old/TEST-e.xml", ".TEST-f.xml", "TEST-g.xml.part"):
+            place(folder / name, junit(case("good", failure=name)))
+        done = resultd.imports(folder, options=["--json", "--watch", "inbox"])
+        assert sorted(row["path"] for row in done.receipt["files"]) == sorted(map(str, taken))
+    # What is named is taken, whatever it is called.
+    named = resultd.inbox / "1/other.xml"
+    done = resultd.imports(named, options=["--json", "--watch", "inbox"])
+    assert [(row["path"], row["state"]) for row in done.receipt["files"]] == [(str(named), "accepted")]
 
 
 # ---- the end ----
