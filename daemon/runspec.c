@@ -229,7 +229,7 @@ int runspec_make(const struct runspec_source *s, const struct config *config, st
 	variant = context_text(s->context, "variant");
 	if (variant == NULL && s->watch != NULL)
 		variant = expand(&v, s->watch->run.variant, "run.variant", &hold);
-	if (hold != NULL) {
+	if (hold != NULL && s->watch != NULL) {
 		const char *dir = folder_of(s, a);
 		key = runspec_stand_in(s->watch->name, dir, a);
 		name = last_of(dir, "import");
