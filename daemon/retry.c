@@ -44,6 +44,15 @@ int64_t retry_limited_ms(int64_t retry_after_s)
 	return retry_after_s >= 3600 ? HOUR_MS : retry_after_s * 1000;
 }
 
+int64_t retry_quota_ms(unsigned fails, int64_t retry_after_s)
+{
+	if (retry_after_s > 0)
+		return retry_after_s < 86400 ? retry_after_s * 1000 : PACE_DAY_MS;
+	if (fails < 4)
+		return INT64_C(1000) << fails;
+	return fails < 10 ? (int64_t)(60 * 1000) << (fails - 4) : HOUR_MS;
+}
+
 void pace_init(struct pace *p, double rate_per_minute)
 {
 	*p = (struct pace){ 0 };

@@ -19,6 +19,11 @@ int64_t retry_look_ms(unsigned looks);
 /* What a 429 asks for: max(Retry-After, 1 s), 60 s where it is absent (-1), at most an hour. */
 int64_t retry_limited_ms(int64_t retry_after_s);
 
+/* A 503 of a server that says so both of too many calls a second and of too many a day, after `fails` of them in a
+ * row: seconds at first, then ever longer, an hour at last, for the day has to turn.  What the server asks for goes
+ * first, up to a day.  (Axosoft: 25 calls a second, 1,000 a day, 503 past either; no header is documented.) */
+int64_t retry_quota_ms(unsigned fails, int64_t retry_after_s);
+
 /* A token bucket that is kept as one number: the time at which it will be full again (GCRA).  Four fifths
  * of the server's limit are used; of the burst a fifth is kept for look-ups. */
 struct pace {

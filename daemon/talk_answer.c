@@ -113,6 +113,8 @@ static void wait_for_server(struct conversation *c, const struct reply *r, const
 		wait = r->retry_after_s > 0 ? retry_limited_ms(r->retry_after_s) : 5 * 60 * 1000;
 	else
 		wait = r->retry_after_s > 0 ? retry_limited_ms(r->retry_after_s) : 60 * 1000;
+	if (r->status == 503 && l->endpoint.per_day > 0)
+		wait = retry_quota_ms(l->fails, r->retry_after_s);
 	wait = lane_scaled(l, wait);
 	lane_pause(l, wait, false, "%s", reason);
 	/* A 503 may come from a proxy after the server behind it has worked; a 409 is said before. */

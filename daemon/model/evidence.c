@@ -107,7 +107,7 @@ enum evidence_want evidence_wanted(const struct evidence_policy *p, const struct
 	const char *name = evidence_name(e), *type = e->type != NULL ? e->type : evidence_type_of(name);
 	const char *why = NULL;
 
-	if (p == NULL)
+	if (p == NULL || (of_run && p->of_results))
 		return EVIDENCE_UNASKED;
 	if (e->origin == EVIDENCE_REPORT
 		    ? !p->report

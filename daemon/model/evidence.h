@@ -52,7 +52,8 @@ struct evidence_policy {
 	unsigned max_files;       /* of one result, and of the run; 0: no limit */
 	const char *const *types; /* "image/png", "image/?*", "*.log", "log": one of them; none: any */
 	size_t type_count;
-	bool report; /* the report itself, at the run */
+	bool report;     /* the report itself, at the run */
+	bool of_results; /* of results only: there is no run that files could hang on */
 };
 
 enum evidence_want {

@@ -239,7 +239,7 @@ static int prepare_headers(struct exchange_op *op)
 	const struct request *q = op->request;
 	int rc = add_header(op, "Expect:"); /* a 417 would make libcurl send the request again */
 
-	if (rc == 0 && q->upload_path == NULL) {
+	if (rc == 0 && (q->upload_path == NULL || q->upload_raw)) {
 		const char *type = q->content_type != NULL ? q->content_type : "application/json";
 
 		if (has_control(type))
@@ -265,6 +265,18 @@ static int prepare_headers(struct exchange_op *op)
 	return rc;
 }
 
+/* The file is the body.  No seek function: see on_read(). */
+static int prepare_raw(struct exchange_op *op)
+{
+	bool good = curl_easy_setopt(op->easy, CURLOPT_POST, 1L) == CURLE_OK &&
+		    curl_easy_setopt(op->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)op->fd_left) ==
+			    CURLE_OK &&
+		    curl_easy_setopt(op->easy, CURLOPT_READFUNCTION, on_read_file) == CURLE_OK &&
+		    curl_easy_setopt(op->easy, CURLOPT_READDATA, op) == CURLE_OK;
+
+	return good ? 0 : -ENOMEM;
+}
+
 static int prepare_upload(struct exchange_op *op)
 {
 	const struct request *q = op->request;
@@ -278,6 +290,8 @@ static int prepare_upload(struct exchange_op *op)
 	if (q->upload_size > 0 && (uint64_t)st.st_size != q->upload_size)
 		return -ESTALE;
 	op->fd_left = (uint64_t)st.st_size;
+	if (q->upload_raw)
+		return prepare_raw(op);
 	op->mime = curl_mime_init(op->easy);
 	curl_mimepart *part = op->mime != NULL ? curl_mime_addpart(op->mime) : NULL;
 	if (part == NULL ||

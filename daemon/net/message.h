@@ -27,6 +27,7 @@ struct request {
 	uint64_t reply_max;    /* bytes of body accepted; 0: the transport's default (16 MiB) */
 	/* Upload of a file as multipart/form-data, streamed from disk; NULL: none. */
 	const char *upload_path, *upload_field, *upload_name, *upload_type;
+	bool upload_raw;                /* its bytes are the body, of content_type; no form */
 	uint64_t upload_size;           /* what the file holds; another size is EXCHANGE_NO_FILE; 0: any */
 	const char *const *upload_form; /* further parts: name, value, name, value, NULL; NULL: none */
 	const char *upload_form_type;   /* of those parts; NULL: none is said, which means text */

@@ -93,6 +93,13 @@ static const struct step steps[] = {
 	  .got = aio_evidence_got,
 	  .look = aio_evidence_look,
 	  .looked = aio_evidence_looked },
+	{ .name = "add-defects",
+	  .rows = ROWS_DEFECTS,
+	  .batch = 1,
+	  .ask = aio_defects_ask,
+	  .got = aio_defects_got,
+	  .look = aio_defects_look,
+	  .looked = aio_defects_looked },
 	{ .name = "close-cycle", .final = true, .ask = aio_close_ask, .got = aio_close_got },
 	{ 0 },
 };
@@ -191,6 +198,13 @@ static const struct sink_common *common(const void *conf)
 	return &c->common;
 }
 
+static void links(const void *conf, struct sink_links *out)
+{
+	const struct aio_conf *c = conf;
+
+	*out = (struct sink_links){ .tells = c->common.defects, .ends = c->cycle.close || c->cycle.lock };
+}
+
 static void admin(const void *conf, struct sink_admin *out)
 {
 	const struct aio_conf *c = conf;
@@ -214,5 +228,6 @@ const struct sink sink_aio = {
 	.batch = batch,
 	.common = common,
 	.evidence = aio_evidence,
+	.links = links,
 	.admin = admin,
 };

@@ -235,6 +235,12 @@ enum got aio_migrate_got(struct talk *t, const struct reply *r);
 enum ask aio_migrate_look(struct talk *t, struct request *r);
 enum looked aio_migrate_looked(struct talk *t, const struct reply *r);
 
+/* Defects, told to runs that are posted (aio_defects.c). */
+enum ask aio_defects_ask(struct talk *t, struct request *r);
+enum got aio_defects_got(struct talk *t, const struct reply *r);
+enum ask aio_defects_look(struct talk *t, struct request *r);
+enum looked aio_defects_looked(struct talk *t, const struct reply *r);
+
 void aio_evidence(const void *conf, struct evidence_policy *out);
 enum ask aio_evidence_ask(struct talk *t, struct request *r);
 enum got aio_evidence_got(struct talk *t, const struct reply *r);

@@ -101,6 +101,7 @@ const struct config_key aio_keys[] = {
 	{ "result", CONFIG_STRUCT, 0, .keys = result_keys },
 	{ "batch", CONFIG_INT, AT(batch), .min = 1, .max = 100, .def = "100" },
 	SINK_COMMON_KEYS(struct aio_conf, common, "60/min"),
+	SINK_DEFECTS_KEY(struct aio_conf, common),
 	SINK_EVIDENCE_KEYS(struct aio_conf, common),
 	{ 0 },
 };

@@ -55,6 +55,13 @@ static const struct step steps[] = {
 	  .got = axosoft_file_got,
 	  .look = axosoft_file_look,
 	  .looked = axosoft_file_looked },
+	{ .name = "attach",
+	  .rows = ROWS_EVIDENCE,
+	  .exclusive = true,
+	  .ask = axosoft_attach_ask,
+	  .got = axosoft_attach_got,
+	  .look = axosoft_attach_look,
+	  .looked = axosoft_attach_looked },
 	{ 0 },
 };
 
@@ -143,6 +150,7 @@ const struct sink sink_axosoft = {
 	.cause = cause,
 	.counts = counts,
 	.holds_ms = holds_ms,
+	.evidence = axosoft_evidence,
 	.batch = batch,
 	.common = common,
 	.admin = admin,

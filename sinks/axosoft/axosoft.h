@@ -51,6 +51,7 @@ struct axosoft_conf {
 		int64_t close_after; /* runs in which its tests passed; 0: never */
 	} known;
 	int64_t hold_close_ms;
+	bool attachments;
 	struct sink_common common;
 	/* Granted for user and password: held in memory alone, and the one member that is not configuration. */
 	char granted[AXOSOFT_TOKEN_SIZE];
@@ -136,6 +137,14 @@ enum got axosoft_file_got(struct talk *t, const struct reply *r);
 enum ask axosoft_file_look(struct talk *t, struct request *r);
 enum looked axosoft_file_looked(struct talk *t, const struct reply *r);
 enum ask axosoft_summary_ask(struct talk *t, struct request *r);
+
+/* Files of the failing tests, to items that this run has made (axosoft_files.c). */
+void axosoft_evidence(const void *conf, struct evidence_policy *out);
+void axosoft_files_wanted(struct talk *t, const char *item); /* it was made now */
+enum ask axosoft_attach_ask(struct talk *t, struct request *r);
+enum got axosoft_attach_got(struct talk *t, const struct reply *r);
+enum ask axosoft_attach_look(struct talk *t, struct request *r);
+enum looked axosoft_attach_looked(struct talk *t, const struct reply *r);
 
 /* Of a picklist that was read: the id of a name (or of an id); NULL with err filled. */
 const char *axosoft_choose(struct talk *t, const char *list, const char *field, const char *value);

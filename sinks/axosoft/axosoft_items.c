@@ -380,6 +380,7 @@ enum ask axosoft_file_ask(struct talk *t, struct request *r)
 /* The item was made, as the answer or a look-up shows it. */
 static void made(struct talk *t, const struct axosoft_item *item, size_t rows)
 {
+	axosoft_files_wanted(t, item->id);
 	tell(t, item->id);
 	for (size_t i = 0; i < rows && i < t->rows->count; i++) {
 		learn_item(t, &t->rows->row[i], item);

@@ -73,6 +73,8 @@ const struct config_key axosoft_keys[] = {
 	{ "caps", CONFIG_STRUCT, 0, .keys = caps_keys },
 	{ "known", CONFIG_STRUCT, 0, .keys = known_keys },
 	{ "push", CONFIG_STRUCT, 0, .keys = push_keys },
+	{ "attachments", CONFIG_BOOL, AT(attachments), .def = "false" },
+	SINK_EVIDENCE_KEYS(struct axosoft_conf, common),
 	{ "hold_close", CONFIG_DURATION, AT(hold_close_ms), .min = 0, .max = INT64_C(30) * 86400000,
 	  .def = "1h" },
 	SINK_COMMON_KEYS(struct axosoft_conf, common, "25/s"),

@@ -249,3 +249,109 @@ def test_a_run_that_was_closed_by_a_person_is_left_alone(resultd, axosoft, testr
     axosoft.calm()
     resultd.delivers()
     assert len(axosoft.items) == 2 and told(testrail) == {}
+
+
+# ---- AIO Tests ----
+
+def comments_of(server, key):
+    return [text for one in server.runs() if one["_association"]["_case"]["key"] == key for text in server.comments(one)]
+
+
+def aio_case(aio, name, failure):
+    key = aio.case(name)["key"]
+    return key, case(f"{key} {name}", failure=failure)
+
+
+@pytest.mark.parametrize("fault", [None, "close", "html", "before"])
+def test_a_run_of_aio_tests_gets_one_comment_and_is_closed_behind_it(resultd, axosoft, aio, fault):
+    pays, failing = aio_case(aio, "pays", "no answer from the bank")
+    sells, passing = aio_case(aio, "sells", None)
+    configure(resultd, axosoft, sinks={"aio": resultd.aio(aio, cycle={"close": True})})
+    if fault is not None:
+        aio.fault("comment_run", **({"before": "close"} if fault == "before" else {"after": fault}))
+    done = run(resultd, "1", junit(failing, passing))
+    item = next(iter(axosoft.items.values()))
+    told_of = [text for text in comments_of(aio, pays) if text.startswith(f"Defect {item['id']}: {axosoft.address}/viewitem")]
+    assert len(told_of) == 1, (aio.story(), comments_of(aio, pays))
+    assert not any("Defect" in text for text in comments_of(aio, sells))
+    assert len(aio.calls("comment_run")) == (2 if fault == "before" else 1)
+    assert done.delivery("aio")["state"] == "delivered" and aio.only_cycle["isClosed"]
+
+
+def test_both_kinds_of_servers_are_told(resultd, axosoft, aio, testrail):
+    pays, failing = aio_case(aio, "pays", "no answer from the bank")
+    sinks = {**rail(resultd, testrail), "aio": {**resultd.aio(aio), "token": {"file": str(resultd.folder / "aio.token")}}}
+    (resultd.folder / "aio.token").write_text(aio.token)
+    (resultd.folder / "aio.token").chmod(0o600)
+    configure(resultd, axosoft, sinks=sinks)
+    run(resultd, "1", junit(failing))
+    assert len(told(testrail)) == 1
+    assert sum("Defect" in text and "viewitem" in text for text in comments_of(aio, pays)) == 1
+
+
+# ---- files ----
+
+def with_files(resultd, count=2, test="pays"):
+    text = ""
+    for number in range(count):
+        resultd.write(f"{test}-{number}.bin", f"{test} {number} " * 1000)
+        text += f"[[ATTACHMENT|{test}-{number}.bin]]\n"
+    return case(test, failure="no answer from the bank", inside=f"<system-out>{text}</system-out>")
+
+
+def test_files_of_a_failing_test_are_attached_to_its_new_item_as_they_are(resultd, axosoft):
+    configure(resultd, axosoft, attachments=True)
+    done = run(resultd, "1", junit(with_files(resultd), case("sells")))
+    assert sorted(row["file_name"] for row in axosoft.attachments) == ["pays-0.bin", "pays-1.bin"]
+    assert [row["size"] for row in axosoft.attachments] == [7000, 7000]
+    assert {row["source_id"] for row in axosoft.attachments} == set(axosoft.items)
+    assert done.delivery("defects")["evidence"] == 2
+    run(resultd, "2", junit(with_files(resultd)))
+    assert len(axosoft.attachments) == 2            # a known item has the first ones
+
+
+def test_no_files_are_attached_unless_that_is_asked_for(resultd, axosoft):
+    configure(resultd, axosoft)
+    run(resultd, "1", junit(with_files(resultd)))
+    assert len(axosoft.items) == 1 and not axosoft.attachments
+
+
+def test_one_item_of_many_tests_gets_no_more_than_max_files(resultd, axosoft):
+    configure(resultd, axosoft, attachments=True, evidence={"max_files": 3})
+    run(resultd, "1", junit(with_files(resultd, test="pays"), with_files(resultd, test="ships"), with_files(resultd, test="x")))
+    assert len(axosoft.items) == 1 and len(axosoft.attachments) == 3
+
+
+@pytest.mark.parametrize("fault", ["close", "html"])
+def test_row_38_a_file_whose_answer_was_lost_is_not_attached_twice(resultd, axosoft, fault):
+    configure(resultd, axosoft, attachments=True)
+    axosoft.fault("POST features/N/attachments", after=fault)
+    run(resultd, "1", junit(with_files(resultd)))
+    assert sorted(row["file_name"] for row in axosoft.attachments) == ["pays-0.bin", "pays-1.bin"]
+
+
+def test_where_files_are_refused_the_item_stands_and_results_are_told(resultd, axosoft, testrail):
+    axosoft.attachments_refused = True
+    configure(resultd, axosoft, sinks=rail(resultd, testrail), attachments=True)
+    done = run(resultd, "1", junit(with_files(resultd)), code=4)
+    assert len(axosoft.items) == 1 and len(told(testrail)) == 1 and done.delivery("rail")["state"] == "delivered"
+    assert "Attachments are disabled" in resultd("queue", "show", "2").out + resultd("queue", "show", "1").out
+    assert len(axosoft.calls("POST features/N/attachments")) == 1
+
+
+# ---- the quota over there ----
+
+def test_503_is_waited_out_longer_each_time(resultd, axosoft):
+    """Others use the same client: the day's calls may be gone though ours are not."""
+    configure(resultd, axosoft)
+    axosoft.fault("GET projects", before=Answer(503, "<html>Service Unavailable</html>"), times=6)
+    run(resultd, "1", junit(case("pays", failure="no")))
+    assert len(axosoft.items) == 1 and len(axosoft.calls("GET projects")) == 7
+
+
+def test_a_503_with_a_time_is_obeyed(resultd, axosoft):
+    configure(resultd, axosoft)
+    axosoft.answers("GET projects", Answer(503, "<html>Service Unavailable</html>", {"Retry-After": "1500"}))
+    run(resultd, "1", junit(case("pays", failure="no")))
+    first, second = axosoft.calls("GET projects")
+    assert second.at - first.at > 2.5           # 1,500 s on a clock that is 500 times as fast

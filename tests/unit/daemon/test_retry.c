@@ -47,6 +47,24 @@ static void a_429_is_clamped(void **state)
 		assert_int_equal(retry_limited_ms(row[i].after), row[i].wait);
 }
 
+static void a_503_of_a_daily_quota_waits_for_the_day_to_turn(void **state)
+{
+	static const struct {
+		unsigned fails;
+		int64_t after, wait;
+	} row[] = {
+		{ 0, -1, 1000 },        { 1, -1, 2000 },        { 3, -1, 8000 },       { 4, -1, 60000 },
+		{ 6, -1, 240000 },      { 10, -1, 3600000 },    { 4000, -1, 3600000 }, { 0, 7, 7000 },
+		{ 9, 40000, 40000000 }, { 9, 86400, 86400000 }, { 2, 0, 4000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		assert_int_equal(retry_quota_ms(row[i].fails, row[i].after), row[i].wait);
+	for (unsigned fails = 1; fails < 20; fails++)
+		assert_true(retry_quota_ms(fails, -1) >= retry_quota_ms(fails - 1, -1));
+}
+
 /* Sends whenever it may for ten minutes; counts the worst minute. */
 static void pace_keeps_below_the_limit(void **state)
 {
@@ -160,6 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(waits_grow_and_stay_capped),
 		cmocka_unit_test(a_429_is_clamped),
+		cmocka_unit_test(a_503_of_a_daily_quota_waits_for_the_day_to_turn),
 		cmocka_unit_test(pace_keeps_below_the_limit),
 		cmocka_unit_test(look_ups_have_a_share_of_their_own),
 		cmocka_unit_test(row_43_a_restart_finds_the_bucket_where_it_was),

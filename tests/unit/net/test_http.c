@@ -928,6 +928,45 @@ static void a_file_is_streamed_as_a_form(void **state)
 	server_stop(s);
 }
 
+static void a_raw_file_is_the_body_as_it_is(void **state)
+{
+	static const size_t size[] = { 0, 1, 65536, (3 << 20) + 17 };
+	struct server *s = server_start(always, ok_json);
+	struct client c;
+
+	(void)state;
+	client_open(&c, server_url(s));
+	for (unsigned i = 0; i < sizeof(size) / sizeof(size[0]); i++) {
+		char *path = temp_file(size[i]), length[64];
+		struct call k;
+
+		call_init(&k, METHOD_POST, "attach?file_name=a.png", NULL);
+		k.request.upload_path = path;
+		k.request.upload_raw = true;
+		k.request.upload_size = size[i];
+		k.request.content_type = "application/octet-stream";
+		call_run(&k, &c);
+		assert_int_equal(k.exchange, EXCHANGE_ANSWERED);
+		const char *q = server_request(s, i), *data = strstr(q, "\r\n\r\n") + 4;
+		snprintf(length, sizeof(length), "\r\nContent-Length: %zu\r\n", size[i]);
+		assert_true(has(q, "POST /attach?file_name=a.png HTTP/1.1\r\n"));
+		assert_true(has(q, "\r\nContent-Type: application/octet-stream\r\n"));
+		assert_true(has(q, length));
+		assert_false(has(q, "Expect"));
+		FILE *f = fopen(path, "rb");
+		char *want = xcalloc(size[i] + 1, 1);
+		assert_int_equal(fread(want, 1, size[i] + 1, f), size[i]);
+		fclose(f);
+		assert_memory_equal(data, want, size[i]);
+		free(want);
+		unlink(path);
+		free(path);
+		call_free(&k);
+	}
+	client_close(&c);
+	server_stop(s);
+}
+
 static void what_is_no_file_is_not_uploaded(void **state)
 {
 	char *path = temp_file(10), *link = xasprintf("%s.link", path);
@@ -1018,6 +1057,7 @@ int main(void)
 		cmocka_unit_test(many_go_side_by_side),
 		cmocka_unit_test(the_proxy_sees_no_token),
 		cmocka_unit_test(a_file_is_streamed_as_a_form),
+		cmocka_unit_test(a_raw_file_is_the_body_as_it_is),
 		cmocka_unit_test(what_is_no_file_is_not_uploaded),
 		cmocka_unit_test(a_file_that_shrinks_is_no_upload),
 	};
