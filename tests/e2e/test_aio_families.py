@@ -14,6 +14,8 @@ from reports import case, junit, suite
 from resultd import REPOSITORY
 from standins.aio import ROUTES
 from standins.aio_spec import Spec
+from test_admin_aio_lost import MADE, SAME, SEEN
+from test_aio_lost import WRITES
 
 
 class Tour:
@@ -214,3 +216,9 @@ def test_the_table_for_people_holds_every_call():
     text = (REPOSITORY / "sinks" / "aio" / "README.md").read_text(encoding="utf-8")
     table = {tuple(cell.split()) for cell in re.findall(r"`((?:GET|POST|PUT|DELETE) [^`]+)`", text)}
     assert table == {(route.method, "/" + "/".join(route.parts[2:])) for route in ROUTES}
+
+
+def test_each_write_has_its_lost_answer():
+    """By a delivery or by a command; what only asks may be asked again."""
+    lost = {row[0] for rows in (MADE, SAME, SEEN, WRITES) for row in rows}
+    assert lost == {route.name for route in ROUTES if not route.reads}

@@ -365,7 +365,7 @@ def test_row_53_a_day_without_one_tracker_changes_nothing_for_the_others(resultd
                        "rail": resultd.rail(testrail, key={"file": str(rail)}),
                        "home": {"type": "local", "dir": str(home)}},
                       watch=[{"name": "w", "path": f"{resultd.inbox}/{{build}}", "files": ["*.xml"],
-                              "settle": "20ms", "poll_interval": "1h", "run": {"key": "{build}", "name": "{build}", "close_after": "300ms"}}])
+                              "settle": "20ms", "poll_interval": "1s", "run": {"key": "{build}", "name": "{build}", "close_after": "300ms"}}])
     down, up = (site, testrail) if away == "aio" else (testrail, site)
     finished = {"aio": lambda: finished_aio(site), "rail": lambda: finished_rail(testrail)}
     served = finished.pop("rail" if away == "aio" else "aio")
@@ -375,7 +375,7 @@ def test_row_53_a_day_without_one_tracker_changes_nothing_for_the_others(resultd
     for number in range(RUNS):
         resultd.drop(f"b{number}/r.xml", junit(*[case(f"t{index}") for index in range(TESTS)]))
         wait_until(lambda done=number + 1: served() == done and len(list(home.rglob("results.jsonl"))) == done,
-                   what=f"run {number} at the others")
+                   timeout=60, what=f"run {number} at the others")
     asked = len(up.calls())
     stays(lambda: len(up.calls()) == asked, 4.0, "a tracker that has all")
     assert len(down.calls()) == 0 and daemon.running
