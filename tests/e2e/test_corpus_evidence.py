@@ -1,124 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every convention by which reports carry files, on reports of real producers, to both servers: what arrived at
-the result of each test is what the report says of it.
-
-What a report names is read here anew, with no more than an XML reader and the words of each convention; a workspace
-that holds those files is built, and the files that arrive are compared test by test.
+the result of each test is what the report says of it (arrived.py, which reads the report anew).
 """
 
 import base64
-import re
 import xml.etree.ElementTree as tree
 from collections import Counter
-from pathlib import PurePosixPath
-from urllib.parse import unquote_to_bytes
 
 import pytest
 
+from arrived import DATA_PROVIDER, REAL, Aio, Rail, arrived, fill, of_report, show, with_rows_logged
 from reports import case, junit, method, suite, testng
-from standins.aio_rules import ATTACHABLE
 
-MARK = re.compile(r"\[\[ATTACHMENT\|(.+?)\]\]")
-PROPERTY = re.compile(r"attachment[0-9]*$|testrail_attachment")
-REAL = {
-    "playwright": "launchableinc-cli/tests/data/playwright/report.xml",
-    "testrail_attachment": "gurock-trcli/tests_e2e/reports_junit/attachments.xml",
-    "conventions": "testmoapp-junitxml/examples/conventions.xml",
-    "suites": "jenkinsci-junit-attachments-plugin/workspace2.zip/junit-results.xml",
-    "odd-names": "jenkinsci-junit-attachments-plugin/workspace5.zip/junit-results.xml",
-    "surefire": "jenkinsci-junit-attachments-plugin/workspace4.zip/TEST-test.foo.bar.DefaultIntegrationTest.xml",
-}
-DATA_PROVIDER = "jenkinsci-testng-plugin-plugin/src/test/resources/testng-dp-result.xml"
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-class Named:
-    """What one test names: paths, each once, and the contents that stand in the report itself."""
-
-    def __init__(self):
-        self.paths, self.contents = [], []
-
-    def add(self, said):
-        said = said.strip()
-        if said.startswith("data:"):
-            head, _, data = said.partition(",")
-            self.contents.append(base64.b64decode(data) if head.endswith(";base64") else unquote_to_bytes(data))
-        elif "://" not in said and said not in self.paths:
-            self.paths.append(said)
-
-
-def named_by(element):
-    """Of a testcase or a suite itself, not of what is inside it."""
-    named = Named()
-    for one in element.findall("properties/property"):
-        if PROPERTY.match(one.get("name", "")):
-            named.add(one.get("value") or "".join(one.itertext()))
-    for kind in ("system-out", "system-err"):
-        for out in element.findall(kind):
-            for said in MARK.findall("".join(out.itertext())):
-                named.add(said)
-    return named
-
-
-def of_report(root):
-    """[(class.name, Named)] of the tests in order, and the Named of each suite."""
-    tests = [(f"{one.get('classname') or suite.get('name')}.{one.get('name')}", named_by(one))
-             for suite in root.iter("testsuite") for one in suite.findall("testcase")]
-    suites = [named_by(suite) for suite in root.iter("testsuite")] + \
-        ([named_by(root)] if root.tag == "testsuites" else [])
-    return tests, suites
-
-
-def fill(resultd, paths, folder="reports"):
-    """Writes what the report names; content by path, each of its own."""
-    written = {}
-    for path in paths:
-        place = resultd.folder / folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        written[path] = f"content of {PurePosixPath(path)}\n".encode()
-        place.write_bytes(written[path])
-    return written
-
-
-class Rail:
-    """What arrived at TestRail: contents by result and, apart, of the run."""
-
-    def __init__(self, resultd, server, **evidence):
-        self.server = server
-        resultd.deliver_to(server, match=["automation"], several="each", create={"cases": True, "sections": True},
-                           evidence={"results": "all", **evidence})
-
-    def takes(self, _path):
-        return True
-
-    def of_results(self):
-        """[(automation id, which result, content)]"""
-        cases = self.server.store.cases
-        return [(cases[row["case_id"]]["custom_automation_id"], row["result_id"], row["_data"])
-                for row in self.server.files()]
-
-    def of_run(self):
-        return {row["_data"] for run in self.server.runs for row in self.server.files(run=run)}
-
-
-class Aio:
-    """The same at AIO Tests, which takes only some kinds of files."""
-
-    def __init__(self, resultd, server, **evidence):
-        self.server = server
-        resultd.deliver_to_aio(server, match=["automation"], several="each", create={"cases": True},
-                               evidence={"results": "all", **evidence})
-
-    def takes(self, path):
-        ending = PurePosixPath(path).suffix[1:]
-        return ending in ATTACHABLE or ending in ("png", "jpg")
-
-    def of_results(self):
-        return [(run["_association"]["_case"]["automationKey"], run["ID"], data)
-                for run in self.server.runs() for _, _, data in self.server.attached(run)]
-
-    def of_run(self):
-        return {data for cycle in self.server.cycles for _, _, data in self.server.attached(cycle)}
 
 
 @pytest.fixture(params=["testrail", "aio"])
@@ -157,17 +51,25 @@ def test_data_providers_of_a_real_report_bring_the_file_of_each_row(resultd, mak
     """All rows of the provider belong to one case, which has a result for each: one file at each of them."""
     target = make_target()
     root = tree.fromstring((corpus / DATA_PROVIDER).read_bytes())
-    rows = Counter()
-    for number, one in enumerate(root.iter("test-method")):
-        said = tree.SubElement(tree.SubElement(one, "reporter-output"), "line")
-        said.text = f"<a href='shots/{number}.png'>row {number}</a>"
-        rows["org.jenkins.TestDataProvider." + one.get("name"), f"content of shots/{number}.png\n".encode()] += 1
-    fill(resultd, [f"shots/{number}.png" for number in range(len(rows))])
+    logged = with_rows_logged(root)
+    written = fill(resultd, [path for _, path in logged])
+    rows = Counter((name, written[path]) for name, path in logged)
     assert len(rows) > 3 and len({name for name, _ in rows}) < len(rows)
     done = resultd.imports(resultd.write("testng-results.xml", tree.tostring(root)))
     compare(target, rows, set(), done)
     results = [result for _, result, _ in target.of_results()]
     assert len(set(results)) == len(results) == sum(rows.values())
+
+
+def test_a_run_of_real_reports_arrives_case_by_case(resultd, make_target, corpus):
+    """Files by every convention, reruns and a data provider in one run: verdicts and files of each case."""
+    rows = arrived(resultd, make_target(), corpus)
+    assert show("arrived", rows) == 0
+    by_name = {row[0]: row for row in rows}
+    _, verdicts, _, files, _, results, _ = by_name["org.jenkins.TestDataProvider.test"]
+    assert verdicts.count("4") == 2 and files == results == 8      # four rows of either verdict, a file at each
+    assert by_name["org.acme.FlakyTest.testFlaky"][3] > 1          # each attempt photographed something
+    assert len(rows) > 50
 
 
 def rerun(tag, name):
