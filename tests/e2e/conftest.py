@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from properties import hold
 from resultd import REPOSITORY, Resultd, find_binary
 from standins.aio import Aio
 from standins.axosoft import Axosoft
@@ -147,6 +148,20 @@ def make_resultd(binary, tmp_path):
 @pytest.fixture
 def resultd(make_resultd):
     return make_resultd("resultd")
+
+
+@pytest.fixture
+def five_properties(request):
+    """For tests of faults: what must hold after each of them (properties.py), where the test itself has passed."""
+    testrail = request.getfixturevalue("testrail") if "testrail" in request.fixturenames else None
+    driver = next((name for name in ("wrapped", "faulty", "resultd") if name in request.fixturenames), None)
+    if testrail is None or driver is None:
+        yield
+        return
+    one = request.getfixturevalue(driver)
+    yield
+    if request.node.stash.get(PASSED, False):
+        hold(one, testrail)
 
 
 @pytest.fixture(scope="session")

@@ -318,6 +318,13 @@ class Resultd:
 
     # ---- the end of a test ----
 
+    def undisturbed(self):
+        """Nothing of this state directory runs any more, and what runs next is not interfered with."""
+        for background in self._background:
+            if background.running:
+                background.kill()
+        self.environment = {}
+
     def close(self):
         """Ends what still runs; says what no test may leave behind."""
         for background in self._background:

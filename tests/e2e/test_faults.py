@@ -12,6 +12,7 @@ from resultd import wait_until
 from standins.http_server import Answer
 
 COUNT = 12
+pytestmark = pytest.mark.usefixtures("five_properties")
 NOT_EXECUTED = ["reset", "close", "early", 409, 429, 503, 500, 502, 504]
 LOST = ["reset", "close", "partial", "empty", "html", "other", 500, 502, 504]
 

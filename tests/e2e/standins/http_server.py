@@ -151,6 +151,10 @@ class Server:
             _reset(sock)
 
     @property
+    def listening(self):
+        return self._listener is not None
+
+    @property
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
@@ -193,12 +197,13 @@ class Server:
         with self.lock:
             faults = list(self._always.values()) + list(self._at.values())
             for plan in self._plan.values():
-                faults.extend(fault for fault in plan if fault is not None)
+                faults.extend(plan)
             self._plan.clear()
             self._always.clear()
             self._at.clear()
         for fault in faults:
-            fault.release()
+            if fault is not None:
+                fault.release()
 
     def _as_fault(self, answer):
         if answer is None or answer == 200 or isinstance(answer, Fault):
