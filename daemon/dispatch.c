@@ -161,8 +161,10 @@ void lane_sure(struct lane *l, int64_t delivery)
 {
 	struct doubt *x = doubt_of(l, delivery);
 
-	if (x != NULL)
-		*x = l->doubt[--l->doubt_count];
+	if (x == NULL)
+		return;
+	*x = l->doubt[--l->doubt_count];
+	l->doubts_settled++;
 }
 
 /* One bad delivery does not stop the others for ever: not where the server cannot answer its look-up, nor

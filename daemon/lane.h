@@ -45,7 +45,8 @@ struct lane {
 	 * exclusive step until it is known, or it would be made twice. */
 	struct doubt *doubt;
 	size_t doubt_count, doubt_room;
-	bool surveyed; /* those that an earlier life left are among them */
+	uint64_t doubts_settled; /* so far: what was read before the last one may be made already */
+	bool surveyed;           /* those that an earlier life left are among them */
 
 	bool asking; /* a queue_due is under way */
 	bool again;  /* something changed meanwhile */

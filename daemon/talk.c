@@ -191,6 +191,7 @@ static void on_rows(void *cookie, int rc, struct rows *rows, const struct err *e
 
 static void load_rows(struct conversation *c)
 {
+	c->doubts_settled = c->lane->doubts_settled;
 	if (c->step->rows == ROWS_NONE) {
 		ask(c);
 		return;

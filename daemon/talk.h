@@ -55,6 +55,7 @@ struct conversation {
 	bool checking;             /* no delivery: the sink's checking steps only, nothing is recorded */
 	bool check_ok;
 	char check_words[1200];
+	uint64_t doubts_settled; /* of the lane, when the rows were asked for */
 	bool want_exclusive;
 	bool want_pace;
 	bool ends; /* the sink closes its run over there (struct sink_links) */

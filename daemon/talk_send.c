@@ -79,6 +79,11 @@ void talk_send(struct conversation *c)
 			talk_later(c, wait, "waits until it is known what another run has made");
 			return;
 		}
+		if (c->step->exclusive && c->doubts_settled != l->doubts_settled) {
+			/* It has become known while this one waited for its turn, with rows from before. */
+			talk_later(c, 0, "what another run has made is known now");
+			return;
+		}
 		queue_intend(l->dispatch->opt.queue, c->delivery, c->step->name, c->rows,
 			     c->request.body.data, c->request.body.len, clock_wall_ms() + l->ahead_ms,
 			     on_intended, c);
