@@ -314,6 +314,10 @@ static void on_owed(void *cookie, int rc, const struct owed *owed, const struct 
 	}
 	const struct owed *o = &c->owed;
 	bool pass = true;
+	if (c->step->resolve && o->wait_ms > 0) {
+		talk_later(c, lane_scaled(c->lane, o->wait_ms), NULL);
+		return;
+	}
 	if (c->step->resolve) {
 		talk_go_next(c);
 		return;

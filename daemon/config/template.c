@@ -53,6 +53,7 @@ static const char *const known[] = {
 	"failure.tests",
 	"failure.runs",
 	"failure.first",
+	"run.url",
 };
 
 const char *vars_get(const struct vars *vars, const char *name)

@@ -73,6 +73,8 @@ struct row_failure {
 	bool flaky;                /* the commit of its last run has both: a failure, and a pass */
 	const char *suite;         /* of its tests in this run; NULL: of several, or unknown */
 	uint64_t suite_failures;   /* different failures of this run in that suite, itself among them */
+	bool none_passed;          /* no test of the run did */
+	const char *results_url;   /* where results of this run were posted; NULL: not known (yet) */
 	uint64_t run_failures;     /* different failures of this run; both end at FAILURES_COUNTED */
 };
 

@@ -18,6 +18,8 @@ enum {
 	SLICE = 2048,      /* tests in one transaction */
 	TESTS_KEPT = 1000, /* of one failure, to see it pass by */
 	SUITE_BYTES = 200,
+	RESULTS_FIRST_MS = 20000, /* what is known of results goes into items: so long they may take */
+	RESULTS_POLL_MS = 500,
 	SCRATCH_MAX = 64 << 20,
 };
 #define FORGET_MS (INT64_C(400) * 86400000) /* not seen for so long: it is a new one when it comes back */
@@ -296,6 +298,34 @@ static uint64_t failures_of_run(struct queue *q, const struct brief *d, const ch
 		DB(db_s(d->sink), db_s(d->scope), db_i(d->run), db_s(suite), db_i(FAILURES_COUNTED)), 0);
 }
 
+static const char *url_of_run(struct queue *q, const struct brief *d, struct arena *arena)
+{
+	const char *url = NULL;
+	struct db_stmt *s =
+		db_query(q->db,
+			 "SELECT url FROM delivery WHERE run = ?1 AND failing = 0 AND url LIKE 'http%'"
+			 " ORDER BY id LIMIT 1",
+			 DB(db_i(d->run)));
+
+	if (db_row(s))
+		url = arena_strdup(arena, db_text(s, 0));
+	db_end(s);
+	return url;
+}
+
+int64_t failures_wait_ms(struct queue *q, const struct brief *d)
+{
+	return db_get(q->db,
+		      "SELECT EXISTS(SELECT 1 FROM delivery WHERE run = ?1 AND id <> ?2 AND failing = 0"
+		      " AND state < 2 AND url IS NULL) FROM run WHERE id = ?1 AND ended_ms > ?3 AND ended_ms "
+		      "<= ?4",
+		      DB(db_i(d->run), db_i(d->id), db_i(clock_wall_ms() - RESULTS_FIRST_MS),
+			 db_i(clock_wall_ms())),
+		      0) != 0
+		       ? RESULTS_POLL_MS
+		       : 0;
+}
+
 const struct row_failure *failures_known(struct queue *q, const struct brief *d, const char *rid,
 					 struct arena *arena)
 {
@@ -320,6 +350,11 @@ const struct row_failure *failures_known(struct queue *q, const struct brief *d,
 		now = db_int(s, 8) == d->run;
 	}
 	db_end(s);
+	if (out != NULL) {
+		out->results_url = url_of_run(q, d, arena);
+		out->none_passed =
+			db_get(q->db, "SELECT passed = 0 FROM run WHERE id = ?1", DB(db_i(d->run)), 0) != 0;
+	}
 	if (out != NULL && now) {
 		out->run_failures = failures_of_run(q, d, NULL);
 		out->suite_failures = out->suite != NULL ? failures_of_run(q, d, out->suite) : 1;

@@ -349,6 +349,8 @@ int64_t links_retry(struct queue *q, int64_t delivery, const char *reason);
 int failures_walk(struct queue *q, struct brief *d, const struct resolver *plan, int64_t next_no);
 int failures_rematch(struct queue *q, struct brief *d,
 		     const struct resolver *plan); /* ITEM_NEW: bound again */
+/* The run's results are being posted, so what would be said of them is not known yet: how long to wait; 0: not. */
+int64_t failures_wait_ms(struct queue *q, const struct brief *d);
 /* What is known of a failure; NULL: nothing. */
 const struct row_failure *failures_known(struct queue *q, const struct brief *d, const char *rid,
 					 struct arena *arena);

@@ -288,6 +288,7 @@ struct owed {
 	uint64_t unbound, places; /* of what is owed: without a case yet; sections to be made for them */
 	uint64_t unmatched;       /* of what is owed: not looked for in all the ways yet */
 	bool unseen;              /* results came that queue_resolve() has not seen yet */
+	int64_t wait_ms;          /* of queue_resolve(): to be asked again after so long; 0: it is done */
 	/* Files: to be sent now, refused, not found yet (its run has to end first). */
 	uint64_t evidence_owed, evidence_parked, evidence_awaited;
 	uint64_t evidence_waiting; /* for their results, or for the run, to be there */

@@ -595,6 +595,12 @@ static int resolve_work(struct queue *q, struct op *o, struct err *err)
 		settle_plan(op, q, &d);
 	if (d.failing && db_get(q->db, "SELECT ended FROM run WHERE id = ?1", DB(db_i(d.run)), 0) == 0)
 		return fill_owed(q, op->delivery, &op->owed, err); /* the last attempt decides */
+	int64_t wait_ms = d.failing && d.resolved == 0 ? failures_wait_ms(q, &d) : 0;
+	if (wait_ms > 0) {
+		rc = fill_owed(q, op->delivery, &op->owed, err);
+		op->owed.wait_ms = wait_ms;
+		return rc;
+	}
 	size_t grouped = group_slice(q, d.run, &more);
 	if (more || grouped > RESULTS_FREE)
 		return OP_AGAIN;

@@ -33,8 +33,8 @@ struct axosoft_conf {
 	int item_type, mode, by;
 	char *project, *workflow_step, *reopen_step, *close_step;
 	struct {
-		struct config_map fields, types, as, labels;
-		struct config_strings required;
+		struct config_map fields, types, as, labels, max_length;
+		struct config_strings required, sticky;
 	} push;
 	struct config_strings branches, ignore;
 	struct {
@@ -44,6 +44,10 @@ struct axosoft_conf {
 		int64_t per_run, per_day, calls;
 		bool summary;
 	} caps;
+	struct {
+		int64_t suite, outage; /* different failures; 0: never */
+		bool outage_summary;
+	} group;
 	struct {
 		int closed;
 		int64_t within_ms;
@@ -68,7 +72,12 @@ const char *axosoft_field_type(const struct axosoft_conf *c, const char *name);
 struct axosoft_item {            /* what is known of the item of a failure */
 	const char *id, *number; /* NULL: there is none */
 	const char *step;        /* its workflow step by name, or NULL */
-	bool ours;               /* this program made it */
+	const char *step_id;     /* and by id, as it was seen */
+	const char *set_step;    /* where this program put it; NULL: unknown */
+	const char *kept; /* JSON of the fields that its successor takes over (push.sticky); NULL: none */
+	bool ours;        /* this program made it */
+	bool shared;      /* it stands for further failures: a summary, or one of a suite */
+	bool touched;     /* work on it was noted */
 	bool done, missing;
 	int64_t done_ms;  /* when it was completed; TIME_UNKNOWN */
 	int64_t seen_run; /* the run that looked at it last */
@@ -82,14 +91,18 @@ enum axosoft_do {
 	AXOSOFT_DO_CLOSE,
 	AXOSOFT_DO_MAKE,
 	AXOSOFT_DO_GATHER, /* into the run's one summary */
+	AXOSOFT_DO_GROUP,  /* into the one item of its suite */
 };
 struct axosoft_case {
 	int64_t now_ms, run;
 	const struct row_failure *history; /* NULL: seen for the first time */
 	struct axosoft_item item;
-	bool passed;                /* its tests passed in this run */
-	bool told;                  /* the item has this run's comment already */
-	int64_t made_run, made_day; /* items made so far, by this run and today */
+	bool passed;                     /* its tests passed in this run */
+	bool flaky;                      /* a test of it failed and passed in this run */
+	bool none_passed;                /* no test of the run did */
+	bool told;                       /* the item has this run's comment already */
+	bool summary_known, group_known; /* the run has its summary; the suite its item */
+	int64_t made_run, made_day;      /* items made so far, by this run and today */
 };
 enum axosoft_do axosoft_decide(const struct axosoft_conf *c, const struct axosoft_case *x, const char **why);
 
@@ -97,6 +110,8 @@ enum axosoft_do axosoft_decide(const struct axosoft_conf *c, const struct axosof
 
 /* "fp-" and 20 hex digits; NULL where the result is no failure that counts (an ignored one). */
 const char *axosoft_fingerprint(const struct axosoft_conf *c, const struct result *r, struct arena *a);
+/* The mark of a suite's one item: alike in form, and never that of a failure. */
+const char *axosoft_suite_mark(const char *suite, struct arena *a);
 /* The text without what changes from run to run: numbers, addresses, GUIDs, paths, times. */
 void axosoft_normalise(struct buf *out, const char *text, size_t len);
 void axosoft_html(struct buf *out, const char *text, size_t len); /* escaped, lines broken */
@@ -118,6 +133,8 @@ bool axosoft_ok(const struct reply *r);
 /* Of an error: err is filled; GOT_BACK where a new token may help, GOT_LOCKED, or otherwise. */
 enum got axosoft_refused(struct talk *t, const struct reply *r, const char *doing, enum got otherwise);
 cJSON *axosoft_object(cJSON *in, const char *name); /* made where missing */
+/* An id as it may go into a path or a body: digits only, else NULL. */
+const char *axosoft_id(struct arena *a, const cJSON *object, const char *name);
 cJSON *axosoft_scratch(struct talk *t);
 
 /* ---- steps ---- */
@@ -148,13 +165,21 @@ enum looked axosoft_attach_looked(struct talk *t, const struct reply *r);
 
 /* Of a picklist that was read: the id of a name (or of an id); NULL with err filled. */
 const char *axosoft_choose(struct talk *t, const char *list, const char *field, const char *value);
+/* After a name was not found in a list that is not fresh: r asks for it again.  false: there is no such list. */
+bool axosoft_list_stale(struct talk *t, struct request *r);
+enum got axosoft_list_got(struct talk *t, const struct reply *r);
 const char *axosoft_step_id(const struct talk *t, const char *which); /* "bug", "reopen", "close"; NULL */
 
 /* ---- the item (axosoft_body.c) ---- */
 
-/* {"notify_customer":false,"item":{...}}.  -EINVAL with err: a field cannot be filled. */
-int axosoft_body(struct talk *t, const struct row *row, const char *mark, struct buf *out);
+/* {"notify_customer":false,"item":{...}}.  old: the item that this one follows (id NULL: none).  Below 0 with err:
+ * a field cannot be filled. */
+int axosoft_body(struct talk *t, const struct row *row, const char *mark, const struct axosoft_item *old,
+		 struct buf *out);
+/* One item for several failures. */
 int axosoft_summary_body(struct talk *t, const char *mark, size_t rows, struct buf *out);
-const char *axosoft_comment(struct talk *t, const struct row *row);
+int axosoft_group_body(struct talk *t, const struct row *row, const char *mark, struct buf *out);
+const char *axosoft_comment(struct talk *t, const struct row *row, const struct axosoft_item *item,
+			    bool flaky);
 
 #endif

@@ -183,6 +183,14 @@ cJSON *axosoft_object(cJSON *in, const char *name)
 	return cJSON_AddObjectToObject(in, name);
 }
 
+const char *axosoft_id(struct arena *a, const cJSON *object, const char *name)
+{
+	const char *id = sink_id(a, object, name);
+	size_t len = id != NULL ? strlen(id) : 0;
+
+	return len > 0 && len < 19 && strspn(id, "0123456789") == len ? id : NULL;
+}
+
 cJSON *axosoft_scratch(struct talk *t)
 {
 	if (t->scratch == NULL)

@@ -72,6 +72,8 @@ static const char *telling_get(void *cookie, const char *name)
 			 (unsigned long long)(h != NULL ? h->streak : 1));
 		return x->number[1];
 	}
+	if (strcmp(name, "run.url") == 0)
+		return h != NULL ? some(h->results_url) : NULL;
 	if (strcmp(name, "failure.first") == 0)
 		return h != NULL ? clock_iso(h->first_ms, x->number[2]) : NULL;
 	return NULL;
@@ -268,6 +270,25 @@ static bool required(const struct axosoft_conf *c, const char *name)
 	return false;
 }
 
+/* Cut where push.max_length says so, with a mark that says it, too. */
+static const char *cut(struct talk *t, const char *name, const char *value)
+{
+	const struct axosoft_conf *c = t->conf;
+	const char *limit = config_map_get(&c->push.max_length, name), *s = value;
+	size_t room = limit != NULL ? (size_t)strtoul(limit, NULL, 10) : 0, n = 0;
+	const char *end = value + strlen(value), *last = value;
+
+	if (room < 5)
+		return value;
+	for (; s < end && n <= room; n++) {
+		if (n == room - 4) /* " ..." */
+			last = s;
+		unsigned w = utf8_length(s, end);
+		s += w > 0 ? w : 1;
+	}
+	return n <= room ? value : arena_printf(t->arena, "%.*s ...", (int)(last - value), value);
+}
+
 /* Value of a field; "" where it is left out. */
 static int value_of(struct talk *t, const struct row *row, const char *name, const char *text,
 		    const char **out)
@@ -281,6 +302,8 @@ static int value_of(struct talk *t, const struct row *row, const char *name, con
 		*out = "";
 		return 0;
 	}
+	if (rc == 0)
+		*out = cut(t, name, *out);
 	if (rc == 0 && **out == '\0' && required(c, name))
 		rc = err_set(&t->err, -EINVAL, "the required field %s is empty",
 			     label != NULL ? label : name);
@@ -323,7 +346,18 @@ static void put_block(struct buf *b, const struct text *x, size_t max)
 	buf_printf(b, "%s</code></p>", len < x->len ? " ..." : "");
 }
 
-static const char *description(struct talk *t, const struct row *row)
+static void put_sample(struct buf *b, const struct row *row)
+{
+	const struct result *r = sample(row);
+
+	if (r != NULL) {
+		put_block(b, &r->failure.message, MESSAGE_SHOWN);
+		put_block(b, &r->failure.detail, STACK_SHOWN);
+	}
+	put_tests(b, row);
+}
+
+static const char *description(struct talk *t, const struct row *row, const struct axosoft_item *old)
 {
 	const struct axosoft_conf *c = t->conf;
 	const struct result *r = sample(row);
@@ -333,6 +367,7 @@ static const char *description(struct talk *t, const struct row *row)
 
 	buf_puts(&b, "<p>");
 	line(&b, "Run", t->run->name);
+	line(&b, "Results", h != NULL ? h->results_url : NULL);
 	line(&b, "Build", vars_get(t->run->vars, "ci.url"));
 	line(&b, "Branch", vars_get(t->run->vars, "ci.branch"));
 	line(&b, "Commit", vars_get(t->run->vars, "ci.commit"));
@@ -340,21 +375,23 @@ static const char *description(struct talk *t, const struct row *row)
 		line(&b, "First seen", clock_iso(h->first_ms, iso));
 		buf_printf(&b, "<b>Runs in a row:</b> %llu<br/>", (unsigned long long)h->streak);
 	}
+	if (old->id != NULL)
+		line(&b, "Earlier item",
+		     old->number != NULL ? arena_printf(t->arena, "%s (id %s)", old->number, old->id)
+					 : old->id);
 	if (r != NULL)
 		line(&b, "Error", r->failure.type);
-	/* A label makes the value of its field readable where the screen does not show the field. */
-	for (size_t i = 0; i < c->push.labels.count; i++) {
-		const char *text = config_map_get(&c->push.fields, c->push.labels.key[i]), *value = NULL;
-		if (text != NULL && expand(t, row, text, &value) == 0)
-			line(&b, c->push.labels.value[i], value);
+	/* A label makes the value of its field readable where the screen does not show the field; in the order
+	 * of the fields. */
+	for (size_t i = 0; i < c->push.fields.count; i++) {
+		const char *name = c->push.fields.key[i], *value = NULL;
+		const char *label = config_map_get(&c->push.labels, name);
+		if (label != NULL && expand(t, row, c->push.fields.value[i], &value) == 0)
+			line(&b, label, cut(t, name, value));
 		err_clear(&t->err);
 	}
 	buf_puts(&b, "</p>");
-	if (r != NULL) {
-		put_block(&b, &r->failure.message, MESSAGE_SHOWN);
-		put_block(&b, &r->failure.detail, STACK_SHOWN);
-	}
-	put_tests(&b, row);
+	put_sample(&b, row);
 	const char *text = arena_strndup(t->arena, b.data != NULL ? b.data : "", b.len);
 	buf_done(&b);
 	return text;
@@ -392,47 +429,83 @@ static void open_item(struct talk *t, struct buf *out, const char *name, const c
 	json_field(out, "description", text);
 }
 
-int axosoft_body(struct talk *t, const struct row *row, const char *mark, struct buf *out)
+/* What a person has set in the item before this one, as JSON; NULL: nothing. */
+static char *taken_over(const cJSON *kept, const char *name)
+{
+	const cJSON *value = cJSON_GetObjectItemCaseSensitive(kept, name);
+
+	return cJSON_IsObject(value) ? cJSON_PrintUnformatted(value) : NULL;
+}
+
+static int put_fields(struct talk *t, const struct row *row, const cJSON *kept, struct buf *out)
 {
 	const struct axosoft_conf *c = t->conf;
 	const struct config_map *f = &c->push.fields;
-	const struct result *r = sample(row);
-	const char *name = config_map_get(f, "name"), *text = config_map_get(f, "description");
-	int rc = expand(t, row,
-			name != NULL ? name : "{failure.title|failure.type|'Test failed'} ({test.name|'?'})",
-			&name);
+	int rc = 0;
 
-	if (rc == 0 && text != NULL)
-		rc = expand(t, row, text, &text);
-	if (rc < 0)
-		return rc;
-	open_item(t, out, name, mark, text != NULL ? text : description(t, row));
-	for (size_t i = 0; i < f->count; i++) {
+	for (size_t i = 0; i < f->count && rc == 0; i++) {
 		const char *key = f->key[i], *value;
 		bool own = strcmp(key, "name") == 0 || strcmp(key, "description") == 0;
-		if (own || strncmp(key, "custom_", 7) == 0)
+		if (own || strncmp(key, "custom_", 7) == 0 ||
+		    cJSON_GetObjectItemCaseSensitive(kept, key) != NULL)
 			continue;
 		rc = value_of(t, row, key, f->value[i], &value);
 		if (rc == 0 && *value != '\0')
 			rc = put_field(t, out, key, value);
-		if (rc < 0)
-			return rc;
 	}
+	for (size_t i = 0; i < c->push.sticky.count && rc == 0; i++) {
+		char *value = taken_over(kept, c->push.sticky.item[i]);
+		if (value != NULL) {
+			json_key(out, c->push.sticky.item[i]);
+			buf_puts(out, value);
+		}
+		free(value);
+	}
+	return rc;
+}
+
+static int put_custom_fields(struct talk *t, const struct row *row, struct buf *out)
+{
+	const struct axosoft_conf *c = t->conf;
+	const struct config_map *f = &c->push.fields;
+	int rc = 0;
+
 	json_key(out, "custom_fields");
 	buf_putc(out, '{');
-	for (size_t i = 0; i < f->count; i++) {
+	for (size_t i = 0; i < f->count && rc == 0; i++) {
 		const char *key = f->key[i], *value;
 		if (strncmp(key, "custom_", 7) != 0)
 			continue;
 		rc = value_of(t, row, key, f->value[i], &value);
 		if (rc == 0 && *value != '\0')
 			rc = put_custom(t, out, key, value);
-		if (rc < 0)
-			return rc;
 	}
-	buf_puts(out, "}}}");
-	(void)r;
-	return buf_error(out);
+	buf_putc(out, '}');
+	return rc;
+}
+
+int axosoft_body(struct talk *t, const struct row *row, const char *mark, const struct axosoft_item *old,
+		 struct buf *out)
+{
+	const struct axosoft_conf *c = t->conf;
+	const struct config_map *f = &c->push.fields;
+	const char *name = config_map_get(f, "name"), *text = config_map_get(f, "description");
+	cJSON *kept = cJSON_Parse(old->kept != NULL ? old->kept : "{}");
+	int rc = name != NULL ? value_of(t, row, "name", name, &name)
+			      : expand(t, row, "{failure.title|failure.type|'Test failed'} ({test.name|'?'})",
+				       &name);
+
+	if (rc == 0 && text != NULL)
+		rc = value_of(t, row, "description", text, &text);
+	if (rc == 0)
+		open_item(t, out, name, mark, text != NULL ? text : description(t, row, old));
+	if (rc == 0)
+		rc = put_fields(t, row, kept, out);
+	if (rc == 0)
+		rc = put_custom_fields(t, row, out);
+	buf_puts(out, "}}");
+	cJSON_Delete(kept);
+	return rc < 0 ? rc : buf_error(out);
 }
 
 int axosoft_summary_body(struct talk *t, const char *mark, size_t rows, struct buf *out)
@@ -458,18 +531,47 @@ int axosoft_summary_body(struct talk *t, const char *mark, size_t rows, struct b
 	return buf_error(out);
 }
 
-const char *axosoft_comment(struct talk *t, const struct row *row)
+int axosoft_group_body(struct talk *t, const struct row *row, const char *mark, struct buf *out)
 {
-	struct buf b = BUF_LIMIT(64u << 10);
-	const char *url = vars_get(t->run->vars, "ci.url");
+	const struct row_failure *h = row->failure;
+	const char *suite = h != NULL && h->suite != NULL ? h->suite : "?";
+	struct buf b = BUF_LIMIT(1u << 20);
 
-	buf_puts(&b, "Failed again in ");
+	buf_puts(&b, "<p>");
+	line(&b, "Run", t->run->name);
+	line(&b, "Results", h != NULL ? h->results_url : NULL);
+	line(&b, "Build", vars_get(t->run->vars, "ci.url"));
+	line(&b, "Suite", suite);
+	buf_printf(&b, "<b>Different failures in it:</b> %llu<br/></p>",
+		   (unsigned long long)(h != NULL ? h->suite_failures : 1));
+	put_sample(&b, row);
+	const char *text = arena_strndup(t->arena, b.data != NULL ? b.data : "", b.len);
+	buf_done(&b);
+	open_item(t, out, arena_printf(t->arena, "Many different failures in %s", suite), mark, text);
+	buf_puts(out, "}}");
+	return buf_error(out);
+}
+
+const char *axosoft_comment(struct talk *t, const struct row *row, const struct axosoft_item *item,
+			    bool flaky)
+{
+	const struct row_failure *h = row->failure;
+	struct buf b = BUF_LIMIT(64u << 10);
+	const char *url = vars_get(t->run->vars, "ci.url"), *results = h != NULL ? h->results_url : NULL;
+
+	buf_puts(&b, item->shared ? "Some of it failed again in " : "Failed again in ");
 	axosoft_html(&b, t->run->name, strlen(t->run->name));
-	buf_printf(&b, ": %zu test%s, %llu runs in a row", row->test_count, row->test_count == 1 ? "" : "s",
-		   (unsigned long long)(row->failure != NULL ? row->failure->streak : 1));
-	if (url != NULL) {
+	if (!item->shared)
+		buf_printf(&b, ": %zu test%s, %llu runs in a row", row->test_count,
+			   row->test_count == 1 ? "" : "s", (unsigned long long)(h != NULL ? h->streak : 1));
+	if (flaky || (h != NULL && h->flaky))
+		buf_puts(&b, "<br/>Flaky: at one commit it fails, and passes.");
+	for (int i = 0; i < 2; i++) {
+		const char *link = i == 0 ? results : url;
+		if (link == NULL || link[0] == '\0')
+			continue;
 		buf_puts(&b, "<br/>");
-		axosoft_html(&b, url, strlen(url));
+		axosoft_html(&b, link, strlen(link));
 	}
 	buf_printf(&b, "<br/>[%s]", t->run->token);
 	const char *text = arena_strndup(t->arena, b.data != NULL ? b.data : "", b.len);

@@ -4,7 +4,8 @@
  *
  * One row is one failure and one request.  The tracker is searched for the fingerprint before anything is made, so
  * neither a lost answer nor a lost database makes a twin.  bookmark: made (items of this run), summary (id of its
- * summary item), told {item id: 1}.  facts: today {day, made}.  scratch: doing, searched (row id). */
+ * summary item), groups {mark: id of a suite's item}, told {item id: 1}.  facts: today {day, made}.  scratch: doing,
+ * mark (of what is made), searched (row id). */
 #include "sinks/axosoft/axosoft.h"
 
 #include "daemon/base/clock.h"
@@ -30,7 +31,12 @@ static struct axosoft_item item_of(struct talk *t, const struct row *row)
 		item.id = arena_strdup(t->arena, sink_string(json, "id"));
 		item.number = arena_strdup(t->arena, sink_string(json, "number"));
 		item.step = arena_strdup(t->arena, sink_string(json, "step"));
+		item.step_id = arena_strdup(t->arena, sink_string(json, "step_id"));
+		item.set_step = arena_strdup(t->arena, sink_string(json, "set_step"));
+		item.kept = arena_strdup(t->arena, sink_string(json, "kept"));
 		item.ours = sink_bool(json, "ours");
+		item.shared = sink_bool(json, "shared");
+		item.touched = sink_bool(json, "touched");
 		item.done = sink_bool(json, "done");
 		item.missing = sink_bool(json, "missing");
 		item.done_ms = sink_int(json, "done_ms", TIME_UNKNOWN);
@@ -49,7 +55,17 @@ static void learn_item(struct talk *t, const struct row *row, const struct axoso
 		sink_set_string(json, "number", item->number);
 	if (item->step != NULL)
 		sink_set_string(json, "step", item->step);
+	if (item->step_id != NULL)
+		sink_set_string(json, "step_id", item->step_id);
+	if (item->set_step != NULL)
+		sink_set_string(json, "set_step", item->set_step);
+	if (item->kept != NULL)
+		sink_set_string(json, "kept", item->kept);
 	sink_set_int(json, "ours", item->ours);
+	if (item->shared)
+		sink_set_int(json, "shared", 1);
+	if (item->touched)
+		sink_set_int(json, "touched", 1);
 	sink_set_int(json, "done", item->done);
 	sink_set_int(json, "missing", item->missing);
 	if (item->done_ms != TIME_UNKNOWN)
@@ -76,20 +92,52 @@ static int64_t stamp(const char *s)
 	return ((days * 24 + h) * 60 + min) * INT64_C(60000);
 }
 
+/* {"assigned_to":{"id":7,"type":"user"}}: rebuilt from what is understood of it. */
+static const char *read_kept(struct talk *t, const cJSON *row)
+{
+	const struct axosoft_conf *c = t->conf;
+	struct buf b = BUF_LIMIT(4096);
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->push.sticky.count; i++) {
+		const char *name = c->push.sticky.item[i];
+		const cJSON *ref = cJSON_GetObjectItemCaseSensitive(row, name);
+		const char *id = axosoft_id(t->arena, ref, "id"), *type = sink_string(ref, "type");
+		if (id == NULL || strcmp(id, "0") == 0) /* nobody */
+			continue;
+		buf_putc(&b, n++ == 0 ? '{' : ',');
+		json_string(&b, name, strlen(name));
+		buf_printf(&b, ":{\"id\":%s", id);
+		if (strcmp(name, "assigned_to") == 0)
+			json_field(&b, "type", type != NULL && strcmp(type, "team") == 0 ? "team" : "user");
+		buf_putc(&b, '}');
+	}
+	if (n > 0)
+		buf_putc(&b, '}');
+	const char *text = n > 0 ? arena_strndup(t->arena, b.data, b.len) : NULL;
+	buf_done(&b);
+	return text;
+}
+
 static void read_item(struct talk *t, const cJSON *row, struct axosoft_item *item)
 {
 	const cJSON *step = cJSON_GetObjectItemCaseSensitive(row, "workflow_step");
 	const struct axosoft_conf *c = t->conf;
 	const char *closed = c->close_step != NULL ? axosoft_step_id(t, "close") : NULL;
-	const char *at = sink_id(t->arena, step, "id");
+	const char *at = axosoft_id(t->arena, step, "id");
 
-	item->id = sink_id(t->arena, row, "id");
+	item->id = axosoft_id(t->arena, row, "id");
 	item->number = sink_id(t->arena, row, "number");
+	item->step_id = at;
+	if (item->set_step == NULL)
+		item->set_step = at; /* nothing better is known */
+	item->kept = read_kept(t, row);
 	item->step = arena_strdup(t->arena, sink_string(step, "name"));
 	item->done_ms = stamp(sink_string(row, "completion_date"));
 	item->done = sink_bool(row, "is_completed") || sink_int(row, "percent_complete", 0) >= 100 ||
 		     (closed != NULL && at != NULL && strcmp(closed, at) == 0);
 	item->missing = sink_bool(row, "archived");
+	item->touched = !item->done && sink_int(row, "percent_complete", 0) > 0;
 	item->seen_run = t->run->id;
 }
 
@@ -98,15 +146,38 @@ static const cJSON *data_of(const cJSON *root)
 	return cJSON_GetObjectItemCaseSensitive(root, "data");
 }
 
-#define COLUMNS "id,number,name,workflow_step,is_completed,completion_date,percent_complete,archived"
+/* The columns of a list, those that a successor takes over among them. */
+static const char *columns(const struct talk *t)
+{
+	const struct axosoft_conf *c = t->conf;
+	struct buf b = BUF_LIMIT(1024);
+
+	buf_puts(&b, "id,number,name,workflow_step,is_completed,completion_date,percent_complete,archived");
+	for (size_t i = 0; i < c->push.sticky.count; i++)
+		buf_printf(&b, ",%s", c->push.sticky.item[i]);
+	const char *text = arena_strndup(t->arena, b.data, b.len);
+	buf_done(&b);
+	return text;
+}
 
 /* ---- known items, many in one call ---- */
 
 static bool unseen(struct talk *t, const struct row *row, struct axosoft_item *item)
 {
 	*item = item_of(t, row);
-	return item->id != NULL && strspn(item->id, "0123456789") == strlen(item->id) &&
-	       item->seen_run != t->run->id;
+	return item->id != NULL && item->seen_run != t->run->id;
+}
+
+/* "991,1004": several failures may share one. */
+static bool listed(const struct buf *ids, const char *id)
+{
+	size_t len = strlen(id);
+
+	for (const char *s = ids->data; s != NULL && *s != '\0';
+	     s = strchr(s, ',') != NULL ? strchr(s, ',') + 1 : "")
+		if (strncmp(s, id, len) == 0 && (s[len] == ',' || s[len] == '\0'))
+			return true;
+	return false;
 }
 
 static void list_args(struct request *r, int64_t size)
@@ -124,13 +195,17 @@ enum ask axosoft_known_ask(struct talk *t, struct request *r)
 	struct axosoft_item item;
 	size_t n = 0;
 
-	for (size_t i = 0; i < t->rows->count && n < IDS_MAX; i++)
-		if (unseen(t, &t->rows->row[i], &item))
-			buf_printf(&ids, "%s%s", n++ > 0 ? "," : "", item.id);
+	for (size_t i = 0; i < t->rows->count && n < IDS_MAX; i++) {
+		if (!unseen(t, &t->rows->row[i], &item))
+			continue;
+		if (!listed(&ids, item.id))
+			buf_printf(&ids, "%s%s", n > 0 ? "," : "", item.id);
+		n++;
+	}
 	if (n > 0) {
 		axosoft_get(t, r, "%s", axosoft_type_word(t->conf));
 		axosoft_arg(r, "filters", arena_printf(t->arena, "id=in[%s]", ids.data));
-		axosoft_arg(r, "columns", COLUMNS);
+		axosoft_arg(r, "columns", columns(t));
 		list_args(r, (int64_t)n);
 	}
 	buf_done(&ids);
@@ -157,11 +232,10 @@ enum got axosoft_known_got(struct talk *t, const struct reply *r)
 		now.seen_run = t->run->id;
 		cJSON_ArrayForEach(row, rows)
 		{
-			const char *id = sink_id(t->arena, row, "id");
+			const char *id = axosoft_id(t->arena, row, "id");
 			if (id != NULL && strcmp(id, item.id) == 0)
 				read_item(t, row, &now);
 		}
-		now.ours = item.ours;
 		learn_item(t, &t->rows->row[i], &now);
 	}
 	cJSON_Delete(root);
@@ -220,6 +294,33 @@ static void settled(struct talk *t, const struct row *row, const struct axosoft_
 		learned_defect(&t->learned, row->id, item->id, axosoft_item_url(t, item), item->step);
 }
 
+/* Some test of it failed and passed in this one run: further tries disagree. */
+static bool flaky(const struct row *row)
+{
+	for (size_t i = 0; i < row->test_count; i++) {
+		const struct row_test *test = &row->tests[i];
+		for (size_t k = 0; k < test->result_count; k++)
+			if (test->results[k]->outcome == OUTCOME_PASSED || test->results[k]->flaky)
+				return true;
+	}
+	return false;
+}
+
+static const char *group_mark(struct talk *t, const struct row *row)
+{
+	const char *suite = row->failure != NULL ? row->failure->suite : NULL;
+
+	return suite != NULL ? axosoft_suite_mark(suite, t->arena) : NULL;
+}
+
+static const char *group_item(struct talk *t, const struct row *row)
+{
+	const char *mark = group_mark(t, row);
+
+	return mark == NULL ? NULL
+			    : sink_string(cJSON_GetObjectItemCaseSensitive(t->bookmark, "groups"), mark);
+}
+
 static enum axosoft_do decide(struct talk *t, const struct row *row, struct axosoft_item *item,
 			      const char **why)
 {
@@ -230,6 +331,10 @@ static enum axosoft_do decide(struct talk *t, const struct row *row, struct axos
 		.history = row->failure,
 		.item = *item,
 		.passed = passed(row),
+		.flaky = flaky(row),
+		.none_passed = row->failure != NULL && row->failure->none_passed,
+		.summary_known = sink_string(t->bookmark, "summary") != NULL,
+		.group_known = group_item(t, row) != NULL,
 		.told = told(t, item->id),
 		.made_run = sink_int(t->bookmark, "made", 0),
 		.made_day = made_today(t),
@@ -242,7 +347,7 @@ static void search(struct talk *t, struct request *r, const char *mark)
 	axosoft_get(t, r, "%s", axosoft_type_word(t->conf));
 	axosoft_arg(r, "search_field", "name");
 	axosoft_arg(r, "search_string", arena_printf(t->arena, "\"%s\"", mark));
-	axosoft_arg(r, "columns", COLUMNS);
+	axosoft_arg(r, "columns", columns(t));
 	list_args(r, NAMES_PAGE);
 }
 
@@ -256,7 +361,7 @@ static bool find_marked(struct talk *t, const cJSON *rows, const char *mark, str
 	cJSON_ArrayForEach(row, rows)
 	{
 		const char *name = sink_string(row, "name");
-		struct axosoft_item item = { .ours = true };
+		struct axosoft_item item = { .ours = true, .set_step = axosoft_step_id(t, "bug") };
 		if (name == NULL || wanted == NULL || strstr(name, wanted) == NULL)
 			continue;
 		read_item(t, row, &item);
@@ -275,22 +380,36 @@ static enum ask doing(struct talk *t, const char *what)
 }
 
 static enum ask ask_make(struct talk *t, struct request *r, const struct row *row,
-			 const struct axosoft_item *old)
+			 const struct axosoft_item *old, bool group)
 {
-	/* A closed or lost item of ours would be found again; its successor is wanted. */
-	bool searched = old->id != NULL || sink_int(axosoft_scratch(t), "searched", 0) == row->id + 1;
+	const char *mark = group ? group_mark(t, row) : row->remote_id;
+	struct buf body = BUF_LIMIT(4u << 20);
+	/* A closed or lost item of ours would be found again; its successor is wanted.  That of a suite may stand
+	 * since an earlier run, and this failure be new to it. */
+	bool searched =
+		(old->id != NULL && !group) || sink_int(axosoft_scratch(t), "searched", 0) == row->id + 1;
+	enum ask ask;
 
+	sink_set_string(axosoft_scratch(t), "mark", mark);
 	if (!searched) {
-		search(t, r, row->remote_id);
+		search(t, r, mark);
 		return doing(t, "search");
 	}
-	axosoft_post(t, r, "%s", axosoft_type_word(t->conf));
-	if (axosoft_body(t, row, row->remote_id, &r->body) < 0) {
+	int rc = group ? axosoft_group_body(t, row, mark, &body) : axosoft_body(t, row, mark, old, &body);
+	if (rc == 0) {
+		axosoft_post(t, r, "%s", axosoft_type_word(t->conf));
+		buf_append(&r->body, body.data, body.len);
+		ask = doing(t, group ? "group" : "make");
+	} else if (axosoft_list_stale(t, r)) {
+		err_clear(&t->err);
+		ask = doing(t, "list");
+	} else {
 		learned_parked(&t->learned, row->id, t->err.text);
 		err_clear(&t->err);
-		return ASK_LEARN;
+		ask = ASK_LEARN;
 	}
-	return doing(t, "make");
+	buf_done(&body);
+	return ask;
 }
 
 static enum ask ask_move(struct talk *t, struct request *r, const char *id, const char *step, bool close)
@@ -305,6 +424,16 @@ static enum ask ask_move(struct talk *t, struct request *r, const char *id, cons
 	}
 	buf_puts(&r->body, "}}");
 	return doing(t, close ? "close" : "reopen");
+}
+
+static enum ask ask_comment(struct talk *t, struct request *r, const struct row *row,
+			    const struct axosoft_item *item)
+{
+	axosoft_post(t, r, "%s/%s/comments", axosoft_type_word(t->conf), item->id);
+	buf_putc(&r->body, '{');
+	json_field(&r->body, "comment_text", axosoft_comment(t, row, item, flaky(row)));
+	buf_putc(&r->body, '}');
+	return doing(t, "comment");
 }
 
 /* Moving needs to be allowed from where the item stands: asked before. */
@@ -326,11 +455,22 @@ static enum ask move(struct talk *t, struct request *r, const struct row *row,
 		settled(t, row, item);
 		return ASK_LEARN;
 	}
-	axosoft_post(t, r, "%s/%s/comments", axosoft_type_word(t->conf), item->id);
-	buf_putc(&r->body, '{');
-	json_field(&r->body, "comment_text", axosoft_comment(t, row));
-	buf_putc(&r->body, '}');
-	return doing(t, "comment");
+	return ask_comment(t, r, row, item);
+}
+
+/* The failure goes to an item that stands for others already. */
+static enum ask join(struct talk *t, const struct row *row, const char *id)
+{
+	struct axosoft_item item = { .id = id,
+				     .ours = true,
+				     .shared = true,
+				     .done_ms = TIME_UNKNOWN,
+				     .set_step = axosoft_step_id(t, "bug"),
+				     .seen_run = t->run->id };
+
+	learn_item(t, row, &item);
+	settled(t, row, &item);
+	return ASK_LEARN;
 }
 
 enum ask axosoft_file_ask(struct talk *t, struct request *r)
@@ -349,30 +489,23 @@ enum ask axosoft_file_ask(struct talk *t, struct request *r)
 	case AXOSOFT_DO_LOOK:
 		axosoft_get(t, r, "%s", axosoft_type_word(t->conf));
 		axosoft_arg(r, "filters", arena_printf(t->arena, "id=in[%s]", item.id));
-		axosoft_arg(r, "columns", COLUMNS);
+		axosoft_arg(r, "columns", columns(t));
 		list_args(r, 1);
 		return doing(t, "known");
 	case AXOSOFT_DO_COMMENT:
-		axosoft_post(t, r, "%s/%s/comments", axosoft_type_word(t->conf), item.id);
-		buf_putc(&r->body, '{');
-		json_field(&r->body, "comment_text", axosoft_comment(t, row));
-		buf_putc(&r->body, '}');
-		return doing(t, "comment");
+		return ask_comment(t, r, row, &item);
 	case AXOSOFT_DO_REOPEN:
 		return move(t, r, row, &item, false);
 	case AXOSOFT_DO_CLOSE:
 		return move(t, r, row, &item, true);
 	case AXOSOFT_DO_MAKE:
-		return ask_make(t, r, row, &item);
+		return ask_make(t, r, row, &item, false);
+	case AXOSOFT_DO_GROUP:
+		if (group_item(t, row) == NULL)
+			return ask_make(t, r, row, &item, true);
+		return join(t, row, group_item(t, row));
 	case AXOSOFT_DO_GATHER:
-		if (summary == NULL)
-			return ASK_SKIP; /* the next step's */
-		item = (struct axosoft_item){
-			.id = summary, .ours = true, .done_ms = TIME_UNKNOWN, .seen_run = t->run->id
-		};
-		learn_item(t, row, &item);
-		settled(t, row, &item);
-		return ASK_LEARN;
+		return summary == NULL ? ASK_SKIP /* the next step's */ : join(t, row, summary);
 	}
 	return ASK_SKIP;
 }
@@ -389,16 +522,20 @@ static void made(struct talk *t, const struct axosoft_item *item, size_t rows)
 	count_made(t);
 }
 
-static enum got got_made(struct talk *t, const cJSON *root)
+static enum got got_made(struct talk *t, const cJSON *root, bool shared)
 {
 	const cJSON *data = data_of(root);
-	struct axosoft_item item = { .ours = true, .done_ms = TIME_UNKNOWN };
+	struct axosoft_item item = { .ours = true, .shared = shared, .done_ms = TIME_UNKNOWN };
 
 	if (!cJSON_IsObject(data))
 		data = root;
-	item.id = sink_id(t->arena, data, "id");
+	item.id = axosoft_id(t->arena, data, "id");
 	item.number = sink_id(t->arena, data, "number");
 	item.seen_run = t->run->id;
+	item.set_step = axosoft_step_id(t, "bug");
+	if (item.set_step == NULL) /* where new ones begin */
+		item.set_step =
+			axosoft_id(t->arena, cJSON_GetObjectItemCaseSensitive(data, "workflow_step"), "id");
 	if (item.id == NULL)
 		return GOT_UNKNOWN;
 	made(t, &item, 1);
@@ -408,25 +545,44 @@ static enum got got_made(struct talk *t, const cJSON *root)
 /* Only the first row is settled by it; the others follow, each by its own decision, without a request. */
 static enum got got_summary(struct talk *t, const cJSON *root)
 {
-	const char *id = sink_id(t->arena, data_of(root), "id");
+	const char *id = axosoft_id(t->arena, data_of(root), "id");
 
 	if (id == NULL)
 		return GOT_UNKNOWN;
 	sink_set_string(t->bookmark, "summary", id);
-	(void)got_made(t, root);
+	(void)got_made(t, root, true);
 	return GOT_BACK;
+}
+
+/* The suite's item: the further failures of the suite join it without a request. */
+static enum got got_group(struct talk *t, const cJSON *root)
+{
+	const char *id = axosoft_id(t->arena, data_of(root), "id"),
+		   *mark = sink_string(axosoft_scratch(t), "mark");
+
+	if (id == NULL || mark == NULL)
+		return GOT_UNKNOWN;
+	sink_set_string(axosoft_object(t->bookmark, "groups"), mark, id);
+	return got_made(t, root, true);
 }
 
 static enum got got_search(struct talk *t, const cJSON *root)
 {
 	const struct row *row = &t->rows->row[0];
+	const char *mark = sink_string(axosoft_scratch(t), "mark");
 	struct axosoft_item item;
 
-	if (!cJSON_IsArray(data_of(root)))
+	if (!cJSON_IsArray(data_of(root)) || mark == NULL)
 		return GOT_UNKNOWN;
-	if (find_marked(t, data_of(root), row->remote_id, &item))
+	bool found = find_marked(t, data_of(root), mark, &item);
+	bool group = strcmp(mark, row->remote_id) != 0;
+	item.shared = group;
+	/* What stood for a suite and is closed is not that of today's failures. */
+	if (found && !(group && item.done)) {
 		learn_item(t, row, &item);
-	else
+		if (group)
+			sink_set_string(axosoft_object(t->bookmark, "groups"), mark, item.id);
+	} else
 		sink_set_int(axosoft_scratch(t), "searched", row->id + 1);
 	return GOT_MORE;
 }
@@ -441,7 +597,7 @@ static enum got got_steps(struct talk *t, const cJSON *root)
 		return GOT_UNKNOWN;
 	cJSON_ArrayForEach(row, data_of(root))
 	{
-		const char *id = sink_id(t->arena, row, "id");
+		const char *id = axosoft_id(t->arena, row, "id");
 		may = may || (id != NULL && to != NULL && strcmp(id, to) == 0);
 	}
 	sink_set_string(axosoft_scratch(t), "may", may ? to : "");
@@ -462,6 +618,9 @@ static enum got got_done(struct talk *t, const char *what)
 		return GOT_MORE;
 	}
 	bool close = strcmp(what, "close") == 0;
+	const char *step = axosoft_step_id(t, what);
+	if (step != NULL)
+		item.set_step = item.step_id = step;
 	item.done = close;
 	item.done_ms = close ? t->now_ms : TIME_UNKNOWN;
 	learn_item(t, row, &item);
@@ -486,7 +645,8 @@ static enum got refused(struct talk *t, const struct reply *r, const char *what)
 	}
 	/* A person has deleted it since it was looked at. */
 	struct axosoft_item item = item_of(t, &t->rows->row[0]);
-	if (r->status == 404 && item.id != NULL && strcmp(what, "make") != 0) {
+	if (r->status == 404 && item.id != NULL && strcmp(what, "make") != 0 && strcmp(what, "group") != 0 &&
+	    strcmp(what, "list") != 0) {
 		item.missing = true;
 		item.seen_run = t->run->id;
 		learn_item(t, &t->rows->row[0], &item);
@@ -508,7 +668,9 @@ enum got axosoft_file_got(struct talk *t, const struct reply *r)
 	enum got got = root == NULL                   ? GOT_UNKNOWN
 		       : strcmp(what, "search") == 0  ? got_search(t, root)
 		       : strcmp(what, "steps") == 0   ? got_steps(t, root)
-		       : strcmp(what, "make") == 0    ? got_made(t, root)
+		       : strcmp(what, "make") == 0    ? got_made(t, root, false)
+		       : strcmp(what, "group") == 0   ? got_group(t, root)
+		       : strcmp(what, "list") == 0    ? axosoft_list_got(t, r)
 		       : strcmp(what, "known") == 0   ? axosoft_known_got(t, r)
 		       : strcmp(what, "summary") == 0 ? got_summary(t, root)
 						      : got_done(t, what);
@@ -593,8 +755,11 @@ enum looked axosoft_file_looked(struct talk *t, const struct reply *r)
 		looked = looked_comments(t, rows);
 	} else if (find_marked(t, rows, mark, &item)) {
 		bool summary = strncmp(mark, "fp-", 3) != 0;
+		item.shared = summary || strcmp(mark, t->rows->row[0].remote_id) != 0;
 		if (summary)
 			sink_set_string(t->bookmark, "summary", item.id);
+		else if (item.shared)
+			sink_set_string(axosoft_object(t->bookmark, "groups"), mark, item.id);
 		made(t, &item, 1);
 		looked = LOOKED_ALL;
 	}

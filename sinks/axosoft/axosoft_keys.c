@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <regex.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define AT(member) offsetof(struct axosoft_conf, member)
@@ -26,7 +27,9 @@ static const struct config_key push_keys[] = {
 	{ "types", CONFIG_MAP, .offset = AT(push.types) },
 	{ "as", CONFIG_MAP, .offset = AT(push.as) },
 	{ "labels", CONFIG_MAP, .offset = AT(push.labels) },
+	{ "max_length", CONFIG_MAP, .offset = AT(push.max_length) },
 	{ "required", CONFIG_STRINGS, .offset = AT(push.required) },
+	{ "sticky", CONFIG_STRINGS, .offset = AT(push.sticky) },
 	{ 0 },
 };
 static const struct config_key after_keys[] = {
@@ -39,6 +42,12 @@ static const struct config_key caps_keys[] = {
 	{ "per_day", CONFIG_INT, AT(caps.per_day), .min = 1, .max = 10000, .def = "50" },
 	{ "calls", CONFIG_INT, AT(caps.calls), .min = 10, .max = 1000000, .def = "800" },
 	{ "summary", CONFIG_BOOL, AT(caps.summary), .def = "true" },
+	{ 0 },
+};
+static const struct config_key group_keys[] = {
+	{ "suite", CONFIG_INT, AT(group.suite), .min = 0, .max = FAILURES_COUNTED, .def = "10" },
+	{ "outage", CONFIG_INT, AT(group.outage), .min = 0, .max = FAILURES_COUNTED, .def = "5" },
+	{ "outage_summary", CONFIG_BOOL, AT(group.outage_summary), .def = "true" },
 	{ 0 },
 };
 static const struct config_key known_keys[] = {
@@ -71,6 +80,7 @@ const struct config_key axosoft_keys[] = {
 	{ "ignore", CONFIG_STRINGS, .offset = AT(ignore) },
 	{ "after", CONFIG_STRUCT, 0, .keys = after_keys },
 	{ "caps", CONFIG_STRUCT, 0, .keys = caps_keys },
+	{ "group", CONFIG_STRUCT, 0, .keys = group_keys },
 	{ "known", CONFIG_STRUCT, 0, .keys = known_keys },
 	{ "push", CONFIG_STRUCT, 0, .keys = push_keys },
 	{ "attachments", CONFIG_BOOL, AT(attachments), .def = "false" },
@@ -144,12 +154,43 @@ static int check_words(const struct config_map *m, const char *key, const char *
 	return 0;
 }
 
+static int check_lengths(const struct axosoft_conf *c, struct err *err)
+{
+	const struct config_map *m = &c->push.max_length;
+
+	for (size_t i = 0; i < m->count; i++) {
+		const char *type = axosoft_field_type(c, m->key[i]), *s = m->value[i];
+		size_t digits = strspn(s, "0123456789");
+		if (strcmp(type, "string") != 0 && strcmp(type, "text") != 0)
+			return err_set(err, -EINVAL, "push.max_length: \"%s\" is no text", m->key[i]);
+		if (digits == 0 || digits > 6 || s[digits] != '\0' || strtol(s, NULL, 10) < 10)
+			return err_set(err, -EINVAL, "push.max_length: \"%s\" wants 10 to 999999, not \"%s\"",
+				       m->key[i], s);
+	}
+	return 0;
+}
+
+/* What an item refers to by id, and a person may have changed for good reasons. */
+static int check_sticky(const struct axosoft_conf *c, struct err *err)
+{
+	static const char *const may[] = { "assigned_to", "priority", "severity", "release", NULL };
+
+	for (size_t i = 0; i < c->push.sticky.count; i++)
+		if (!one_of(c->push.sticky.item[i], may))
+			return err_set(
+				err, -EINVAL,
+				"push.sticky: \"%s\" is none of assigned_to, priority, severity, release",
+				c->push.sticky.item[i]);
+	return 0;
+}
+
 static int check_push(struct axosoft_conf *c, struct err *err)
 {
 	rename_custom(&c->push.fields);
 	rename_custom(&c->push.types);
 	rename_custom(&c->push.as);
 	rename_custom(&c->push.labels);
+	rename_custom(&c->push.max_length);
 	for (size_t i = 0; i < c->push.fields.count; i++) {
 		const char *name = c->push.fields.key[i];
 		struct template *tpl = NULL;
@@ -170,7 +211,11 @@ static int check_push(struct axosoft_conf *c, struct err *err)
 		if (config_map_get(&c->push.fields, c->push.required.item[i]) == NULL)
 			return err_set(err, -EINVAL, "push.required: \"%s\" is not among push.fields",
 				       c->push.required.item[i]);
-	int rc = check_words(&c->push.types, "push.types", kinds, err);
+	int rc = check_lengths(c, err);
+	if (rc == 0)
+		rc = check_sticky(c, err);
+	if (rc == 0)
+		rc = check_words(&c->push.types, "push.types", kinds, err);
 	return rc < 0 ? rc : check_words(&c->push.as, "push.as", forms, err);
 }
 

@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #define AGE_MS    (INT64_C(24) * 3600000)
+#define FRESH_MS  INT64_C(30000)
 #define LIST_MAX  5000
 #define SHOWN_MAX 400
 
@@ -51,7 +52,7 @@ static const cJSON *find_project(const cJSON *rows, const char *wanted, struct a
 
 	cJSON_ArrayForEach(row, rows)
 	{
-		const char *name = sink_string(row, "name"), *id = sink_id(a, row, "id");
+		const char *name = sink_string(row, "name"), *id = axosoft_id(a, row, "id");
 		if (id != NULL &&
 		    (strcmp(id, wanted) == 0 || (name != NULL && strcasecmp(name, wanted) == 0)))
 			return row;
@@ -76,7 +77,7 @@ enum got axosoft_project_got(struct talk *t, const struct reply *r)
 	const cJSON *found = find_project(rows, c->project, t->arena, &names);
 	enum got got = rows == NULL ? GOT_UNKNOWN : GOT_NEXT;
 	if (found != NULL) {
-		const char *id = sink_id(t->arena, found, "id");
+		const char *id = axosoft_id(t->arena, found, "id");
 		cJSON *project = axosoft_object(t->facts, "project");
 		sink_set_string(project, "wanted", c->project);
 		sink_set_string(project, "id", id);
@@ -141,7 +142,7 @@ static bool learn_step(struct talk *t, const cJSON *workflow, cJSON *out, const 
 		return true;
 	cJSON_ArrayForEach(row, steps)
 	{
-		const char *name = sink_string(row, "name"), *its = sink_id(t->arena, row, "id");
+		const char *name = sink_string(row, "name"), *its = axosoft_id(t->arena, row, "id");
 		if (id == NULL && its != NULL &&
 		    (strcmp(its, wanted) == 0 || (name != NULL && strcasecmp(name, wanted) == 0)))
 			id = its;
@@ -174,7 +175,7 @@ enum got axosoft_steps_got(struct talk *t, const struct reply *r)
 		bool all = learn_step(t, data, steps, "bug", c->workflow_step) &&
 			   learn_step(t, data, steps, "reopen", c->reopen_step) &&
 			   learn_step(t, data, steps, "close", c->close_step);
-		const char *first = sink_id(
+		const char *first = axosoft_id(
 			t->arena, cJSON_GetObjectItemCaseSensitive(data, "new_item_workflow_step"), "id");
 		const char *bug = sink_string(steps, "bug");
 		if (all && sink_bool(data, "restrict_new_items") && first != NULL && bug != NULL &&
@@ -279,7 +280,7 @@ static void put_row(struct talk *t, cJSON *rows, const char *name, const char *i
 
 static void learn_row(struct talk *t, cJSON *rows, int list, const cJSON *row)
 {
-	const char *id = sink_id(t->arena, row, "id"), *name = sink_string(row, "name");
+	const char *id = axosoft_id(t->arena, row, "id"), *name = sink_string(row, "name");
 	const cJSON *value;
 
 	if (list == 0) { /* by the key that items use */
@@ -288,7 +289,7 @@ static void learn_row(struct talk *t, cJSON *rows, int list, const cJSON *row)
 					sink_string(row, "label") != NULL ? sink_string(row, "label") : name);
 	} else if (list == 4) {
 		cJSON_ArrayForEach(value, cJSON_GetObjectItemCaseSensitive(row, "values"))
-			put_row(t, rows, sink_string(value, "value"), sink_id(t->arena, value, "id"));
+			put_row(t, rows, sink_string(value, "value"), axosoft_id(t->arena, value, "id"));
 	} else if (list == 5) {
 		const char *first = sink_string(row, "first_name"), *last = sink_string(row, "last_name");
 		put_row(t, rows, sink_string(row, "email"), id);
@@ -298,17 +299,14 @@ static void learn_row(struct talk *t, cJSON *rows, int list, const cJSON *row)
 	} else {
 		put_row(t, rows, name, id);
 		cJSON_ArrayForEach(value, cJSON_GetObjectItemCaseSensitive(row, "children"))
-			put_row(t, rows, sink_string(value, "name"), sink_id(t->arena, value, "id"));
+			put_row(t, rows, sink_string(value, "name"), axosoft_id(t->arena, value, "id"));
 	}
 }
 
-enum got axosoft_lists_got(struct talk *t, const struct reply *r)
+static enum got learn_list(struct talk *t, const struct reply *r, int list)
 {
-	int list = next_list(t);
 	const cJSON *row;
 
-	if (list < 0)
-		return GOT_NEXT;
 	if (!axosoft_ok(r))
 		return axosoft_refused(t, r, lists[list].path, GOT_PARK);
 	cJSON *root = sink_json(r);
@@ -326,11 +324,39 @@ enum got axosoft_lists_got(struct talk *t, const struct reply *r)
 	return got;
 }
 
+enum got axosoft_lists_got(struct talk *t, const struct reply *r)
+{
+	int list = next_list(t);
+
+	return list < 0 ? GOT_NEXT : learn_list(t, r, list);
+}
+
+/* ---- a choice ---- */
+
+bool axosoft_list_stale(struct talk *t, struct request *r)
+{
+	const char *name = sink_string(axosoft_scratch(t), "stale");
+
+	for (int i = 0; name != NULL && i < LISTS; i++) {
+		if (strcmp(lists[i].name, name) != 0)
+			continue;
+		sink_set_int(axosoft_scratch(t), "list", i);
+		cJSON_DeleteItemFromObjectCaseSensitive(axosoft_scratch(t), "stale");
+		axosoft_get(t, r, "%s", lists[i].path);
+		return true;
+	}
+	return false;
+}
+
+enum got axosoft_list_got(struct talk *t, const struct reply *r)
+{
+	return learn_list(t, r, (int)sink_int(axosoft_scratch(t), "list", 0) % LISTS);
+}
+
 const char *axosoft_choose(struct talk *t, const char *list, const char *field, const char *value)
 {
-	cJSON *all = axosoft_object(t->facts, "lists");
-	const cJSON *rows =
-		cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(all, list), "rows");
+	const cJSON *one = cJSON_GetObjectItemCaseSensitive(axosoft_object(t->facts, "lists"), list);
+	const cJSON *rows = cJSON_GetObjectItemCaseSensitive(one, "rows");
 	struct buf names = BUF_LIMIT(4096);
 	const cJSON *row;
 	const char *id = NULL;
@@ -346,7 +372,9 @@ const char *axosoft_choose(struct talk *t, const char *list, const char *field, 
 	if (id == NULL) {
 		err_set(&t->err, -ENOENT, "%s: there is no \"%.200s\" (%s)", field, value,
 			names.len > 0 ? names.data : "the list is empty");
-		cJSON_DeleteItemFromObjectCaseSensitive(all, list); /* it is read again for the next try */
+		/* Somebody may have added it since; but no list is read again for each failure that wants it. */
+		if (t->now_ms - sink_int(one, "at", 0) > FRESH_MS)
+			sink_set_string(axosoft_scratch(t), "stale", list);
 	} else {
 		id = arena_strdup(t->arena, id);
 	}

@@ -184,12 +184,32 @@ static bool put_cause(struct buf *b, const struct failure *f)
 	return b->len > before + 1;
 }
 
+static const char *mark_of(const struct buf *b, struct arena *a)
+{
+	uint8_t hash[DIGEST_SIZE];
+	char hex[AXOSOFT_FP_SIZE] = "fp-";
+	struct digest *d = digest_new();
+
+	digest_add(d, b->data, b->len);
+	digest_get(d, hash);
+	digest_free(d);
+	digest_hex(hash, 10, hex + 3);
+	return arena_strdup(a, hex);
+}
+
+const char *axosoft_suite_mark(const char *suite, struct arena *a)
+{
+	struct buf b = BUF_LIMIT(1u << 16);
+
+	buf_printf(&b, "suite\n%s", suite);
+	const char *mark = mark_of(&b, a);
+	buf_done(&b);
+	return mark;
+}
+
 const char *axosoft_fingerprint(const struct axosoft_conf *c, const struct result *r, struct arena *a)
 {
 	struct buf b = BUF_LIMIT(1u << 20);
-	uint8_t hash[DIGEST_SIZE];
-	char hex[AXOSOFT_FP_SIZE] = "fp-";
-
 	if (ignored(c, &r->failure))
 		return NULL;
 	if (c->by != AXOSOFT_BY_TEST) {
@@ -199,13 +219,9 @@ const char *axosoft_fingerprint(const struct axosoft_conf *c, const struct resul
 	} else {
 		put_test(&b, r);
 	}
-	struct digest *d = digest_new();
-	digest_add(d, b.data, b.len);
-	digest_get(d, hash);
-	digest_free(d);
+	const char *mark = mark_of(&b, a);
 	buf_done(&b);
-	digest_hex(hash, 10, hex + 3);
-	return arena_strdup(a, hex);
+	return mark;
 }
 
 void axosoft_html(struct buf *out, const char *text, size_t len)
