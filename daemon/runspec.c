@@ -154,21 +154,22 @@ static void pick_sinks(const struct runspec_source *s, const struct config *conf
 		if (cJSON_IsString(item))
 			name[count++] = arena_strdup(a, item->valuestring);
 	}
-	/* Defects go with whatever sinks there are, unless they are switched off. */
-	const struct config_sink *defects = config_find_sink(config, CONFIG_DEFECTS);
-	bool wanted = defects != NULL && !defects->off && (s->watch == NULL || s->watch->defects);
 	if (count == 0 && s->watch != NULL && s->watch->sinks.count > 0) {
 		name = arena_calloc(a, s->watch->sinks.count + 2, sizeof(*name));
 		for (; count < s->watch->sinks.count; count++)
 			name[count] = s->watch->sinks.item[count];
 	}
 	for (size_t i = 0, all = count; all == 0 && i < config->sink_count; i++)
-		if (&config->sink[i] != defects)
+		if (!config_is_defects(config->sink[i].name))
 			name[count++] = config->sink[i].name;
+	/* Defects go with whatever sinks there are, unless they are switched off, or named themselves. */
+	const struct config_sink *defects =
+		config_defects_for(config, s->watch != NULL ? s->watch->name : NULL, name, count);
+	bool wanted = defects != NULL && (s->watch == NULL || s->watch->defects);
 	for (size_t i = 0; wanted && i < count; i++)
-		wanted = strcmp(name[i], CONFIG_DEFECTS) != 0;
+		wanted = !config_is_defects(name[i]);
 	if (wanted)
-		name[count++] = CONFIG_DEFECTS;
+		name[count++] = defects->name;
 	out->run.sinks = name;
 	out->run.sink_count = count;
 }

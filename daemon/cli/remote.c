@@ -52,7 +52,7 @@ static const struct config_sink *only_sink(const struct remote *r, const struct 
 
 	for (size_t i = 0; i < config->sink_count; i++) {
 		const struct config_sink *s = &config->sink[i];
-		if (strcmp(s->type->name, type) != 0)
+		if (strcmp(s->type->name, type) != 0 || s->override) /* the section stands for its entries */
 			continue;
 		if (found != NULL) {
 			remote_say(r,

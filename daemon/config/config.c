@@ -6,6 +6,7 @@
 
 #include "daemon/base/file.h"
 #include "daemon/base/mem.h"
+#include "daemon/config/merge.h"
 #include "daemon/config/reader.h"
 #include "daemon/config/redact.h"
 #include "daemon/config/watches.h"
@@ -126,7 +127,8 @@ static const struct config_sink_type *find_type(struct loading *l, const struct 
 
 static void read_sink(struct loading *l, const struct yaml_node *key, const struct yaml_node *n)
 {
-	static const char *const also[] = { "type", NULL };
+	static const char *const of_defects[] = { "type", "for", NULL }, *const of_sinks[] = { "type", NULL };
+	const char *const *also = strcmp(key->text, CONFIG_DEFECTS) == 0 ? of_defects : of_sinks;
 	struct config *c = l->config;
 	struct config_sink *s = &c->sink[c->sink_count++];
 	struct err err = ERR_NONE;
@@ -149,7 +151,7 @@ static void read_sink(struct loading *l, const struct yaml_node *key, const stru
 	s->type = find_type(l, type);
 	if (s->type == NULL)
 		return;
-	if ((strcmp(s->type->name, "axosoft") == 0) != (strcmp(s->name, CONFIG_DEFECTS) == 0)) {
+	if ((strcmp(s->type->name, "axosoft") == 0) != config_is_defects(s->name)) {
 		config_fault_node(&l->reader, type, "\"type\": %s",
 				  strcmp(s->type->name, "axosoft") == 0
 					  ? "axosoft belongs into the section \"defects\", not among sinks"
@@ -174,6 +176,22 @@ static void read_sink(struct loading *l, const struct yaml_node *key, const stru
 	config_faults_done(&own);
 }
 
+bool config_is_defects(const char *sink_name)
+{
+	size_t len = strlen(CONFIG_DEFECTS);
+
+	return strncmp(sink_name, CONFIG_DEFECTS, len) == 0 &&
+	       (sink_name[len] == '\0' || sink_name[len] == '.');
+}
+
+static bool mode_off(const struct yaml_node *n)
+{
+	const struct yaml_node *mode = n->kind == YAML_TREE_MAPPING ? yaml_node_get(n, "mode") : NULL;
+
+	/* A mode that is no word was complained of already. */
+	return mode == NULL || yaml_node_null(mode) || mode->text == NULL || strcmp(mode->text, "off") == 0;
+}
+
 /* defects: one more sink, whose type is the only one of trackers of defects. */
 static void read_defects(struct loading *l, const struct yaml_node *root)
 {
@@ -194,10 +212,149 @@ static void read_defects(struct loading *l, const struct yaml_node *root)
 	}
 	c->sink = xrealloc(c->sink, c->sink_count + 1, sizeof(*c->sink));
 	read_sink(l, key, n);
-	const struct yaml_node *mode = n->kind == YAML_TREE_MAPPING ? yaml_node_get(n, "mode") : NULL;
-	/* A mode that is no word was complained of already. */
-	c->sink[c->sink_count - 1].off =
-		mode == NULL || yaml_node_null(mode) || mode->text == NULL || strcmp(mode->text, "off") == 0;
+	c->sink[c->sink_count - 1].off = mode_off(n);
+}
+
+/* What an entry of `for` says of the runs that it is for. */
+struct condition {
+	char *name;
+	struct config_strings watch, sinks;
+};
+static const struct config_key condition_keys[] = {
+	{ "name", CONFIG_STRING, offsetof(struct condition, name), .required = true },
+	{ "watch", CONFIG_STRINGS, .offset = offsetof(struct condition, watch) },
+	{ "sinks", CONFIG_STRINGS, .offset = offsetof(struct condition, sinks) },
+	{ 0 },
+};
+static const char *const condition_words[] = { "name", "watch", "sinks", NULL };
+
+static bool names_are_known(struct loading *l, const struct yaml_node *at, const struct condition *k)
+{
+	const struct config *c = l->config;
+
+	for (size_t i = 0; i < k->watch.count; i++)
+		if (config_find_watch(c, k->watch.item[i]) == NULL) {
+			config_fault_node(&l->reader, at, "\"for\": no watch is called \"%.64s\"",
+					  k->watch.item[i]);
+			return false;
+		}
+	for (size_t i = 0; i < k->sinks.count; i++)
+		if (config_find_sink(c, k->sinks.item[i]) == NULL || config_is_defects(k->sinks.item[i])) {
+			config_fault_node(&l->reader, at, "\"for\": no sink is called \"%.64s\"",
+					  k->sinks.item[i]);
+			return false;
+		}
+	if (k->watch.count == 0 && k->sinks.count == 0) {
+		config_fault_node(&l->reader, at, "\"for\": an entry names a watch, or sinks, or both");
+		return false;
+	}
+	return true;
+}
+
+/* Only what says whom the entry is for: the rest of its keys are those of the section. */
+static void read_condition(struct loading *l, const struct yaml_node *entry, struct condition *out)
+{
+	struct yaml_node *item[6];
+	struct yaml_node own = {
+		.kind = YAML_TREE_MAPPING, .line = entry->line, .column = entry->column, .item = item
+	};
+
+	for (size_t i = 0; i < 3; i++) {
+		for (size_t k = 0; k < entry->count; k++) {
+			if (own.count == 3 || strcmp(entry->item[2 * k]->text, condition_words[i]) != 0)
+				continue;
+			item[2 * own.count] = entry->item[2 * k];
+			item[2 * own.count++ + 1] = entry->item[2 * k + 1];
+			break;
+		}
+	}
+	config_keys_read(&l->reader, "for", condition_keys, NULL, &own, out);
+}
+
+static void read_override(struct loading *l, const struct yaml_node *section, const struct yaml_node *entry)
+{
+	struct config *c = l->config;
+	struct condition k = { .name = NULL };
+	struct merge m = { 0 };
+
+	if (entry->kind != YAML_TREE_MAPPING) {
+		config_fault_type(&l->reader, entry, "for", "a list of mappings", false);
+		return;
+	}
+	read_condition(l, entry, &k);
+	if (k.name != NULL && names_are_known(l, entry, &k)) {
+		char *name = xasprintf("%s.%s", CONFIG_DEFECTS, k.name);
+		struct yaml_node key = {
+			.kind = YAML_TREE_SCALAR, .text = name, .line = entry->line, .column = entry->column
+		};
+		const struct config_sink_type *type = config_find_sink(c, CONFIG_DEFECTS)->type;
+		struct yaml_node *merged = merge_mappings(&m, type->keys, section, entry, condition_words);
+		if (config_find_sink(c, name) != NULL)
+			config_fault_node(&l->reader, entry, "\"for\": two entries are called \"%.64s\"",
+					  k.name);
+		for (size_t i = 0; i < merged->count; i++) /* the list itself does not fall through */
+			if (strcmp(merged->item[2 * i]->text, "for") == 0) {
+				merged->item[2 * i] = merged->item[2 * (merged->count - 1)];
+				merged->item[2 * i + 1] = merged->item[2 * --merged->count + 1];
+				break;
+			}
+		c->sink = xrealloc(c->sink, c->sink_count + 1, sizeof(*c->sink));
+		read_sink(l, &key, merged);
+		struct config_sink *s = &c->sink[c->sink_count - 1];
+		s->override = true;
+		s->off = mode_off(merged);
+		s->watches = k.watch;
+		s->along = k.sinks;
+		k.watch = k.sinks = (struct config_strings){ 0 };
+		merge_done(&m);
+		free(name);
+	}
+	config_keys_done(condition_keys, &k);
+}
+
+/* After watches and sinks are known, which entries name. */
+static void read_overrides(struct loading *l, const struct yaml_node *root)
+{
+	const struct yaml_node *section = yaml_node_get(root, CONFIG_DEFECTS);
+	const struct config_sink *own = config_find_sink(l->config, CONFIG_DEFECTS);
+
+	/* What is wrong in the section would be wrong in each entry again. */
+	if (own == NULL || own->type == NULL || l->reader.faults->count > 0 || section == NULL ||
+	    section->kind != YAML_TREE_MAPPING)
+		return;
+	const struct yaml_node *list = yaml_node_get(section, "for");
+	if (yaml_node_null(list))
+		return;
+	if (list->kind != YAML_TREE_LIST_OF || list->count > SINKS_MAX) {
+		config_fault_type(&l->reader, list, "for", "a list of at most 100 mappings", false);
+		return;
+	}
+	for (size_t i = 0; i < list->count; i++)
+		read_override(l, section, list->item[i]);
+}
+
+static bool fits(const struct config_strings *wanted, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < wanted->count; i++)
+		for (size_t k = 0; k < count; k++)
+			if (names[k] != NULL && strcmp(wanted->item[i], names[k]) == 0)
+				return true;
+	return wanted->count == 0;
+}
+
+const struct config_sink *config_defects_for(const struct config *c, const char *watch,
+					     const char *const *sinks, size_t count)
+{
+	const struct config_sink *found = config_find_sink(c, CONFIG_DEFECTS);
+
+	for (size_t i = 0; i < c->sink_count; i++) {
+		const struct config_sink *s = &c->sink[i];
+		if (s->override && fits(&s->watches, &watch, 1) && fits(&s->along, sinks, count)) {
+			found = s;
+			break;
+		}
+	}
+	return found != NULL && !found->off ? found : NULL;
 }
 
 static void read_sinks(struct loading *l, const struct yaml_node *map)
@@ -218,7 +375,11 @@ static void read_sinks(struct loading *l, const struct yaml_node *map)
 	c->sink = xcalloc(map->count, sizeof(*c->sink));
 	for (size_t i = 0; i < map->count; i++) {
 		const struct yaml_node *key = map->item[2 * i];
-		if (config_find_sink(c, key->text) != NULL)
+		if (strncmp(key->text, CONFIG_DEFECTS ".", strlen(CONFIG_DEFECTS) + 1) == 0)
+			config_fault_node(&l->reader, key,
+					  "names with \"" CONFIG_DEFECTS
+					  ".\" are those of entries of its \"for\"");
+		else if (config_find_sink(c, key->text) != NULL)
 			config_fault_node(&l->reader, key, "two sinks are called \"%.64s\"", key->text);
 		else
 			read_sink(l, key, map->item[2 * i + 1]);
@@ -283,6 +444,7 @@ static void read_top(struct loading *l, const struct yaml_node *root, const char
 		read_sinks(l, sinks);
 	read_defects(l, root);
 	watches_read(&l->reader, yaml_node_get(root, "watch"), c);
+	read_overrides(l, root);
 }
 
 static char *folder_of(const char *file)
@@ -434,6 +596,13 @@ int config_load(const char *file, const char *default_state_dir, const struct co
 	return rc;
 }
 
+static void config_strings_done(struct config_strings *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		free(s->item[i]);
+	free(s->item);
+}
+
 void config_free(struct config *c)
 {
 	if (c == NULL)
@@ -444,6 +613,8 @@ void config_free(struct config *c)
 			config_keys_done(c->sink[i].type->keys, c->sink[i].conf);
 		free(c->sink[i].conf);
 		free(c->sink[i].name);
+		config_strings_done(&c->sink[i].watches);
+		config_strings_done(&c->sink[i].along);
 	}
 	free(c->sink);
 	config_keys_done(config_top_keys, c);

@@ -25,6 +25,10 @@ struct config_sink {
 	const struct config_sink_type *type;
 	void *conf; /* type->conf_size bytes */
 	bool off;   /* the section `defects`, switched off: checked, and nothing is delivered to it */
+	/* An entry of `defects: for:`, called defects.NAME: runs of one of these watches, and that go to one of
+	 * these sinks, take it in place of the section.  An empty list asks for nothing. */
+	bool override;
+	struct config_strings watches, along;
 	unsigned line, column;
 };
 
@@ -87,6 +91,12 @@ struct config {
 
 /* The name of the sink that the section `defects` makes. */
 #define CONFIG_DEFECTS "defects"
+/* The section, or an entry of its `for`. */
+bool config_is_defects(const char *sink_name);
+/* Which of them takes the failures of a run (watch NULL: of none): the first entry that fits, else the section
+ * itself; NULL: there is no section, or what fits is off. */
+const struct config_sink *config_defects_for(const struct config *c, const char *watch,
+					     const char *const *sinks, size_t count);
 
 /* The rows of the top level (without `watch` and `sinks`) and of one entry of `watch`, for tests. */
 extern const struct config_key config_top_keys[], config_watch_keys[];

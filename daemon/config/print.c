@@ -206,6 +206,26 @@ int config_print_watch(const struct config *c, const struct config_watch *w, str
 	return buf_error(out);
 }
 
+/* Each as a whole: with what fell through to it from the section. */
+static void print_overrides(const struct config_printer *p, const struct config *c)
+{
+	bool first = true;
+
+	for (size_t i = 0; i < c->sink_count; i++) {
+		const struct config_sink *s = &c->sink[i];
+		if (!s->override)
+			continue;
+		buf_printf(p->out, "%s    - name: %s\n      watch: ", first ? "  for:\n" : "",
+			   s->name + strlen(CONFIG_DEFECTS) + 1);
+		print_strings(p->out, s->watches.item, s->watches.count);
+		buf_puts(p->out, "\n      sinks: ");
+		print_strings(p->out, s->along.item, s->along.count);
+		buf_putc(p->out, '\n');
+		config_keys_print(p, s->type->keys, s->conf, 6);
+		first = false;
+	}
+}
+
 int config_print(const struct config *c, struct buf *out)
 {
 	struct config_printer p = printer(c, out);
@@ -217,11 +237,12 @@ int config_print(const struct config *c, struct buf *out)
 	buf_puts(out, c->sink_count == 0 ? "sinks: {}\n" : "sinks:\n");
 	const struct config_sink *defects = config_find_sink(c, CONFIG_DEFECTS);
 	for (size_t i = 0; i < c->sink_count; i++)
-		if (&c->sink[i] != defects)
+		if (!config_is_defects(c->sink[i].name))
 			config_print_sink(c, &c->sink[i], out);
 	if (defects != NULL) {
 		buf_printf(out, "%s:\n  type: %s\n", CONFIG_DEFECTS, defects->type->name);
 		config_keys_print(&p, defects->type->keys, defects->conf, 2);
+		print_overrides(&p, c);
 	}
 	return buf_error(out);
 }

@@ -19,20 +19,65 @@ static bool word_byte(unsigned char c)
 	return isalnum(c) != 0 || c == '_' || c >= 0x80;
 }
 
-/* Where the digits (perhaps hex, dashes, dots, colons) that begin at s end; s itself where none do. */
-static const char *number_end(const char *s, const char *end)
+static const char *hex_end(const char *s, const char *end)
 {
-	const char *at = s;
-	size_t digits = 0;
+	while (s < end && isxdigit((unsigned char)*s) != 0)
+		s++;
+	return s;
+}
 
-	if (end - s > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X'))
-		at += 2;
-	for (; at < end && (isxdigit((unsigned char)*at) || (digits > 0 && strchr("-.:", *at) != NULL)); at++)
-		digits += isdigit((unsigned char)*at) != 0;
-	while (at > s && strchr("-.:", at[-1]) != NULL)
-		at--;
-	/* "added" and "deadbeef" are letters of hex; only what has a digit is a number. */
-	return digits > 0 && (at == end || !word_byte((unsigned char)*at)) ? at : s;
+/* 8-4-4-4-12 digits of hex, also those that happen to be letters only. */
+static const char *guid_end(const char *s, const char *end)
+{
+	static const int group[] = { 8, 4, 4, 4, 12 };
+	const char *at = s;
+
+	for (int i = 0; i < 5; i++) {
+		const char *to = hex_end(at, end);
+		if (to - at != group[i] || (i < 4 && (to == end || *to != '-')))
+			return s;
+		at = i < 4 ? to + 1 : to;
+	}
+	return at == end || !word_byte((unsigned char)*at) ? at : s;
+}
+
+/* Where a number that begins at s ends; s itself where none does.  before: the byte before it, 0 at a start. */
+static const char *number_end(const char *s, const char *end, char before)
+{
+	const char *at = guid_end(s, end), *to;
+
+	if (at > s)
+		return at;
+	if (end - s > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) {
+		to = hex_end(s + 2, end);
+		if (to > s + 2)
+			return to;
+	}
+	/* "added" and "deadbeef" are words; what has a digit is a number, and so is what follows "Object@". */
+	to = hex_end(s, end);
+	bool digit = false;
+	for (at = s; at < to; at++)
+		digit = digit || isdigit((unsigned char)*at) != 0;
+	if (to > s && (to == end || !word_byte((unsigned char)*to)) &&
+	    (digit || (before == '@' && to - s >= 5)))
+		return to;
+	for (at = s; at < end && isdigit((unsigned char)*at) != 0; at++)
+		;
+	return at;
+}
+
+/* One mark for a number; "1.5", "10:00:00" and "2026-11-20" are one number each. */
+static void put_number(struct buf *out)
+{
+	size_t n = out->len;
+
+	if (n >= 1 && out->data[n - 1] == '#')
+		return;
+	if (n >= 2 && strchr("-.:,", out->data[n - 1]) != NULL && out->data[n - 2] == '#') {
+		out->len--;
+		return;
+	}
+	buf_putc(out, '#');
 }
 
 static bool path_byte(unsigned char c)
@@ -62,77 +107,139 @@ static const char *path_end(const char *s, const char *end)
 void axosoft_normalise(struct buf *out, const char *text, size_t len)
 {
 	const char *end = text + len;
-	bool in_word = false, blank = true;
+	bool in_word = false, blank = true, url = false;
+	char before = '\0';
 
 	for (const char *s = text; s < end; s++) {
-		const char *to = in_word ? s : path_end(s, end);
-		if (to == s && !in_word) {
-			to = number_end(s, end);
-			if (to > s) {
-				buf_putc(out, '#');
-				s = to - 1;
-				blank = false;
-				continue;
-			}
-		}
+		unsigned char c = (unsigned char)*s;
+		url = url && c > ' ' && c != '"' && c != '\'' && c != '<' && c != ')';
+		if (!url && before == ':' && end - s > 2 && s[0] == '/' &&
+		    s[1] == '/') /* its path says what was asked */
+			url = true;
+		const char *to = in_word || url ? s : path_end(s, end);
 		if (to > s) {
+			before = to[-1];
 			s = to - 1;
 			continue;
 		}
-		unsigned char c = (unsigned char)*s;
-		if (isdigit(c)) { /* within a word: "node17", "12ms" */
-			if (out->len == 0 || out->data == NULL || out->data[out->len - 1] != '#')
-				buf_putc(out, '#');
-		} else if (isspace(c)) {
-			if (!blank)
-				buf_putc(out, ' ');
-		} else {
-			buf_putc(out, (char)c);
+		to = !in_word          ? number_end(s, end, before)
+		     : isdigit(c) == 0 ? s
+				       : s + 1; /* within a word: "node17", "T10" */
+		if (to > s) {
+			put_number(out);
+			s = to - 1;
+			before = *s;
+			in_word = true; /* "12ms" */
+			blank = false;
+			continue;
 		}
+		if (isspace(c) == 0)
+			buf_putc(out, (char)c);
+		else if (!blank)
+			buf_putc(out, ' ');
 		blank = isspace(c) != 0;
 		in_word = word_byte(c);
+		before = (char)c;
 	}
 }
 
-static bool is_frame(const char *line, size_t len)
+/* Frames of what asserts and of what runs tests are the same ones whatever fails. */
+static bool common_frame(const char *line, size_t len)
 {
+	static const char *const parts[] = {
+		"org.junit.",
+		"junit.framework.",
+		"org.testng.",
+		"org.hamcrest.",
+		"org.assertj.",
+		"org.opentest4j.",
+		"org.mockito.",
+		"org.spockframework.",
+		"com.google.common.truth.",
+		"kotlin.test.",
+		" java.",
+		" jdk.",
+		" sun.",
+		"java.base/",
+		"Xunit.",
+		"NUnit.",
+		"FluentAssertions.",
+		"Microsoft.VisualStudio.TestTools.",
+		" System.",
+		"node_modules/",
+		"node:internal",
+		"_pytest/",
+		"/unittest/",
+		"/pluggy/",
+		"site-packages/",
+	};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (memmem(line, len, parts[i], strlen(parts[i])) != NULL)
+			return true;
+	return false;
+}
+
+enum frame { NO_FRAME, FRAME_FIRST, FRAME_LAST };
+
+/* Of Java, .NET and JavaScript the first frames are the innermost ones, of Python the last. */
+static enum frame frame_of(const char *line, size_t len)
+{
+	const char *py = memmem(line, len, ".py:", 4);
+
+	/* pytest: "tests/test_cart.py:17: AssertionError" */
+	if (py != NULL && isspace((unsigned char)*line) == 0 && py + 4 < line + len &&
+	    isdigit((unsigned char)py[4]) != 0 && memchr(line, ' ', (size_t)(py - line)) == NULL)
+		return FRAME_LAST;
 	while (len > 0 && isspace((unsigned char)*line)) {
 		line++;
 		len--;
 	}
-	return (len > 3 && strncmp(line, "at ", 3) == 0) || (len > 6 && strncmp(line, "File \"", 6) == 0);
+	if (len > 6 && strncmp(line, "File \"", 6) == 0)
+		return FRAME_LAST;
+	return len > 3 && strncmp(line, "at ", 3) == 0 ? FRAME_FIRST : NO_FRAME;
 }
 
-/* The innermost frames: of Java, .NET and JavaScript the first, of Python the last. */
-static void put_frames(struct buf *b, const struct text *detail)
-{
-	const char *s = detail->s, *end = s + (detail->len < DETAIL_BYTES ? detail->len : DETAIL_BYTES);
+struct frames {
 	struct {
 		const char *line;
 		size_t len;
-	} frame[FRAMES] = { { NULL, 0 } };
-	size_t seen = 0;
-	bool last_counts = false;
+	} ring[FRAMES];
+	size_t seen;
+	bool last;
+};
+
+static void take_frame(struct frames *f, enum frame kind, const char *line, size_t len)
+{
+	f->last = f->last || kind == FRAME_LAST;
+	if (f->seen < FRAMES || f->last) {
+		f->ring[f->seen % FRAMES].line = line;
+		f->ring[f->seen % FRAMES].len = len;
+	}
+	f->seen++;
+}
+
+/* The innermost frames of what is tested; of anything, where there are no others. */
+static void put_frames(struct buf *b, const struct text *detail)
+{
+	const char *s = detail->s, *end = s + (detail->len < DETAIL_BYTES ? detail->len : DETAIL_BYTES);
+	struct frames own = { .seen = 0 }, any = { .seen = 0 };
 
 	while (s < end) {
 		const char *line_end = memchr(s, '\n', (size_t)(end - s));
 		size_t len = line_end != NULL ? (size_t)(line_end - s) : (size_t)(end - s);
-		if (is_frame(s, len)) {
-			last_counts = last_counts || memchr(s, '"', len) != NULL;
-			if (seen < FRAMES || last_counts) {
-				frame[seen % FRAMES].line = s;
-				frame[seen % FRAMES].len = len;
-			}
-			seen++;
-		}
+		enum frame kind = frame_of(s, len);
+		if (kind != NO_FRAME)
+			take_frame(&any, kind, s, len);
+		if (kind != NO_FRAME && !common_frame(s, len))
+			take_frame(&own, kind, s, len);
 		s += len + 1;
 	}
-	for (size_t i = 0; i < FRAMES; i++) {
+	const struct frames *f = own.seen > 0 ? &own : &any;
+	for (size_t i = 0; i < FRAMES && i < f->seen; i++) {
 		/* In the order of the text, wherever the ring begins. */
-		size_t at = last_counts && seen > FRAMES ? (seen + i) % FRAMES : i;
-		if (frame[at].line == NULL)
-			continue;
-		axosoft_normalise(b, frame[at].line, frame[at].len);
+		size_t at = f->last && f->seen > FRAMES ? (f->seen + i) % FRAMES : i;
+		axosoft_normalise(b, f->ring[at].line, f->ring[at].len);
 		buf_putc(b, '\n');
 	}
 }
