@@ -208,9 +208,13 @@ static bool settled(const struct owed *o)
 
 static const struct config_sink *defects_of(const struct conversation *c)
 {
-	const struct config_sink *defects = config_find_sink(c->lane->dispatch->opt.config, CONFIG_DEFECTS);
+	const struct config *config = c->lane->dispatch->opt.config;
 
-	return defects == NULL || defects->off ? NULL : defects;
+	/* The section, or where it is off what is on of its entries. */
+	for (size_t i = 0; i < config->sink_count; i++)
+		if (config_is_defects(config->sink[i].name) && !config->sink[i].off)
+			return &config->sink[i];
+	return NULL;
 }
 
 /* How long the end over there still waits for what a tracker of defects makes of the run's failures; 0: it need

@@ -18,7 +18,7 @@ enum {
 	SLICE = 2048,      /* tests in one transaction */
 	TESTS_KEPT = 1000, /* of one failure, to see it pass by */
 	SUITE_BYTES = 200,
-	RESULTS_FIRST_MS = 20000, /* what is known of results goes into items: so long they may take */
+	RESULTS_FIRST_MS = 1500, /* what is known of results goes into items: so long they may take */
 	RESULTS_POLL_MS = 500,
 	SCRATCH_MAX = 64 << 20,
 };

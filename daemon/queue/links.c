@@ -123,7 +123,13 @@ void links_want(struct queue *q, struct brief *d, const char *from)
 {
 	bool wants = from[0] != '\0';
 
-	db_run(q->db, "UPDATE delivery SET lk_from = ?2 WHERE id = ?1 AND lk_from IS NOT ?2",
+	/* "defects", or "defects.mobile": the one that this run goes to. */
+	db_run(q->db,
+	       "UPDATE delivery SET lk_from = coalesce((SELECT o.sink FROM delivery o WHERE o.run = "
+	       "delivery.run"
+	       " AND (o.sink = ?2 OR substr(o.sink, 1, length(?2) + 1) = ?2 || '.') ORDER BY o.id LIMIT 1), "
+	       "?2)"
+	       " WHERE id = ?1 AND (lk_from IS NULL OR ?2 IS NULL)",
 	       DB(db_i(d->id), db_s(wants ? from : NULL)));
 	d->links = wants;
 }

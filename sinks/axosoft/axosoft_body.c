@@ -376,9 +376,7 @@ static const char *description(struct talk *t, const struct row *row, const stru
 		buf_printf(&b, "<b>Runs in a row:</b> %llu<br/>", (unsigned long long)h->streak);
 	}
 	if (old->id != NULL)
-		line(&b, "Earlier item",
-		     old->number != NULL ? arena_printf(t->arena, "%s (id %s)", old->number, old->id)
-					 : old->id);
+		line(&b, "Earlier item", axosoft_item_url(t, old));
 	if (r != NULL)
 		line(&b, "Error", r->failure.type);
 	/* A label makes the value of its field readable where the screen does not show the field; in the order

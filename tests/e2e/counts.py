@@ -3,7 +3,7 @@
 """Counts the requests that deliveries to TestRail and AIO Tests cost, against the stand-ins, and says where one
 costs too much, or needs more than 32 MiB.
 
-    RESULTD_BIN=build/release/daemon/resultd python3 tests/e2e/counts.py [testrail|aio]
+    RESULTD_BIN=build/release/daemon/resultd python3 tests/e2e/counts.py [testrail|aio|axosoft]
 
 TestRail: flat sections of at most 250 cases; a server that names the case in a result.  A tree costs a request more
 for each section that is missing; a server that does not name the case costs get_tests, but only after a lost
@@ -19,10 +19,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from defects import configure, failing                               # noqa: E402
 from peak import Peak, sanitized                                     # noqa: E402
 from reports import case, junit, numbered, suite                     # noqa: E402
 from resultd import Done, Resultd, find_binary                       # noqa: E402
 from standins.aio import Aio                                         # noqa: E402
+from standins.axosoft import Axosoft                                 # noqa: E402
 from standins.testrail import TestRail                               # noqa: E402
 
 MEMORY_MOST_KIB = 32 << 10
@@ -147,8 +149,36 @@ def aio_backfill(folder, deployment):
     world.close()
 
 
+# ---- defects ----
+
+class Failures(World):
+    def __init__(self, folder):
+        super().__init__(folder, Axosoft())
+        configure(self.resultd, self.server)
+
+
+def defects_of_three_causes(folder):
+    world = Failures(folder)
+    yield "500 failures of 3 causes, cold: 3 items", 12, world.imports(failing(500), "a")
+    assert len(world.server.items) == 3
+    yield "500 failures of 3 causes, known: 3 comments", 4, world.imports(failing(500, salt=5), "b")
+    assert len(world.server.items) == 3 and len(world.server.comments) == 3
+    world.close()
+
+
+def defects_of_one_suite(folder):
+    world = Failures(folder)
+    names = [f"Cause{chr(65 + number % 26)}{chr(65 + number // 26)}" for number in range(300)]
+    yield "300 different failures: 10 items and a summary", 40, world.imports(failing(300, names), "a")
+    assert len(world.server.items) == 11
+    yield "300 different failures, known", 18, world.imports(failing(300, names, salt=5), "b")
+    assert len(world.server.items) == 11
+    world.close()
+
+
 AIO_SCENES = [aio_by_key, aio_by_automation_key, aio_backfill]
 SCENES = {
+    "axosoft": [defects_of_three_causes, defects_of_one_suite],
     "testrail": [known_cases, new_cases, large_project],
     "aio cloud": [partial(scene, deployment="cloud") for scene in AIO_SCENES],
     "aio server": [partial(scene, deployment="server") for scene in AIO_SCENES],

@@ -222,7 +222,7 @@ def test_rule_6_closed_lately_is_reopened_and_long_ago_is_replaced_by_one_that_n
     again(resultd, "long after")
     assert len(axosoft.items) == 2 and item["workflow_step"]["id"] == 42
     newer = [one for one in axosoft.items.values() if one is not item][0]
-    assert "Earlier item" in newer["description"] and str(item["id"]) in newer["description"]
+    assert "Earlier item" in newer["description"] and f"viewitem?id={item['number']}" in newer["description"]
 
 
 # ---- 7: passes ----

@@ -173,9 +173,72 @@ static void no_rate_is_no_limit(void **state)
 	}
 }
 
+/* So many in any 24 hours, whatever the pattern of asking is, and over restarts. */
+static void a_day_is_any_24_hours(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 50; seed++) {
+		const size_t most = 1 + seed % 7;
+		uint64_t x = seed * 2654435761u;
+		int64_t sent[2000], now = 1000000000;
+		struct pace p;
+		size_t n = 0;
+
+		pace_init(&p, 6000);
+		pace_init_day(&p, most);
+		for (int step = 0; step < 3000 && n < 2000; step++) {
+			x ^= x << 13;
+			x ^= x >> 7;
+			x ^= x << 17;
+			now += (int64_t)(x % (PACE_DAY_MS / 20));
+			if (pace_wait_ms(&p, now, x % 2 == 0) == 0) {
+				pace_take(&p, now);
+				sent[n++] = now;
+			}
+			if (step % 500 == 499) { /* another process: told what was sent within a day */
+				pace_done(&p);
+				pace_init(&p, 6000);
+				pace_init_day(&p, most);
+				for (size_t i = 0; i < n; i++)
+					if (now - sent[i] < PACE_DAY_MS)
+						pace_made(&p, sent[i], 1);
+			}
+		}
+		assert_true(n > most); /* it goes on when the day is over */
+		for (size_t i = most; i < n; i++)
+			assert_true(sent[i] - sent[i - most] >= PACE_DAY_MS);
+		pace_done(&p);
+	}
+}
+
+/* A wait ends when the oldest request is a day old, no sooner, and then there is room for one. */
+static void a_full_day_waits_for_its_oldest_request(void **state)
+{
+	struct pace p;
+	(void)state;
+
+	pace_init(&p, 6000);
+	pace_init_day(&p, 2);
+	pace_made(&p, 1000, 1);
+	pace_made(&p, 5000, 1);
+	assert_int_equal(pace_wait_ms(&p, 10000, false), 1000 + PACE_DAY_MS - 10000);
+	assert_int_equal(pace_wait_ms(&p, 10000, true), 1000 + PACE_DAY_MS - 10000);
+	assert_int_equal(pace_wait_ms(&p, 1000 + PACE_DAY_MS, false), 0);
+	pace_made(&p, 1000 + PACE_DAY_MS, 1);
+	assert_int_equal(pace_wait_ms(&p, 1000 + PACE_DAY_MS, false), 4000);
+	pace_done(&p);
+	pace_init(&p, 6000); /* no limit */
+	pace_init_day(&p, 0);
+	pace_made(&p, 1000, 5);
+	assert_int_equal(pace_wait_ms(&p, 100000, false), 0);
+	pace_done(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_day_is_any_24_hours),
+		cmocka_unit_test(a_full_day_waits_for_its_oldest_request),
 		cmocka_unit_test(waits_grow_and_stay_capped),
 		cmocka_unit_test(a_429_is_clamped),
 		cmocka_unit_test(a_503_of_a_daily_quota_waits_for_the_day_to_turn),

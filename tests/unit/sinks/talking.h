@@ -62,7 +62,9 @@ static inline struct config *talking_config(const struct sink *sink, const char 
 	struct config *config = NULL;
 
 	type = (struct config_sink_type){ sink->name, sink->keys, sink->conf_size, sink->check };
-	buf_printf(&text, "sinks:\n  it:\n    type: %s\n%s", sink->name, more);
+	/* Defects have a section of their own, which makes one more sink. */
+	buf_printf(&text, "%s    type: %s\n%s", sink->cause != NULL ? "defects:\n" : "sinks:\n  it:\n",
+		   sink->name, more);
 	config_parse(text.data, text.len, "t.yaml", "/tmp", &type, 1, false, &config, &faults);
 	fault[0] = '\0';
 	if (faults.count > 0)

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One failure and its item, request by request: search, create, lists read again, look-ups, answers that are none. */
+#include "sinks/axosoft/axosoft.h"
+
+#include "tests/unit/sinks/talking.h"
+
+#include <string.h>
+
+extern const struct sink sink_axosoft;
+
+static const char base[] =
+	"    url: https://acme.example.com\n    token: t\n    project: Datahub\n    workflow_step: Bug\n"
+	"    mode: create\n    after: {runs: 1}\n";
+static const char facts[] =
+	"{\"url\":\"https://"
+	"acme.example.com\",\"project\":{\"wanted\":\"Datahub\",\"id\":\"3\"},\"scope\":\"p3\","
+	"\"steps\":{\"bug\":\"40\"},\"lists\":{\"priority\":{\"at\":%lld,\"rows\":{\"High\":\"1\"}}}}";
+
+static const struct row_failure history = { .first_ms = TALK_NOW,
+					    .last_ms = TALK_NOW,
+					    .since_ms = TALK_NOW,
+					    .streak = 1,
+					    .runs = 1,
+					    .suite_failures = 1,
+					    .run_failures = 1 };
+
+static void begin(struct talking *w, const char *more, int64_t list_age_ms)
+{
+	char text[1024];
+
+	(void)snprintf(text, sizeof(text), "%s%s", base, more);
+	talking_start(w, &sink_axosoft, text);
+	(void)snprintf(text, sizeof(text), facts, (long long)(TALK_NOW - list_age_ms));
+	talking_facts(w, text);
+	talking_row(w, "fp-0123456789abcdef0123", "shop.Cart.pays", OUTCOME_FAILED, 5, "no answer");
+	w->rows.row[0].failure = &history;
+}
+
+/* The step goes on: what it noted for itself stays. */
+static enum ask once_more(struct talking *w)
+{
+	talking_fresh(w);
+	return w->step->ask(&w->t, &w->request);
+}
+
+static bool path_has(const struct talking *w, const char *words)
+{
+	return memmem(w->request.path.data, w->request.path.len, words, strlen(words)) != NULL;
+}
+
+static bool body_has(const struct talking *w, const char *words)
+{
+	return memmem(w->request.body.data, w->request.body.len, words, strlen(words)) != NULL;
+}
+
+static void rule_3_searched_for_before_it_is_made(void **state)
+{
+	struct talking w;
+	(void)state;
+
+	begin(&w, "", 0);
+	assert_int_equal(talking_ask(&w, "item"), ASK_SEND);
+	assert_false(w.request.write);
+	assert_true(path_has(&w, "search_string=%22fp-0123456789abcdef0123%22"));
+	assert_int_equal(talking_got(&w, 200, "{\"data\":[]}"), GOT_MORE);
+	assert_int_equal(once_more(&w), ASK_SEND);
+	assert_true(w.request.write);
+	assert_true(body_has(&w, "[fp-0123456789abcdef0123]"));
+	talking_freeze(&w);
+	assert_int_equal(talking_got(&w, 201, "{\"data\":{\"id\":991,\"number\":\"91\"}}"), GOT_MORE);
+	assert_string_equal(talking_learned(&w, LEARNED_REMOTE, 0)->id, "fp-0123456789abcdef0123");
+	assert_int_equal(sink_int(w.t.bookmark, "made", 0), 1);
+	talking_end(&w);
+}
+
+static void an_item_that_only_looks_like_it_is_not_taken(void **state)
+{
+	struct talking w;
+	(void)state;
+
+	begin(&w, "", 0);
+	assert_int_equal(talking_ask(&w, "item"), ASK_SEND);
+	/* A search may find words anywhere; the name is compared. */
+	assert_int_equal(
+		talking_got(&w, 200, "{\"data\":[{\"id\":7,\"name\":\"fp-0123456789abcdef0123 was it\"}]}"),
+		GOT_MORE);
+	assert_int_equal(once_more(&w), ASK_SEND);
+	assert_true(w.request.write);
+	talking_end(&w);
+}
+
+static void a_list_without_the_name_is_read_again_where_it_is_not_fresh(void **state)
+{
+	struct talking w;
+	(void)state;
+
+	begin(&w, "    push: {fields: {priority: Blocker}}\n", 3600000);
+	(void)talking_ask(&w, "item");
+	assert_int_equal(talking_got(&w, 200, "{\"data\":[]}"), GOT_MORE);
+	assert_int_equal(once_more(&w), ASK_SEND);
+	assert_false(w.request.write);
+	assert_true(path_has(&w, "picklists/priority"));
+	assert_int_equal(talking_got(&w, 200, "{\"data\":[{\"id\":9,\"name\":\"Blocker\"}]}"), GOT_MORE);
+	assert_int_equal(once_more(&w), ASK_SEND);
+	assert_true(w.request.write && body_has(&w, "\"priority\":{\"id\":9}"));
+	talking_end(&w);
+
+	begin(&w, "    push: {fields: {priority: Blocker}}\n", 1000);
+	(void)talking_ask(&w, "item");
+	assert_int_equal(talking_got(&w, 200, "{\"data\":[]}"), GOT_MORE);
+	assert_int_equal(once_more(&w), ASK_LEARN); /* parked: that list was read a second ago */
+	assert_int_equal(talking_count(&w, LEARNED_PARKED), 1);
+	talking_end(&w);
+}
+
+static void row_41_answers_that_are_none(void **state)
+{
+	static const char *const bodies[] = { "",
+					      "<html>Sign in</html>",
+					      "[]",
+					      "7",
+					      "{\"data\":7}",
+					      "{\"data\":null}",
+					      "{\"data\":{\"id\":\"9},{\"}}",
+					      "{\"data\":{\"id\":-1}}",
+					      "{\"data\":{\"id\":\"../me\"}}" };
+	struct talking w;
+	(void)state;
+
+	for (size_t i = 0; i < COUNT(bodies); i++) {
+		begin(&w, "", 0);
+		(void)talking_ask(&w, "item");
+		assert_int_equal(talking_got(&w, 200, bodies[i]), GOT_UNKNOWN); /* of the search */
+		talking_end(&w);
+		begin(&w, "", 0);
+		(void)talking_ask(&w, "item");
+		(void)talking_got(&w, 200, "{\"data\":[]}");
+		assert_int_equal(once_more(&w), ASK_SEND);
+		assert_int_equal(talking_got(&w, 201, bodies[i]), GOT_UNKNOWN); /* of the create */
+		assert_int_equal(sink_int(w.t.bookmark, "made", 0), 0);
+		talking_end(&w);
+	}
+}
+
+static void a_lost_answer_is_looked_up_by_its_mark(void **state)
+{
+	static const struct {
+		int status;
+		const char *body;
+		enum looked looked;
+	} row[] = {
+		{ 200, "{\"data\":[]}", LOOKED_NONE },
+		{ 200, "{\"data\":[{\"id\":7,\"name\":\"other\"}]}", LOOKED_NONE },
+		{ 200, "{\"data\":[{\"id\":991,\"name\":\"x [fp-0123456789abcdef0123]\"}]}", LOOKED_ALL },
+		{ 200, "{\"data\":[{\"id\":\"x\",\"name\":\"x [fp-0123456789abcdef0123]\"}]}", LOOKED_NONE },
+		{ 200, "{\"data\":7}", LOOKED_UNSURE },
+		{ 200, "<html>", LOOKED_UNSURE },
+		{ 400, "{\"error\":\"x\"}", LOOKED_UNSURE },
+	};
+	struct talking w;
+	(void)state;
+
+	for (size_t i = 0; i < COUNT(row); i++) {
+		begin(&w, "", 0);
+		(void)talking_ask(&w, "item");
+		(void)talking_got(&w, 200, "{\"data\":[]}");
+		(void)once_more(&w);
+		talking_freeze(&w);
+		assert_int_equal(talking_look(&w, true), ASK_SEND);
+		assert_true(path_has(&w, "search_string=%22fp-0123456789abcdef0123%22"));
+		assert_int_equal(talking_looked(&w, row[i].status, row[i].body), row[i].looked);
+		assert_int_equal(sink_int(w.t.bookmark, "made", 0), row[i].looked == LOOKED_ALL);
+		talking_end(&w);
+	}
+}
+
+static void a_refusal_says_the_servers_words(void **state)
+{
+	struct talking w;
+	(void)state;
+
+	begin(&w, "", 0);
+	(void)talking_ask(&w, "item");
+	(void)talking_got(&w, 200, "{\"data\":[]}");
+	(void)once_more(&w);
+	assert_int_equal(
+		talking_got(&w, 400, "{\"error\":\"e\",\"error_description\":\"The name is too long\"}"),
+		GOT_REFUSED);
+	assert_non_null(strstr(w.t.err.text, "The name is too long"));
+	talking_end(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rule_3_searched_for_before_it_is_made),
+		cmocka_unit_test(an_item_that_only_looks_like_it_is_not_taken),
+		cmocka_unit_test(a_list_without_the_name_is_read_again_where_it_is_not_fresh),
+		cmocka_unit_test(row_41_answers_that_are_none),
+		cmocka_unit_test(a_lost_answer_is_looked_up_by_its_mark),
+		cmocka_unit_test(a_refusal_says_the_servers_words),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
