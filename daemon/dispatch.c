@@ -521,6 +521,7 @@ struct dispatch *dispatch_new(const struct dispatch_options *options)
 		if (before != NULL) {
 			l->requests = before->requests;
 			l->failures = before->failures;
+			l->traffic = before->traffic;
 		}
 	}
 	bool daily = false;
@@ -556,6 +557,22 @@ void dispatch_free(struct dispatch *d)
 	free(d);
 }
 
+const char *traffic_sent_name(enum traffic_sent kind)
+{
+	static const char *const name[] = { "read", "write", "look_up", "upload" };
+
+	_Static_assert(sizeof(name) / sizeof(name[0]) == SENT_KINDS, "a kind without its name");
+	return name[kind];
+}
+
+const char *traffic_answer_name(enum traffic_answer kind)
+{
+	static const char *const name[] = { "done", "refused", "wait", "locked_out", "unknown", "not_sent" };
+
+	_Static_assert(sizeof(name) / sizeof(name[0]) == CAME_KINDS, "a kind without its name");
+	return name[kind];
+}
+
 size_t dispatch_view(const struct dispatch *d, struct lane_view *out, size_t max)
 {
 	size_t n = 0;
@@ -580,6 +597,7 @@ size_t dispatch_view(const struct dispatch *d, struct lane_view *out, size_t max
 			.talks = (unsigned)l->talk_count,
 			.requests = l->requests,
 			.failures = l->failures,
+			.traffic = &l->traffic,
 		};
 	}
 	return n;

@@ -57,12 +57,31 @@ void dispatch_free(struct dispatch *d);       /* after dispatch_stop's done() */
 typedef void dispatch_checked_fn(void *cookie, const char *sink, bool ok, const char *words);
 void dispatch_check(struct dispatch *d, dispatch_checked_fn *done, void *cookie);
 
+/* What went to a server and what came back, since this process began. */
+enum traffic_sent { SENT_READ, SENT_WRITE, SENT_LOOK_UP, SENT_UPLOAD, SENT_KINDS };
+enum traffic_answer { /* the classes of faults.md, "Outcome by answer" */
+		      CAME_DONE,
+		      CAME_REFUSED,  /* an item, or a batch */
+		      CAME_WAIT,     /* a limit, or maintenance */
+		      CAME_LOCKED,   /* the login, or TLS */
+		      CAME_UNKNOWN,  /* lost, or without sense */
+		      CAME_NOT_SENT, /* no connection */
+		      CAME_KINDS
+};
+struct traffic {
+	uint64_t sent[SENT_KINDS], came[CAME_KINDS];
+	uint64_t upload_bytes;
+};
+const char *traffic_sent_name(enum traffic_sent kind);
+const char *traffic_answer_name(enum traffic_answer kind);
+
 struct lane_view {
 	const char *sink, *type, *pause_reason; /* NULL: not paused */
 	bool locked;                            /* an operator must act */
 	int64_t paused_until_ms;                /* wall; 0 */
 	unsigned talks;
 	uint64_t requests, failures; /* since the start */
+	const struct traffic *traffic;
 };
 size_t dispatch_view(const struct dispatch *d, struct lane_view *out, size_t max);
 

@@ -60,6 +60,7 @@ struct lane {
 	char pause_reason[600];
 	int64_t ahead_ms; /* how far the server's clock is ahead of ours, as last seen */
 	uint64_t requests, failures;
+	struct traffic traffic;
 };
 
 struct dispatch {

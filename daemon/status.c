@@ -7,14 +7,18 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
+#include "daemon/control/request.h"
 
 #include <cjson/cJSON.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uv.h>
 
 enum { SHOWN_MAX = 20 };
 
@@ -23,7 +27,7 @@ struct gathering {
 	struct queue_status s;
 	char *reports_dir;
 	uint64_t reports, report_files; /* bytes and number of kept copies */
-	cJSON *out;
+	cJSON *out, *needs;
 	status_fn *done;
 	void *cookie;
 };
@@ -89,34 +93,137 @@ static void add_sizes(struct gathering *g)
 	cJSON_AddBoolToObject(disk, "sending_paused", v.level == SPACE_OUT);
 }
 
-/* ---- sinks: as they stand in this process ---- */
+/* ---- sinks: as they stand in this process, and what each owes ---- */
 
-static void add_lanes(struct gathering *g)
+/* What a person has to do, in words; one list over everything. */
+static void need(struct gathering *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void need(struct gathering *g, const char *fmt, ...)
 {
-	struct lane_view view[128];
-	size_t n = g->app->dispatch != NULL ? dispatch_view(g->app->dispatch, view, 128) : 0;
+	char text[1000];
+	va_list ap;
 
-	if (g->app->dispatch == NULL)
-		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	cJSON_AddItemToArray(g->needs, cJSON_CreateString(text));
+}
+
+static void add_traffic(cJSON *o, const struct traffic *t)
+{
+	cJSON *sent = cJSON_AddObjectToObject(o, "sent"), *came = cJSON_AddObjectToObject(o, "answers");
+
+	for (int i = 0; i < SENT_KINDS; i++)
+		put_number(sent, traffic_sent_name((enum traffic_sent)i), t->sent[i]);
+	for (int i = 0; i < CAME_KINDS; i++)
+		put_number(came, traffic_answer_name((enum traffic_answer)i), t->came[i]);
+	put_number(o, "upload_bytes", t->upload_bytes);
+}
+
+static void add_lane(struct gathering *g, cJSON *o, const struct lane_view *v)
+{
+	cJSON_AddStringToObject(o, "state",
+				v->locked                 ? "locked out"
+				: v->pause_reason != NULL ? "paused"
+				: v->talks > 0            ? "busy"
+							  : "idle");
+	if (v->pause_reason != NULL)
+		cJSON_AddStringToObject(o, "reason", v->pause_reason);
+	if (v->paused_until_ms > 0)
+		put_time(o, "until", v->paused_until_ms);
+	cJSON_AddNumberToObject(o, "deliveries_under_way", v->talks);
+	put_number(o, "requests", v->requests);
+	put_number(o, "requests_failed", v->failures);
+	add_traffic(o, v->traffic);
+	if (v->locked)
+		need(g, "sink %s is locked out: %.600s", v->sink, v->pause_reason);
+}
+
+static void add_owed(cJSON *o, const struct sink_status *s)
+{
+	const struct {
+		const char *name;
+		uint64_t n;
+	} row[] = {
+		{ "results_owed", s->owed },         { "results_posted", s->posted },
+		{ "results_parked", s->parked },     { "results_ignored", s->ignored },
+		{ "files_owed", s->files_owed },     { "files_posted", s->files_posted },
+		{ "files_parked", s->files_parked }, { "requests_of_deliveries", s->requests },
+	};
+	cJSON *d = cJSON_AddObjectToObject(o, "deliveries");
+
+	for (int i = 0; i <= DELIVERY_DROPPED; i++)
+		put_number(d, delivery_state_name((enum delivery_state)i), s->deliveries[i]);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		put_number(o, row[i].name, row[i].n);
+	if (s->oldest_ms != INT64_MAX) {
+		put_time(o, "oldest_waiting", s->oldest_ms);
+		int64_t age = clock_wall_ms() - s->oldest_ms;
+		cJSON_AddNumberToObject(o, "oldest_waiting_s", age > 0 ? (double)(age / 1000) : 0);
+	}
+	if (s->due_ms != INT64_MAX && s->due_ms > clock_wall_ms())
+		put_time(o, "next_due", s->due_ms);
+}
+
+static const struct sink_status *owed_by(const struct queue_status *s, const char *sink)
+{
+	static const struct sink_status nothing = { .oldest_ms = INT64_MAX, .due_ms = INT64_MAX };
+
+	for (size_t i = 0; i < s->sink_count; i++)
+		if (strcmp(s->sink[i].sink, sink) == 0)
+			return &s->sink[i];
+	return &nothing;
+}
+
+static void add_sinks(struct gathering *g)
+{
+	const struct config *c = g->app->config;
+	struct lane_view view[STATUS_SINKS];
+	size_t n = g->app->dispatch != NULL ? dispatch_view(g->app->dispatch, view, STATUS_SINKS) : 0;
 	cJSON *list = cJSON_AddArrayToObject(g->out, "sinks");
-	for (size_t i = 0; i < n; i++) {
+
+	for (size_t i = 0; i < c->sink_count; i++) {
+		const struct lane_view *v = NULL;
+		for (size_t k = 0; k < n; k++)
+			v = strcmp(view[k].sink, c->sink[i].name) == 0 ? &view[k] : v;
 		cJSON *o = cJSON_CreateObject();
-		cJSON_AddStringToObject(o, "sink", view[i].sink);
-		cJSON_AddStringToObject(o, "type", view[i].type);
-		cJSON_AddStringToObject(o, "state",
-					view[i].locked                 ? "locked out"
-					: view[i].pause_reason != NULL ? "paused"
-					: view[i].talks > 0            ? "busy"
-								       : "idle");
-		if (view[i].pause_reason != NULL)
-			cJSON_AddStringToObject(o, "reason", view[i].pause_reason);
-		if (view[i].paused_until_ms > 0)
-			put_time(o, "until", view[i].paused_until_ms);
-		cJSON_AddNumberToObject(o, "deliveries_under_way", view[i].talks);
-		put_number(o, "requests", view[i].requests);
-		put_number(o, "requests_failed", view[i].failures);
+		cJSON_AddStringToObject(o, "sink", c->sink[i].name);
+		cJSON_AddStringToObject(o, "type", c->sink[i].type->name);
+		if (v != NULL)
+			add_lane(g, o, v);
+		else
+			cJSON_AddStringToObject(o, "state", c->sink[i].off ? "off" : "resting");
+		add_owed(o, owed_by(&g->s, c->sink[i].name));
 		cJSON_AddItemToArray(list, o);
 	}
+	for (size_t i = 0; i < g->s.sink_count; i++) {
+		const struct sink_status *s = &g->s.sink[i];
+		if (config_find_sink(c, s->sink) != NULL || s->oldest_ms == INT64_MAX)
+			continue;
+		cJSON *o = cJSON_CreateObject();
+		cJSON_AddStringToObject(o, "sink", s->sink);
+		cJSON_AddStringToObject(o, "state", "not configured");
+		add_owed(o, s);
+		cJSON_AddItemToArray(list, o);
+		need(g, "sink %s is no longer configured, and runs wait for it: \"resultd queue list\"",
+		     s->sink);
+	}
+}
+
+static void add_needs(struct gathering *g)
+{
+	uint64_t parked = g->s.deliveries[DELIVERY_PARKED];
+	struct space_view v;
+	struct ceiling_view c;
+
+	if (parked > 0)
+		need(g, "%llu deliveries are parked: \"resultd queue list\"", (unsigned long long)parked);
+	space_view(g->app->space, &v);
+	ceiling_view(g->app->ceiling, &c);
+	if (v.level != SPACE_FINE)
+		need(g, "the disk is almost full (keep.low_water): nothing new is taken in%s",
+		     v.level == SPACE_OUT ? ", nothing is sent" : "");
+	if (c.level == CEILING_FULL)
+		need(g, "the state directory is full (keep.max_size): nothing new is taken in");
 }
 
 /* ---- the steps ---- */
@@ -126,7 +233,8 @@ static void measured(void *cookie)
 	struct gathering *g = cookie;
 
 	add_sizes(g);
-	add_lanes(g);
+	add_needs(g);
+	add_sinks(g);
 	cJSON_AddNumberToObject(g->out, "log_lines_dropped", (double)log_dropped());
 	cJSON_AddNumberToObject(g->out, "log_lines_swallowed", (double)log_swallowed());
 	if (g->app->desk != NULL)
@@ -155,6 +263,8 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 		else if (!line[i].run_ended)
 			cJSON_AddStringToObject(d, "reason", "the run is still open");
 		put_time(d, "since", line[i].since_ms);
+		if (line[i].state == DELIVERY_WAITING && line[i].due_ms > clock_wall_ms())
+			put_time(d, "until", line[i].due_ms);
 		cJSON_AddItemToArray(list, d);
 	}
 	executor_submit(g->app->executor, measure, measured, g);
@@ -198,6 +308,16 @@ static void on_status(void *cookie, int rc, const struct queue_status *s, const 
 	queue_lines(g->app->queue, 0, true, SHOWN_MAX, on_lines, g);
 }
 
+static void add_build(cJSON *out)
+{
+	cJSON *o = cJSON_AddObjectToObject(out, "build");
+
+	cJSON_AddStringToObject(o, "version", RD_VERSION);
+	cJSON_AddStringToObject(o, "compiler", __VERSION__);
+	cJSON_AddStringToObject(o, "libuv", uv_version_string());
+	cJSON_AddNumberToObject(o, "protocol", CONTROL_PROTOCOL);
+}
+
 void status_gather(struct app *a, status_fn *done, void *cookie)
 {
 	struct gathering *g = xcalloc(1, sizeof(*g));
@@ -209,6 +329,8 @@ void status_gather(struct app *a, status_fn *done, void *cookie)
 	g->out = cJSON_CreateObject();
 	a->looks++;
 	cJSON_AddStringToObject(g->out, "version", RD_VERSION);
+	add_build(g->out);
+	g->needs = cJSON_AddArrayToObject(g->out, "needs");
 	cJSON_AddStringToObject(g->out, "state_dir", a->config->state_dir);
 	queue_status(a->queue, on_status, g);
 }

@@ -222,6 +222,40 @@ static bool asks_for_less(struct conversation *c, const struct reply *reply)
 	return true;
 }
 
+static enum traffic_answer came(const struct conversation *c, const struct reply *r)
+{
+	switch (r->exchange) {
+	case EXCHANGE_REFUSED_TLS:
+		return CAME_LOCKED;
+	case EXCHANGE_NOT_SENT:
+	case EXCHANGE_NO_FILE:
+		return CAME_NOT_SENT;
+	case EXCHANGE_CANCELLED:
+	case EXCHANGE_LOST:
+	case EXCHANGE_TOO_LARGE:
+		return CAME_UNKNOWN;
+	case EXCHANGE_ANSWERED:
+		break;
+	}
+	switch (by_status(c, r)) {
+	case ANSWER_DEFAULT:
+	case ANSWER_OK:
+		return CAME_DONE;
+	case ANSWER_ITEM:
+	case ANSWER_MISSING:
+	case ANSWER_FORBIDDEN:
+	case ANSWER_TOO_LARGE:
+		return CAME_REFUSED;
+	case ANSWER_LOCKED:
+		return CAME_LOCKED;
+	case ANSWER_WAIT:
+		return CAME_WAIT;
+	case ANSWER_UNKNOWN:
+		break;
+	}
+	return CAME_UNKNOWN;
+}
+
 void talk_reply(void *cookie, const struct reply *reply)
 {
 	struct conversation *c = cookie;
@@ -231,6 +265,7 @@ void talk_reply(void *cookie, const struct reply *reply)
 
 	c->op = NULL; /* first in every completion: nothing is pending now */
 	c->status = reply->status;
+	l->traffic.came[came(c, reply)]++;
 	if (reply->server_ms != TIME_UNKNOWN)
 		l->ahead_ms = reply->server_ms - clock_wall_ms();
 	c->t.now_ms = clock_wall_ms() + l->ahead_ms;

@@ -17,6 +17,12 @@ static void send_now(struct conversation *c)
 		pace_take(&l->scope->pace, lane_now());
 	l->requests++;
 	c->requests++;
+	l->traffic.sent[c->looking                       ? SENT_LOOK_UP
+			: c->request.upload_path != NULL ? SENT_UPLOAD
+			: c->request.write               ? SENT_WRITE
+							 : SENT_READ]++;
+	if (c->request.upload_path != NULL)
+		l->traffic.upload_bytes += c->request.upload_size;
 	size_t shown = c->request.secret ? 0 : c->request.path.len < 200 ? c->request.path.len : 200;
 	log_debug(&c->log, "%s: %s %.*s", c->step->name, c->request.method == METHOD_GET ? "GET" : "write",
 		  (int)shown, c->request.path.data);

@@ -138,13 +138,14 @@ static void tell(void *cookie, const struct repeat_line *l, int64_t for_ms)
 	line(&ctx, l->level, text);
 }
 
-/* Information comes once an event; warnings and errors come as often as what causes them. */
+/* Information comes once an event; warnings and errors come as often as what causes them.  What has no ctx answers
+ * somebody who asked (a reload, a start), each time. */
 static bool wanted_now(const struct log_ctx *ctx, enum log_level level, const char *text)
 {
 	bool wanted = true;
 
 	pthread_mutex_lock(&lock);
-	if (level >= LOG_LEVEL_WARNING)
+	if (level >= LOG_LEVEL_WARNING && ctx != NULL)
 		wanted = repeat_wants(&repeats, clock_mono_ms(), level, ctx, text, tell, NULL);
 	else
 		repeat_tell(&repeats, clock_mono_ms(), false, tell, NULL);

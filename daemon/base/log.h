@@ -6,8 +6,9 @@
  * line per run and sink; debug: every step.  Foreign strings are quoted by the caller and cleaned here
  * (control characters never reach the terminal or the journal).  Tokens, bodies and headers are never
  * logged.  Writing never blocks: what standard error does not take at once is dropped and counted, and
- * the count is said with the next line that gets through (faults.md, row 67).  Warnings and errors that say the same
- * again and again are said a few times a minute; the rest is counted, and told when the minute is over.  Any thread. */
+ * the count is said with the next line that gets through (faults.md, row 67).  Warnings and errors of somebody (ctx)
+ * that say the same again and again are said a few times a minute; the rest is counted, and told when the minute is
+ * over.  Any thread. */
 #ifndef RD_BASE_LOG_H
 #define RD_BASE_LOG_H
 

@@ -82,13 +82,52 @@ static void print_files(const cJSON *e)
 	       number(e, "awaited"), number(e, "missing"), number(e, "refused"));
 }
 
-/* What this very process knows: which sinks rest, and why. */
+static void print_traffic(const cJSON *s)
+{
+	const cJSON *sent = part(s, "sent"), *came = part(s, "answers");
+
+	if (number(s, "requests") == 0)
+		return;
+	printf("    asked:   %" PRIu64 " reads, %" PRIu64 " writes, %" PRIu64 " look-ups, %" PRIu64
+	       " uploads; answered: %" PRIu64 " done",
+	       number(sent, "read"), number(sent, "write"), number(sent, "look_up"), number(sent, "upload"),
+	       number(came, "done"));
+	const struct {
+		const char *name, *words;
+	} row[] = {
+		{ "refused", "refused" },         { "wait", "told to wait" }, { "locked_out", "locked out" },
+		{ "unknown", "outcome unknown" }, { "not_sent", "not sent" },
+	};
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		if (number(came, row[i].name) > 0)
+			printf(", %" PRIu64 " %s", number(came, row[i].name), row[i].words);
+	putchar('\n');
+}
+
+/* "3 d", "5 h", "12 min", "40 s" */
+static const char *age(uint64_t s, char *text, size_t size)
+{
+	if (s >= 2 * 86400)
+		snprintf(text, size, "%" PRIu64 " d", s / 86400);
+	else if (s >= 2 * 3600)
+		snprintf(text, size, "%" PRIu64 " h", s / 3600);
+	else if (s >= 120)
+		snprintf(text, size, "%" PRIu64 " min", s / 60);
+	else
+		snprintf(text, size, "%" PRIu64 " s", s);
+	return text;
+}
+
+/* Which sinks rest, and why; what each owes. */
 static void print_sinks(const cJSON *o)
 {
 	const cJSON *s;
+	char old[32];
 
 	cJSON_ArrayForEach(s, part(o, "sinks"))
 	{
+		const cJSON *d = part(s, "deliveries");
+		uint64_t waits = number(d, "waiting") + number(d, "sending") + number(d, "unknown");
 		printf("  ");
 		put(reply_text(s, "sink"), 64);
 		printf(": %s", reply_text(s, "state"));
@@ -98,12 +137,42 @@ static void print_sinks(const cJSON *o)
 			printf(": ");
 			put(reply_text(s, "reason"), 600);
 		}
-		printf("; %" PRIu64 " requests, %" PRIu64 " failed%s\n", number(s, "requests"),
-		       number(s, "requests_failed"),
-		       strcmp(reply_text(s, "state"), "locked out") == 0
-			       ? "  (needs you: the login is refused)"
-			       : "");
+		printf("\n    owes:    %" PRIu64 " runs wait", waits);
+		if (waits + number(d, "parked") > 0)
+			printf(" (the oldest for %s)", age(number(s, "oldest_waiting_s"), old, sizeof(old)));
+		printf(", %" PRIu64 " parked, %" PRIu64 " delivered; results: %" PRIu64 " to go, %" PRIu64
+		       " parked, %" PRIu64 " posted\n",
+		       number(d, "parked"), number(d, "delivered"), number(s, "results_owed"),
+		       number(s, "results_parked"), number(s, "results_posted"));
+		print_traffic(s);
 	}
+}
+
+/* The first thing that a person wants to know. */
+static void print_needs(const cJSON *o)
+{
+	const cJSON *n, *needs = part(o, "needs");
+
+	if (cJSON_GetArraySize(needs) == 0)
+		printf("  needs you: no\n");
+	cJSON_ArrayForEach(n, needs)
+	{
+		printf("  needs you: ");
+		put(cJSON_GetStringValue(n), 900);
+		putchar('\n');
+	}
+}
+
+static void print_intake(const cJSON *o)
+{
+	const cJSON *in = part(o, "intake"), *control = part(o, "control");
+
+	if (in == NULL)
+		return;
+	printf("  taken:     %" PRIu64 " reports of watches, %" PRIu64 " handed over; %" PRIu64
+	       " duplicates, %" PRIu64 " no reports, %" PRIu64 " malformed, %" PRIu64 " unreadable\n",
+	       number(in, "accepted"), number(control, "files"), number(in, "duplicates"),
+	       number(in, "skipped"), number(in, "malformed"), number(in, "unreadable"));
 }
 
 /* A healthy watch needs no line. */
@@ -146,6 +215,8 @@ static void print_text(const cJSON *o)
 	else
 		printf("  working:   nobody delivers from here at the moment (resultd run, resultd "
 		       "deliver)\n");
+	print_needs(o);
+	print_intake(o);
 	printf("  held:      %" PRIu64 " runs (%" PRIu64 " open), %" PRIu64 " reports, %" PRIu64 " results\n",
 	       number(o, "runs"), number(o, "open_runs"), number(o, "reports"), number(o, "results"));
 	printf("  delivered: %" PRIu64 "\n", number(deliveries, "delivered"));
@@ -170,6 +241,8 @@ static void print_text(const cJSON *o)
 			printf(": ");
 			put(reply_text(d, "reason"), 600);
 		}
+		if (reply_text(d, "until") != NULL)
+			printf("; until %s", reply_text(d, "until"));
 		putchar('\n');
 	}
 }

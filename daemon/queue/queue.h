@@ -416,7 +416,21 @@ typedef void queue_parked_fn(void *cookie, int rc, const struct parked_line *lin
 /* Parked tests by name and reason, then parked files. delivery 0: all. */
 void queue_parked(struct queue *q, int64_t delivery, size_t max, queue_parked_fn *done, void *cookie);
 
+/* What one sink owes, over all its deliveries that are still known. */
+struct sink_status {
+	char sink[128];
+	uint64_t deliveries[6];                 /* by state */
+	int64_t oldest_ms;                      /* of what is neither delivered nor dropped; INT64_MAX */
+	int64_t due_ms;                         /* when the next of those that wait is due; INT64_MAX */
+	uint64_t owed, posted, parked, ignored; /* tests; owed: matched and still to be sent */
+	uint64_t files_owed, files_posted, files_parked;
+	uint64_t requests;
+};
+enum { STATUS_SINKS = 64 };
+
 struct queue_status {
+	struct sink_status sink[STATUS_SINKS]; /* sinks that a delivery names, also of other days */
+	size_t sink_count;
 	uint64_t runs, open_runs, parts, parts_bad, results, chunks;
 	uint64_t sources, source_bytes; /* reports that are kept in the database itself */
 	uint64_t deliveries[6];         /* by state */

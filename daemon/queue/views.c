@@ -7,6 +7,7 @@
 #include "daemon/base/mem.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -242,6 +243,53 @@ static uint64_t number(struct queue *q, const char *sql)
 	return (uint64_t)db_get(q->db, sql, DB_NOTHING, 0);
 }
 
+static struct sink_status *status_of(struct queue_status *st, const char *sink)
+{
+	for (size_t i = 0; i < st->sink_count; i++)
+		if (strcmp(st->sink[i].sink, sink) == 0)
+			return &st->sink[i];
+	if (st->sink_count == STATUS_SINKS)
+		return NULL;
+	struct sink_status *s = &st->sink[st->sink_count++];
+	*s = (struct sink_status){ .oldest_ms = INT64_MAX, .due_ms = INT64_MAX };
+	(void)snprintf(s->sink, sizeof(s->sink), "%s", sink);
+	return s;
+}
+
+static void status_sinks(struct queue *q, struct queue_status *st)
+{
+	struct db_stmt *s = db_query(
+		q->db,
+		"SELECT sink, state, count(*), min(since_ms), min(due_ms), sum(n_owed + n_unbound + n_new),"
+		" sum(n_posted), sum(n_parked), sum(n_ignored), sum(ev_waiting + ev_owed + ev_awaited + "
+		"ev_found),"
+		" sum(ev_posted), sum(ev_parked), sum(requests) FROM delivery GROUP BY sink, state",
+		DB_NOTHING);
+
+	while (db_row(s)) {
+		struct sink_status *to = status_of(st, db_text(s, 0));
+		int64_t state = db_int(s, 1);
+		if (to == NULL || state < 0 || state > DELIVERY_DROPPED)
+			continue;
+		bool open = state != DELIVERY_DELIVERED && state != DELIVERY_DROPPED;
+		to->deliveries[state] += (uint64_t)db_int(s, 2);
+		if (open && db_int(s, 3) < to->oldest_ms)
+			to->oldest_ms = db_int(s, 3);
+		if ((state == DELIVERY_WAITING || state == DELIVERY_UNKNOWN) && db_int(s, 4) < to->due_ms)
+			to->due_ms = db_int(s, 4);
+		/* What was dropped is owed no more. */
+		to->owed += open ? (uint64_t)db_int(s, 5) : 0;
+		to->posted += (uint64_t)db_int(s, 6);
+		to->parked += open ? (uint64_t)db_int(s, 7) : 0;
+		to->ignored += (uint64_t)db_int(s, 8);
+		to->files_owed += open ? (uint64_t)db_int(s, 9) : 0;
+		to->files_posted += (uint64_t)db_int(s, 10);
+		to->files_parked += open ? (uint64_t)db_int(s, 11) : 0;
+		to->requests += (uint64_t)db_int(s, 12);
+	}
+	db_end(s);
+}
+
 static int status_work(struct queue *q, struct op *op, struct err *err)
 {
 	struct queue_status *st = &((struct status_op *)op)->status;
@@ -272,6 +320,7 @@ static int status_work(struct queue *q, struct op *op, struct err *err)
 	st->oldest_ms = db_get(q->db, "SELECT min(since_ms) FROM delivery WHERE state NOT IN (4, 5)",
 			       DB_NOTHING, INT64_MAX);
 	st->bytes = (uint64_t)db_bytes(q->db);
+	status_sinks(q, st);
 	evidence_count(q, 0, &st->evidence);
 	s = db_query(q->db,
 		     "SELECT coalesce(sum(ev_waiting + ev_owed + ev_awaited + ev_found), 0),"

@@ -102,6 +102,8 @@ static void an_outage(void)
 	}
 	log_warning(&home, "connection refused; again in 1 s"); /* another one's */
 	log_error(&rail, "connection refused; again in 1 s");   /* worse */
+	for (int i = 0; i < 5; i++)
+		log_error(NULL, "reload: nothing was changed"); /* somebody asked for each */
 	log_warning(&rail, "a-1.xml: malformed");
 	log_warning(&rail, "a-2.xml: malformed"); /* a number within a name tells lines apart */
 }
@@ -136,6 +138,7 @@ static void what_repeats_is_counted(void **state)
 	assert_int_equal(count(said, "<4>local/home: connection refused"), 1);
 	assert_int_equal(count(said, "<3>testrail/rail: connection refused"), 1);
 	assert_int_equal(count(said, "malformed"), 2);
+	assert_int_equal(count(said, "nothing was changed"), 5);
 	assert_int_equal(log_swallowed() - before, 997);
 	said = captured(later);
 	assert_int_equal(
