@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * faults.c - memory that runs out, a wall clock that is set, and a libcurl that may use a connection again.
+ * faults.c - memory that runs out, threads that stand still, a wall clock that is set, and a libcurl that may use a connection again.
  *
  *   RESULTD_MALLOC=N          the N-th allocation fails, and only that one: of the program's own, SQLite's,
  *                             libcurl's and cJSON's, counted together
+ *   RESULTD_STUCK=worker:PATH whoever reads a report stands still while there is a file PATH
+ *   RESULTD_STUCK=queue:PATH  the queue's thread does
  *   RESULTD_CLOCK=PATH        milliseconds to add to the wall clock stand in that file
  *   RESULTD_WITHOUT=NAME      a mechanism is left out (tests/sim/without.h), to see which tests notice */
 #include "tests/sim/without.h"
 
 #include "daemon/base/clock.h"
+#include "daemon/queue/db.h"
+#include "daemon/report.h"
 
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
@@ -143,6 +147,42 @@ CURLcode __wrap_curl_easy_setopt(CURL *easy, CURLoption option, ...)
 		rc = __real_curl_easy_setopt(easy, option, va_arg(ap, long));
 	va_end(ap);
 	return rc;
+}
+
+/* ---- threads that stand still ---- */
+
+static void stuck_as(const char *who)
+{
+	const char *what = getenv("RESULTD_STUCK");
+	const size_t len = strlen(who);
+	const struct timespec pause = { .tv_nsec = 5000000 };
+
+	if (what == NULL || strncmp(what, who, len) != 0 || what[len] != ':')
+		return;
+	while (access(what + len + 1, F_OK) == 0)
+		nanosleep(&pause, NULL);
+}
+
+enum report_verdict __real_report_read(int fd, const char *name, const struct parser_options *options,
+				       const struct parser_events *events, void *cookie,
+				       struct report_summary *out);
+enum report_verdict __wrap_report_read(int fd, const char *name, const struct parser_options *options,
+				       const struct parser_events *events, void *cookie,
+				       struct report_summary *out);
+enum report_verdict __wrap_report_read(int fd, const char *name, const struct parser_options *options,
+				       const struct parser_events *events, void *cookie,
+				       struct report_summary *out)
+{
+	stuck_as("worker");
+	return __real_report_read(fd, name, options, events, cookie, out);
+}
+
+struct db_stmt *__real_db_query(struct db *db, const char *sql, const struct db_value *values);
+struct db_stmt *__wrap_db_query(struct db *db, const char *sql, const struct db_value *values);
+struct db_stmt *__wrap_db_query(struct db *db, const char *sql, const struct db_value *values)
+{
+	stuck_as("queue");
+	return __real_db_query(db, sql, values);
 }
 
 __attribute__((constructor)) static void begin(void)

@@ -36,6 +36,7 @@ def service(resultd, testrail):
                 told.append(listener.recv(4096).decode())
             except BlockingIOError:
                 return told
+    resultd.hear = hear
     daemon = resultd.spawn("run")
     wait_until(lambda: [text for text in hear() if "READY=1" in text], what="READY=1")
     daemon.hear = hear
@@ -76,6 +77,35 @@ def test_row_66_and_not_of_one_whose_loop_stands_still(resultd, service):
     service.signal(signal.SIGCONT)
     wait_until(lambda: pings(service) > before + 1, what="pings again")
     assert service.terminate().code == 0
+
+
+WATCHDOG_S = 2.0
+
+
+@pytest.mark.parametrize(("who", "words"), [("worker", "the workers do not get on"),
+                                            ("queue", "the queue's thread does not answer")])
+def test_row_66_and_not_of_one_whose_threads_stand_still(resultd, testrail, service, points_binary, who, words):
+    """Silence of a whole WatchdogSec, which is what systemd restarts it for; and pings once it goes on."""
+    assert service.terminate().code == 0
+    stuck = resultd.folder / "stuck"
+    resultd.binary = points_binary
+    resultd.environment["RESULTD_STUCK"] = f"{who}:{stuck}"
+    daemon = resultd.spawn("run")
+    daemon.says("watching")
+    daemon.hear = resultd.hear
+    before = pings(daemon)
+    wait_until(lambda: pings(daemon) > before, what="a ping")
+    stuck.touch()
+    resultd.drop("TEST-a.xml", numbered(3))
+    daemon.says(words)
+    before = pings(daemon)
+    stays(lambda: pings(daemon) == before, WATCHDOG_S, "silence")
+    assert any(f"STATUS={words}" in text for text in daemon.hear())
+    stuck.unlink()
+    wait_until(lambda: pings(daemon) > before, what="pings again")
+    testrail.wait_for("close_run", timeout=60, answered=True)
+    each_case_once(testrail, 3)
+    assert daemon.terminate().code == 0
 
 
 @pytest.mark.parametrize("state", ["idle", "reading", "sending", "waiting"])
