@@ -176,6 +176,8 @@ def test_a_normal_day_is_ignored_by_logcheck(resultd):
     resultd.drop("nightly/TEST-a.xml", numbered(3))
     resultd.drop("nightly/checkstyle.xml", "<checkstyle/>")
     daemon.says("delivered \"nightly\"")
+    job = resultd.write("TEST-job.xml", numbered(2))
+    assert resultd("submit", "--wait", "--run-key", "job", job).code == 0
     daemon.signal(signal.SIGHUP)
     daemon.says("reload")
     day = daemon.terminate()
