@@ -158,7 +158,7 @@ static void add_owed(cJSON *o, const struct sink_status *s)
 	if (s->oldest_ms != INT64_MAX) {
 		put_time(o, "oldest_waiting", s->oldest_ms);
 		int64_t age = clock_wall_ms() - s->oldest_ms;
-		cJSON_AddNumberToObject(o, "oldest_waiting_s", age > 0 ? (double)(age / 1000) : 0);
+		put_number(o, "oldest_waiting_s", age > 0 ? (uint64_t)age / 1000 : 0);
 	}
 	if (s->due_ms != INT64_MAX && s->due_ms > clock_wall_ms())
 		put_time(o, "next_due", s->due_ms);
