@@ -8,7 +8,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/net/folder.h"
 #include "daemon/net/http.h"
-#include "daemon/poison.h"
+#include "daemon/intake/poison.h"
 
 #include <errno.h>
 #include <poll.h>

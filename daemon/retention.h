@@ -10,7 +10,7 @@
 
 #include "daemon/base/executor.h"
 #include "daemon/ceiling.h"
-#include "daemon/evidence_store.h"
+#include "daemon/evidence/store.h"
 #include "daemon/queue/queue.h"
 
 #include <stdbool.h>

@@ -7,7 +7,7 @@
 #include "daemon/base/json.h"
 #include "daemon/cli/table.h"
 #include "daemon/cli/verbs.h"
-#include "daemon/evidence_name.h"
+#include "daemon/evidence/name.h"
 
 /* Begins a request for a path below the project: "{}" is replaced by the next argument, escaped.  write: not
  * for a POST that only asks or may be repeated.  Returns EXIT_OK, or EXIT_USAGE where no project is known. */

@@ -5,7 +5,7 @@
  * Nobody can delete an attachment by this interface, so one of the same name and size is not sent again. */
 #include "daemon/cli/aio.h"
 
-#include "daemon/evidence_name.h"
+#include "daemon/evidence/name.h"
 #include "sinks/aio/aio.h"
 
 #include <errno.h>

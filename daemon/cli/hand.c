@@ -11,7 +11,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 #include "daemon/cli/reach.h"
-#include "daemon/keep.h"
+#include "daemon/intake/keep.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -10,7 +10,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 #include "daemon/cli/reach.h"
-#include "daemon/evidence_name.h"
+#include "daemon/evidence/name.h"
 
 #include <errno.h>
 #include <ftw.h>

@@ -10,9 +10,9 @@
 #include "daemon/cli/import_options.h"
 #include "daemon/cli/outcome.h"
 #include "daemon/control/client.h"
-#include "daemon/evidence_gather.h"
+#include "daemon/evidence/gather.h"
 #include "daemon/once.h"
-#include "daemon/runspec.h"
+#include "daemon/intake/runspec.h"
 
 struct run_base { /* a folder that patterns are relative to */
 	int64_t run;

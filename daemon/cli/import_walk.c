@@ -4,7 +4,7 @@
 #include "daemon/base/glob.h"
 #include "daemon/base/mem.h"
 #include "daemon/cli/import.h"
-#include "daemon/evidence_name.h"
+#include "daemon/evidence/name.h"
 
 #include <stdlib.h>
 #include <string.h>

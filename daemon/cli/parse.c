@@ -15,7 +15,7 @@
 #include "daemon/base/utf8.h"
 #include "daemon/cli/lineup.h"
 #include "daemon/model/result_json.h"
-#include "daemon/report.h"
+#include "daemon/intake/report.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -11,8 +11,8 @@
 #include "daemon/base/digest.h"
 #include "daemon/base/file.h"
 #include "daemon/base/mem.h"
-#include "daemon/evidence_store.h"
-#include "daemon/keep.h"
+#include "daemon/evidence/store.h"
+#include "daemon/intake/keep.h"
 #include "daemon/queue/operate.h"
 #include "daemon/retention.h"
 

@@ -5,7 +5,7 @@
 
 #include "daemon/base/mem.h"
 #include "daemon/control/request.h"
-#include "daemon/desk.h"
+#include "daemon/desk/desk.h"
 
 #include <errno.h>
 #include <stdio.h>

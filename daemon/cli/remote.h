@@ -12,7 +12,7 @@
 
 #include "daemon/app.h"
 #include "daemon/cli/cli.h"
-#include "daemon/retry.h"
+#include "daemon/dispatch/retry.h"
 #include "sinks/sink.h"
 
 struct remote {

@@ -10,8 +10,8 @@
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/cli/cli.h"
-#include "daemon/collect.h"
-#include "daemon/health.h"
+#include "daemon/intake/collect.h"
+#include "daemon/desk/health.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>

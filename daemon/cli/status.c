@@ -2,9 +2,9 @@
  *
  * status.c - one screen: is it working, what waits and why, what needs a person.
  *
- * The numbers are gathered by the process that holds the state directory (daemon/status.h), which is this
+ * The numbers are gathered by the process that holds the state directory (daemon/desk/status.h), which is this
  * one where nobody does; here they are printed. */
-#include "daemon/status.h"
+#include "daemon/desk/status.h"
 
 #include "daemon/app.h"
 #include "daemon/base/clock.h"

@@ -9,7 +9,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 #include "daemon/cli/reach.h"
-#include "daemon/desk.h"
+#include "daemon/desk/desk.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -4,7 +4,7 @@
 #include "daemon/cli/cli.h"
 
 #include "daemon/base/mem.h"
-#include "daemon/family.h"
+#include "daemon/intake/family.h"
 
 #include <errno.h>
 #include <fts.h>

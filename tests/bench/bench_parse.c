@@ -11,7 +11,7 @@
  *                                 bytes in one file (`gen_report CASES DIR` makes such a folder) */
 #include "daemon/base/clock.h"
 #include "daemon/model/result_json.h"
-#include "daemon/report.h"
+#include "daemon/intake/report.h"
 
 #include <dirent.h>
 #include <expat.h>

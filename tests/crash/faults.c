@@ -12,7 +12,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/queue/db.h"
-#include "daemon/report.h"
+#include "daemon/intake/report.h"
 
 #include <cjson/cJSON.h>
 #include <curl/curl.h>

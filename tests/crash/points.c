@@ -13,7 +13,7 @@
 #include "daemon/net/folder.h"
 #include "daemon/net/http.h"
 #include "daemon/queue/db.h"
-#include "daemon/talk.h"
+#include "daemon/dispatch/talk.h"
 
 #include <pthread.h>
 #include <sqlite3.h>

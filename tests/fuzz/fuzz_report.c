@@ -7,7 +7,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/utf8.h"
 #include "daemon/model/result_json.h"
-#include "daemon/report.h"
+#include "daemon/intake/report.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include "tests/sim/without.h"
 
 #include "daemon/base/mem.h"
-#include "daemon/talk.h"
+#include "daemon/dispatch/talk.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -18,7 +18,7 @@
 #define RD_TESTS_SIM_WORLD_H
 
 #include "daemon/config/config.h"
-#include "daemon/dispatch.h"
+#include "daemon/dispatch/dispatch.h"
 #include "daemon/model/evidence.h"
 #include "daemon/queue/queue.h"
 

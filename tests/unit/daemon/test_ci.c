@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/ci.h"
+#include "daemon/intake/ci.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/context.h"
+#include "daemon/intake/context.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/evidence_data.h"
+#include "daemon/evidence/data.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/evidence_mask.h"
+#include "daemon/evidence/mask.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

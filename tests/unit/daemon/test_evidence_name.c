@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/evidence_name.h"
+#include "daemon/evidence/name.h"
 
 #include "daemon/queue/queue.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/evidence_places.h"
+#include "daemon/evidence/places.h"
 
 #include "daemon/base/mem.h"
-#include "daemon/evidence_scan.h"
+#include "daemon/evidence/scan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/evidence_store.h"
+#include "daemon/evidence/store.h"
 
 #include "daemon/base/file.h"
 #include "daemon/base/mem.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/family.h"
+#include "daemon/intake/family.h"
 
 #include "daemon/base/file.h"
 #include "daemon/base/mem.h"

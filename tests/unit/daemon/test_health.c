@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/health.h"
+#include "daemon/desk/health.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/keep.h"
+#include "daemon/intake/keep.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

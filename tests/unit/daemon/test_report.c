@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One report from a descriptor to a verdict: plain and packed, limits, the second pass, what is said of it. */
-#include "daemon/report.h"
+#include "daemon/intake/report.h"
 
 #include "daemon/base/buf.h"
 #include "daemon/base/clock.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/runspec.h"
+#include "daemon/intake/runspec.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

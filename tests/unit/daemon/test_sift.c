@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Settled files one by one: which of them tell what others have told, and when that is known. */
-#include "daemon/sift.h"
+#include "daemon/intake/sift.h"
 
 #include "daemon/base/file.h"
 #include "daemon/base/mem.h"

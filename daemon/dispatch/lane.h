@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lane.h - what dispatch.c and talk.c share: one sink and the talks that run for it. */
+#ifndef RD_LANE_H
+#define RD_LANE_H
+
+#include "daemon/base/list.h"
+#include "daemon/base/log.h"
+#include "daemon/dispatch/dispatch.h"
+#include "daemon/dispatch/retry.h"
+#include "sinks/sink.h"
+
+/* Who shares a rate: sinks with one limit scope, whatever their names. */
+struct scope {
+	struct list link;
+	char *name;
+	struct pace pace;
+	struct conversation *shared; /* who may be in a shared step */
+};
+
+struct doubt {
+	int64_t delivery, due_ms; /* mono: its next look-up */
+	unsigned unsure;          /* look-ups that gave no usable answer */
+};
+
+struct lane {
+	struct list link;
+	struct dispatch *dispatch;
+	const struct config_sink *config;
+	const struct sink *sink;
+	struct endpoint endpoint;
+	struct transport *transport;
+	struct scope *scope;
+	struct log_ctx log;
+	char *who;
+
+	cJSON *facts;      /* NULL until the first delivery was loaded */
+	char *facts_saved; /* as they stand in the queue */
+	struct list talks;
+	size_t talk_count;
+	struct conversation *exclusive; /* who may be in an exclusive step */
+	size_t batch;                   /* rows a request holds at most: configured, or learned from 413 */
+
+	/* Deliveries whose last write may or may not have happened: nobody else makes anything in an
+	 * exclusive step until it is known, or it would be made twice. */
+	struct doubt *doubt;
+	size_t doubt_count, doubt_room;
+	uint64_t doubts_settled; /* so far: what was read before the last one may be made already */
+	bool surveyed;           /* those that an earlier life left are among them */
+
+	bool asking; /* a queue_due is under way */
+	bool again;  /* something changed meanwhile */
+	bool proved; /* an answer of 2xx came: the login works */
+	bool locked;
+	bool held;      /* nothing may be sent: it could not be recorded */
+	bool lost;      /* a talk ended without its outcome recorded: its delivery is to be reclaimed */
+	unsigned fails; /* in a row; for the back-off */
+	int64_t paused_until_ms; /* mono; 0: not paused */
+	int64_t next_ms;         /* mono; when the next delivery is due */
+	char pause_reason[600];
+	int64_t ahead_ms; /* how far the server's clock is ahead of ours, as last seen */
+	uint64_t requests, failures;
+	struct traffic traffic;
+};
+
+struct dispatch {
+	struct dispatch_options opt;
+	struct list lanes, scopes;
+	int64_t kick_ms;   /* mono; 0: none */
+	int64_t kicked_ms; /* mono; when something was last said to be due */
+	bool stopping;
+	void (*stopped)(void *cookie);
+	void *stopped_cookie;
+	dispatch_checked_fn *checked;
+	void *checked_cookie;
+	size_t notes; /* queue calls under way that outlive their talk */
+};
+
+/* A wait as the tests' clock has it. */
+int64_t lane_scaled(const struct lane *l, int64_t ms);
+int64_t lane_now(void); /* mono */
+void lane_arm(struct lane *l, int64_t mono_ms);
+/* Whether nothing may be sent now, because it could not be recorded; the lane is turned again in a while. */
+bool lane_held(struct lane *l);
+/* No talk of this lane sends before then. locked: an operator must act. */
+void lane_pause(struct lane *l, int64_t wait_ms, bool locked, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+/* The talk leaves what only one may be in, where it is: others may enter. */
+void lane_leave(struct lane *l, const struct conversation *c, bool exclusive, bool shared);
+void lane_block_scope(struct lane *l, int64_t wait_ms, const char *reason);
+void lane_success(struct lane *l);
+void lane_doubt(struct lane *l, int64_t delivery, int64_t due_ms, bool unsure);
+void lane_sure(struct lane *l, int64_t delivery);
+/* How long a write of this delivery has to wait for what another one does not know; 0: it need not. */
+int64_t lane_doubt_wait_ms(const struct lane *l, int64_t delivery);
+/* The talk has ended and frees itself. */
+void lane_ended(struct lane *l, struct conversation *c);
+
+struct conversation;
+struct conversation *talk_start(struct lane *lane, int64_t delivery);
+struct conversation *talk_check(struct lane *lane);
+void talk_wake(struct conversation *c);   /* pace or exclusivity may allow it to go on */
+void talk_cancel(struct conversation *c); /* ends its exchange; it then records and ends */
+struct list *talk_link(struct conversation *c);
+struct conversation *talk_of(struct list *link);
+int64_t talk_delivery(const struct conversation *c);
+
+#endif
