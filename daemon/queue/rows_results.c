@@ -123,6 +123,27 @@ static size_t items_of_case(struct fill *f, const struct item *first, struct ite
 	return n;
 }
 
+/* Tests of the case that are settled and in no lot: a row out of a lot is folded with them, too, or a test that is
+ * sent alone after the others of its case would be the case's last word. */
+static size_t add_settled(struct fill *f, struct item *group, size_t n)
+{
+	size_t own = n;
+	struct db_stmt *s = db_query(f->q->db,
+				     "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_remote"
+				     " WHERE delivery = ?1 AND remote = ?2 AND state = 4 LIMIT ?3",
+				     DB(db_i(f->d.id), db_i(group[0].remote), db_i(TESTS_MAX)));
+
+	while (n < TESTS_MAX && db_row(s)) {
+		size_t i = 0;
+		items_read(s, f->d.id, &group[n]);
+		while (i < own && group[i].id != group[n].id)
+			i++;
+		n += i == own;
+	}
+	db_end(s);
+	return n;
+}
+
 /* What is owed goes first, so that a row that is cut short by its limit still gets on. */
 static int by_need(const void *a, const void *b)
 {
@@ -217,24 +238,24 @@ void fill_results(struct fill *f, bool by_case)
 /* Rows that were frozen, or lie in a lot.  open: without those that are settled meanwhile. */
 void fill_packed(struct fill *f, const struct packed_rows *packed, bool open)
 {
+	struct item *group = xcalloc(TESTS_MAX, sizeof(*group));
+
 	for (size_t i = 0; i < packed->count && f->rc == 0; i++) {
 		const struct packed_row *p = &packed->row[i];
-		struct item *group = xcalloc(p->count + 1, sizeof(*group));
 		size_t n = 0;
-		if (open && !lots_row_open(f->q, f->d.id, f->rows->kind, p)) {
-			free(group);
+		if (open && !lots_row_open(f->q, f->d.id, f->rows->kind, p))
 			continue;
-		}
 		if (fill_full(f)) {
 			f->rows->more = true;
-			free(group);
 			break;
 		}
-		for (size_t k = 0; k < p->count; k++)
+		for (size_t k = 0; k < p->count && n < TESTS_MAX; k++)
 			if (items_get(f->q, f->d.id, p->item[k], &group[n]))
 				n++;
+		if (open && f->rows->kind == ROWS_RESULTS && n > 0 && group[0].remote != 0)
+			n = add_settled(f, group, n);
 		if (n > 0 && fill_row(f, group, n))
 			f->rows->row[f->rows->count - 1].id = p->row;
-		free(group);
 	}
+	free(group);
 }
