@@ -13,10 +13,8 @@ enum exit_code {
 	EXIT_USAGE = 2,       /* usage or configuration */
 	EXIT_UNDELIVERED = 3, /* accepted and durable, not delivered within the timeout */
 	EXIT_PARKED = 4,
-	EXIT_INPUT = 5, /* some input unreadable, incomplete, or no report found */
-	EXIT_UNAVAILABLE =
-		69, /* submit: nobody answers, and nothing was taken; as EX_UNAVAILABLE of sysexits.h */
-	EXIT_INTERNAL = 70,
+	EXIT_INPUT = 5,     /* some input unreadable, incomplete, or no report found */
+	EXIT_INTERNAL = 70, /* submit: or nobody answers, and nothing was taken */
 };
 
 enum { TIDY_MS = 2000 }; /* how long a one-shot command may clean up at its end */

@@ -120,7 +120,7 @@ static int work(struct import *im)
 			bool some = im->accepted + im->duplicates > 0;
 			fprintf(stderr, "resultd submit: nobody answers at %s%s; is resultd running?\n",
 				places.path[0], some ? " any more" : "");
-			code = some && im->ended ? EXIT_UNDELIVERED : EXIT_UNAVAILABLE;
+			code = some && im->ended ? EXIT_UNDELIVERED : EXIT_INTERNAL;
 			break;
 		}
 		poll(NULL, 0, 100);

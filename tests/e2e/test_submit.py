@@ -115,7 +115,7 @@ def test_several_hundred_files_in_one_go(resultd, testrail, daemon):
 def test_nobody_answers(resultd, testrail):
     resultd.configure({"home": {"type": "local", "dir": str(resultd.home)}}, control=str(resultd.folder / "c.sock"))
     done = resultd("submit", resultd.write("a.xml", numbered(1)))
-    assert done.code == 69 and "is resultd running?" in done.err, done
+    assert done.code == 70 and "is resultd running?" in done.err, done
 
 
 def test_a_daemon_that_is_being_restarted_is_waited_for(resultd, testrail, daemon):
