@@ -234,6 +234,15 @@ static int64_t defects_wait_ms(const struct conversation *c)
 	return gone < 0 || gone >= hold ? 0 : hold - gone;
 }
 
+/* Whether the steps that end a run over there (`final`) may be asked. */
+static bool may_end(const struct conversation *c)
+{
+	const struct owed *o = &c->owed;
+
+	return o->run_ended && settled(o) && o->parked == 0 && o->evidence_parked == 0 &&
+	       o->parts_loading == 0 && !o->unseen && !o->links_parked && defects_wait_ms(c) == 0;
+}
+
 /* The end of the table: all is settled, or more will come. */
 static void table_end(struct conversation *c)
 {
@@ -252,6 +261,12 @@ static void table_end(struct conversation *c)
 	int64_t hold = o->run_ended && settled(o) && o->parts_loading == 0 ? defects_wait_ms(c) : 0;
 	if (hold > 0) {
 		talk_later(c, hold, "all is posted; its end waits for the defects of its failures");
+		return;
+	}
+	if (c->passed_over && may_end(c)) {
+		/* What an ending step waited for came about on the way from it to here. */
+		c->passed_over = false;
+		talk_restart(c);
 		return;
 	}
 	if (o->run_ended && settled(o) && o->parts_loading == 0) {
@@ -326,11 +341,12 @@ static void on_owed(void *cookie, int rc, const struct owed *owed, const struct 
 		talk_go_next(c);
 		return;
 	}
-	if (c->step->final)
-		pass = o->run_ended && settled(o) && o->parked == 0 && o->evidence_parked == 0 &&
-		       o->parts_loading == 0 && !o->unseen && !o->links_parked && defects_wait_ms(c) == 0;
-	else if (c->step->gate)
+	if (c->step->final) {
+		pass = may_end(c);
+		c->passed_over |= !pass;
+	} else if (c->step->gate) {
 		pass = gate_open(c);
+	}
 	if (!pass) {
 		talk_go_next(c);
 		return;

@@ -51,6 +51,7 @@ struct conversation {
 	bool unsure;   /* the look-up gave no usable answer */
 	bool cancelled;
 	bool walk_ended;           /* the run had ended when this walk began */
+	bool passed_over;          /* a final step of this walk was not asked */
 	struct foreseen *foreseen; /* of a dry run; NULL: nothing yet */
 	bool checking;             /* no delivery: the sink's checking steps only, nothing is recorded */
 	bool check_ok;
