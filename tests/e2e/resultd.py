@@ -10,9 +10,11 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -287,6 +289,12 @@ class Resultd:
         done = self("import", "--json", "--progress", "never", *options, *paths)
         assert done.code == code, done
         return done
+
+    def kept(self):
+        """Names of the copies of reports: files, and small ones in the queue (nobody holds the directory)."""
+        with closing(sqlite3.connect(f"file:{self.state / 'queue.db'}?mode=ro", uri=True)) as db:
+            stored = [name.rpartition("/")[2] for (name,) in db.execute("SELECT kept FROM source")]
+        return sorted({*stored, *(path.name for path in (self.state / "reports").rglob("*") if path.is_file())})
 
     def delivers(self, code=0, options=()):
         done = self("deliver", *(options or ["--timeout", f"{60 * self.scale}s"]))

@@ -5,9 +5,7 @@ import hashlib
 import json
 import os
 import shutil
-import sqlite3
 import subprocess
-from contextlib import closing
 
 import pytest
 
@@ -45,13 +43,6 @@ def half_parked(resultd, testrail):
     resultd.deliver_to(testrail)
     resultd.imports(resultd.write("a.xml", junit(suite(case("one"), case("two"), case("three")))), code=4)
     return only(resultd)["id"]
-
-
-def kept(resultd):
-    """Names of the copies: files, and small ones in the queue (nobody holds the directory)."""
-    with closing(sqlite3.connect(f"file:{resultd.state / 'queue.db'}?mode=ro", uri=True)) as db:
-        stored = [name.rpartition("/")[2] for (name,) in db.execute("SELECT kept FROM source")]
-    return sorted({*stored, *(path.name for path in (resultd.state / "reports").rglob("*") if path.is_file())})
 
 
 # ---- show ----
@@ -180,7 +171,7 @@ def test_what_is_done_goes_with_its_report(hasty, testrail):
     hasty.imports(parked, options=["--run-key", "b"], code=4)
     hasty.delivers()
     wait_until(lambda: hasty.delivers() and hasty.status()["runs"] == 1, what="the run to go")
-    assert len(kept(hasty)) == 1
+    assert len(hasty.kept()) == 1
     assert only(hasty, "--all")["state"] == "parked"
     # Its key stays as long as the file does: it is not sent again.
     hasty.delivers()
@@ -231,10 +222,10 @@ def test_one_copy_for_two_runs_goes_with_the_last(hasty, testrail):
     other = next(line["id"] for line in lines(hasty) if line["id"] != delivery)
     assert hasty("queue", "drop", other, "--yes").code == 0
     wait_until(lambda: hasty.delivers() and hasty.status()["runs"] == 1, what="the run to go")
-    assert len(kept(hasty)) == 1
+    assert len(hasty.kept()) == 1
     assert hasty("queue", "drop", delivery, "--yes").code == 0
     wait_until(lambda: hasty.delivers() and hasty.status()["runs"] == 0, what="the other run to go")
-    assert kept(hasty) == []
+    assert hasty.kept() == []
 
 
 def test_a_copy_that_nobody_names_is_left_for_an_hour(resultd, testrail):
@@ -304,7 +295,7 @@ def test_a_run_is_carried_to_another_machine(two, testrail):
     done = carry(here, there, "--move", "--yes")
     assert "1 runs, 1 deliveries, 1 reports, 2 results" in done.out, done
     assert lines(here) == [] and only(here, "--all")["state"] == "dropped"
-    assert kept(there) == kept(here)
+    assert there.kept() == here.kept()
     there.delivers()
     each_case_once(testrail, 2)
     assert sorted(testrail.status_names()) == ["failed", "passed"]
@@ -363,7 +354,7 @@ def test_a_damaged_file_is_refused_whole(two, testrail, spoil):
     file.write_bytes({"flip": data, "cut": data[:-7], "empty": b"", "other": b"<xml/>" * 40}[spoil])
     done = there("queue", "import", file)
     assert done.code == 2 and "queue.export" in done.err, done
-    assert lines(there, "--all") == [] and kept(there) == []
+    assert lines(there, "--all") == [] and there.kept() == []
 
 
 def test_lines_that_are_not_ours_are_refused_whole(two, testrail):
@@ -383,4 +374,4 @@ def test_lines_that_are_not_ours_are_refused_whole(two, testrail):
         file.write_bytes(b"resultd-queue 1 " + hashlib.sha256(packed).hexdigest().encode() + b"\n" + packed)
         done = there("queue", "import", file)
         assert done.code == 2, done
-        assert lines(there, "--all") == [] and kept(there) == []
+        assert lines(there, "--all") == [] and there.kept() == []
