@@ -136,7 +136,7 @@ int poison_open(const struct state *s, struct err *err)
 	atomic_store(&taken, 0);
 	atomic_store(&any_deaths, false);
 	snprintf(died_path, sizeof(died_path), "%s/died", path);
-	if (rc == 0) {
+	if (rc == 0 && dir != NULL) {
 		bool died = access(died_path, F_OK) == 0;
 		if (died)
 			count_notes(dirfd(dir));
