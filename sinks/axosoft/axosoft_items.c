@@ -22,10 +22,22 @@ enum { IDS_MAX = 100, NAMES_PAGE = 50 };
 
 /* ---- what is known of an item ---- */
 
+/* Many failures may share an item (of a group, of a summary): what one of them found out of it in this run holds
+ * for the others, which ask no more. */
+static const cJSON *fresher(struct talk *t, const cJSON *kept)
+{
+	const cJSON *read = cJSON_GetObjectItemCaseSensitive(t->bookmark, "read");
+	const char *id = kept != NULL ? sink_string(kept, "id") : NULL;
+	const cJSON *now = id != NULL ? cJSON_GetObjectItemCaseSensitive(read, id) : NULL;
+
+	return now != NULL && sink_int(now, "run", 0) == t->run->id ? now : kept;
+}
+
 static struct axosoft_item item_of(struct talk *t, const struct row *row)
 {
 	struct axosoft_item item = { .done_ms = TIME_UNKNOWN };
-	cJSON *json = row->remote_json != NULL ? cJSON_Parse(row->remote_json) : NULL;
+	cJSON *kept = row->remote_json != NULL ? cJSON_Parse(row->remote_json) : NULL;
+	const cJSON *json = fresher(t, kept);
 
 	if (json != NULL) {
 		item.id = arena_strdup(t->arena, sink_string(json, "id"));
@@ -42,7 +54,7 @@ static struct axosoft_item item_of(struct talk *t, const struct row *row)
 		item.done_ms = sink_int(json, "done_ms", TIME_UNKNOWN);
 		item.seen_run = sink_int(json, "run", 0);
 	}
-	cJSON_Delete(json);
+	cJSON_Delete(kept);
 	return item;
 }
 
@@ -75,6 +87,14 @@ static void learn_item(struct talk *t, const struct row *row, const struct axoso
 	learned_remote(&t->learned, "case", sink_string(t->facts, "scope"), row->remote_id, NULL, NULL, NULL,
 		       text);
 	free(text);
+	if (item->shared && item->seen_run == t->run->id) {
+		cJSON *read = cJSON_GetObjectItemCaseSensitive(t->bookmark, "read");
+		if (read == NULL)
+			read = cJSON_AddObjectToObject(t->bookmark, "read");
+		cJSON_DeleteItemFromObjectCaseSensitive(read, item->id);
+		cJSON_AddItemToObject(read, item->id, json);
+		return;
+	}
 	cJSON_Delete(json);
 }
 

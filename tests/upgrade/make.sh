@@ -4,7 +4,7 @@
 # in every state, as tests/upgrade/schema-N.tar.xz.  Made once for each schema.
 #
 #   schema 1: 40daa5c^   schema 2: 115f1a5^   schema 3: 14b1bc7   schema 4: eb9b03f   schema 5: b49c04f
-#   schema 6: 816a297   schema 8: the commit that brought it
+#   schema 6: 816a297   schema 7: 154247c   schema 8: ca92155
 set -eu
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
