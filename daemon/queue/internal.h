@@ -92,6 +92,7 @@ struct queue {
 	uint64_t clock;              /* of the two caches */
 	int64_t next_run, next_part; /* ids are not used twice while the process lives */
 	uint64_t seed;
+	int64_t began_wall_ms, began_mono_ms; /* 0: not asked yet */
 	struct loading *loading;
 	/* The variables that came last, and the run that has them. */
 	int64_t vars_run;

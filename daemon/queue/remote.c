@@ -33,17 +33,24 @@ static struct db_value key(int64_t k)
 #define MADE_MARK (INT64_C(1) << 40)
 enum { SPARED_S = 300, AT_ONCE_S = 2 };
 
-static int64_t mark_of_now(void)
+/* The wall's time when the process began, and what it lived since: a clock that is set forward makes nothing old. */
+static int64_t mark_of_now(struct queue *q)
 {
-	return MADE_MARK + clock_wall_ms() / 1000;
+	int64_t mono_ms = clock_mono_ms();
+
+	if (q->began_wall_ms == 0) {
+		q->began_wall_ms = clock_wall_ms();
+		q->began_mono_ms = mono_ms;
+	}
+	return MADE_MARK + (q->began_wall_ms + (mono_ms - q->began_mono_ms)) / 1000;
 }
 
 int64_t remote_put(struct queue *q, int64_t shelf, const struct remote_spec *spec, bool keep)
 {
 	const struct db_value *v =
 		DB(db_i(shelf), db_s(spec->rid), db_s(spec->parent), key(spec->name_key),
-		   key(spec->alias_key), db_s(spec->json), db_i(keep ? mark_of_now() + SPARED_S : 0),
-		   db_i(mark_of_now() + SPARED_S - AT_ONCE_S));
+		   key(spec->alias_key), db_s(spec->json), db_i(keep ? mark_of_now(q) + SPARED_S : 0),
+		   db_i(mark_of_now(q) + SPARED_S - AT_ONCE_S));
 
 	if (keep)
 		return db_get(
@@ -154,7 +161,7 @@ void remote_list_end(struct queue *q, const char *sink, int64_t shelf)
 				     "SELECT id FROM remote INDEXED BY sqlite_autoindex_remote_1"
 				     " WHERE shelf = ?1 AND gone = 0"
 				     " AND (mark < ?2 OR (mark > ?3 AND mark <= ?4))",
-				     DB(db_i(shelf), db_i(mark), db_i(MADE_MARK), db_i(mark_of_now())));
+				     DB(db_i(shelf), db_i(mark), db_i(MADE_MARK), db_i(mark_of_now(q))));
 
 	while (db_row(s))
 		remote_gone(q, sink, db_int(s, 0));
