@@ -53,12 +53,14 @@ def test_a_healthy_day_in_numbers(resultd, testrail, running):
 
 
 def test_what_waits_and_why(resultd, testrail, running):
-    testrail.always("*", 503)
+    testrail.always("*", testrail.error(503, {"Retry-After": "3600"}))
     daemon = running()
     resultd.drop("nightly/TEST-a.xml", junit(suite(case("one"))))
-    wait_until(lambda: rail(resultd)["answers"]["wait"] > 0, what="an answer of 503")
-    sink = rail(resultd)
-    assert sink["state"] == "paused" and "503" in sink["reason"] and sink["until"].endswith("Z"), sink
+    def paused():
+        told = rail(resultd)
+        return told if told["answers"]["wait"] > 0 and told["state"] == "paused" else None
+    sink = wait_until(paused, what="a pause after an answer of 503")
+    assert "503" in sink["reason"] and sink["until"].endswith("Z"), sink
     assert sink["deliveries"]["waiting"] + sink["deliveries"]["sending"] == 1 and sink["oldest_waiting_s"] >= 0, sink
     assert sink["answers"]["done"] == 0 and resultd.status()["needs"] == []
     screen = resultd("status").out
