@@ -33,11 +33,14 @@ int64_t lane_now(void)
 	return clock_mono_ms();
 }
 
+static int64_t scaled(const struct dispatch *d, int64_t ms)
+{
+	return d->opt.time_scale > 1 ? ms / d->opt.time_scale : ms;
+}
+
 int64_t lane_scaled(const struct lane *l, int64_t ms)
 {
-	unsigned scale = l->dispatch->opt.time_scale;
-
-	return scale > 1 ? ms / scale : ms;
+	return scaled(l->dispatch, ms);
 }
 
 void lane_arm(struct lane *l, int64_t mono_ms)
@@ -429,6 +432,18 @@ bool dispatch_busy(const struct dispatch *d)
 	return !idle(d);
 }
 
+/* What is left of a server's pause that an earlier process noted.  None is longer than an hour: what is left of
+ * more than two was noted by a clock that has been set back since, and nobody knows how much of it is over;
+ * if it is not, the server says so again. */
+static int64_t block_left(const struct dispatch *d, const struct block *b)
+{
+	int64_t left = b->until_ms - clock_wall_ms(), most = scaled(d, retry_limited_ms(INT64_MAX));
+
+	if (left <= 0 || left > 2 * most)
+		return 0;
+	return left < most ? left : most;
+}
+
 static void on_blocks(void *cookie, int rc, const struct block *block, size_t count, const struct err *err)
 {
 	struct dispatch *d = cookie;
@@ -439,12 +454,9 @@ static void on_blocks(void *cookie, int rc, const struct block *block, size_t co
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
+		int64_t left = block_left(d, &block[i]);
 		list_each(link, &d->scopes) {
 			struct scope *s = list_entry(link, struct scope, link);
-			int64_t left = block[i].until_ms - clock_wall_ms();
-			/* A clock that was set back must not hold us for longer than a server may ask. */
-			if (left > 3600 * 1000)
-				left = 3600 * 1000;
 			if (strcmp(s->name, block[i].scope) == 0 && left > 0)
 				s->pace.blocked_until_ms = lane_now() + left;
 		}
