@@ -260,7 +260,7 @@ static void table_end(struct conversation *c)
 	}
 	int64_t hold = o->run_ended && settled(o) && o->parts_loading == 0 ? defects_wait_ms(c) : 0;
 	if (hold > 0) {
-		talk_later(c, hold, "all is posted; its end waits for the defects of its failures");
+		talk_await(c, hold, "all is posted; its end waits for the defects of its failures");
 		return;
 	}
 	if (c->passed_over && may_end(c)) {
@@ -285,11 +285,11 @@ static void table_end(struct conversation *c)
 	}
 	if (o->owed == 0 && (o->evidence_owed > 0 || o->links_owed)) {
 		/* It became possible behind the step that sends it: a further walk does. */
-		talk_later(c, lane_scaled(c->lane, FILES_AGAIN_MS), NULL);
+		talk_await(c, lane_scaled(c->lane, FILES_AGAIN_MS), NULL);
 		return;
 	}
 	if (o->owed == 0) {
-		talk_later(c, TALK_FOREVER, NULL);
+		talk_await(c, TALK_FOREVER, NULL);
 		return;
 	}
 	/* Owed, but nothing in the table sends it now: company is awaited. */
@@ -297,7 +297,7 @@ static void table_end(struct conversation *c)
 	int64_t due = common != NULL && o->oldest_ms != INT64_MAX
 			      ? o->oldest_ms + lane_scaled(c->lane, common->linger_ms) - clock_wall_ms()
 			      : 1000;
-	talk_later(c, due > 0 ? due : 0, NULL);
+	talk_await(c, due > 0 ? due : 0, NULL);
 }
 
 static bool gate_open(const struct conversation *c)
@@ -334,7 +334,7 @@ static void on_owed(void *cookie, int rc, const struct owed *owed, const struct 
 	const struct owed *o = &c->owed;
 	bool pass = true;
 	if (c->step->resolve && o->wait_ms > 0) {
-		talk_later(c, lane_scaled(c->lane, o->wait_ms), NULL);
+		talk_await(c, lane_scaled(c->lane, o->wait_ms), NULL);
 		return;
 	}
 	if (c->step->resolve) {

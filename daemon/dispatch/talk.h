@@ -59,7 +59,8 @@ struct conversation {
 	uint64_t doubts_settled; /* of the lane, when the rows were asked for */
 	bool want_exclusive;
 	bool want_pace;
-	bool ends; /* the sink closes its run over there (struct sink_links) */
+	bool awaits; /* the note under way waits for more to come */
+	bool ends;   /* the sink closes its run over there (struct sink_links) */
 	unsigned backs;
 	unsigned requests;                    /* since the last note */
 	int status;                           /* of the last answer */
@@ -76,7 +77,10 @@ void talk_note(struct conversation *c, enum settle settle, int64_t wait_ms, cons
 	       talk_then_fn *then);
 /* A queue call failed: the talk ends without a word, the delivery stays as the queue has it. */
 void talk_queue_failed(struct conversation *c, const struct err *err);
+/* Ends the talk for now; the intent is over. */
 void talk_later(struct conversation *c, int64_t wait_ms, const char *reason);
+/* The same until more comes, but no longer than wait_ms: what has come since c->owed was read counts, too. */
+void talk_await(struct conversation *c, int64_t wait_ms, const char *reason);
 void talk_park(struct conversation *c, const char *reason);
 /* The outcome of a write is not known: looked up later, before anything is sent again. */
 void talk_unknown(struct conversation *c, int64_t wait_ms, const char *reason);

@@ -99,6 +99,7 @@ void talk_note(struct conversation *c, enum settle settle, int64_t wait_ms, cons
 		.reason = reason,
 		.status = c->status,
 		.requests = c->requests,
+		.saw = c->awaits ? &c->owed : NULL,
 	};
 	bool quiet = settle == SETTLE_GO_ON && !c->intended && n.bookmark == NULL && n.facts == NULL &&
 		     c->t.learned.count == 0 && c->t.learned.remote_id == NULL && c->t.learned.url == NULL;
@@ -120,11 +121,16 @@ void talk_note(struct conversation *c, enum settle settle, int64_t wait_ms, cons
 	queue_note(c->lane->dispatch->opt.queue, c->delivery, &n, noted, c);
 }
 
-/* Ends the talk for now; the intent is over. */
 void talk_later(struct conversation *c, int64_t wait_ms, const char *reason)
 {
 	log_debug(&c->log, "%s: later: %s", step_name(c), reason != NULL ? reason : "");
 	talk_note(c, SETTLE_WAIT, wait_ms, reason, talk_end);
+}
+
+void talk_await(struct conversation *c, int64_t wait_ms, const char *reason)
+{
+	c->awaits = true;
+	talk_later(c, wait_ms, reason);
 }
 
 void talk_park(struct conversation *c, const char *reason)

@@ -147,6 +147,8 @@ int64_t store_delete_chunks(struct queue *q, int64_t part, int64_t before, int64
 /* ---- runs.c ---- */
 
 struct loading *runs_loading(struct queue *q, int64_t part);
+/* Deliveries of an ended run (0: of all) that wait for more, though none will come, are due. */
+void runs_wake_ended(struct queue *q, int64_t run, int64_t now_ms);
 void runs_remove_if_empty(struct queue *q, int64_t run);
 int64_t runs_add_delivery(struct queue *q, int64_t run, const char *sink, bool backfill, int64_t now_ms,
 			  int64_t due_ms);
@@ -220,6 +222,7 @@ void items_bind(struct queue *q, struct tally *t, const struct item *item, int64
 void items_release(struct queue *q, int64_t delivery, int64_t remote);
 /* All that was posted is owed again: the run that held it is gone.  parent: only to cases with this one. */
 void items_owe_posted(struct queue *q, int64_t delivery, const char *parent, struct tally *t);
+int owed_fill(struct queue *q, int64_t delivery, struct owed *out, struct err *err);
 /* Whether parts came whose results the delivery has no items for yet. */
 bool items_unseen(struct queue *q, int64_t delivery);
 /* The key by which a case is made for the item's test: automation id, or title. */

@@ -23,6 +23,7 @@ struct note_op {
 	struct done_op base;
 	int64_t delivery;
 	struct note note;
+	struct owed saw;
 	struct arena arena;
 	struct learned learned;
 	bool too_large;
@@ -484,6 +485,21 @@ static void settle_delivered(struct noting *n, const struct note *note)
 			  db_i(note->now_ms), db_s(note->reason), db_i(INT64_MAX)));
 }
 
+/* Whether what is waited for has come between the look and this note: it made the delivery due, and to wait
+ * must not undo that. */
+static bool has_come(struct noting *n, const struct note *note)
+{
+	const struct owed *saw = note->saw;
+	struct owed now;
+
+	if (saw == NULL || owed_fill(n->q, n->d.id, &now, NULL) < 0)
+		return false;
+	return now.unseen != saw->unseen || now.run_ended != saw->run_ended ||
+	       now.parts_loading != saw->parts_loading || now.evidence_owed != saw->evidence_owed ||
+	       now.evidence_awaited != saw->evidence_awaited || now.links_owed != saw->links_owed ||
+	       now.links_awaited != saw->links_awaited;
+}
+
 static void settle(struct noting *n, const struct note *note)
 {
 	struct db *db = n->q->db;
@@ -510,11 +526,8 @@ static void settle(struct noting *n, const struct note *note)
 		break;
 	case SETTLE_WAIT:
 		end_intent(n);
-		/* What came since it was asked made it due; to wait for something to come must not undo that. */
 		db_run(db, "UPDATE delivery SET state = 0, due_ms = ?2, reason = ?3 WHERE id = ?1",
-		       DB(db_i(n->d.id),
-			  db_i(note->due_ms == INT64_MAX && items_unseen(n->q, n->d.id) ? note->now_ms
-											: note->due_ms),
+		       DB(db_i(n->d.id), db_i(has_come(n, note) ? note->now_ms : note->due_ms),
 			  db_s(note->reason)));
 		break;
 	case SETTLE_KEEP:
@@ -652,6 +665,10 @@ void queue_note(struct queue *q, int64_t delivery, const struct note *note, queu
 	o->note.facts = copy(o, note->facts);
 	o->note.reason = copy(o, note->reason);
 	o->note.learned = NULL;
+	if (note->saw != NULL) {
+		o->saw = *note->saw;
+		o->note.saw = &o->saw;
+	}
 	if (note->learned != NULL)
 		copy_learned(o, note->learned);
 	op_start(q, &o->base.op);

@@ -187,6 +187,7 @@ static void recover(struct queue *q, struct queue_opened *opened)
 	       " AND CAST(substr(name, 6) AS INTEGER) NOT IN (SELECT id FROM delivery)",
 	       DB_NOTHING);
 	evidence_run_over(q, 0, now);
+	runs_wake_ended(q, 0, now);
 	/* A key outlives its run: no later run may be taken for it. */
 	q->next_run = db_get(q->db,
 			     "SELECT max(coalesce((SELECT max(id) FROM run), 0),"

@@ -359,6 +359,9 @@ struct note {
 	const char *reason; /* the server's words, or ours; NULL: cleared */
 	int status;         /* HTTP, for the journal; 0 */
 	unsigned requests;  /* made since the last note */
+	/* SETTLE_WAIT for what may come (a part, the end of the run, a file, a defect): what was known of the
+	 * delivery when that was decided.  What has come since makes it due at once.  NULL: it waits anyhow. */
+	const struct owed *saw;
 };
 /* One transaction: learned, bookmark, facts, state, and a row in the delivery's journal. */
 void queue_note(struct queue *q, int64_t delivery, const struct note *note, queue_done_fn *done,

@@ -516,7 +516,7 @@ static int64_t arrival(struct queue *q, const struct brief *d, int64_t item)
 		      DB(db_i(d->run), db_i(item_test(item))), INT64_MAX);
 }
 
-static int fill_owed(struct queue *q, int64_t delivery, struct owed *out, struct err *err)
+int owed_fill(struct queue *q, int64_t delivery, struct owed *out, struct err *err)
 {
 	struct brief d;
 	int rc = brief_get(q, delivery, &d, err);
@@ -594,10 +594,10 @@ static int resolve_work(struct queue *q, struct op *o, struct err *err)
 	if (!op->settled)
 		settle_plan(op, q, &d);
 	if (d.failing && db_get(q->db, "SELECT ended FROM run WHERE id = ?1", DB(db_i(d.run)), 0) == 0)
-		return fill_owed(q, op->delivery, &op->owed, err); /* the last attempt decides */
+		return owed_fill(q, op->delivery, &op->owed, err); /* the last attempt decides */
 	int64_t wait_ms = d.failing && d.resolved == 0 ? failures_wait_ms(q, &d) : 0;
 	if (wait_ms > 0) {
-		rc = fill_owed(q, op->delivery, &op->owed, err);
+		rc = owed_fill(q, op->delivery, &op->owed, err);
 		op->owed.wait_ms = wait_ms;
 		return rc;
 	}
@@ -623,14 +623,14 @@ static int resolve_work(struct queue *q, struct op *o, struct err *err)
 		rc = attach_sort(q, &d, op->resolver.evidence);
 	if (rc == 0)
 		rc = links_sort(q, &d);
-	return rc != 0 ? rc : fill_owed(q, op->delivery, &op->owed, err);
+	return rc != 0 ? rc : owed_fill(q, op->delivery, &op->owed, err);
 }
 
 static int owed_work(struct queue *q, struct op *o, struct err *err)
 {
 	struct resolve_op *op = (struct resolve_op *)o;
 
-	return fill_owed(q, op->delivery, &op->owed, err);
+	return owed_fill(q, op->delivery, &op->owed, err);
 }
 
 static void owed_answer(struct queue *q, struct op *o, int rc, const struct err *err)

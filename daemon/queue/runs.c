@@ -492,8 +492,10 @@ static int abandon_work(struct queue *q, struct op *op, struct err *err)
 		db_run(q->db, "DELETE FROM bad WHERE id <= (SELECT max(id) FROM bad) - ?1",
 		       DB(db_i(BAD_MAX)));
 		db_run(q->db, "DELETE FROM part WHERE id = ?1", DB(db_i(p->part)));
-		if (p->run != 0)
+		if (p->run != 0) {
+			runs_wake_ended(q, p->run, p->now_ms);
 			runs_remove_if_empty(q, p->run);
+		}
 	}
 	/* Blobs that nobody names are found when they are swept. */
 	if (evidence_delete(q, p->part, EVIDENCE_SLICE, NULL, NULL) == EVIDENCE_SLICE) {
@@ -521,6 +523,16 @@ void queue_abandon_part(struct queue *q, int64_t part, const char *reason, queue
 }
 
 /* ---- runs ---- */
+
+/* Nothing more will come: what waited for a part that is not loaded any more has its last steps before it. */
+void runs_wake_ended(struct queue *q, int64_t run, int64_t now_ms)
+{
+	db_run(q->db,
+	       "UPDATE delivery SET due_ms = ?2 WHERE state = 0 AND due_ms = ?3 AND run IN (SELECT id FROM "
+	       "run"
+	       " WHERE ended = 1 AND (id = ?1 OR ?1 = 0))",
+	       DB(db_i(run), db_i(now_ms), db_i(INT64_MAX)));
+}
 
 /* A run that has ended without one readable report has nothing to tell anybody. */
 void runs_remove_if_empty(struct queue *q, int64_t run)

@@ -102,8 +102,8 @@ SCENARIOS = {"import": import_one, "watch": watch_one}
 # ---- the five properties ----
 
 def judge(resultd, testrail, point):
-    resultd.delivers()      # a daemon that was told to stop may have left a last word unsaid
     try:
+        resultd.delivers()      # a daemon that was told to stop may have left a last word unsaid
         each_case_once(testrail, COUNT)                                     # conserve, once
         one_closed_run(testrail, cases=COUNT)
         assert len(testrail.store.cases) == COUNT and len(testrail.store.sections) == 3

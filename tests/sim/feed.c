@@ -281,6 +281,22 @@ bool feed_turn(struct world *w)
 	return true;
 }
 
+void feed_hurry(struct world *w)
+{
+	size_t part, run;
+	int64_t at = next_feed(w, &part, &run);
+
+	if (at == NEVER || at <= w->now_ms)
+		return;
+	if (part != SIZE_MAX && w->part[part].state == PART_COMING)
+		w->part[part].at_ms = w->now_ms;
+	else if (run != SIZE_MAX)
+		w->run[run].end_ms = w->now_ms;
+	else
+		return;
+	feed_turn(w);
+}
+
 int64_t feed_next_ms(const struct world *w)
 {
 	size_t part, run;

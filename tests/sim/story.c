@@ -318,6 +318,7 @@ static void make_faults(struct world *w)
 	struct rng *r = &w->rng;
 
 	w->crash_often = rng_often(r, 600) ? (unsigned)rng_between(r, 3, 60) : 0;
+	w->hurry_often = rng_often(r, 500) ? (unsigned)rng_between(r, 1, 50) : 0;
 	w->crashes_left = w->crash_often > 0 ? (unsigned)rng_between(r, 1, 5) : 0;
 	w->deletions = rng_often(r, 200) ? (unsigned)rng_between(r, 1, 3) : 0;
 	w->jumps = rng_often(r, 250) ? (unsigned)rng_between(r, 1, 3) : 0;

@@ -265,6 +265,8 @@ static bool step(struct world *w)
 {
 	size_t n = queue_turn(w->queue);
 
+	if (n > 0 && rng_often(&w->rng, w->hurry_often))
+		feed_hurry(w);
 	n += queue_turn(w->queue);
 	if (n > 0) {
 		world_crash_point(w, "after a commit");

@@ -177,6 +177,7 @@ struct world {
 	size_t run_count;
 	int64_t calm_ms;      /* faults are lifted then */
 	unsigned crash_often; /* in a thousand points */
+	unsigned hurry_often; /* in a thousand turns of the queue */
 	unsigned deletions, jumps, crashes_left;
 	int64_t next_deletion_ms, next_jump_ms;
 
@@ -229,6 +230,8 @@ bool world_crash_point(struct world *w, const char *where);
 /* When the next report or end of a run comes in, NEVER; and lets it. */
 int64_t feed_next_ms(const struct world *w);
 bool feed_turn(struct world *w);
+/* Lets it come in right now, between a question to the queue and what is made of the answer. */
+void feed_hurry(struct world *w);
 bool feed_over(const struct world *w);
 void feed_interrupted(struct world *w); /* the process died */
 /* Until when the healthy server's share must be settled, and judges it then. */

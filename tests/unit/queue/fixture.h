@@ -388,6 +388,18 @@ static UNUSED struct owed fx_owed(struct fx *f, int64_t delivery)
 	return f->owed;
 }
 
+/* A talk that saw this and waits for more to come, for ever. */
+static UNUSED int fx_await(struct fx *f, int64_t delivery, const struct owed *saw, int64_t now_ms)
+{
+	struct note n = {
+		.step = "end", .settle = SETTLE_WAIT, .due_ms = INT64_MAX, .now_ms = now_ms, .saw = saw
+	};
+
+	fx_begin(f);
+	queue_note(f->q, delivery, &n, fx_done, f);
+	return fx_wait(f);
+}
+
 static UNUSED void fx_on_rows(void *cookie, int rc, struct rows *rows, const struct err *err)
 {
 	struct fx *f = cookie;

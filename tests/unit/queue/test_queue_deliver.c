@@ -432,6 +432,58 @@ static void due_is_live_before_backfill_and_leaves_out_the_busy(void **state)
 	assert_int_equal(f->due[0].delivery, id[1]);
 }
 
+static void what_comes_between_the_look_and_the_wait_makes_it_due(void **state)
+{
+	static const struct fx_result r[] = { { "c", "t", OUTCOME_PASSED, .suite = { NULL } } };
+	struct fx *f = *state;
+	int64_t run = fx_part(f, &(struct fx_take){ .key = "k", .content = "x" }, r, 1),
+		d = fx_only(f, "rail");
+
+	assert_int_equal(fx_resolve(f, d, &fx_all), 0);
+	struct owed saw = f->owed;
+	assert_int_equal(fx_await(f, d, &saw, NOW), 0);
+	assert_int_equal(fx_due(f, "rail", NOW + 1000000), 0);
+	/* The end of the run, for ever and for a while. */
+	assert_int_equal(fx_end_run(f, run), 0);
+	assert_int_equal(fx_await(f, d, &saw, NOW + 2), 0);
+	assert_int_equal(fx_due(f, "rail", NOW + 2), 1);
+	struct note linger = { .settle = SETTLE_WAIT, .due_ms = NOW + 60000, .now_ms = NOW + 3, .saw = &saw };
+	fx_begin(f);
+	queue_note(f->q, d, &linger, fx_done, f);
+	assert_int_equal(fx_wait(f), 0);
+	assert_int_equal(fx_due(f, "rail", NOW + 3), 1);
+	/* A further part, too. */
+	saw = fx_owed(f, d);
+	assert_true(saw.run_ended);
+	fx_part(f, &(struct fx_take){ .key = "k", .content = "y", .append = true }, r, 1);
+	assert_int_equal(fx_await(f, d, &saw, NOW + 4), 0);
+	assert_int_equal(fx_due(f, "rail", NOW + 4), 1);
+}
+
+static void nobody_waits_for_a_part_that_is_given_up(void **state)
+{
+	static const struct fx_result r[] = { { "c", "t", OUTCOME_PASSED, .suite = { NULL } } };
+	struct fx *f = *state;
+	int64_t run = fx_part(f, &(struct fx_take){ .key = "k", .content = "x" }, r, 1),
+		d = fx_only(f, "rail");
+
+	for (int crash = 0; crash < 2; crash++) {
+		struct fx_take more = { .key = "k", .content = crash ? "z" : "y", .append = true };
+		assert_int_equal(fx_take(f, &more), 0);
+		assert_int_equal(fx_end_run(f, run), 0);
+		struct owed saw = fx_owed(f, d);
+		assert_int_equal(saw.parts_loading, 1);
+		assert_int_equal(fx_await(f, d, &saw, NOW + 2), 0);
+		assert_int_equal(fx_due(f, "rail", INT64_MAX - 1), 0);
+		if (crash)
+			fx_crash(f);
+		else
+			assert_int_equal(fx_abandon(f, f->taken.part, "malformed"), 0);
+		assert_int_equal(fx_due(f, "rail", INT64_MAX - 1), 1);
+		assert_int_equal(fx_owed(f, d).parts_loading, 0);
+	}
+}
+
 static void facts_and_bookmarks_are_kept(void **state)
 {
 	struct fx *f = *state;
@@ -505,6 +557,8 @@ int main(void)
 		TEST(delivered_is_only_what_is),
 		TEST(a_result_that_came_after_the_freeze_is_owed),
 		TEST(due_is_live_before_backfill_and_leaves_out_the_busy),
+		TEST(what_comes_between_the_look_and_the_wait_makes_it_due),
+		TEST(nobody_waits_for_a_part_that_is_given_up),
 		TEST(facts_and_bookmarks_are_kept),
 		TEST(blocks_outlive_a_restart),
 	};

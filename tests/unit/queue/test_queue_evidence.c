@@ -712,13 +712,11 @@ static void a_late_answer_is_not_undone_by_the_wait_for_it(void **state)
 	assert_int_equal(fx_resolve(f, d, &r), 0);
 	post(f, d);
 	assert_int_equal(awaited(f, run, &a), 1);
+	struct owed saw = fx_owed(f, d);
 	struct evidence there = kept("late.png", "b/late", 99);
 	assert_int_equal(found(f, a.id[0], &there), 0);
 	/* The talk had asked before, and now says that it waits for what comes. */
-	struct note wait = { .step = "end", .settle = SETTLE_WAIT, .due_ms = INT64_MAX, .now_ms = NOW + 70 };
-	fx_begin(f);
-	queue_note(f->q, d, &wait, fx_done, f);
-	assert_int_equal(fx_wait(f), 0);
+	assert_int_equal(fx_await(f, d, &saw, NOW + 70), 0);
 	assert_int_equal(fx_due(f, "rail", NOW + 70), 1);
 }
 
