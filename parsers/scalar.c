@@ -4,6 +4,7 @@
  * odd is sorted out behind it. */
 #include "parsers/scalar.h"
 
+#include "daemon/base/clock.h"
 #include "parsers/zone.h"
 
 #include <math.h>
@@ -253,15 +254,6 @@ struct stamp {
 	int offset; /* minutes east */
 };
 
-int64_t scalar_days(int64_t year, unsigned month, unsigned day)
-{
-	/* March is the first month, so that the leap day comes last. */
-	int64_t y = year - (month <= 2), m = (month + 9) % 12;
-	int64_t era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
-
-	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + (153 * m + 2) / 5 + (int64_t)day - 1 - 719468;
-}
-
 static bool field(const char **s, unsigned least, unsigned most, unsigned *out)
 {
 	unsigned n = 0, v = 0;
@@ -481,8 +473,7 @@ bool scalar_stamp(const char *s, const struct scalar_clock *clock, int64_t *wall
 		}
 		if (!calendar_ok(&t))
 			return false;
-		ms = (scalar_days(t.year, t.month, t.day) * 86400 + t.hour * 3600 + t.minute * 60 +
-		      t.second) *
+		ms = (clock_days(t.year, t.month, t.day) * 86400 + t.hour * 3600 + t.minute * 60 + t.second) *
 			     1000 +
 		     t.ms;
 		*zoned = t.zoned;

@@ -41,7 +41,4 @@ bool scalar_count(const char *s, uint64_t *out);
 /* A source line: > 0, else false. */
 bool scalar_line(const char *s, int64_t *out);
 
-/* Days from 1970-01-01 of a civil date. */
-int64_t scalar_days(int64_t year, unsigned month, unsigned day);
-
 #endif

@@ -5,9 +5,9 @@
 #include "parsers/zone.h"
 
 #include "daemon/base/buf.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/file.h"
 #include "daemon/base/mem.h"
-#include "parsers/scalar.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -161,16 +161,16 @@ static int64_t change_in(const struct change *c, int64_t year)
 	int64_t day;
 
 	if (c->form == 'M') {
-		int64_t first = scalar_days(year, (unsigned)c->month, 1);
-		int64_t next = c->month == 12 ? scalar_days(year + 1, 1, 1)
-					      : scalar_days(year, (unsigned)c->month + 1, 1);
+		int64_t first = clock_days(year, (unsigned)c->month, 1);
+		int64_t next = c->month == 12 ? clock_days(year + 1, 1, 1)
+					      : clock_days(year, (unsigned)c->month + 1, 1);
 		int64_t weekday = ((first + 4) % 7 + 7) % 7; /* 1970-01-01 was a Thursday */
 		day = first + (c->day - weekday + 7) % 7 + (c->week - 1) * 7;
 		while (day >= next)
 			day -= 7;
 	} else {
 		bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-		day = scalar_days(year, 1, 1) + c->day;
+		day = clock_days(year, 1, 1) + c->day;
 		if (c->form == 'J')
 			day += leap && c->day >= 60 ? 0 : -1;
 	}
@@ -182,9 +182,9 @@ static int64_t year_of(int64_t seconds)
 	int64_t days = seconds / 86400 - (seconds % 86400 < 0);
 	int64_t year = 1970 + days / 366; /* at most a few too early */
 
-	while (scalar_days(year + 1, 1, 1) <= days)
+	while (clock_days(year + 1, 1, 1) <= days)
 		year++;
-	while (scalar_days(year, 1, 1) > days)
+	while (clock_days(year, 1, 1) > days)
 		year--;
 	return year;
 }

@@ -192,15 +192,6 @@ static bool number(const char **s, int digits, int64_t *out)
 	return true;
 }
 
-/* Days since 1970 of a date of the Gregorian calendar. */
-static int64_t days_of(int64_t y, int64_t m, int64_t d)
-{
-	y -= m <= 2;
-	int64_t era = y / 400, yoe = y - era * 400;
-	int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
 static bool zone(const char *s, int64_t *minutes)
 {
 	int64_t h, m = 0;
@@ -245,5 +236,6 @@ int64_t text_time(const char *s)
 	}
 	if (!zone(s, &offset))
 		return TIME_UNKNOWN;
-	return ((days_of(y, mo, d) * 24 + h) * 60 + mi - offset) * 60000 + sec * 1000 + ms;
+	return ((clock_days(y, (unsigned)mo, (unsigned)d) * 24 + h) * 60 + mi - offset) * 60000 + sec * 1000 +
+	       ms;
 }

@@ -84,3 +84,12 @@ const char *clock_iso(int64_t wall_ms, char buf[CLOCK_ISO_SIZE])
 	buf[22] = (char)('0' + frac % 10);
 	return buf;
 }
+
+int64_t clock_days(int64_t year, unsigned month, unsigned day)
+{
+	/* March is the first month, so that the leap day comes last. */
+	int64_t y = year - (month <= 2), m = (month + 9) % 12;
+	int64_t era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
+
+	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + (153 * m + 2) / 5 + (int64_t)day - 1 - 719468;
+}

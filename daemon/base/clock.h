@@ -28,5 +28,7 @@ void clock_replace(const struct clock_source *source); /* NULL: the machine's ow
 /* "2026-11-21T10:00:00.000Z" (24 characters).  Returns buf; "" for TIME_UNKNOWN. */
 #define CLOCK_ISO_SIZE 32
 const char *clock_iso(int64_t wall_ms, char buf[CLOCK_ISO_SIZE]);
+/* Days from 1970-01-01 to a date of the Gregorian calendar, before it too; month and day as written. */
+int64_t clock_days(int64_t year, unsigned month, unsigned day);
 
 #endif

@@ -317,10 +317,7 @@ static int64_t get_time(const cJSON *o, const char *key, bool *ok)
 		*ok = false;
 		return TIME_UNKNOWN;
 	}
-	/* Days since 1970 of a civil date: March is the first month, so that leap days come last. */
-	int64_t y = year - (month <= 2), m = (month + 9) % 12;
-	int64_t era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
-	int64_t days = era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + (153 * m + 2) / 5 + day - 1 - 719468;
+	int64_t days = clock_days(year, (unsigned)month, 0) + day;
 	return ((days * 24 + hour) * 60 + minute) * 60000 + (int64_t)second * 1000 + ms;
 }
 

@@ -37,6 +37,7 @@
 #define RD_SINKS_TESTRAIL_TESTRAIL_H
 
 #include "sinks/sink.h"
+#include "sinks/text.h"
 
 #define TESTRAIL_PAGE        250 /* entities a list answers at most */
 #define TESTRAIL_NAME_MAX    250 /* of titles, names, string fields */
@@ -284,7 +285,10 @@ const char *testrail_case_troubles(struct talk *t, const struct result *r);
 /* What a rich-text field means: paragraph wrapper and entities removed, ends trimmed. */
 const char *testrail_plain(struct arena *a, const char *html);
 /* As it can stand in a name or title: one line, ends trimmed, at most 250 bytes (with a stable hash). */
-const char *testrail_line(struct arena *a, const char *s);
+static inline const char *testrail_line(struct arena *a, const char *s)
+{
+	return text_line(a, s, TESTRAIL_NAME_MAX);
+}
 /* A time in UNIX seconds: "2026-12-01", "2026-12-01T10:00:00Z", "12/01/2026", UNIX seconds, or from base_ms
  * on "+14d" (w, d, h, m).  -1: it is none. */
 int64_t testrail_when(const char *s, int64_t base_ms);
@@ -293,24 +297,13 @@ const char *testrail_elapsed(char *buf, size_t size, double duration_ms);
 bool testrail_is_span(const char *s); /* "1h 5m 3s" */
 /* Whether a text that the server gave back is the one that we sent, whatever it made of its markup. */
 bool testrail_same_text(const char *sent, const char *got);
-/* Expands into out; where a variable is missing t->err says which key of the configuration wanted it. */
-bool testrail_expand(struct talk *t, const struct template *tpl, const struct vars *vars, const char *key,
-		     struct buf *out);
-
 /* The text of a template in a string; NULL: it could not be filled, t->err says why. */
 const char *testrail_filled(struct talk *t, const char *text, const struct vars *vars, const char *key);
 /* Whole items of a list that is separated by commas, joined by ", ", no repeats, at most max bytes. */
 const char *testrail_list_cut(const struct talk *t, const char *list, size_t max);
 const char *testrail_trim(const struct talk *t, const char *s, size_t len);
 
-/* Variables of one result, before those of the run. */
-struct testrail_vars {
-	struct vars vars;
-	const struct result *result;
-	struct arena *arena;
-};
-const struct vars *testrail_vars(struct testrail_vars *v, const struct result *r, const struct vars *next,
-				 struct arena *a);
+/* The path of the section that a case is made in (testrail_place.c). */
 int testrail_place(const void *conf, const struct vars *vars, const struct result *r, struct arena *a,
 		   const char *const **path, size_t *count, struct err *err);
 

@@ -290,7 +290,7 @@ enum ask testrail_run_text(struct talk *t, const struct template *tpl, const cha
 	*text = "";
 	if (tpl == NULL)
 		return ASK_SKIP;
-	bool good = testrail_expand(t, tpl, t->run->vars, key, &b);
+	bool good = text_expand(t, tpl, t->run->vars, key, &b);
 	const char *trimmed = good && b.len > 0 ? testrail_trim(t, b.data, b.len) : "";
 	buf_done(&b);
 	if (!good && testrail_checking(t)) {

@@ -86,8 +86,8 @@ static struct filling filling(struct talk *t, struct buf *b, const struct config
 			      const struct result *r)
 {
 	struct filling f = { .t = t, .b = b };
-	struct testrail_vars own;
-	const struct vars *vars = testrail_vars(&own, r, t->run->vars, t->arena);
+	struct text_vars own;
+	const struct vars *vars = text_vars(&own, r, t->run->vars, t->arena);
 
 	f.wishes = testrail_wishes(t, TESTRAIL_CASE_FIELDS, map, "create.fields", r, PREFIX, vars);
 	f.failed = f.wishes.trouble != NULL;

@@ -94,7 +94,7 @@ static void trouble(struct entry *e, const char *fmt, ...)
 
 static bool put_expanded(struct entry *e, struct buf *out, const struct template *tpl, const char *key)
 {
-	return tpl == NULL || testrail_expand(e->t, tpl, e->vars, key, out);
+	return tpl == NULL || text_expand(e->t, tpl, e->vars, key, out);
 }
 
 /* ---- steps ---- */
@@ -452,13 +452,13 @@ static void tell_unknown(struct entry *e)
 		trouble(e, "%s", why);
 }
 
-static bool begin_entry(struct entry *e, struct talk *t, const struct folded *f, struct testrail_vars *own)
+static bool begin_entry(struct entry *e, struct talk *t, const struct folded *f, struct text_vars *own)
 {
 	const struct testrail_conf *c = t->conf;
 
 	*e = (struct entry){ .t = t,
 			     .f = f,
-			     .vars = testrail_vars(own, f->result, t->run->vars, t->arena),
+			     .vars = text_vars(own, f->result, t->run->vars, t->arena),
 			     .troubles = BUF_LIMIT(64u << 10),
 			     .steps = BUF_LIMIT(4u << 20) };
 	e->wishes = testrail_wishes(t, TESTRAIL_RESULT_FIELDS, &c->result.fields, "result.fields", f->result,
@@ -471,7 +471,7 @@ bool testrail_entry_put(struct talk *t, struct buf *b, const struct row *row, co
 			int64_t status, int64_t *nth, const char **lacks)
 {
 	struct buf fields = BUF_LIMIT(4u << 20), rest = BUF_LIMIT(1u << 20);
-	struct testrail_vars own;
+	struct text_vars own;
 	struct entry e;
 	bool good = begin_entry(&e, t, f, &own) && gather_fields(&e, &fields);
 

@@ -132,7 +132,7 @@ void testrail_put_case_ids(struct buf *b, const char *const *ids, size_t count)
 bool testrail_put_description(struct talk *t, struct buf *b, const struct template *tpl, const char *key)
 {
 	struct buf text = BUF_LIMIT(1u << 20);
-	bool good = tpl == NULL || testrail_expand(t, tpl, t->run->vars, key, &text);
+	bool good = tpl == NULL || text_expand(t, tpl, t->run->vars, key, &text);
 
 	if (text.len > 0)
 		buf_puts(&text, "\n\n");

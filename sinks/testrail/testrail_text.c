@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * testrail_text.c - text on its way to TestRail and back: rich text undone, names cut, spans, templates,
- * and the section that a case is made in.  Pure functions; place() is called on the queue's thread. */
+ * testrail_text.c - text on its way to TestRail and back: rich text undone, lists cut, spans and dates,
+ * templates in strings.  Pure functions. */
 #include "sinks/testrail/testrail.h"
 
-#include "daemon/base/utf8.h"
+#include "daemon/base/clock.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -14,13 +14,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* Between components of {suite} until the template is split; no text of a report holds them. */
-#define JOINT        "\x1e"
-#define GUARD        "\x1d"
-#define SPLIT        " / "
-#define DEPTH_MAX    16
-#define ROOT_SECTION "Tests"
-#define PATH_BYTES   (64u << 10)
 /* Letters compared of a comment that came back. */
 #define SAME_LETTERS 200
 
@@ -129,21 +122,6 @@ const char *testrail_plain(struct arena *a, const char *html)
 	return arena_strndup(a, s, n);
 }
 
-const char *testrail_line(struct arena *a, const char *text)
-{
-	size_t len = strlen(text);
-	const char *s = trimmed(text, &len);
-	char *out = arena_strndup(a, s, len);
-
-	if (out == NULL)
-		return NULL;
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)out[i] < ' ' || out[i] == 0x7f)
-			out[i] = ' ';
-	}
-	return utf8_key(a, out, len, TESTRAIL_NAME_MAX);
-}
-
 const char *testrail_list_cut(const struct talk *t, const char *list, size_t max)
 {
 	struct buf b = BUF_LIMIT(64u << 10);
@@ -237,14 +215,6 @@ const char *testrail_elapsed(char *buf, size_t size, double duration_ms)
 	return buf;
 }
 
-/* Days since 1970-01-01 of a date of the Gregorian calendar. */
-static int64_t days_of(int64_t y, int64_t m, int64_t d)
-{
-	y -= m <= 2;
-	int64_t era = y / 400, yoe = y - era * 400, doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
 static int64_t from_now(const char *s, int64_t base_ms)
 {
 	static const struct {
@@ -313,7 +283,8 @@ int64_t testrail_when(const char *s, int64_t base_ms)
 	if (year < 1970 || year > 9999 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 ||
 	    hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
 		return -1;
-	int64_t at = days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - zone;
+	int64_t at = clock_days(year, (unsigned)month, (unsigned)day) * 86400 + hour * 3600 + minute * 60 +
+		     second - zone;
 	return at >= 0 ? at : -1;
 }
 
@@ -335,19 +306,6 @@ bool testrail_is_span(const char *s)
 
 /* ---- templates ---- */
 
-bool testrail_expand(struct talk *t, const struct template *tpl, const struct vars *vars, const char *key,
-		     struct buf *out)
-{
-	struct err err = ERR_NONE;
-	int rc = template_expand(tpl, vars, out, &err);
-
-	if (rc == 0)
-		return true;
-	err_clear(&t->err);
-	err_set(&t->err, rc, "%s: %s", key, err.text);
-	return false;
-}
-
 const char *testrail_filled(struct talk *t, const char *text, const struct vars *vars, const char *key)
 {
 	struct buf out = BUF_LIMIT(64u << 10);
@@ -358,208 +316,9 @@ const char *testrail_filled(struct talk *t, const char *text, const struct vars 
 	if (strpbrk(text, "{}") == NULL)
 		return text;
 	/* Its form was proved when the configuration was read. */
-	if (template_parse(text, &tpl, &at, &t->err) == 0 && testrail_expand(t, tpl, vars, key, &out))
+	if (template_parse(text, &tpl, &at, &t->err) == 0 && text_expand(t, tpl, vars, key, &out))
 		filled = arena_strndup(t->arena, out.data != NULL ? out.data : "", out.len);
 	template_free(tpl);
 	buf_done(&out);
 	return filled;
-}
-
-static const char *joined(const struct result *r, const char *joint, bool guard, struct arena *a)
-{
-	struct buf b = BUF_LIMIT(PATH_BYTES);
-	const char *text = NULL;
-
-	for (size_t i = 0; i < r->suite_count; i++) {
-		if (b.len > 0)
-			buf_puts(&b, joint);
-		for (const char *s = r->suite[i]; *s != '\0'; s++) {
-			buf_putc(&b, *s);
-			if (guard && strncmp(s, SPLIT, 3) == 0)
-				buf_puts(&b, GUARD);
-		}
-	}
-	if (b.len > 0 && buf_error(&b) == 0)
-		text = arena_strndup(a, b.data, b.len);
-	buf_done(&b);
-	return text;
-}
-
-static const char *guarded(const char *s, struct arena *a)
-{
-	const struct result one = { .suite = &s, .suite_count = 1 };
-
-	return s != NULL && *s != '\0' ? joined(&one, "", true, a) : NULL;
-}
-
-static const char *filled(const char *s)
-{
-	return s != NULL && *s != '\0' ? s : NULL;
-}
-
-static const char *property(const struct result *r, const char *name)
-{
-	for (size_t i = 0; i < r->property_count; i++) {
-		if (r->properties[i].key != NULL && strcmp(r->properties[i].key, name) == 0)
-			return filled(r->properties[i].value);
-	}
-	return NULL;
-}
-
-static const char *get_var(void *cookie, const char *name)
-{
-	const struct testrail_vars *v = cookie;
-	const struct result *r = v->result;
-
-	if (strcmp(name, "suite") == 0)
-		return joined(r, SPLIT, false, v->arena);
-	if (strcmp(name, "class") == 0)
-		return filled(r->class_name);
-	if (strcmp(name, "name") == 0)
-		return filled(r->name);
-	if (strcmp(name, "id") == 0)
-		return filled(r->id);
-	if (strcmp(name, "variant") == 0)
-		return filled(r->variant);
-	if (strcmp(name, "report") == 0)
-		return filled(r->report);
-	return strncmp(name, "prop.", 5) == 0 ? property(r, name + 5) : NULL;
-}
-
-/* The same, where the text will be split into a path. */
-static const char *get_path_var(void *cookie, const char *name)
-{
-	const struct testrail_vars *v = cookie;
-
-	if (strcmp(name, "suite") == 0)
-		return joined(v->result, JOINT, true, v->arena);
-	return guarded(get_var(cookie, name), v->arena);
-}
-
-const struct vars *testrail_vars(struct testrail_vars *v, const struct result *r, const struct vars *next,
-				 struct arena *a)
-{
-	*v = (struct testrail_vars){ .vars = { get_var, v, next }, .result = r, .arena = a };
-	return &v->vars;
-}
-
-/* ---- the section of a case ---- */
-
-/* Where the next component ends; *next: where the one after it begins, NULL at the end. */
-static const char *component_end(const char *s, const char **next)
-{
-	for (; *s != '\0'; s++) {
-		if (*s == JOINT[0]) {
-			*next = s + 1;
-			return s;
-		}
-		if (strncmp(s, SPLIT, 3) == 0) {
-			*next = s + 3;
-			return s;
-		}
-	}
-	*next = NULL;
-	return s;
-}
-
-static const char *component(const char *s, size_t len, struct arena *a)
-{
-	char *out = arena_alloc(a, len + 1);
-	size_t n = 0;
-
-	if (out == NULL)
-		return NULL;
-	for (size_t i = 0; i < len; i++) {
-		if (s[i] != GUARD[0])
-			out[n++] = s[i] == JOINT[0] ? '/' : s[i];
-	}
-	out[n] = '\0';
-	return testrail_line(a, out);
-}
-
-/* Deeper paths keep their first components; what lies below shares the last one. */
-static int split(const char *text, const char **path, size_t *count, struct arena *a)
-{
-	for (const char *next = text; next != NULL;) {
-		const char *s = next, *end = component_end(s, &next);
-		if (*count == DEPTH_MAX - 1)
-			end = s + strlen(s);
-		const char *name = component(s, (size_t)(end - s), a);
-		if (name == NULL)
-			return -E2BIG;
-		if (*name != '\0')
-			path[(*count)++] = name;
-		if (*count == DEPTH_MAX)
-			break;
-	}
-	return 0;
-}
-
-static int too_long(struct err *err)
-{
-	return err_set(err, -E2BIG, "create.section: the path is too long");
-}
-
-/* The components that the template gives; none where the report names no suite. */
-static int from_template(const struct testrail_conf *c, const struct vars *vars, bool suites,
-			 const char **path, size_t *count, struct arena *a, struct err *err)
-{
-	struct buf text = BUF_LIMIT(PATH_BYTES);
-	int rc = 0;
-
-	if (c->create.section == NULL ||
-	    (!suites && strcmp(template_text(c->create.section), "{suite}") == 0))
-		return 0;
-	rc = template_expand(c->create.section, vars, &text, err);
-	if (rc == 0 && buf_error(&text) < 0)
-		rc = too_long(err);
-	if (rc == 0 && text.data != NULL && split(text.data, path, count, a) < 0)
-		rc = too_long(err);
-	buf_done(&text);
-	return rc;
-}
-
-/* Of several suites a place begins with the one that the case is to lie in. */
-static int suite_component(const struct testrail_conf *c, const struct vars *vars, const struct result *r,
-			   struct arena *a, const char **path, size_t *count, struct err *err)
-{
-	struct testrail_vars own;
-	struct buf text = BUF_LIMIT(PATH_BYTES);
-
-	if (!testrail_several(c) || c->create.suite == NULL)
-		return 0;
-	int rc = template_expand(c->create.suite, testrail_vars(&own, r, vars, a), &text, err);
-	if (rc == 0 && buf_error(&text) < 0)
-		rc = err_set(err, -E2BIG, "create.suite: the text is too long");
-	const char *name = rc == 0 && text.len > 0 ? testrail_line(a, text.data) : NULL;
-	buf_done(&text);
-	if (rc == 0 && (name == NULL || *name == '\0'))
-		rc = err_set(err, -EINVAL, "create.suite is empty for \"%.200s\"",
-			     r->id != NULL ? r->id : "");
-	if (rc == 0)
-		path[(*count)++] = name;
-	return rc;
-}
-
-int testrail_place(const void *conf, const struct vars *vars, const struct result *r, struct arena *a,
-		   const char *const **path, size_t *count, struct err *err)
-{
-	struct testrail_vars own = { .vars = { get_path_var, &own, vars }, .result = r, .arena = a };
-	const char **out = arena_calloc(a, DEPTH_MAX, sizeof(char *));
-
-	*count = 0;
-	*path = out;
-	if (out == NULL)
-		return too_long(err);
-	bool suites = get_path_var(&own, "suite") != NULL;
-	int rc = suite_component(conf, vars, r, a, out, count, err);
-	size_t first = *count;
-	if (rc == 0)
-		rc = from_template(conf, &own.vars, suites, out, count, a, err);
-	if (rc < 0 || *count > first)
-		return rc;
-	/* A report without suites still has to put its cases somewhere. */
-	const char *name = filled(r->class_name) != NULL ? testrail_line(a, r->class_name) : NULL;
-	out[(*count)++] = filled(name) != NULL ? name : ROOT_SECTION;
-	return 0;
 }

@@ -3,7 +3,7 @@
  * Zone-less stamps: fixed offsets, zone files, the hours that come twice or never. */
 #include "parsers/zone.h"
 
-#include "parsers/scalar.h"
+#include "daemon/base/clock.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -21,7 +21,7 @@
 
 static int64_t at(int y, unsigned m, unsigned d, int h, int min)
 {
-	return (scalar_days(y, m, d) * 24 + h) * 3600000 + (int64_t)min * 60000;
+	return (clock_days(y, m, d) * 24 + h) * 3600000 + (int64_t)min * 60000;
 }
 
 static void fixed_offsets(void **state)
@@ -79,7 +79,7 @@ static void write_zone(const char *dir, const char *name, const char *footer)
 		big(file + n + 40, 4, 4);           /* characters */
 		n += 44;
 		if (version == 1) {
-			big(file + n, scalar_days(1990, 1, 1) * 86400, 8);
+			big(file + n, clock_days(1990, 1, 1) * 86400, 8);
 			n += 8;
 			file[n++] = 1;
 		}
