@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sink.c - what every sink needs to read answers and write requests: JSON of a reply, the server's own
- * words, ids of either kind, escaping.  Everything read here is foreign: any type may stand anywhere. */
+ * sink.c - what every sink needs to read answers and write requests: JSON of a reply, ids of either kind,
+ * escaping.  Everything read here is foreign: any type may stand anywhere. */
 #include "sinks/sink.h"
-
-#include "daemon/base/utf8.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-/* Of a server's words; the rest of a page helps nobody. */
-#define WORDS_MAX 400
 /* Lines that a server may put before its JSON. */
 #define LINES_BEFORE 4
 /* Integers beyond this are not exact in a double, and cJSON has nothing else. */
@@ -48,91 +44,6 @@ cJSON *sink_json(const struct reply *r)
 		return NULL;
 	const char *end = r->body.data + r->body.len, *start = json_start(r->body.data, end);
 	return start != NULL ? cJSON_ParseWithLength(start, (size_t)(end - start)) : NULL;
-}
-
-/* The text that an error body holds, wherever this server puts it. */
-static const char *error_text(const cJSON *root)
-{
-	static const char *const names[] = { "error",         "message", "errorMessage",
-					     "errorMessages", "errors",  "detail" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, names[i]);
-		if (cJSON_IsArray(item) || (cJSON_IsObject(item) && item->child != NULL))
-			item = item->child;
-		if (cJSON_IsObject(item))
-			item = cJSON_GetObjectItemCaseSensitive(item, "message");
-		if (cJSON_IsString(item) && item->valuestring[0] != '\0')
-			return item->valuestring;
-	}
-	return NULL;
-}
-
-/* One line: white space folded, control characters and broken UTF-8 left out, markup too where it is a
- * page, cut on a character. */
-static const char *cleaned(struct arena *a, const char *s, size_t len, bool page)
-{
-	char out[WORDS_MAX + 8];
-	const char *end = s + len;
-	size_t n = 0;
-	bool gap = false, tag = false;
-
-	while (s < end && n < WORDS_MAX) {
-		unsigned size = utf8_length(s, end);
-		unsigned char c = (unsigned char)*s;
-		if (size == 0 || (page && c == '<')) {
-			tag = tag || size != 0;
-			s++;
-			continue;
-		}
-		if (tag) {
-			tag = c != '>';
-			gap = true;
-			s += size;
-			continue;
-		}
-		if (c <= ' ' || c == 0x7f) {
-			gap = true;
-			s++;
-			continue;
-		}
-		if (gap && n > 0)
-			out[n++] = ' ';
-		gap = false;
-		if (n + size > WORDS_MAX)
-			break;
-		memcpy(out + n, s, size);
-		n += size;
-		s += size;
-	}
-	if (n == 0)
-		return NULL;
-	if (s < end) {
-		for (int i = 0; i < 3; i++)
-			out[n++] = '.';
-	}
-	return arena_strndup(a, out, n);
-}
-
-const char *sink_words(struct arena *a, const struct reply *r)
-{
-	const char *words = NULL;
-	cJSON *root = sink_json(r);
-	const char *text = error_text(root);
-
-	if (text != NULL)
-		words = cleaned(a, text, strlen(text), false);
-	cJSON_Delete(root);
-	if (words == NULL && r->body.len > 0) {
-		size_t i = 0;
-		while (i < r->body.len && blank(r->body.data[i]))
-			i++;
-		bool page = i < r->body.len && r->body.data[i] == '<';
-		words = cleaned(a, r->body.data + i, r->body.len - i, page);
-	}
-	if (words == NULL)
-		words = arena_printf(a, "HTTP %d without a word", r->status);
-	return words != NULL ? words : "the answer was too long to keep";
 }
 
 const char *sink_string(const cJSON *object, const char *name)

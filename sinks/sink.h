@@ -203,7 +203,9 @@ const struct sink *sink_find(const char *name);
 
 /* JSON of a reply body, NULL where it is empty or not JSON (old servers put a line before it: skipped). */
 cJSON *sink_json(const struct reply *r);
-/* "error" of a JSON body, else the first line of text, cleaned and cut: the server's own words. */
+/* The server's own words, one clean line, cut: what a JSON body says (message, error_description, error,
+ * errorMessages, errors by field ..), the title of a page, else the text as it stands.  Never NULL.
+ * (words.c) */
 const char *sink_words(struct arena *a, const struct reply *r);
 const char *sink_string(const cJSON *object, const char *name); /* NULL where not a string */
 /* An id that may be a number or a string, as text; NULL where absent or null. */

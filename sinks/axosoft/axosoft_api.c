@@ -146,25 +146,9 @@ bool axosoft_ok(const struct reply *r)
 	return r->status >= 200 && r->status < 300;
 }
 
-/* message, else error_description, else error. */
-static const char *words(struct talk *t, const struct reply *r)
-{
-	cJSON *root = sink_json(r);
-	const char *text = sink_string(root, "message");
-
-	if (text == NULL)
-		text = sink_string(root, "error_description");
-	if (text != NULL)
-		text = arena_printf(t->arena, "%.600s", text);
-	cJSON_Delete(root);
-	return text != NULL ? text : sink_words(t->arena, r);
-}
-
 enum got axosoft_refused(struct talk *t, const struct reply *r, const char *doing, enum got otherwise)
 {
-	const char *said = words(t, r);
-
-	err_set(&t->err, -EPROTO, "%s: HTTP %d: %s", doing, r->status, said);
+	err_set(&t->err, -EPROTO, "%s: HTTP %d: %s", doing, r->status, sink_words(t->arena, r));
 	if (r->status != 401)
 		return otherwise;
 	if (conf_of(t)->token != NULL || granted_of(t)[0] == '\0')

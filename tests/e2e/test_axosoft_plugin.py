@@ -301,7 +301,7 @@ def test_row_44_a_revoked_token_pauses_defects_alone_and_a_new_one_goes_on(resul
     axosoft.expired.add(axo.TOKEN)
     done = run(resultd, "1", failing(3), code=3, options=["--timeout", "3s"])
     assert done.delivery("home")["state"] == "delivered" and not axosoft.items
-    assert "invalid_token" in resultd("status").out + complaint(resultd)
+    assert "The access token is not valid" in resultd("status").out + complaint(resultd)
     axosoft.token = axo.TOKEN + "-new"
     configure(resultd, axosoft, token=secret(resultd, "new.token", axosoft.token))
     resultd.delivers()

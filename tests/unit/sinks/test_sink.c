@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -53,9 +54,34 @@ static void words_are_one_clean_line(void **state)
 		{ "{\"error\":\"Field :name is a required field.\"}", "Field :name is a required field." },
 		{ "{\"error\":\"two\\nlines\\u001b[0m\"}", "two lines [0m" },
 		{ "{\"message\":\"no\"}", "no" },
-		{ "{\"errorMessages\":[\"first\",\"second\"]}", "first" },
+		{ "{\"error\":\"invalid_token\",\"error_description\":\"The token has expired\"}",
+		  "The token has expired" },
+		{ "{\"error\":\"e\",\"error_description\":\"d\",\"message\":\"m\"}", "m" },
+		{ "{\"error\":\"Unauthorized\",\"message\":\"\",\"status\":401}", "Unauthorized" },
+		{ "{\"Message\":\"Authorization has been denied.\"}", "Authorization has been denied." },
+		{ "{\"status-code\":401,\"message\":\"Client must be authenticated\"}",
+		  "Client must be authenticated" },
+		{ "{\"errorMessages\":[\"first\",\"second\"]}", "first; second" },
+		{ "{\"errorMessages\":[],\"errors\":{\"name\":\"is wrong\",\"key\":\"is taken\"}}",
+		  "name: is wrong; key: is taken" },
+		{ "{\"errors\":{\"AT-TC-1\":{\"message\":\"no such case\"}}}", "AT-TC-1: no such case" },
+		{ "{\"errors\":[\"a\",{\"message\":\"b\"},7,null,{}]}", "a; b" },
+		{ "{\"message\":\"Not valid\",\"errors\":[{\"message\":\"a name is due\"}]}",
+		  "Not valid; a name is due" },
+		{ "{\"error\":{\"code\":403,\"message\":\"no right\",\"errors\":[{\"message\":\"no "
+		  "right\"}]}}",
+		  "no right" },
+		{ "{\"type\":\"about:blank\",\"title\":\"Forbidden\",\"status\":403,\"detail\":\"No "
+		  "license\"}",
+		  "No license" },
+		{ "{\"error\":{\"error\":{\"error\":{\"error\":{\"error\":{\"error\":\"deep\"}}}}}}",
+		  "{\"error\":{\"error\":{\"error\":{\"error\":{\"error\":{\"error\":\"deep\"}}}}}}" },
+		{ "\"The token is not valid\"", "The token is not valid" },
+		{ "[{\"message\":\"one\"},\"two\"]", "one; two" },
+		{ "{\"message\":\"<html><head><title>Sign in</title></head><body>..</body></html>\"}",
+		  "Sign in" },
 		{ "{\"errors\":[{\"message\":\"deep\"}]}", "deep" },
-		{ "{\"errors\":{\"name\":\"is wrong\"}}", "is wrong" },
+		{ "{\"errors\":{\"name\":\"is wrong\"}}", "name: is wrong" },
 		{ "{\"error\":\"\"}", "{\"error\":\"\"}" },
 		{ "<html><head><title>413 Too <b>Large</b></title></head></html>", "413 Too Large" },
 		{ "plain text\r\nand more", "plain text and more" },
@@ -63,7 +89,25 @@ static void words_are_one_clean_line(void **state)
 		  "bad \xc3\x28 bytes",
 		  "bad ( bytes" },
 		{ "", "HTTP 418 without a word" },
-		{ "<br/>", "HTTP 418 without a word" },
+		{ "<br/>", "an HTML page" },
+		{ "<!DOCTYPE html>\n<html lang=en><head><style>p{}</style><title>\n Log in &amp; go "
+		  "</title></head>"
+		  "<body><h1>Hello</h1><p>much text</p></body></html>",
+		  "Log in & go" },
+		{ "<HTML><HEAD><TITLE></TITLE></HEAD><BODY><H1>Access <i>denied</i></H1></BODY></HTML>",
+		  "Access denied" },
+		{ "<html><body><div>all <p>sorts</div><script>of(\"things\")</script></body></html>",
+		  "an HTML page" },
+		{ "USER AUTHENTICATION SUCCESSFUL!\n<html><title>Down</title></html>", "Down" },
+		{ "<br />\n<b>Fatal error</b>:  no memory &lt;left&gt; in <b>/x.php</b><script>a<b</script>",
+		  "Fatal error : no memory <left> in /x.php" },
+		{ "<?xml version=\"1.0\"?><status><status-code>401</status-code><message>Log in "
+		  "first</message></status>",
+		  "Log in first" },
+		{ "<?xml version=\"1.0\"?><a/>", "an XML document" },
+		{ "<html><title>never ended", "an HTML page" },
+		{ "Field <name> is missing", "Field <name> is missing" },
+		{ "  AIO Tests is not enabled for project AT\n", "AIO Tests is not enabled for project AT" },
 		{ "[1]", "[1]" },
 	};
 
@@ -78,6 +122,24 @@ static void words_are_one_clean_line(void **state)
 		reply_done(&r);
 		arena_done(&a);
 	}
+}
+
+static void a_type_of_html_is_believed(void **state)
+{
+	struct arena a = ARENA_LIMIT(1 << 16);
+	struct reply r;
+
+	(void)state;
+	reply_init(&r);
+	r.status = 403;
+	(void)snprintf(r.content_type, sizeof(r.content_type), "text/html; charset=utf-8");
+	buf_puts(&r.body, "Forbidden<br>Ask the <b>administrator</b>");
+	assert_string_equal(sink_words(&a, &r), "Forbidden Ask the administrator");
+	buf_reset(&r.body);
+	buf_append(&r.body, "a\0b<i\0>c", 9);
+	assert_string_equal(sink_words(&a, &r), "a b c");
+	reply_done(&r);
+	arena_done(&a);
 }
 
 static void words_have_an_end(void **state)
@@ -190,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_is_found_behind_a_line),
 		cmocka_unit_test(words_are_one_clean_line),
+		cmocka_unit_test(a_type_of_html_is_believed),
 		cmocka_unit_test(words_have_an_end),
 		cmocka_unit_test(ids_are_numbers_or_strings),
 		cmocka_unit_test(numbers_and_flags_of_any_type),
