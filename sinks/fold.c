@@ -19,12 +19,12 @@
 
 /* ---- verdicts ---- */
 
-static size_t attempt_count(const struct result *r)
+size_t fold_attempts(const struct result *r)
 {
 	return r->attempt_count > 0 ? r->attempt_count : 1;
 }
 
-static struct attempt attempt_at(const struct result *r, size_t i)
+struct attempt fold_attempt(const struct result *r, size_t i)
 {
 	if (r->attempt_count > 0)
 		return r->attempts[i];
@@ -41,8 +41,8 @@ static struct attempt attempt_at(const struct result *r, size_t i)
 /* A skip beside a pass is no contradiction: only a failure makes a later pass flaky. */
 static bool failed_once(const struct result *r)
 {
-	for (size_t i = 0; i < attempt_count(r); i++) {
-		if (attempt_at(r, i).outcome >= OUTCOME_FAILED)
+	for (size_t i = 0; i < fold_attempts(r); i++) {
+		if (fold_attempt(r, i).outcome >= OUTCOME_FAILED)
 			return true;
 	}
 	return false;
@@ -308,10 +308,10 @@ static bool same_failure(const struct failure *a, const struct failure *b)
 static size_t told_attempt(const struct row_test *test, size_t total)
 {
 	const struct result *r = test->results[test->result_count - 1];
-	size_t n = attempt_count(r);
+	size_t n = fold_attempts(r);
 
 	for (size_t k = n; k > 0 && any(&r->failure); k--) {
-		struct attempt at = attempt_at(r, k - 1);
+		struct attempt at = fold_attempt(r, k - 1);
 		if (same_failure(&at.failure, &r->failure))
 			return total - n + k;
 	}
@@ -324,7 +324,7 @@ static void put_attempts(struct writer *w, size_t start, const struct row_test *
 	size_t total = 0, number = 0;
 
 	for (size_t i = 0; i < test->result_count; i++)
-		total += attempt_count(test->results[i]);
+		total += fold_attempts(test->results[i]);
 	if (total < 2)
 		return;
 	size_t skip = total - 1 > ATTEMPTS_SHOWN ? total - 1 - ATTEMPTS_SHOWN : 0;
@@ -335,7 +335,7 @@ static void put_attempts(struct writer *w, size_t start, const struct row_test *
 		putf(w, "\n(the first %zu are left out)", skip);
 	for (size_t i = 0; i < test->result_count && !w->cut; i++) {
 		const struct result *r = test->results[i];
-		size_t n = attempt_count(r);
+		size_t n = fold_attempts(r);
 		if (number + n <= skip) {
 			number += n;
 			continue;
@@ -344,7 +344,7 @@ static void put_attempts(struct writer *w, size_t start, const struct row_test *
 			number++;
 			if (number <= skip || number == told)
 				continue;
-			struct attempt at = attempt_at(r, k);
+			struct attempt at = fold_attempt(r, k);
 			put_attempt(w, number, &at, DETAIL_SHOWN);
 		}
 	}

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sink.c - what every sink needs to read answers and write requests: JSON of a reply, ids of either kind,
- * escaping.  Everything read here is foreign: any type may stand anywhere. */
+ * what an answer comes to, escaping, endpoints.  Everything read here is foreign: any type may stand anywhere. */
 #include "sinks/sink.h"
 
+#include "daemon/base/json.h"
+
+#include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -13,6 +17,8 @@
 #define LINES_BEFORE 4
 /* Integers beyond this are not exact in a double, and cJSON has nothing else. */
 #define EXACT_MAX 9007199254740992.0
+/* Walks that may begin again because something remembered was wrong. */
+#define BACKS_MAX 3
 
 static bool blank(char c)
 {
@@ -116,6 +122,114 @@ void sink_set_int(cJSON *object, const char *name, int64_t value)
 	set(object, name, cJSON_CreateNumber((double)value));
 }
 
+/* ---- objects ---- */
+
+cJSON *sink_object(cJSON *parent, const char *name)
+{
+	cJSON *item = cJSON_GetObjectItemCaseSensitive(parent, name);
+
+	if (cJSON_IsObject(item))
+		return item;
+	cJSON_DeleteItemFromObjectCaseSensitive(parent, name);
+	return cJSON_AddObjectToObject(parent, name);
+}
+
+cJSON *sink_array(cJSON *parent, const char *name)
+{
+	cJSON *item = cJSON_GetObjectItemCaseSensitive(parent, name);
+
+	if (cJSON_IsArray(item))
+		return item;
+	cJSON_DeleteItemFromObjectCaseSensitive(parent, name);
+	return cJSON_AddArrayToObject(parent, name);
+}
+
+cJSON *sink_scratch(struct talk *t)
+{
+	if (t->scratch == NULL)
+		t->scratch = cJSON_CreateObject();
+	return t->scratch;
+}
+
+/* ---- verdicts on answers ---- */
+
+bool sink_says(const char *words, const char *const *any)
+{
+	for (size_t i = 0; any[i] != NULL; i++) {
+		if (strcasestr(words, any[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+enum got sink_park(struct talk *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	err_clear(&t->err);
+	va_start(ap, fmt);
+	err_vset(&t->err, -ENOENT, fmt, ap);
+	va_end(ap);
+	return GOT_PARK;
+}
+
+enum got sink_back(struct talk *t, const char *fmt, ...)
+{
+	int64_t backs = sink_int(t->bookmark, "backs", 0) + 1;
+	va_list ap;
+
+	err_clear(&t->err);
+	va_start(ap, fmt);
+	err_vset(&t->err, -ESTALE, fmt, ap);
+	va_end(ap);
+	if (backs > BACKS_MAX)
+		return GOT_PARK;
+	sink_set_int(t->bookmark, "backs", backs);
+	return GOT_BACK;
+}
+
+/* ---- requests ---- */
+
+struct endpoint sink_endpoint(const char *url, const struct sink_common *common)
+{
+	return (struct endpoint){
+		.url = url,
+		.scope = url,
+		.ca_file = common->ca_file,
+		.cert_file = common->cert_file,
+		.key_file = common->key_file,
+		.proxy = common->proxy,
+		.verify = common->verify,
+		.rate_per_minute = common->rate,
+		.parallel = 1,
+	};
+}
+
+void sink_arg(struct request *r, const char *name, const char *value)
+{
+	bool first = r->path.data == NULL || memchr(r->path.data, '?', r->path.len) == NULL;
+
+	buf_putc(&r->path, first ? '?' : '&');
+	buf_puts(&r->path, name);
+	buf_putc(&r->path, '=');
+	sink_escape(&r->path, value);
+}
+
+void sink_put_id(struct buf *b, const char *key, const char *id)
+{
+	size_t n = strlen(id);
+	bool number = n > 0 && n <= 15 && strspn(id, "0123456789") == n && (id[0] != '0' || n == 1);
+
+	if (key != NULL)
+		json_key(b, key);
+	else
+		json_sep(b);
+	if (number)
+		buf_puts(b, id);
+	else
+		json_string(b, id, n);
+}
+
 void sink_escape(struct buf *b, const char *value)
 {
 	static const char hex[] = "0123456789ABCDEF";
@@ -132,6 +246,8 @@ void sink_escape(struct buf *b, const char *value)
 		buf_append(b, code, 3);
 	}
 }
+
+/* ---- defects and files ---- */
 
 void sink_defect_ids(const struct row *row, struct buf *out, size_t max)
 {

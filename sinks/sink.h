@@ -214,8 +214,31 @@ bool sink_bool(const cJSON *object, const char *name); /* true, 1, "1" */
 int64_t sink_int(const cJSON *object, const char *name, int64_t otherwise);
 void sink_set_string(cJSON *object, const char *name, const char *value); /* replaces */
 void sink_set_int(cJSON *object, const char *name, int64_t value);
+cJSON *sink_object(cJSON *parent, const char *name); /* made where it is missing, or something else */
+cJSON *sink_array(cJSON *parent, const char *name);  /* an array, likewise */
+cJSON *sink_scratch(struct talk *t);                 /* t->scratch, made where it is missing */
+static inline bool sink_ok(const struct reply *r)
+{
+	return r->status >= 200 && r->status < 300;
+}
+bool sink_says(const char *words, const char *const *any); /* one of them is in it, in any case */
+
 /* Percent-encodes a value for a query. */
 void sink_escape(struct buf *b, const char *value);
+/* "?name=value" behind a path, or "&name=value" where it has a query already. */
+void sink_arg(struct request *r, const char *name, const char *value);
+/* Appends "key":id, key NULL: the id alone; a number where it is one. */
+void sink_put_id(struct buf *b, const char *key, const char *id);
+
+/* Parks, for a reason that the text gives. */
+enum got sink_park(struct talk *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Something remembered was wrong and has been removed: again from the first step, but not for ever
+ * ("backs" in the bookmark counts). */
+enum got sink_back(struct talk *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* What every tracker's endpoint is: the address, whose limit counts all who ask it, and the common keys.
+ * Borrows both; the login is the sink's to add. */
+struct endpoint sink_endpoint(const char *url, const struct sink_common *common);
 
 /* "991, 992": at most max bytes, whole ids only. */
 void sink_defect_ids(const struct row *row, struct buf *out, size_t max);
@@ -237,6 +260,9 @@ struct folded {
 	const struct row_test *tests; /* all that went in */
 	size_t test_count;
 };
+/* A test that ran once is its own only attempt. */
+size_t fold_attempts(const struct result *r);
+struct attempt fold_attempt(const struct result *r, size_t i);
 struct folded fold_test(const struct row_test *test, struct arena *a);
 struct folded fold_row(const struct row *row, enum several how, struct arena *a);
 /* The plain text for people: failure, earlier attempts, other tests of the case; at most max bytes. */

@@ -50,7 +50,7 @@ int tcms_begin(struct remote *r, const struct args *a, struct request *req, enum
 void tcms_begin_arg(struct request *req, const char *name, const char *value)
 {
 	if (value != NULL)
-		aio_arg(req, name, value);
+		sink_arg(req, name, value);
 }
 
 int tcms_read(struct remote *r, const struct args *a, const char *doing, cJSON **out, const char *path,
@@ -80,9 +80,9 @@ static int ask_page(struct remote *r, const struct args *a, const struct tcms_li
 	for (const char *const *q = l->query; q != NULL && *q != NULL; q += 2)
 		tcms_begin_arg(req, q[0], q[1]);
 	snprintf(text, sizeof(text), "%" PRId64, offset);
-	aio_arg(req, "startAt", text);
+	sink_arg(req, "startAt", text);
 	snprintf(text, sizeof(text), "%" PRId64, most);
-	aio_arg(req, "maxResults", text);
+	sink_arg(req, "maxResults", text);
 	return EXIT_OK;
 }
 

@@ -345,7 +345,7 @@ static void put_ids(struct buf *b, const char *key, const cJSON *ids)
 
 	json_key(b, key);
 	buf_putc(b, '[');
-	cJSON_ArrayForEach(id, ids) testrail_put_id(b, NULL, id->valuestring);
+	cJSON_ArrayForEach(id, ids) sink_put_id(b, NULL, id->valuestring);
 	buf_putc(b, ']');
 }
 

@@ -108,18 +108,8 @@ static void endpoint(const void *conf, struct endpoint *out)
 {
 	const struct aio_conf *c = conf;
 
-	*out = (struct endpoint){
-		.url = c->url,
-		.scope =
-			c->url, /* the limit counts an address's requests to the service, whoever sends them */
-		.ca_file = c->common.ca_file,
-		.cert_file = c->common.cert_file,
-		.key_file = c->common.key_file,
-		.proxy = c->common.proxy,
-		.verify = c->common.verify,
-		.rate_per_minute = c->common.rate,
-		.parallel = 2,
-	};
+	*out = sink_endpoint(c->url, &c->common);
+	out->parallel = 2;
 	if (c->deployment == AIO_CLOUD) {
 		out->auth_scheme = "AioAuth";
 		out->authorization = secret_value(c->token);
@@ -145,8 +135,7 @@ static void plan(const void *conf, const cJSON *facts, struct match_plan *out)
 		.trust = sink_string(cJSON_GetObjectItemCaseSensitive(facts, "config"), "trust"),
 		.place_max = AIO_TITLE_MAX,
 	};
-	for (size_t i = 0; i < c->match.count && i < 3; i++)
-		out->order[i] = (enum match_by)(c->match.item[i] + 1);
+	match_order(&c->match, out->order);
 }
 
 /* "AT-TC-12", in upper case as the server writes it.  Keys of other projects are left alone, as far as the
@@ -177,7 +166,7 @@ static enum answer_class classify(const struct reply *r)
 	/* 401 is also said of a project that AIO Tests is switched off for: that is no bad token. */
 	if (r->status == 401) {
 		const char *words = sink_words(&a, r);
-		if (strcasestr(words, "project") != NULL && aio_says(words, off))
+		if (strcasestr(words, "project") != NULL && sink_says(words, off))
 			class = ANSWER_FORBIDDEN;
 	}
 	arena_done(&a);

@@ -30,6 +30,7 @@
 #ifndef RD_SINKS_AIO_AIO_H
 #define RD_SINKS_AIO_AIO_H
 
+#include "sinks/match.h"
 #include "sinks/sink.h"
 #include "sinks/text.h"
 
@@ -82,7 +83,6 @@ struct aio_conf {
 
 extern const struct config_key aio_keys[];
 int aio_check(void *conf, struct err *err);
-bool aio_matches(const struct aio_conf *c, enum match_by by);
 
 /* ---- requests (aio_api.c) ---- */
 
@@ -92,9 +92,7 @@ void aio_get(struct talk *t, struct request *r, const char *path, ...);
 void aio_search(struct talk *t, struct request *r, const char *path, ...); /* a POST that only asks */
 void aio_post(struct talk *t, struct request *r, const char *path, ...);   /* a write */
 void aio_put(struct talk *t, struct request *r, const char *path, ...);
-void aio_arg(struct request *r, const char *name, const char *value);
 void aio_page_args(struct request *r, int64_t offset);
-void aio_put_id(struct buf *b, const char *key, const char *id); /* JSON: a number where it is one */
 /* Ends the body.  What does not fit parks the delivery with `what` in its words. */
 enum ask aio_send(struct talk *t, struct request *r, const char *what);
 
@@ -110,24 +108,14 @@ bool aio_page(const struct reply *r, struct aio_page *out); /* false: no list; r
 /* A stamp in seconds, in milliseconds (told apart by magnitude) or as text; TIME_UNKNOWN. */
 int64_t aio_time(const cJSON *object, const char *name);
 
-static inline bool aio_ok(const struct reply *r)
-{
-	return r->status >= 200 && r->status < 300;
-}
 enum got aio_refused(struct talk *t, const struct reply *r, const char *doing, enum got otherwise);
-enum got aio_park(struct talk *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-enum got aio_back(struct talk *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void aio_say(struct talk *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-bool aio_says(const char *words, const char *const *any); /* one of them is in it, in any case */
-bool aio_says_closed(const char *words);                  /* the cycle takes nothing any more */
+bool aio_says_closed(const char *words); /* the cycle takes nothing any more */
 /* Why the object may not be changed ("permission" without the bits); NULL: it may, or nothing is said. */
 const char *aio_forbidden(struct talk *t, const cJSON *object, int bits);
 
 /* ---- facts ---- */
 
-cJSON *aio_object(cJSON *parent, const char *name); /* made where it is missing */
-cJSON *aio_list(cJSON *parent, const char *name);
-cJSON *aio_scratch(struct talk *t);
 cJSON *aio_config(const struct talk *t);
 bool aio_old(const struct talk *t, const char *call);
 /* Notes that the server does not know a call, and says so once. */

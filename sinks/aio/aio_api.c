@@ -5,7 +5,6 @@
 #include "sinks/aio/aio.h"
 
 #include "daemon/base/clock.h"
-#include "daemon/base/json.h"
 
 #include <errno.h>
 #include <math.h>
@@ -14,7 +13,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define BACKS_MAX  3
 #define TEXT_SHOWN 900
 #define SERVER_API "rest/aio-tcms-api/1.0"
 
@@ -97,39 +95,14 @@ void aio_put(struct talk *t, struct request *r, const char *fmt, ...)
 	va_end(ap);
 }
 
-void aio_arg(struct request *r, const char *name, const char *value)
-{
-	bool first = r->path.data == NULL || strchr(r->path.data, '?') == NULL;
-
-	buf_putc(&r->path, first ? '?' : '&');
-	buf_puts(&r->path, name);
-	buf_putc(&r->path, '=');
-	sink_escape(&r->path, value);
-}
-
 void aio_page_args(struct request *r, int64_t offset)
 {
 	char text[32];
 
 	snprintf(text, sizeof(text), "%lld", (long long)(offset > 0 ? offset : 0));
-	aio_arg(r, "startAt", text);
+	sink_arg(r, "startAt", text);
 	snprintf(text, sizeof(text), "%d", AIO_PAGE);
-	aio_arg(r, "maxResults", text);
-}
-
-void aio_put_id(struct buf *b, const char *key, const char *id)
-{
-	size_t n = strlen(id);
-	bool number = n > 0 && n <= 15 && strspn(id, "0123456789") == n && (id[0] != '0' || n == 1);
-
-	if (key != NULL)
-		json_key(b, key);
-	else
-		json_sep(b);
-	if (number)
-		buf_puts(b, id);
-	else
-		json_string(b, id, n);
+	sink_arg(r, "maxResults", text);
 }
 
 enum ask aio_send(struct talk *t, struct request *r, const char *what)
@@ -190,20 +163,11 @@ int64_t aio_time(const cJSON *object, const char *name)
 	return v > 1e11 ? (int64_t)v : (int64_t)(v * 1000);
 }
 
-bool aio_says(const char *words, const char *const *any)
-{
-	for (size_t i = 0; any[i] != NULL; i++) {
-		if (strcasestr(words, any[i]) != NULL)
-			return true;
-	}
-	return false;
-}
-
 bool aio_says_closed(const char *words)
 {
 	static const char *const closed[] = { "closed", "archived", NULL };
 
-	return strcasestr(words, "cycle") != NULL && aio_says(words, closed);
+	return strcasestr(words, "cycle") != NULL && sink_says(words, closed);
 }
 
 enum got aio_refused(struct talk *t, const struct reply *r, const char *doing, enum got otherwise)
@@ -214,32 +178,6 @@ enum got aio_refused(struct talk *t, const struct reply *r, const char *doing, e
 	err_set(&t->err, -EPROTO, "%s: %.*s (HTTP %d)", doing, TEXT_SHOWN, words, r->status);
 	/* 401 comes here only where it speaks of this one project. */
 	return r->status == 401 || r->status == 403 ? GOT_PARK : otherwise;
-}
-
-enum got aio_park(struct talk *t, const char *fmt, ...)
-{
-	va_list ap;
-
-	err_clear(&t->err);
-	va_start(ap, fmt);
-	err_vset(&t->err, -ENOENT, fmt, ap);
-	va_end(ap);
-	return GOT_PARK;
-}
-
-enum got aio_back(struct talk *t, const char *fmt, ...)
-{
-	int64_t backs = sink_int(t->bookmark, "backs", 0) + 1;
-	va_list ap;
-
-	err_clear(&t->err);
-	va_start(ap, fmt);
-	err_vset(&t->err, -ESTALE, fmt, ap);
-	va_end(ap);
-	if (backs > BACKS_MAX)
-		return GOT_PARK;
-	sink_set_int(t->bookmark, "backs", backs);
-	return GOT_BACK;
 }
 
 void aio_say(struct talk *t, const char *fmt, ...)
@@ -268,33 +206,6 @@ const char *aio_forbidden(struct talk *t, const cJSON *object, int bits)
 
 /* ---- facts ---- */
 
-cJSON *aio_object(cJSON *parent, const char *name)
-{
-	cJSON *item = cJSON_GetObjectItemCaseSensitive(parent, name);
-
-	if (cJSON_IsObject(item))
-		return item;
-	cJSON_DeleteItemFromObjectCaseSensitive(parent, name);
-	return cJSON_AddObjectToObject(parent, name);
-}
-
-cJSON *aio_list(cJSON *parent, const char *name)
-{
-	cJSON *item = cJSON_GetObjectItemCaseSensitive(parent, name);
-
-	if (cJSON_IsArray(item))
-		return item;
-	cJSON_DeleteItemFromObjectCaseSensitive(parent, name);
-	return cJSON_AddArrayToObject(parent, name);
-}
-
-cJSON *aio_scratch(struct talk *t)
-{
-	if (t->scratch == NULL)
-		t->scratch = cJSON_CreateObject();
-	return t->scratch;
-}
-
 cJSON *aio_config(const struct talk *t)
 {
 	return cJSON_GetObjectItemCaseSensitive(t->facts, "config");
@@ -309,7 +220,7 @@ void aio_learn_old(struct talk *t, const char *call, const char *instead)
 {
 	if (!aio_old(t, call))
 		aio_say(t, "this server does not know the call (%s): %s", call, instead);
-	sink_set_int(aio_object(t->facts, "old"), call, 1);
+	sink_set_int(sink_object(t->facts, "old"), call, 1);
 }
 
 static const cJSON *cycle_of(const struct talk *t)

@@ -76,12 +76,12 @@ static bool within(int64_t since_ms, int64_t now_ms, int64_t ms)
 static cJSON *state(struct talk *t)
 {
 	const char *scope = sink_string(t->facts, "scope");
-	cJSON *l = aio_object(t->facts, "cases");
+	cJSON *l = sink_object(t->facts, "cases");
 	const char *of = sink_string(l, "scope");
 
 	if (of == NULL || scope == NULL || strcmp(of, scope) != 0) {
 		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "cases");
-		l = aio_object(t->facts, "cases");
+		l = sink_object(t->facts, "cases");
 		sink_set_string(l, "scope", scope);
 	}
 	int64_t began = sink_int(l, "began", 0);
@@ -96,7 +96,7 @@ static bool of_use(const struct talk *t)
 	const struct aio_conf *c = t->conf;
 	bool trusted = sink_string(aio_config(t), "trust") != NULL;
 
-	return aio_matches(c, MATCH_AUTOMATION) || aio_matches(c, MATCH_TITLE) || !trusted;
+	return match_has(&c->match, MATCH_AUTOMATION) || match_has(&c->match, MATCH_TITLE) || !trusted;
 }
 
 enum ask aio_cases_ask(struct talk *t, struct request *r)
@@ -171,7 +171,7 @@ static enum got refused(struct talk *t, const struct reply *r)
 	enum got got = aio_refused(t, r, "list of cases", GOT_PARK);
 	if (r->status == 404) {
 		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "config");
-		return aio_back(t, "%s", arena_strdup(t->arena, t->err.text));
+		return sink_back(t, "%s", arena_strdup(t->arena, t->err.text));
 	}
 	return got;
 }
@@ -180,11 +180,11 @@ enum got aio_cases_got(struct talk *t, const struct reply *r)
 {
 	struct aio_page page;
 
-	if (!aio_ok(r))
+	if (!sink_ok(r))
 		return refused(t, r);
 	if (!aio_page(r, &page))
 		return GOT_UNKNOWN;
-	cJSON *l = aio_object(t->facts, "cases");
+	cJSON *l = sink_object(t->facts, "cases");
 	int64_t offset = sink_int(l, "offset", 0), tries = sink_int(l, "tries", 0);
 	int64_t phase = sink_int(l, "phase", PHASE_ALL);
 	if (offset == 0) {

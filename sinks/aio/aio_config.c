@@ -83,7 +83,7 @@ enum ask aio_config_ask(struct talk *t, struct request *r)
 	int64_t age = t->now_ms - sink_int(aio_config(t), "at", 0);
 	if (was != NULL && strcmp(was, wanted(t)) == 0 && age >= -CONFIG_AGE_MS && age < CONFIG_AGE_MS)
 		return ASK_SKIP;
-	int64_t at = sink_int(aio_scratch(t), "list", -1);
+	int64_t at = sink_int(sink_scratch(t), "list", -1);
 	if (at < 0 && !aio_old(t, "config"))
 		aio_get(t, r, "config");
 	else
@@ -154,8 +154,8 @@ static bool resolve_statuses(struct talk *t, const cJSON *root, cJSON *out)
 		const cJSON *found = find(t, list, name);
 		const char *own = sink_string(found, "name");
 		if (own == NULL) {
-			aio_park(t, "statuses.%s: no run status \"%s\" in this project; there are: %s, none",
-				 verdict_name((enum verdict)v), name, names(t, list));
+			sink_park(t, "statuses.%s: no run status \"%s\" in this project; there are: %s, none",
+				  verdict_name((enum verdict)v), name, names(t, list));
 			return false;
 		}
 		cJSON_AddItemToArray(all, cJSON_CreateString(own));
@@ -181,12 +181,13 @@ static bool resolve_fields(struct talk *t, const cJSON *list, const struct confi
 		const cJSON *of = cJSON_GetObjectItemCaseSensitive(found, association);
 		bool cycle = strcmp(association, "cycleAssociation") == 0;
 		if (found == NULL || (of != NULL && !sink_bool(of, "isAssociated"))) {
-			aio_park(t, "%s: %s custom field \"%s\" %s", cycle ? "cycle.fields" : "result.fields",
-				 found == NULL ? "no" : "the", m->key[i],
-				 found == NULL ? arena_printf(t->arena, "in this project; there are: %s",
-							      names(t, list))
-				 : cycle       ? "is not one of cycles"
-					       : "is not one of runs");
+			sink_park(t, "%s: %s custom field \"%s\" %s",
+				  cycle ? "cycle.fields" : "result.fields", found == NULL ? "no" : "the",
+				  m->key[i],
+				  found == NULL ? arena_printf(t->arena, "in this project; there are: %s",
+							       names(t, list))
+				  : cycle       ? "is not one of cycles"
+						: "is not one of runs");
 			return false;
 		}
 		cJSON *one = cJSON_CreateObject();
@@ -260,7 +261,7 @@ static void put_choice(struct buf *b, const cJSON *field, const char *text)
 	json_sep(b);
 	buf_putc(b, '{');
 	if (id != NULL)
-		aio_put_id(b, "ID", id);
+		sink_put_id(b, "ID", id);
 	json_field(b, "value", value != NULL ? sink_string(value, "value") : text);
 	buf_putc(b, '}');
 }
@@ -351,7 +352,7 @@ bool aio_put_fields(struct talk *t, struct buf *b, const char *group, const char
 			buf_putc(b, '{');
 		}
 		if (sink_string(field, "id") != NULL)
-			aio_put_id(b, "ID", sink_string(field, "id"));
+			sink_put_id(b, "ID", sink_string(field, "id"));
 		json_field(b, "name", sink_string(field, "name"));
 		put_value(t, b, field, text.data != NULL ? text.data : "");
 		buf_puts(b, update ? "}}" : "}");
@@ -389,11 +390,11 @@ static bool resolve_create(struct talk *t, const cJSON *root, cJSON *out)
 		if (found == NULL && !row[i].needed)
 			continue;
 		if (found == NULL) {
-			aio_park(t, "create.%s: no \"%s\" in this project; there are: %s",
-				 strcmp(row[i].key, "automationStatus") == 0 ? "automation_status"
-				 : strcmp(row[i].key, "scriptType") == 0     ? "script_type"
-									     : row[i].key,
-				 row[i].name, names(t, list));
+			sink_park(t, "create.%s: no \"%s\" in this project; there are: %s",
+				  strcmp(row[i].key, "automationStatus") == 0 ? "automation_status"
+				  : strcmp(row[i].key, "scriptType") == 0     ? "script_type"
+									      : row[i].key,
+				  row[i].name, names(t, list));
 			return false;
 		}
 		cJSON *one = cJSON_AddObjectToObject(all, row[i].key);
@@ -476,19 +477,19 @@ static enum got locked(struct talk *t)
 
 static enum got one_list(struct talk *t, const struct reply *r, int64_t at)
 {
-	cJSON *parts = aio_object(aio_scratch(t), "parts");
+	cJSON *parts = sink_object(sink_scratch(t), "parts");
 
-	if (!aio_ok(r) && (at == 0 || r->status != 404)) {
+	if (!sink_ok(r) && (at == 0 || r->status != 404)) {
 		enum got got = aio_refused(t, r, "project", GOT_PARK);
 		if (r->status == 404)
-			return aio_park(
+			return sink_park(
 				t,
 				"%s: is project the key (or number) of a project with AIO Tests, and url "
 				"that of the server?",
 				arena_strdup(t->arena, t->err.text));
 		return got;
 	}
-	if (aio_ok(r)) {
+	if (sink_ok(r)) {
 		cJSON *root = sink_json(r);
 		if (!cJSON_IsArray(root)) {
 			cJSON_Delete(root);
@@ -499,7 +500,7 @@ static enum got one_list(struct talk *t, const struct reply *r, int64_t at)
 	if (at == 0)
 		aio_learn_old(t, "config", "its lists are read one by one");
 	if (at + 1 < LIST_COUNT) {
-		sink_set_int(aio_scratch(t), "list", at + 1);
+		sink_set_int(sink_scratch(t), "list", at + 1);
 		return GOT_MORE;
 	}
 	return resolve_all(t, parts);
@@ -507,16 +508,16 @@ static enum got one_list(struct talk *t, const struct reply *r, int64_t at)
 
 enum got aio_config_got(struct talk *t, const struct reply *r)
 {
-	int64_t at = sink_int(aio_scratch(t), "list", aio_old(t, "config") ? 0 : -1);
+	int64_t at = sink_int(sink_scratch(t), "list", aio_old(t, "config") ? 0 : -1);
 
 	if (at >= 0 && at < LIST_COUNT)
 		return one_list(t, r, at);
 	if (r->status == 404) {
 		/* No such project, or an older server: its first list tells. */
-		sink_set_int(aio_scratch(t), "list", 0);
+		sink_set_int(sink_scratch(t), "list", 0);
 		return GOT_MORE;
 	}
-	if (!aio_ok(r))
+	if (!sink_ok(r))
 		return aio_refused(t, r, "project", GOT_PARK);
 	cJSON *root = sink_json(r);
 	enum got got = cJSON_IsObject(root) ? resolve_all(t, root) : is_page(r) ? locked(t) : GOT_UNKNOWN;

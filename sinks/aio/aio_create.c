@@ -113,7 +113,7 @@ enum ask aio_folder_ask(struct talk *t, struct request *r)
 	aio_put(t, r, "testcase/folder/hierarchy");
 	buf_putc(&r->body, '{');
 	if (!top(row))
-		aio_put_id(&r->body, "baseFolderId", row->remote_id);
+		sink_put_id(&r->body, "baseFolderId", row->remote_id);
 	json_key(&r->body, "folderHierarchy");
 	buf_putc(&r->body, '[');
 	json_string(&r->body, name, strlen(name));
@@ -129,7 +129,7 @@ enum got aio_folder_got(struct talk *t, const struct reply *r)
 		aio_learn_old(t, "case_hierarchy", "folders cannot be made here, cases are made without");
 		return GOT_MORE;
 	}
-	if (!aio_ok(r)) {
+	if (!sink_ok(r)) {
 		aio_refused(t, r, "folder of cases", GOT_REFUSED);
 		learned_parked(&t->learned, row->id, t->err.text);
 		err_clear(&t->err);
@@ -156,8 +156,8 @@ enum looked aio_folder_looked(struct talk *t, const struct reply *r)
 	const struct row *row = &t->rows->row[0];
 	const char *name = folder_name(t), *id = NULL;
 
-	cJSON *root = aio_ok(r) ? sink_json(r) : NULL;
-	if (aio_ok(r) && root == NULL)
+	cJSON *root = sink_ok(r) ? sink_json(r) : NULL;
+	if (sink_ok(r) && root == NULL)
 		return LOOKED_UNSURE;
 	if (root != NULL && top(row)) {
 		id = aio_in_tree(t, root, &name, 1);
@@ -205,7 +205,7 @@ static void put_choice(struct talk *t, struct buf *b, const char *key)
 	json_key(b, key);
 	buf_putc(b, '{');
 	if (sink_string(one, "id") != NULL)
-		aio_put_id(b, "ID", sink_string(one, "id"));
+		sink_put_id(b, "ID", sink_string(one, "id"));
 	json_field(b, "name", sink_string(one, "name"));
 	buf_putc(b, '}');
 }
@@ -249,11 +249,11 @@ enum ask aio_create_ask(struct talk *t, struct request *r)
 			learned_parked(&t->learned, t->rows->row[i].id, why);
 		return ASK_LEARN;
 	}
-	if (sink_bool(aio_scratch(t), "exists"))
+	if (sink_bool(sink_scratch(t), "exists"))
 		return search_case(t, r, &m);
 	aio_post(t, r, "testcase");
 	if (m.key != NULL)
-		aio_arg(r, "uniqueAutoKey", "true");
+		sink_arg(r, "uniqueAutoKey", "true");
 	buf_putc(&r->body, '{');
 	json_field(&r->body, "title", m.title);
 	json_field(&r->body, "automationKey", m.key);
@@ -265,7 +265,7 @@ enum ask aio_create_ask(struct talk *t, struct request *r)
 	if (!top(row)) {
 		json_key(&r->body, "folder");
 		buf_putc(&r->body, '{');
-		aio_put_id(&r->body, "ID", row->remote_id);
+		sink_put_id(&r->body, "ID", row->remote_id);
 		buf_putc(&r->body, '}');
 	}
 	buf_putc(&r->body, '}');
@@ -311,17 +311,17 @@ static enum got search_got(struct talk *t, const struct reply *r, const struct m
 	const struct row *row = &t->rows->row[0];
 	struct aio_page page;
 
-	if (!aio_ok(r))
+	if (!sink_ok(r))
 		return aio_refused(t, r, "search for a case", GOT_PARK);
 	if (!aio_page(r, &page))
 		return GOT_UNKNOWN;
-	const char *key = found_case(t, page.items, m), *words = sink_string(aio_scratch(t), "words");
+	const char *key = found_case(t, page.items, m), *words = sink_string(sink_scratch(t), "words");
 	cJSON_Delete(page.root);
 	if (key != NULL)
 		bind_case(t, m, key);
 	else
 		learned_parked(&t->learned, row->id, words != NULL ? words : "the case cannot be made");
-	cJSON_DeleteItemFromObjectCaseSensitive(aio_scratch(t), "exists");
+	cJSON_DeleteItemFromObjectCaseSensitive(sink_scratch(t), "exists");
 	return GOT_MORE;
 }
 
@@ -340,13 +340,13 @@ static enum got create_refused(struct talk *t, const struct reply *r, const stru
 		err_clear(&t->err);
 		return GOT_MORE;
 	}
-	if (r->status == 400 && aio_says(words, folder) && !top(row)) {
+	if (r->status == 400 && sink_says(words, folder) && !top(row)) {
 		learned_gone(&t->learned, "section", sink_string(t->facts, "scope"), row->remote_id);
-		return aio_back(t, "%s", arena_strdup(t->arena, t->err.text));
+		return sink_back(t, "%s", arena_strdup(t->arena, t->err.text));
 	}
-	if ((r->status == 400 || r->status == 409) && m->key != NULL && aio_says(words, twin)) {
-		sink_set_int(aio_scratch(t), "exists", 1);
-		sink_set_string(aio_scratch(t), "words", t->err.text);
+	if ((r->status == 400 || r->status == 409) && m->key != NULL && sink_says(words, twin)) {
+		sink_set_int(sink_scratch(t), "exists", 1);
+		sink_set_string(sink_scratch(t), "words", t->err.text);
 		err_clear(&t->err);
 		return GOT_MORE;
 	}
@@ -359,9 +359,9 @@ enum got aio_create_got(struct talk *t, const struct reply *r)
 {
 	struct made m = made_of(t, &t->rows->row[0]);
 
-	if (sink_bool(aio_scratch(t), "exists"))
+	if (sink_bool(sink_scratch(t), "exists"))
 		return search_got(t, r, &m);
-	if (!aio_ok(r))
+	if (!sink_ok(r))
 		return create_refused(t, r, &m);
 	cJSON *root = sink_json(r);
 	const char *key = sink_string(root, "key");
@@ -400,7 +400,7 @@ enum looked aio_create_looked(struct talk *t, const struct reply *r)
 	struct made m = sent_case(t);
 	struct aio_page page;
 
-	if (!aio_ok(r)) {
+	if (!sink_ok(r)) {
 		aio_refused(t, r, "look-up of a new case", GOT_PARK);
 		return LOOKED_UNSURE;
 	}

@@ -17,7 +17,7 @@
 
 static void keep_cycle(struct talk *t, const cJSON *item, bool own)
 {
-	cJSON *cycle = aio_object(t->bookmark, "cycle");
+	cJSON *cycle = sink_object(t->bookmark, "cycle");
 	const char *key = sink_string(item, "key"), *id = sink_id(t->arena, item, "ID");
 
 	sink_set_string(cycle, "id", id);
@@ -60,7 +60,7 @@ enum got aio_cycle_got(struct talk *t, const struct reply *r)
 {
 	enum got got = GOT_NEXT;
 
-	if (!aio_ok(r))
+	if (!sink_ok(r))
 		return aio_refused(t, r, "cycle.key", GOT_PARK);
 	cJSON *root = sink_json(r);
 	if (!is_cycle(t, root)) {
@@ -70,7 +70,7 @@ enum got aio_cycle_got(struct talk *t, const struct reply *r)
 	const char *why = unusable(t, root), *key = sink_string(root, "key");
 	if (why != NULL) {
 		bool over = sink_bool(root, "isClosed") || sink_bool(root, "isArchived");
-		aio_park(t, "cycle.key: the cycle %s is %s", key != NULL ? key : "", why);
+		sink_park(t, "cycle.key: the cycle %s is %s", key != NULL ? key : "", why);
 		got = over ? GOT_CLOSED : GOT_PARK;
 	} else {
 		if (sink_bool(root, "isLockedForEdit"))
@@ -104,7 +104,7 @@ static void ask_cycles(struct talk *t, struct request *r, const char *title)
 		aio_search(t, r, "testcycle/search");
 		put_title_search(&r->body, title);
 	}
-	aio_page_args(r, sink_int(aio_scratch(t), "offset", 0));
+	aio_page_args(r, sink_int(sink_scratch(t), "offset", 0));
 }
 
 static bool same_title(struct talk *t, const cJSON *item, const char *title)
@@ -179,7 +179,7 @@ static enum got found(struct talk *t, const cJSON *pick, const char *title)
 
 enum got aio_find_cycle_got(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = aio_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	const char *title = aio_cycle_title(t);
 	struct aio_page page;
 	const cJSON *item;
@@ -188,15 +188,15 @@ enum got aio_find_cycle_got(struct talk *t, const struct reply *r)
 		aio_learn_old(t, "cycle_search", "the whole list of cycles is read instead");
 		return GOT_MORE;
 	}
-	if (!aio_ok(r))
+	if (!sink_ok(r))
 		return aio_refused(t, r, "search for the cycle", GOT_PARK);
 	if (title == NULL || !aio_page(r, &page))
 		return GOT_UNKNOWN;
-	cJSON_ArrayForEach(item, page.items) weigh(t, aio_object(scratch, "pick"), item, title);
+	cJSON_ArrayForEach(item, page.items) weigh(t, sink_object(scratch, "pick"), item, title);
 	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
 	bool last = page.last;
 	cJSON_Delete(page.root);
-	return last ? found(t, aio_object(scratch, "pick"), title) : GOT_MORE;
+	return last ? found(t, sink_object(scratch, "pick"), title) : GOT_MORE;
 }
 
 /* ---- made ---- */
@@ -208,7 +208,7 @@ static void put_ids(struct buf *b, const char *key, const struct config_strings 
 	json_key(b, key);
 	buf_putc(b, '[');
 	for (size_t i = 0; i < list->count; i++)
-		aio_put_id(b, NULL, list->item[i]);
+		sink_put_id(b, NULL, list->item[i]);
 	buf_putc(b, ']');
 }
 
@@ -226,8 +226,8 @@ static bool put_date(struct talk *t, struct buf *b, const char *key, const struc
 		return true;
 	int64_t ms = text_time(text);
 	if (ms == TIME_UNKNOWN) {
-		aio_park(t, "%s: \"%.100s\" is no date (2026-11-21, or with a time 2026-11-21T10:00:00Z)",
-			 setting, text);
+		sink_park(t, "%s: \"%.100s\" is no date (2026-11-21, or with a time 2026-11-21T10:00:00Z)",
+			  setting, text);
 		return false;
 	}
 	/* The description's type is a date-time; a number would be seconds to one reader, milliseconds to the
@@ -247,7 +247,7 @@ static bool put_objective(struct talk *t, struct buf *b)
 		buf_printf(&text, "%s%s", text.len > 0 ? "\n\n" : "", t->run->token);
 		good = buf_error(&text) == 0;
 		if (!good)
-			aio_park(t, "cycle.objective is longer than %u bytes", OBJECTIVE);
+			sink_park(t, "cycle.objective is longer than %u bytes", OBJECTIVE);
 	}
 	if (good)
 		json_field_n(b, "objective", text.data, text.len);
@@ -295,7 +295,7 @@ static bool put_tags(struct talk *t, struct buf *b)
 			continue;
 		json_sep(b);
 		buf_puts(b, "{\"tag\":{");
-		aio_put_id(b, "ID", id);
+		sink_put_id(b, "ID", id);
 		buf_puts(b, "}}");
 	}
 	buf_putc(b, ']');
@@ -314,12 +314,12 @@ static void put_folder(struct talk *t, struct buf *b, bool flat)
 	if (id == NULL)
 		return;
 	if (flat) {
-		aio_put_id(b, "folderID", id);
+		sink_put_id(b, "folderID", id);
 		return;
 	}
 	json_key(b, "folder");
 	buf_putc(b, '{');
-	aio_put_id(b, "ID", id);
+	sink_put_id(b, "ID", id);
 	buf_putc(b, '}');
 }
 
@@ -400,24 +400,24 @@ static enum got add_refused(struct talk *t, const struct reply *r)
 	}
 	if (got != GOT_PARK || text == NULL)
 		return got;
-	if ((r->status == 400 || r->status == 404) && folder_id(t) != NULL && aio_says(text, folder)) {
+	if ((r->status == 400 || r->status == 404) && folder_id(t) != NULL && sink_says(text, folder)) {
 		/* Deleted over there since we learned of it. */
 		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "folders");
 		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "folder");
-		return aio_back(t, "%s", text);
+		return sink_back(t, "%s", text);
 	}
 	if (r->status == 400 && strcasestr(text, "tag") != NULL &&
 	    cJSON_GetObjectItemCaseSensitive(t->facts, "tags") != NULL) {
 		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "tags");
 		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tagless");
-		return aio_back(t, "%s", text);
+		return sink_back(t, "%s", text);
 	}
 	return got;
 }
 
 enum got aio_add_cycle_got(struct talk *t, const struct reply *r)
 {
-	if (!aio_ok(r))
+	if (!sink_ok(r))
 		return add_refused(t, r);
 	cJSON *root = sink_json(r);
 	bool made = is_cycle(t, root);
@@ -451,7 +451,7 @@ enum ask aio_add_cycle_look(struct talk *t, struct request *r)
 
 enum looked aio_add_cycle_looked(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = aio_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	struct aio_page page;
 	bool hit = false;
 	const cJSON *item;
@@ -460,7 +460,7 @@ enum looked aio_add_cycle_looked(struct talk *t, const struct reply *r)
 		aio_learn_old(t, "cycle_search", "the whole list of cycles is read instead");
 		return LOOKED_MORE;
 	}
-	if (!aio_ok(r)) {
+	if (!sink_ok(r)) {
 		aio_refused(t, r, "look-up of the cycle", GOT_PARK);
 		return LOOKED_UNSURE;
 	}
@@ -513,10 +513,10 @@ enum got aio_close_got(struct talk *t, const struct reply *r)
 		sink_set_int(t->bookmark, "closed", 2);
 		return GOT_NEXT;
 	}
-	if (!aio_ok(r)) {
+	if (!sink_ok(r)) {
 		enum got got = aio_refused(t, r, "close", GOT_PARK);
 		/* Closed already: our first answer was lost. */
-		if (r->status != 400 || (!aio_says(t->err.text, already) && !aio_says_closed(t->err.text)))
+		if (r->status != 400 || (!sink_says(t->err.text, already) && !aio_says_closed(t->err.text)))
 			return got;
 		err_clear(&t->err);
 	}

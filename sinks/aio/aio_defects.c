@@ -52,7 +52,7 @@ enum ask aio_defects_ask(struct talk *t, struct request *r)
 
 enum got aio_defects_got(struct talk *t, const struct reply *r)
 {
-	if (aio_ok(r)) {
+	if (sink_ok(r)) {
 		learned_posted(&t->learned, row_of(t)->id, NULL);
 		return GOT_MORE;
 	}
@@ -74,7 +74,7 @@ enum ask aio_defects_look(struct talk *t, struct request *r)
 	if (row_of(t)->remote_id == NULL)
 		return ASK_SKIP;
 	aio_get(t, r, "testcycle/{}/testcase/{}/testrun", aio_cycle(t), row_of(t)->remote_id);
-	aio_arg(r, "fetchDetails", "true");
+	sink_arg(r, "fetchDetails", "true");
 	return ASK_SEND;
 }
 
@@ -99,7 +99,7 @@ enum looked aio_defects_looked(struct talk *t, const struct reply *r)
 	enum looked looked = LOOKED_NONE;
 	const cJSON *item;
 
-	if (!aio_ok(r)) {
+	if (!sink_ok(r)) {
 		aio_refused(t, r, "look-up of a comment", GOT_PARK);
 		return r->status == 404 || r->status == 400 ? LOOKED_NONE : LOOKED_UNSURE;
 	}

@@ -64,7 +64,7 @@ static bool by_case(const struct talk *t)
 /* What was read of the run's steps; NULL: nothing yet. */
 static cJSON *steps_read(struct talk *t)
 {
-	cJSON *steps = cJSON_GetObjectItemCaseSensitive(aio_scratch(t), "steps");
+	cJSON *steps = cJSON_GetObjectItemCaseSensitive(sink_scratch(t), "steps");
 	const char *run = sink_string(steps, "run");
 
 	return run != NULL && strcmp(run, file_of(t)->remote_result) == 0 ? steps : NULL;
@@ -72,7 +72,7 @@ static cJSON *steps_read(struct talk *t)
 
 static void steps_are(struct talk *t, cJSON *ids)
 {
-	cJSON *scratch = aio_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 
 	cJSON_DeleteItemFromObjectCaseSensitive(scratch, "steps");
 	cJSON *steps = cJSON_AddObjectToObject(scratch, "steps");
@@ -99,11 +99,11 @@ static const char *step_id(struct talk *t)
 /* Which steps a run has stands in the run alone; read once for its files. */
 static enum got steps_got(struct talk *t, const struct reply *r)
 {
-	cJSON *root = aio_ok(r) ? sink_json(r) : NULL, *ids;
+	cJSON *root = sink_ok(r) ? sink_json(r) : NULL, *ids;
 	const cJSON *step;
 
-	cJSON_DeleteItemFromObjectCaseSensitive(aio_scratch(t), "reading");
-	if (aio_ok(r) && !cJSON_IsObject(root)) {
+	cJSON_DeleteItemFromObjectCaseSensitive(sink_scratch(t), "reading");
+	if (sink_ok(r) && !cJSON_IsObject(root)) {
 		cJSON_Delete(root);
 		return GOT_UNKNOWN;
 	}
@@ -136,11 +136,11 @@ static enum got step_refused(struct talk *t, const struct reply *r, const char *
 static enum got gone_got(struct talk *t, const struct reply *r)
 {
 	const struct aio_conf *c = t->conf;
-	cJSON *scratch = aio_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	const char *words = arena_strdup(t->arena, sink_string(scratch, "gone"));
 
 	cJSON_DeleteItemFromObjectCaseSensitive(scratch, "gone");
-	if (aio_ok(r)) {
+	if (sink_ok(r)) {
 		sink_set_int(scratch, "there", 1);
 		learned_parked(&t->learned, t->rows->row[0].id, words);
 		return GOT_MORE;
@@ -152,7 +152,7 @@ static enum got gone_got(struct talk *t, const struct reply *r)
 		return GOT_MORE;
 	}
 	aio_forget_cycle(t);
-	return aio_back(t, "%s", words != NULL ? words : "the cycle is gone");
+	return sink_back(t, "%s", words != NULL ? words : "the cycle is gone");
 }
 
 /* ---- upload ---- */
@@ -176,7 +176,7 @@ static void put_path(struct talk *t, struct request *r)
 enum ask aio_evidence_ask(struct talk *t, struct request *r)
 {
 	const struct row_evidence *e = file_of(t);
-	const char *denied = sink_string(aio_scratch(t), e->of_run ? "denied_cycle" : "denied_run");
+	const char *denied = sink_string(sink_scratch(t), e->of_run ? "denied_cycle" : "denied_run");
 
 	if (aio_cycle(t) == NULL)
 		return ASK_SKIP;
@@ -185,12 +185,12 @@ enum ask aio_evidence_ask(struct talk *t, struct request *r)
 	if (!allowed(e))
 		return park(t, arena_printf(t->arena, "AIO Tests takes no files like \"%.100s\" (%.60s)",
 					    e->name, e->type));
-	if (sink_string(aio_scratch(t), "gone") != NULL) {
+	if (sink_string(sink_scratch(t), "gone") != NULL) {
 		aio_get(t, r, "testcycle/{}/detail", aio_cycle(t));
 		return ASK_SEND;
 	}
 	if (of_step(t) && steps_read(t) == NULL) {
-		sink_set_int(aio_scratch(t), "reading", 1);
+		sink_set_int(sink_scratch(t), "reading", 1);
 		aio_get(t, r, "testcycle/{}/testrun/{}", aio_cycle(t), e->remote_result);
 		return ASK_SEND;
 	}
@@ -207,7 +207,7 @@ static enum got deny(struct talk *t)
 {
 	const char *words = arena_strdup(t->arena, t->err.text);
 
-	sink_set_string(aio_scratch(t), file_of(t)->of_run ? "denied_cycle" : "denied_run", words);
+	sink_set_string(sink_scratch(t), file_of(t)->of_run ? "denied_cycle" : "denied_run", words);
 	learned_parked(&t->learned, t->rows->row[0].id, words);
 	err_clear(&t->err);
 	return GOT_MORE;
@@ -223,7 +223,7 @@ static enum got upload_refused(struct talk *t, const struct reply *r)
 		return deny(t);
 	if (step_id(t) != NULL && (r->status == 404 || strcasestr(words, "step") != NULL))
 		return step_refused(t, r, words);
-	if (r->status == 404 && !aio_says(words, thing)) {
+	if (r->status == 404 && !sink_says(words, thing)) {
 		if (!file_of(t)->of_run && !aio_old(t, "run_files")) {
 			err_clear(&t->err);
 			aio_learn_old(t, "run_files", "files go to the latest run of their case");
@@ -231,8 +231,8 @@ static enum got upload_refused(struct talk *t, const struct reply *r)
 		}
 		return deny(t);
 	}
-	if (r->status == 404 && !sink_bool(aio_scratch(t), "there")) {
-		sink_set_string(aio_scratch(t), "gone", t->err.text);
+	if (r->status == 404 && !sink_bool(sink_scratch(t), "there")) {
+		sink_set_string(sink_scratch(t), "gone", t->err.text);
 		err_clear(&t->err);
 		return GOT_MORE;
 	}
@@ -241,11 +241,11 @@ static enum got upload_refused(struct talk *t, const struct reply *r)
 
 enum got aio_evidence_got(struct talk *t, const struct reply *r)
 {
-	if (sink_string(aio_scratch(t), "gone") != NULL)
+	if (sink_string(sink_scratch(t), "gone") != NULL)
 		return gone_got(t, r);
-	if (sink_bool(aio_scratch(t), "reading"))
+	if (sink_bool(sink_scratch(t), "reading"))
 		return steps_got(t, r);
-	if (!aio_ok(r))
+	if (!sink_ok(r))
 		return upload_refused(t, r);
 	cJSON *root = sink_json(r);
 	const char *id = sink_id(t->arena, root, "ID");
@@ -264,7 +264,7 @@ enum ask aio_evidence_look(struct talk *t, struct request *r)
 		return ASK_SKIP;
 	if (file_of(t)->of_run) {
 		aio_get(t, r, "testcycle/{}/detail", aio_cycle(t));
-		aio_arg(r, "needAttachments", "true");
+		sink_arg(r, "needAttachments", "true");
 	} else {
 		aio_get(t, r, "testcycle/{}/testrun/{}", aio_cycle(t), file_of(t)->remote_result);
 	}
@@ -292,7 +292,7 @@ enum looked aio_evidence_looked(struct talk *t, const struct reply *r)
 {
 	const cJSON *step;
 
-	if (!aio_ok(r)) {
+	if (!sink_ok(r)) {
 		aio_refused(t, r, "look-up of a file", GOT_PARK);
 		/* What it was to hang on is gone: the next upload says so. */
 		return r->status == 404 || r->status == 400 ? LOOKED_NONE : LOOKED_UNSURE;

@@ -34,7 +34,7 @@ static bool is_report(const struct talk *t)
 
 static cJSON *state(struct talk *t)
 {
-	return aio_object(t->bookmark, "import");
+	return sink_object(t->bookmark, "import");
 }
 
 /* ---- upload ---- */
@@ -75,7 +75,7 @@ static enum ask upload(struct talk *t, struct request *r)
 
 	aio_post(t, r, c->import.batch ? "testcycle/{}/import/results/batch" : "testcycle/{}/import/results",
 		 aio_cycle(t));
-	aio_arg(r, "type", type_of(t));
+	sink_arg(r, "type", type_of(t));
 	sink_upload(t, r, "file");
 	if (r->upload_path == NULL || kept == NULL) {
 		err_set(&t->err, -ENOMEM, "the path of the report is too long");
@@ -133,12 +133,12 @@ static void note_name(struct talk *t, const char *name, const char *key)
 	const struct aio_conf *c = t->conf;
 
 	if (c->import.ignore_class && name != NULL && *name != '\0')
-		sink_set_string(aio_object(state(t), "names"), name, key);
+		sink_set_string(sink_object(state(t), "names"), name, key);
 }
 
 static void read_done(struct talk *t, const cJSON *done)
 {
-	cJSON *runs = aio_object(state(t), "runs");
+	cJSON *runs = sink_object(state(t), "runs");
 	const cJSON *entry;
 
 	cJSON_ArrayForEach(entry, done)
@@ -159,7 +159,7 @@ static void read_done(struct talk *t, const cJSON *done)
 
 static void read_errors(struct talk *t, const cJSON *all)
 {
-	cJSON *errors = aio_object(state(t), "errors");
+	cJSON *errors = sink_object(state(t), "errors");
 	const cJSON *entry;
 
 	cJSON_ArrayForEach(entry, all)
@@ -227,7 +227,7 @@ static enum got batch_got(struct talk *t, const struct reply *r)
 	cJSON_Delete(root);
 	if (status == NULL)
 		return got;
-	if (aio_says(status, going)) {
+	if (sink_says(status, going)) {
 		err_set(&t->err, -EAGAIN, "the batch is %.40s over there", status);
 		return GOT_LATER;
 	}
@@ -243,7 +243,7 @@ static enum got batch_got(struct talk *t, const struct reply *r)
 /* Cases of the cycle whose latest run was changed since the report was sent. */
 static size_t note_changed(struct talk *t, const cJSON *items, int64_t since_ms)
 {
-	cJSON *runs = aio_object(state(t), "runs");
+	cJSON *runs = sink_object(state(t), "runs");
 	const cJSON *item;
 	size_t n = 0;
 
@@ -285,7 +285,7 @@ enum got aio_import_got(struct talk *t, const struct reply *r)
 
 	if (!is_report(t))
 		return aio_evidence_got(t, r);
-	if (!aio_ok(r)) {
+	if (!sink_ok(r)) {
 		enum got got = aio_refused(t, r, "import", GOT_REFUSED);
 		const char *text = arena_strdup(t->arena, t->err.text);
 		if (got == GOT_PARK)
@@ -305,18 +305,18 @@ enum ask aio_import_look(struct talk *t, struct request *r)
 		return ASK_SKIP;
 	if (!is_report(t))
 		return aio_evidence_look(t, r);
-	ask_cases(t, r, sink_int(aio_scratch(t), "offset", 0));
+	ask_cases(t, r, sink_int(sink_scratch(t), "offset", 0));
 	return ASK_SEND;
 }
 
 enum looked aio_import_looked(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = aio_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	struct aio_page page;
 
 	if (!is_report(t))
 		return aio_evidence_looked(t, r);
-	if (!aio_ok(r)) {
+	if (!sink_ok(r)) {
 		aio_refused(t, r, "look-up of the import", GOT_PARK);
 		return LOOKED_UNSURE;
 	}

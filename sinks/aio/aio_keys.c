@@ -14,11 +14,6 @@
 #define CLOUD_URL  "https://tcms.aiojiraapps.com/aio-tcms/api/v1"
 
 static const char *const deployment_words[] = { "cloud", "server", NULL };
-/* In the order of enum match_by, without MATCH_NONE. */
-static const char *const match_words[] = { "ref", "automation", "title", NULL };
-static const char *const unmatched_words[] = { "park", "ignore", NULL };
-/* In the order of enum several. */
-static const char *const several_words[] = { "worst", "each", "last", NULL };
 static const char *const attempts_words[] = { "last", "each", NULL };
 static const char *const mode_words[] = { "results", "import", NULL };
 static const char *const type_words[] = { "auto", "junit", "testng", NULL };
@@ -92,8 +87,8 @@ const struct config_key aio_keys[] = {
 	{ "cycle", CONFIG_STRUCT, 0, .keys = cycle_keys },
 	{ "match", CONFIG_ENUMS, AT(match), .def = "[ref, automation]", .words = match_words },
 	{ "create", CONFIG_STRUCT, 0, .keys = create_keys },
-	{ "unmatched", CONFIG_ENUM, AT(unmatched), .def = "park", .words = unmatched_words },
-	{ "several", CONFIG_ENUM, AT(several), .def = "worst", .words = several_words },
+	{ "unmatched", CONFIG_ENUM, AT(unmatched), .def = "park", .words = match_unmatched_words },
+	{ "several", CONFIG_ENUM, AT(several), .def = "worst", .words = match_several_words },
 	{ "statuses", CONFIG_STRUCT, 0, .keys = status_keys },
 	{ "attempts", CONFIG_ENUM, AT(attempts), .def = "last", .words = attempts_words },
 	{ "mode", CONFIG_ENUM, AT(mode), .def = "results", .words = mode_words },
@@ -105,15 +100,6 @@ const struct config_key aio_keys[] = {
 	SINK_EVIDENCE_KEYS(struct aio_conf, common),
 	{ 0 },
 };
-
-bool aio_matches(const struct aio_conf *c, enum match_by by)
-{
-	for (size_t i = 0; i < c->match.count; i++) {
-		if (c->match.item[i] + 1 == (int)by)
-			return true;
-	}
-	return false;
-}
 
 static int check_login(const struct aio_conf *c, struct err *err)
 {
@@ -210,11 +196,7 @@ int aio_check(void *conf, struct err *err)
 		rc = check_statuses(c, err);
 	if (rc == 0)
 		rc = check_cycle(c, err);
-	if (rc == 0 && c->match.count == 0)
-		rc = err_set(err, -EINVAL, "match is empty: no result could ever find its case");
-	if (rc == 0 && c->create.cases && !aio_matches(c, MATCH_AUTOMATION) && !aio_matches(c, MATCH_TITLE))
-		rc = err_set(err, -EINVAL,
-			     "create.cases needs automation or title in match: without them no later run "
-			     "would find the cases that were made");
+	if (rc == 0)
+		rc = match_check(&c->match, c->create.cases, err);
 	return rc;
 }

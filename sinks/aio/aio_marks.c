@@ -43,7 +43,7 @@ static void brought(struct talk *t)
 	cJSON *item = cJSON_DetachItemFromArray(missing, 0);
 
 	if (item != NULL)
-		cJSON_AddItemToArray(aio_list(t->bookmark, "added"), item);
+		cJSON_AddItemToArray(sink_array(t->bookmark, "added"), item);
 	if (missing != NULL && missing->child == NULL)
 		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "missing");
 }
@@ -55,14 +55,14 @@ static enum ask missing_ask(struct talk *t, struct request *r)
 
 	if (adds != ADDS_SINGLY)
 		sink_set_int(t->facts, "adds", ADDS_SINGLY);
-	sink_set_int(aio_scratch(t), "adding", 1);
+	sink_set_int(sink_scratch(t), "adding", 1);
 	aio_post(t, r, "testcycle/{}/testcase/{}", aio_cycle(t), key);
 	return ASK_SEND;
 }
 
 static enum got missing_got(struct talk *t, const struct reply *r)
 {
-	if (!aio_ok(r)) {
+	if (!sink_ok(r)) {
 		aio_refused(t, r, "add to the cycle", GOT_PARK);
 		if (aio_says_closed(t->err.text))
 			return GOT_CLOSED;
@@ -71,7 +71,7 @@ static enum got missing_got(struct talk *t, const struct reply *r)
 		err_clear(&t->err);
 	}
 	brought(t);
-	cJSON_DeleteItemFromObjectCaseSensitive(aio_scratch(t), "adding");
+	cJSON_DeleteItemFromObjectCaseSensitive(sink_scratch(t), "adding");
 	return GOT_MORE;
 }
 
@@ -80,19 +80,19 @@ static enum ask missing_look(struct talk *t, struct request *r)
 	if (first_missing(t) == NULL)
 		return ASK_SKIP;
 	aio_get(t, r, "testcycle/{}/testcase", aio_cycle(t));
-	aio_page_args(r, sink_int(aio_scratch(t), "offset", 0));
+	aio_page_args(r, sink_int(sink_scratch(t), "offset", 0));
 	return ASK_SEND;
 }
 
 static enum looked missing_looked(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = aio_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	const char *key = first_missing(t);
 	struct aio_page page;
 	const cJSON *item;
 	bool hit = false;
 
-	if (!aio_ok(r)) {
+	if (!sink_ok(r)) {
 		aio_refused(t, r, "look-up in the cycle", GOT_PARK);
 		return r->status == 404 ? LOOKED_NONE : LOOKED_UNSURE;
 	}
@@ -126,7 +126,7 @@ static void add_first(struct talk *t)
 		struct aio_run next;
 		aio_run_next(t, row, &next);
 		if (next.first && !aio_listed(added, row->remote_id))
-			cJSON_AddItemToArray(aio_list(t->bookmark, "missing"),
+			cJSON_AddItemToArray(sink_array(t->bookmark, "missing"),
 					     cJSON_CreateString(row->remote_id));
 	}
 }
@@ -212,22 +212,22 @@ enum ask aio_marks_ask(struct talk *t, struct request *r)
 		aio_post(t, r, "testcycle/{}/bulk/testrun/update", aio_cycle(t));
 		buf_puts(&r->body, "{\"testRuns\":[");
 	}
-	aio_arg(r, "createNewRun", run[0].fresh ? "true" : "false");
+	sink_arg(r, "createNewRun", run[0].fresh ? "true" : "false");
 	if (sink_int(t->facts, "adds", ADDS_BY_MARK) == ADDS_BY_QUERY)
-		aio_arg(r, "addCaseToCycle", "true");
+		sink_arg(r, "addCaseToCycle", "true");
 	for (; sent < n && (sent == 0 || r->body.len < BODY_ENOUGH); sent++) {
 		if (!put_entry(t, &r->body, &run[sent]))
 			return ASK_PARK;
 	}
 	if (!single(t))
 		buf_puts(&r->body, "]}");
-	sink_set_int(aio_scratch(t), "sent", (int64_t)sent);
+	sink_set_int(sink_scratch(t), "sent", (int64_t)sent);
 	return aio_send(t, r, "mark");
 }
 
 static size_t sent_count(struct talk *t)
 {
-	int64_t n = sink_int(aio_scratch(t), "sent", (int64_t)limit_of(t));
+	int64_t n = sink_int(sink_scratch(t), "sent", (int64_t)limit_of(t));
 
 	return n > 0 && (size_t)n < t->rows->count ? (size_t)n : t->rows->count;
 }
@@ -352,13 +352,13 @@ static enum got missing_call(struct talk *t, const char *text)
 	const struct aio_conf *c = t->conf;
 	bool own = aio_own(t);
 
-	if (aio_says(text, cycle) || single(t)) {
+	if (sink_says(text, cycle) || single(t)) {
 		if (!own && c->cycle.key != NULL) {
-			aio_park(t, "%s", text);
+			sink_park(t, "%s", text);
 			return GOT_PARK;
 		}
 		aio_forget_cycle(t);
-		return aio_back(t, "%s", text);
+		return sink_back(t, "%s", text);
 	}
 	err_clear(&t->err);
 	aio_learn_old(t, "bulk", "runs are marked one by one");
@@ -400,11 +400,11 @@ enum got aio_marks_got(struct talk *t, const struct reply *r)
 	struct aio_run *run = runs_room(t);
 	size_t n = run != NULL ? runs_of(t, run, sent_count(t)) : 0;
 
-	if (sink_bool(aio_scratch(t), "adding"))
+	if (sink_bool(sink_scratch(t), "adding"))
 		return missing_got(t, r);
 	if (n == 0)
 		return GOT_UNKNOWN;
-	if (!aio_ok(r))
+	if (!sink_ok(r))
 		return marks_refused(t, r, run, n);
 	cJSON *root = sink_json(r);
 	enum got got = !cJSON_IsObject(root) ? GOT_UNKNOWN
@@ -434,7 +434,7 @@ enum ask aio_marks_look(struct talk *t, struct request *r)
 	if (sent_adding(t))
 		return missing_look(t, r);
 	aio_get(t, r, "testcycle/{}/testcase", aio_cycle(t));
-	aio_page_args(r, sink_int(aio_scratch(t), "offset", 0));
+	aio_page_args(r, sink_int(sink_scratch(t), "offset", 0));
 	return ASK_SEND;
 }
 
@@ -506,7 +506,7 @@ static cJSON *sent_entries(struct talk *t)
 
 static void note_page(struct talk *t, const cJSON *items, const cJSON *entries)
 {
-	cJSON *found = aio_object(aio_scratch(t), "found");
+	cJSON *found = sink_object(sink_scratch(t), "found");
 	const cJSON *item, *entry;
 
 	cJSON_ArrayForEach(item, items)
@@ -529,7 +529,7 @@ static void note_page(struct talk *t, const cJSON *items, const cJSON *entries)
 
 static enum looked settle_found(struct talk *t, const cJSON *entries)
 {
-	const cJSON *item, *found = cJSON_GetObjectItemCaseSensitive(aio_scratch(t), "found");
+	const cJSON *item, *found = cJSON_GetObjectItemCaseSensitive(sink_scratch(t), "found");
 	int count = cJSON_GetArraySize(found);
 
 	if (count == 0)
@@ -548,12 +548,12 @@ static enum looked settle_found(struct talk *t, const cJSON *entries)
 
 enum looked aio_marks_looked(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = aio_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	struct aio_page page;
 
 	if (sent_adding(t))
 		return missing_looked(t, r);
-	if (!aio_ok(r)) {
+	if (!sink_ok(r)) {
 		aio_refused(t, r, "look-up of runs", GOT_PARK);
 		if (r->status != 404)
 			return LOOKED_UNSURE;

@@ -93,13 +93,13 @@ enum ask aio_migrate_ask(struct talk *t, struct request *r)
 		runs += n;
 	}
 	buf_puts(&r->body, "]}");
-	sink_set_int(aio_scratch(t), "rows", (int64_t)rows);
+	sink_set_int(sink_scratch(t), "rows", (int64_t)rows);
 	return aio_send(t, r, "migrate");
 }
 
 static size_t rows_sent(struct talk *t)
 {
-	int64_t rows = sink_int(aio_scratch(t), "rows", (int64_t)t->rows->count);
+	int64_t rows = sink_int(sink_scratch(t), "rows", (int64_t)t->rows->count);
 
 	return rows >= 0 && (size_t)rows < t->rows->count ? (size_t)rows : t->rows->count;
 }
@@ -231,10 +231,10 @@ enum got aio_migrate_got(struct talk *t, const struct reply *r)
 {
 	static const char *const cycle[] = { "cycle", NULL };
 
-	if (!aio_ok(r)) {
+	if (!sink_ok(r)) {
 		const char *words = sink_words(t->arena, r);
 		enum got got = aio_refused(t, r, "migrate", GOT_REFUSED);
-		if (r->status == 404 && !aio_says(words, cycle)) {
+		if (r->status == 404 && !sink_says(words, cycle)) {
 			err_clear(&t->err);
 			aio_learn_old(t, "migrate",
 				      "runs are dated today, their comments say when they were");
@@ -243,7 +243,7 @@ enum got aio_migrate_got(struct talk *t, const struct reply *r)
 		if (r->status == 404 && aio_own(t)) {
 			const char *text = arena_strdup(t->arena, t->err.text);
 			aio_forget_cycle(t);
-			return aio_back(t, "%s", text);
+			return sink_back(t, "%s", text);
 		}
 		if (got == GOT_REFUSED && aio_says_closed(words))
 			return GOT_CLOSED;
@@ -286,7 +286,7 @@ enum ask aio_migrate_look(struct talk *t, struct request *r)
 	if (aio_cycle(t) == NULL)
 		return ASK_SKIP;
 	aio_get(t, r, all ? "testcycle/{}/testrun" : "testcycle/{}/testcase", aio_cycle(t));
-	aio_page_args(r, sink_int(aio_scratch(t), "offset", 0));
+	aio_page_args(r, sink_int(sink_scratch(t), "offset", 0));
 	return ASK_SEND;
 }
 
@@ -301,7 +301,7 @@ static bool is_sent(struct talk *t, const cJSON *run, const cJSON *theirs)
 
 static void note_case(struct talk *t, const cJSON *entry, const cJSON *item)
 {
-	cJSON *found = aio_object(aio_scratch(t), "found");
+	cJSON *found = sink_object(sink_scratch(t), "found");
 	const cJSON *sent = cJSON_GetObjectItemCaseSensitive(entry, "testRuns");
 	const cJSON *theirs = cJSON_GetObjectItemCaseSensitive(item, "runs");
 	const char *key = sink_string(entry, "testCaseKey");
@@ -373,7 +373,7 @@ static void settle_case(struct talk *t, const struct row *row, struct aio_run *r
 
 static enum looked settle_found(struct talk *t, size_t cases)
 {
-	const cJSON *found = cJSON_GetObjectItemCaseSensitive(aio_scratch(t), "found");
+	const cJSON *found = cJSON_GetObjectItemCaseSensitive(sink_scratch(t), "found");
 	struct aio_run *run = room(t);
 	size_t n = 0;
 
@@ -397,13 +397,13 @@ enum looked aio_migrate_looked(struct talk *t, const struct reply *r)
 	const cJSON *cases = cJSON_GetObjectItemCaseSensitive(sent, "testCases");
 	size_t count = (size_t)cJSON_GetArraySize(cases);
 	bool all = wants_all(t, cases);
-	cJSON *scratch = aio_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	enum looked looked = LOOKED_UNSURE;
 	struct aio_page page;
 
-	if (!aio_ok(r)) {
+	if (!sink_ok(r)) {
 		aio_refused(t, r, "look-up of runs", GOT_PARK);
-		if (r->status == 404 && all && !aio_says(sink_words(t->arena, r), cycle)) {
+		if (r->status == 404 && all && !sink_says(sink_words(t->arena, r), cycle)) {
 			err_clear(&t->err);
 			aio_learn_old(t, "run_list",
 				      "files of several results of a case go to its latest run");

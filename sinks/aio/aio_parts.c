@@ -59,15 +59,15 @@ static const char *path_key(struct talk *t, const char *const *path, size_t coun
 static void keep_folder(struct talk *t, const char *id)
 {
 	const char *path[TEXT_DEPTH_MAX];
-	cJSON *folders = aio_object(t->facts, "folders");
+	cJSON *folders = sink_object(t->facts, "folders");
 	size_t count;
 
-	sink_set_string(aio_object(t->bookmark, "folder"), "id", id);
+	sink_set_string(sink_object(t->bookmark, "folder"), "id", id);
 	if (!aio_cycle_path(t, path, &count))
 		return;
 	if (cJSON_GetArraySize(folders) >= FOLDERS_KEPT) {
 		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "folders");
-		folders = aio_object(t->facts, "folders");
+		folders = sink_object(t->facts, "folders");
 	}
 	sink_set_string(folders, path_key(t, path, count), id);
 }
@@ -75,7 +75,7 @@ static void keep_folder(struct talk *t, const char *id)
 /* Some sites cannot make folders: the cycle is more than its folder. */
 static void without_folder(struct talk *t, const char *why)
 {
-	cJSON *folder = aio_object(t->bookmark, "folder");
+	cJSON *folder = sink_object(t->bookmark, "folder");
 
 	sink_set_int(folder, "none", 1);
 	sink_set_string(folder, "why", why);
@@ -98,15 +98,15 @@ enum ask aio_cycle_folder_ask(struct talk *t, struct request *r)
 	const cJSON *known = cJSON_GetObjectItemCaseSensitive(t->facts, "folders");
 	const char *id = sink_string(known, path_key(t, path, count));
 	if (id != NULL) {
-		sink_set_string(aio_object(t->bookmark, "folder"), "id", id);
+		sink_set_string(sink_object(t->bookmark, "folder"), "id", id);
 		return ASK_SKIP;
 	}
 	if (sink_int(folder, "fails", 0) >= FAILS_MAX) {
 		without_folder(t, "making it failed, and the tree of folders does not show it");
 		return ASK_SKIP;
 	}
-	if (sink_bool(aio_scratch(t), "tree") || aio_old(t, "hierarchy")) {
-		sink_set_int(aio_scratch(t), "tree", 1);
+	if (sink_bool(sink_scratch(t), "tree") || aio_old(t, "hierarchy")) {
+		sink_set_int(sink_scratch(t), "tree", 1);
 		aio_get(t, r, "testcycle/folder");
 		return ASK_SEND;
 	}
@@ -125,7 +125,7 @@ static bool tree_shows(struct talk *t, const struct reply *r)
 {
 	const char *path[TEXT_DEPTH_MAX];
 	size_t count;
-	cJSON *root = aio_ok(r) ? sink_json(r) : NULL;
+	cJSON *root = sink_ok(r) ? sink_json(r) : NULL;
 	const char *id =
 		root != NULL && aio_cycle_path(t, path, &count) ? aio_in_tree(t, root, path, count) : NULL;
 
@@ -138,17 +138,17 @@ static bool tree_shows(struct talk *t, const struct reply *r)
 
 enum got aio_cycle_folder_got(struct talk *t, const struct reply *r)
 {
-	if (sink_bool(aio_scratch(t), "tree")) {
+	if (sink_bool(sink_scratch(t), "tree")) {
 		if (!tree_shows(t, r)) {
-			const char *why = sink_string(aio_scratch(t), "why");
+			const char *why = sink_string(sink_scratch(t), "why");
 			without_folder(t, why != NULL ? why : "this server cannot make folders");
 		}
 		return GOT_NEXT;
 	}
-	if (!aio_ok(r)) {
+	if (!sink_ok(r)) {
 		aio_refused(t, r, "folder of the cycle", GOT_PARK);
-		sink_set_string(aio_scratch(t), "why", t->err.text);
-		sink_set_int(aio_scratch(t), "tree", 1);
+		sink_set_string(sink_scratch(t), "why", t->err.text);
+		sink_set_int(sink_scratch(t), "tree", 1);
 		if (r->status == 404)
 			aio_learn_old(t, "hierarchy", "a folder that is not there yet is done without");
 		err_clear(&t->err);
@@ -172,7 +172,7 @@ enum ask aio_cycle_folder_look(struct talk *t, struct request *r)
 
 enum looked aio_cycle_folder_looked(struct talk *t, const struct reply *r)
 {
-	cJSON *folder = aio_object(t->bookmark, "folder");
+	cJSON *folder = sink_object(t->bookmark, "folder");
 
 	if (tree_shows(t, r))
 		return LOOKED_ALL;
@@ -230,7 +230,7 @@ enum got aio_tags_got(struct talk *t, const struct reply *r)
 		aio_learn_old(t, "tags", "cycles are made without tags");
 		return GOT_NEXT;
 	}
-	if (!aio_ok(r)) {
+	if (!sink_ok(r)) {
 		/* Who may not make tags still has results. */
 		aio_refused(t, r, "tags", GOT_PARK);
 		aio_say(t, "the cycle is made without tags that are not there yet: %s", t->err.text);
@@ -244,7 +244,7 @@ enum got aio_tags_got(struct talk *t, const struct reply *r)
 	{
 		const char *name = sink_string(item, "name"), *id = sink_id(t->arena, item, "ID");
 		if (list && name != NULL && id != NULL)
-			sink_set_string(aio_object(t->facts, "tags"), name, id);
+			sink_set_string(sink_object(t->facts, "tags"), name, id);
 	}
 	cJSON_Delete(root);
 	/* What it left out is not asked for again and again. */

@@ -33,11 +33,6 @@ bool aio_touched(const struct row *row)
 	return false;
 }
 
-static size_t attempts_of(const struct result *r)
-{
-	return r->attempt_count > 0 ? r->attempt_count : 1;
-}
-
 /* One attempt as if it were all that there was of its test. */
 static bool alone(struct talk *t, const struct result *r, size_t i, struct folded *f)
 {
@@ -86,7 +81,7 @@ static size_t owed(const struct talk *t, const struct row_test *test)
 	if (c->attempts != AIO_EACH || test->posted_before)
 		return 1;
 	for (size_t i = 0; i < test->result_count; i++)
-		n += attempts_of(test->results[i]);
+		n += fold_attempts(test->results[i]);
 	return n;
 }
 
@@ -101,11 +96,11 @@ static bool fold_owed(struct talk *t, const struct row_test *test, size_t nth, s
 		return true;
 	}
 	if (test->posted_before)
-		return alone(t, last, attempts_of(last) - 1, f);
+		return alone(t, last, fold_attempts(last) - 1, f);
 	for (size_t i = 0; i < test->result_count; i++) {
-		if (nth < attempts_of(test->results[i]))
+		if (nth < fold_attempts(test->results[i]))
 			return alone(t, test->results[i], nth, f);
-		nth -= attempts_of(test->results[i]);
+		nth -= fold_attempts(test->results[i]);
 	}
 	return false;
 }
@@ -127,7 +122,7 @@ static cJSON *progress(struct talk *t, const struct row *row)
 	/* An older resultd counted runs over all tests. */
 	for (size_t i = 0; i < row->test_count && n > 0; i++) {
 		int64_t own = (int64_t)owed(t, &row->tests[i]);
-		cJSON *one = aio_object(aio_object(made, "tests"), test_key(t, &row->tests[i]));
+		cJSON *one = sink_object(sink_object(made, "tests"), test_key(t, &row->tests[i]));
 		sink_set_int(one, "n", own < n ? own : n);
 		n -= own;
 	}
@@ -424,15 +419,15 @@ void aio_ignore_test(struct talk *t, const struct row *row, const struct row_tes
 
 void aio_run_done(struct talk *t, const struct aio_run *run, const char *run_id)
 {
-	cJSON *each = aio_object(t->bookmark, "each");
+	cJSON *each = sink_object(t->bookmark, "each");
 	const char *key = run->row->remote_id;
 
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "backs");
 	unlist(cJSON_GetObjectItemCaseSensitive(t->bookmark, "added"), key);
 	aio_steps_owe(t, run, run_id);
 	if (run->test != NULL) {
-		cJSON *made = aio_object(each, key);
-		cJSON *own = aio_object(aio_object(made, "tests"), test_key(t, run->test));
+		cJSON *made = sink_object(each, key);
+		cJSON *own = sink_object(sink_object(made, "tests"), test_key(t, run->test));
 		sink_set_string(made, "run", run_id);
 		sink_set_int(own, "n", (int64_t)run->attempt + 1);
 		sink_set_string(own, "run", run_id);
@@ -454,7 +449,8 @@ static bool heals_status(struct talk *t, const char *words)
 					   "not valid", "unknown",   NULL };
 	int64_t age = t->now_ms - sink_int(t->bookmark, "heal_at", 0);
 
-	if (strcasestr(words, "status") == NULL || !aio_says(words, bad) || (age >= 0 && age < HEAL_AGAIN_MS))
+	if (strcasestr(words, "status") == NULL || !sink_says(words, bad) ||
+	    (age >= 0 && age < HEAL_AGAIN_MS))
 		return false;
 	sink_set_int(t->bookmark, "heal_at", t->now_ms);
 	cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "config");
@@ -480,14 +476,14 @@ enum aio_fault aio_run_fault(struct talk *t, const struct row *row, const char *
 		sink_set_int(t->facts, "adds", 1);
 		return AIO_FAULT_LATER;
 	}
-	bool about_cycle = strcasestr(words, "cycle") != NULL && aio_says(words, outside);
+	bool about_cycle = strcasestr(words, "cycle") != NULL && sink_says(words, outside);
 	if (about_cycle && !aio_listed(cJSON_GetObjectItemCaseSensitive(t->bookmark, "added"), key)) {
-		cJSON *missing = aio_list(t->bookmark, "missing");
+		cJSON *missing = sink_array(t->bookmark, "missing");
 		if (!aio_listed(missing, key))
 			cJSON_AddItemToArray(missing, cJSON_CreateString(key));
 		return AIO_FAULT_LATER;
 	}
-	if (!about_cycle && strcasestr(words, "status") == NULL && aio_says(words, gone)) {
+	if (!about_cycle && strcasestr(words, "status") == NULL && sink_says(words, gone)) {
 		/* Nothing of that key: the test may find its case another way, else it is parked. */
 		learned_gone(&t->learned, "case", sink_string(t->facts, "scope"), key);
 		return AIO_FAULT_LATER;

@@ -61,7 +61,7 @@ void aio_steps_owe(struct talk *t, const struct aio_run *run, const char *run_id
 	}
 	if (steps == NULL)
 		return;
-	cJSON *all = aio_list(t->bookmark, "steps"), *owed = cJSON_CreateObject();
+	cJSON *all = sink_array(t->bookmark, "steps"), *owed = cJSON_CreateObject();
 	if (cJSON_GetArraySize(all) >= OWED_MAX) {
 		aio_say(t, "steps of further runs are left out: %d wait already", OWED_MAX);
 		cJSON_Delete(steps);
@@ -94,7 +94,7 @@ static void settled(struct talk *t)
 enum ask aio_steps_ask(struct talk *t, struct request *r)
 {
 	const cJSON *owed = first(t);
-	const cJSON *run = cJSON_GetObjectItemCaseSensitive(aio_scratch(t), "run");
+	const cJSON *run = cJSON_GetObjectItemCaseSensitive(sink_scratch(t), "run");
 
 	if (owed == NULL || aio_cycle(t) == NULL)
 		return ASK_SKIP;
@@ -170,8 +170,8 @@ static enum got read_run(struct talk *t, const struct reply *r, const cJSON *owe
 				: arena_printf(t->arena, "the report tells %d, the case has %d", want, have));
 		settled(t);
 	} else {
-		cJSON_DeleteItemFromObjectCaseSensitive(aio_scratch(t), "run");
-		cJSON_AddItemToObject(aio_scratch(t), "run", writable(root, told));
+		cJSON_DeleteItemFromObjectCaseSensitive(sink_scratch(t), "run");
+		cJSON_AddItemToObject(sink_scratch(t), "run", writable(root, told));
 	}
 	cJSON_Delete(root);
 	return GOT_MORE;
@@ -180,18 +180,18 @@ static enum got read_run(struct talk *t, const struct reply *r, const cJSON *owe
 enum got aio_steps_got(struct talk *t, const struct reply *r)
 {
 	const cJSON *owed = first(t);
-	bool writing = cJSON_GetObjectItemCaseSensitive(aio_scratch(t), "run") != NULL;
+	bool writing = cJSON_GetObjectItemCaseSensitive(sink_scratch(t), "run") != NULL;
 
 	if (owed == NULL)
 		return GOT_NEXT;
-	if (!aio_ok(r)) {
+	if (!sink_ok(r)) {
 		aio_refused(t, r, "steps", GOT_PARK);
 		aio_say(t, "steps of %s are left alone: %s", sink_string(owed, "case"), t->err.text);
 		err_clear(&t->err);
 	} else if (!writing) {
 		return read_run(t, r, owed);
 	}
-	cJSON_DeleteItemFromObjectCaseSensitive(aio_scratch(t), "run");
+	cJSON_DeleteItemFromObjectCaseSensitive(sink_scratch(t), "run");
 	settled(t);
 	return GOT_MORE;
 }

@@ -69,21 +69,11 @@ static void endpoint(const void *conf, struct endpoint *out)
 {
 	const struct axosoft_conf *c = conf;
 
-	*out = (struct endpoint){
-		.url = c->url,
-		.scope = c->url,
-		.ca_file = c->common.ca_file,
-		.cert_file = c->common.cert_file,
-		.key_file = c->common.key_file,
-		.proxy = c->common.proxy,
-		.verify = c->common.verify,
-		.rate_per_minute = c->common.rate,
-		.per_day = (unsigned)c->caps.calls,
-		.parallel = 1,
-		.auth_header = c->header == 0 ? NULL : "X-Authorization",
-		.auth_scheme = "Bearer",
-		.authorization = secret_value(c->token),
-	};
+	*out = sink_endpoint(c->url, &c->common);
+	out->per_day = (unsigned)c->caps.calls;
+	out->auth_header = c->header == 0 ? NULL : "X-Authorization";
+	out->auth_scheme = "Bearer";
+	out->authorization = secret_value(c->token);
 }
 
 static void plan(const void *conf, const cJSON *facts, struct match_plan *out)

@@ -122,20 +122,16 @@ void axosoft_get(struct talk *t, struct request *r, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void axosoft_post(struct talk *t, struct request *r, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-void axosoft_arg(struct request *r, const char *name, const char *value);
 /* A token has to be asked for first: r asks for it. */
 bool axosoft_needs_token(struct talk *t, struct request *r);
 void axosoft_grant(struct talk *t, const char *token);
 bool axosoft_token_taken(struct talk *t, const struct reply *r); /* false: err says why */
 /* Its page for people.  Clients name items by their number there; by id where it is not known. */
 const char *axosoft_item_url(struct talk *t, const struct axosoft_item *item);
-bool axosoft_ok(const struct reply *r);
 /* Of an error: err is filled; GOT_BACK where a new token may help, GOT_LOCKED, or otherwise. */
 enum got axosoft_refused(struct talk *t, const struct reply *r, const char *doing, enum got otherwise);
-cJSON *axosoft_object(cJSON *in, const char *name); /* made where missing */
 /* An id as it may go into a path or a body: digits only, else NULL. */
 const char *axosoft_id(struct arena *a, const cJSON *object, const char *name);
-cJSON *axosoft_scratch(struct talk *t);
 
 /* ---- steps ---- */
 

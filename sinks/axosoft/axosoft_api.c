@@ -56,16 +56,6 @@ void axosoft_post(struct talk *t, struct request *r, const char *fmt, ...)
 	va_end(ap);
 }
 
-void axosoft_arg(struct request *r, const char *name, const char *value)
-{
-	bool first = r->path.data == NULL || memchr(r->path.data, '?', r->path.len) == NULL;
-
-	buf_putc(&r->path, first ? '?' : '&');
-	buf_puts(&r->path, name);
-	buf_putc(&r->path, '=');
-	sink_escape(&r->path, value);
-}
-
 static void form(struct buf *b, const char *name, const char *value)
 {
 	if (b->len > 0)
@@ -111,13 +101,13 @@ void axosoft_grant(struct talk *t, const char *token)
 
 bool axosoft_token_taken(struct talk *t, const struct reply *r)
 {
-	cJSON *root = axosoft_ok(r) ? sink_json(r) : NULL;
+	cJSON *root = sink_ok(r) ? sink_json(r) : NULL;
 	const char *token = sink_string(root, "access_token");
 	bool taken = token != NULL && token[0] != '\0' && strlen(token) < AXOSOFT_TOKEN_SIZE;
 
 	if (taken)
 		axosoft_grant(t, token);
-	else if (axosoft_ok(r))
+	else if (sink_ok(r))
 		err_set(&t->err, -EPROTO, "the token address gave no access_token");
 	else
 		err_set(&t->err, -EACCES, "no token for this user, password and client: HTTP %d: %s",
@@ -141,11 +131,6 @@ const char *axosoft_item_url(struct talk *t, const struct axosoft_item *item)
 	return url;
 }
 
-bool axosoft_ok(const struct reply *r)
-{
-	return r->status >= 200 && r->status < 300;
-}
-
 enum got axosoft_refused(struct talk *t, const struct reply *r, const char *doing, enum got otherwise)
 {
 	err_set(&t->err, -EPROTO, "%s: HTTP %d: %s", doing, r->status, sink_words(t->arena, r));
@@ -157,29 +142,12 @@ enum got axosoft_refused(struct talk *t, const struct reply *r, const char *doin
 	return GOT_BACK;
 }
 
-cJSON *axosoft_object(cJSON *in, const char *name)
-{
-	cJSON *o = cJSON_GetObjectItemCaseSensitive(in, name);
-
-	if (cJSON_IsObject(o))
-		return o;
-	cJSON_DeleteItemFromObjectCaseSensitive(in, name);
-	return cJSON_AddObjectToObject(in, name);
-}
-
 const char *axosoft_id(struct arena *a, const cJSON *object, const char *name)
 {
 	const char *id = sink_id(a, object, name);
 	size_t len = id != NULL ? strlen(id) : 0;
 
 	return len > 0 && len < 19 && strspn(id, "0123456789") == len ? id : NULL;
-}
-
-cJSON *axosoft_scratch(struct talk *t)
-{
-	if (t->scratch == NULL)
-		t->scratch = cJSON_CreateObject();
-	return t->scratch;
 }
 
 enum ask axosoft_token_ask(struct talk *t, struct request *r)

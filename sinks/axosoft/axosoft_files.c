@@ -30,7 +30,7 @@ void axosoft_evidence(const void *conf, struct evidence_policy *out)
 
 void axosoft_files_wanted(struct talk *t, const char *item)
 {
-	sink_set_int(axosoft_object(t->bookmark, "files"), item, 1);
+	sink_set_int(sink_object(t->bookmark, "files"), item, 1);
 }
 
 static bool wanted(const struct talk *t, const char *item)
@@ -41,7 +41,7 @@ static bool wanted(const struct talk *t, const char *item)
 enum ask axosoft_attach_ask(struct talk *t, struct request *r)
 {
 	const struct row_evidence *e = file_of(t);
-	const char *denied = sink_string(axosoft_scratch(t), "denied");
+	const char *denied = sink_string(sink_scratch(t), "denied");
 
 	if (denied != NULL) {
 		learned_parked(&t->learned, t->rows->row[0].id, denied);
@@ -52,9 +52,9 @@ enum ask axosoft_attach_ask(struct talk *t, struct request *r)
 		return ASK_LEARN;
 	}
 	axosoft_post(t, r, "%s/%s/attachments", axosoft_type_word(t->conf), e->remote_result);
-	axosoft_arg(r, "file_name", e->name);
+	sink_arg(r, "file_name", e->name);
 	if (e->test != NULL && e->test[0] != '\0')
-		axosoft_arg(r, "description", arena_printf(t->arena, "%.200s", e->test));
+		sink_arg(r, "description", arena_printf(t->arena, "%.200s", e->test));
 	sink_upload(t, r, NULL);
 	r->upload_raw = true;
 	r->content_type = "application/octet-stream";
@@ -68,13 +68,13 @@ enum got axosoft_attach_got(struct talk *t, const struct reply *r)
 {
 	int64_t row = t->rows->row[0].id;
 
-	if (!axosoft_ok(r)) {
+	if (!sink_ok(r)) {
 		enum got got = axosoft_refused(t, r, "attachment", GOT_REFUSED);
 		const char *words = arena_strdup(t->arena, t->err.text);
 		if (got != GOT_REFUSED || (r->status != 403 && r->status != 404))
 			return got;
 		if (r->status == 403) { /* what one file is told all would be told */
-			sink_set_string(axosoft_scratch(t), "denied", words);
+			sink_set_string(sink_scratch(t), "denied", words);
 			learned_parked(&t->learned, row, words);
 		} else {
 			learned_ignored(&t->learned, row, "its item is gone");
@@ -96,9 +96,9 @@ enum ask axosoft_attach_look(struct talk *t, struct request *r)
 {
 	if (t->rows->count == 0 || file_of(t)->remote_result == NULL)
 		return ASK_SKIP;
-	cJSON_DeleteItemFromObjectCaseSensitive(axosoft_scratch(t), "token");
+	cJSON_DeleteItemFromObjectCaseSensitive(sink_scratch(t), "token");
 	if (axosoft_needs_token(t, r)) {
-		sink_set_int(axosoft_scratch(t), "token", 1);
+		sink_set_int(sink_scratch(t), "token", 1);
 		return ASK_SEND;
 	}
 	axosoft_get(t, r, "%s/%s/attachments", axosoft_type_word(t->conf), file_of(t)->remote_result);
@@ -111,11 +111,11 @@ enum looked axosoft_attach_looked(struct talk *t, const struct reply *r)
 	enum looked looked = LOOKED_NONE;
 	const cJSON *item;
 
-	if (sink_bool(axosoft_scratch(t), "token"))
+	if (sink_bool(sink_scratch(t), "token"))
 		return axosoft_token_taken(t, r) ? LOOKED_MORE : LOOKED_UNSURE;
 	if (r->status == 404)
 		return LOOKED_NONE; /* with its item: the next upload says so */
-	if (!axosoft_ok(r))
+	if (!sink_ok(r))
 		return axosoft_refused(t, r, "look-up of a file", GOT_PARK) == GOT_BACK ? LOOKED_MORE
 											: LOOKED_UNSURE;
 	cJSON *root = sink_json(r);

@@ -205,8 +205,8 @@ static void list_args(struct request *r, int64_t size)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%lld", (long long)size);
-	axosoft_arg(r, "page", "1");
-	axosoft_arg(r, "page_size", text);
+	sink_arg(r, "page", "1");
+	sink_arg(r, "page_size", text);
 }
 
 enum ask axosoft_known_ask(struct talk *t, struct request *r)
@@ -224,8 +224,8 @@ enum ask axosoft_known_ask(struct talk *t, struct request *r)
 	}
 	if (n > 0) {
 		axosoft_get(t, r, "%s", axosoft_type_word(t->conf));
-		axosoft_arg(r, "filters", arena_printf(t->arena, "id=in[%s]", ids.data));
-		axosoft_arg(r, "columns", columns(t));
+		sink_arg(r, "filters", arena_printf(t->arena, "id=in[%s]", ids.data));
+		sink_arg(r, "columns", columns(t));
 		list_args(r, (int64_t)n);
 	}
 	buf_done(&ids);
@@ -237,7 +237,7 @@ enum got axosoft_known_got(struct talk *t, const struct reply *r)
 	const cJSON *row;
 	size_t n = 0;
 
-	if (!axosoft_ok(r))
+	if (!sink_ok(r))
 		return axosoft_refused(t, r, "look-up of known items", GOT_PARK);
 	cJSON *root = sink_json(r);
 	const cJSON *rows = data_of(root);
@@ -274,7 +274,7 @@ static int64_t made_today(struct talk *t)
 static void count_made(struct talk *t)
 {
 	int64_t made = made_today(t) + 1;
-	cJSON *today = axosoft_object(t->facts, "today");
+	cJSON *today = sink_object(t->facts, "today");
 
 	sink_set_int(today, "day", t->now_ms / DAY_MS);
 	sink_set_int(today, "made", made);
@@ -288,7 +288,7 @@ static bool told(const struct talk *t, const char *id)
 
 static void tell(struct talk *t, const char *id)
 {
-	sink_set_int(axosoft_object(t->bookmark, "told"), id, 1);
+	sink_set_int(sink_object(t->bookmark, "told"), id, 1);
 }
 
 static bool passed(const struct row *row)
@@ -365,9 +365,9 @@ static enum axosoft_do decide(struct talk *t, const struct row *row, struct axos
 static void search(struct talk *t, struct request *r, const char *mark)
 {
 	axosoft_get(t, r, "%s", axosoft_type_word(t->conf));
-	axosoft_arg(r, "search_field", "name");
-	axosoft_arg(r, "search_string", arena_printf(t->arena, "\"%s\"", mark));
-	axosoft_arg(r, "columns", columns(t));
+	sink_arg(r, "search_field", "name");
+	sink_arg(r, "search_string", arena_printf(t->arena, "\"%s\"", mark));
+	sink_arg(r, "columns", columns(t));
 	list_args(r, NAMES_PAGE);
 }
 
@@ -395,7 +395,7 @@ static bool find_marked(struct talk *t, const cJSON *rows, const char *mark, str
 
 static enum ask doing(struct talk *t, const char *what)
 {
-	sink_set_string(axosoft_scratch(t), "doing", what);
+	sink_set_string(sink_scratch(t), "doing", what);
 	return ASK_SEND;
 }
 
@@ -407,10 +407,10 @@ static enum ask ask_make(struct talk *t, struct request *r, const struct row *ro
 	/* A closed or lost item of ours would be found again; its successor is wanted.  That of a suite may stand
 	 * since an earlier run, and this failure be new to it. */
 	bool searched =
-		(old->id != NULL && !group) || sink_int(axosoft_scratch(t), "searched", 0) == row->id + 1;
+		(old->id != NULL && !group) || sink_int(sink_scratch(t), "searched", 0) == row->id + 1;
 	enum ask ask;
 
-	sink_set_string(axosoft_scratch(t), "mark", mark);
+	sink_set_string(sink_scratch(t), "mark", mark);
 	if (!searched) {
 		search(t, r, mark);
 		return doing(t, "search");
@@ -461,11 +461,11 @@ static enum ask move(struct talk *t, struct request *r, const struct row *row,
 		     const struct axosoft_item *item, bool close)
 {
 	const char *step = axosoft_step_id(t, close ? "close" : "reopen");
-	const char *may = sink_string(axosoft_scratch(t), "may");
+	const char *may = sink_string(sink_scratch(t), "may");
 
 	if (step != NULL && may == NULL) {
 		axosoft_get(t, r, "%s/%s/workflow_steps", axosoft_type_word(t->conf), item->id);
-		sink_set_string(axosoft_scratch(t), "to", step);
+		sink_set_string(sink_scratch(t), "to", step);
 		return doing(t, "steps");
 	}
 	if (step == NULL || strcmp(may, step) == 0)
@@ -508,8 +508,8 @@ enum ask axosoft_file_ask(struct talk *t, struct request *r)
 		return ASK_LEARN;
 	case AXOSOFT_DO_LOOK:
 		axosoft_get(t, r, "%s", axosoft_type_word(t->conf));
-		axosoft_arg(r, "filters", arena_printf(t->arena, "id=in[%s]", item.id));
-		axosoft_arg(r, "columns", columns(t));
+		sink_arg(r, "filters", arena_printf(t->arena, "id=in[%s]", item.id));
+		sink_arg(r, "columns", columns(t));
 		list_args(r, 1);
 		return doing(t, "known");
 	case AXOSOFT_DO_COMMENT:
@@ -578,18 +578,18 @@ static enum got got_summary(struct talk *t, const cJSON *root)
 static enum got got_group(struct talk *t, const cJSON *root)
 {
 	const char *id = axosoft_id(t->arena, data_of(root), "id"),
-		   *mark = sink_string(axosoft_scratch(t), "mark");
+		   *mark = sink_string(sink_scratch(t), "mark");
 
 	if (id == NULL || mark == NULL)
 		return GOT_UNKNOWN;
-	sink_set_string(axosoft_object(t->bookmark, "groups"), mark, id);
+	sink_set_string(sink_object(t->bookmark, "groups"), mark, id);
 	return got_made(t, root, true);
 }
 
 static enum got got_search(struct talk *t, const cJSON *root)
 {
 	const struct row *row = &t->rows->row[0];
-	const char *mark = sink_string(axosoft_scratch(t), "mark");
+	const char *mark = sink_string(sink_scratch(t), "mark");
 	struct axosoft_item item;
 
 	if (!cJSON_IsArray(data_of(root)) || mark == NULL)
@@ -601,15 +601,15 @@ static enum got got_search(struct talk *t, const cJSON *root)
 	if (found && !(group && item.done)) {
 		learn_item(t, row, &item);
 		if (group)
-			sink_set_string(axosoft_object(t->bookmark, "groups"), mark, item.id);
+			sink_set_string(sink_object(t->bookmark, "groups"), mark, item.id);
 	} else
-		sink_set_int(axosoft_scratch(t), "searched", row->id + 1);
+		sink_set_int(sink_scratch(t), "searched", row->id + 1);
 	return GOT_MORE;
 }
 
 static enum got got_steps(struct talk *t, const cJSON *root)
 {
-	const char *to = sink_string(axosoft_scratch(t), "to");
+	const char *to = sink_string(sink_scratch(t), "to");
 	const cJSON *row;
 	bool may = false;
 
@@ -620,7 +620,7 @@ static enum got got_steps(struct talk *t, const cJSON *root)
 		const char *id = axosoft_id(t->arena, row, "id");
 		may = may || (id != NULL && to != NULL && strcmp(id, to) == 0);
 	}
-	sink_set_string(axosoft_scratch(t), "may", may ? to : "");
+	sink_set_string(sink_scratch(t), "may", may ? to : "");
 	return GOT_MORE;
 }
 
@@ -629,7 +629,7 @@ static enum got got_done(struct talk *t, const char *what)
 	const struct row *row = &t->rows->row[0];
 	struct axosoft_item item = item_of(t, row);
 
-	cJSON_DeleteItemFromObjectCaseSensitive(axosoft_scratch(t), "may");
+	cJSON_DeleteItemFromObjectCaseSensitive(sink_scratch(t), "may");
 	if (item.id == NULL)
 		return GOT_UNKNOWN;
 	if (strcmp(what, "comment") == 0) {
@@ -678,11 +678,11 @@ static enum got refused(struct talk *t, const struct reply *r, const char *what)
 
 enum got axosoft_file_got(struct talk *t, const struct reply *r)
 {
-	const char *what = sink_string(axosoft_scratch(t), "doing");
+	const char *what = sink_string(sink_scratch(t), "doing");
 
 	if (what == NULL)
 		return GOT_UNKNOWN;
-	if (!axosoft_ok(r))
+	if (!sink_ok(r))
 		return refused(t, r, what);
 	cJSON *root = sink_json(r);
 	enum got got = root == NULL                   ? GOT_UNKNOWN
@@ -757,14 +757,14 @@ static enum looked looked_comments(struct talk *t, const cJSON *rows)
 
 enum looked axosoft_file_looked(struct talk *t, const struct reply *r)
 {
-	const char *what = sink_string(axosoft_scratch(t), "doing");
+	const char *what = sink_string(sink_scratch(t), "doing");
 	enum looked looked = LOOKED_NONE;
 	struct axosoft_item item;
 	cJSON *sent;
 
 	if (what != NULL && strcmp(what, "token") == 0)
 		return axosoft_token_taken(t, r) ? LOOKED_MORE : LOOKED_UNSURE;
-	if (!axosoft_ok(r))
+	if (!sink_ok(r))
 		return axosoft_refused(t, r, "look-up", GOT_PARK) == GOT_BACK ? LOOKED_MORE : LOOKED_UNSURE;
 	cJSON *root = sink_json(r);
 	const cJSON *rows = data_of(root);
@@ -779,7 +779,7 @@ enum looked axosoft_file_looked(struct talk *t, const struct reply *r)
 		if (summary)
 			sink_set_string(t->bookmark, "summary", item.id);
 		else if (item.shared)
-			sink_set_string(axosoft_object(t->bookmark, "groups"), mark, item.id);
+			sink_set_string(sink_object(t->bookmark, "groups"), mark, item.id);
 		made(t, &item, 1);
 		looked = LOOKED_ALL;
 	}

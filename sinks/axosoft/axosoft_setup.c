@@ -70,7 +70,7 @@ enum got axosoft_project_got(struct talk *t, const struct reply *r)
 	const struct axosoft_conf *c = t->conf;
 	struct buf names = BUF_LIMIT(4096);
 
-	if (!axosoft_ok(r))
+	if (!sink_ok(r))
 		return axosoft_refused(t, r, "projects", GOT_PARK);
 	cJSON *root = sink_json(r);
 	const cJSON *rows = rows_of(root);
@@ -78,7 +78,7 @@ enum got axosoft_project_got(struct talk *t, const struct reply *r)
 	enum got got = rows == NULL ? GOT_UNKNOWN : GOT_NEXT;
 	if (found != NULL) {
 		const char *id = axosoft_id(t->arena, found, "id");
-		cJSON *project = axosoft_object(t->facts, "project");
+		cJSON *project = sink_object(t->facts, "project");
 		sink_set_string(project, "wanted", c->project);
 		sink_set_string(project, "id", id);
 		sink_set_string(t->facts, "scope", arena_printf(t->arena, "p%s", id));
@@ -163,7 +163,7 @@ enum got axosoft_steps_got(struct talk *t, const struct reply *r)
 {
 	const struct axosoft_conf *c = t->conf;
 
-	if (!axosoft_ok(r))
+	if (!sink_ok(r))
 		return axosoft_refused(t, r, "workflow", GOT_PARK);
 	cJSON *root = sink_json(r);
 	const cJSON *data = cJSON_GetObjectItemCaseSensitive(root, "data");
@@ -255,7 +255,7 @@ static bool fields_there(struct talk *t)
 		if (strncmp(name, "custom_", 7) != 0 || cJSON_GetObjectItemCaseSensitive(rows, name) != NULL)
 			continue;
 		err_set(&t->err, -ENOENT, "push.fields: %s have no field \"%s\"", axosoft_type_word(c), name);
-		cJSON_DeleteItemFromObjectCaseSensitive(axosoft_object(t->facts, "lists"), "custom_fields");
+		cJSON_DeleteItemFromObjectCaseSensitive(sink_object(t->facts, "lists"), "custom_fields");
 		return false;
 	}
 	return true;
@@ -307,15 +307,15 @@ static enum got learn_list(struct talk *t, const struct reply *r, int list)
 {
 	const cJSON *row;
 
-	if (!axosoft_ok(r))
+	if (!sink_ok(r))
 		return axosoft_refused(t, r, lists[list].path, GOT_PARK);
 	cJSON *root = sink_json(r);
 	const cJSON *all = rows_of(root);
 	enum got got = all == NULL ? GOT_UNKNOWN : GOT_MORE;
 	if (all != NULL) {
-		cJSON *facts = axosoft_object(t->facts, "lists");
+		cJSON *facts = sink_object(t->facts, "lists");
 		cJSON_DeleteItemFromObjectCaseSensitive(facts, lists[list].name);
-		cJSON *one = axosoft_object(facts, lists[list].name),
+		cJSON *one = sink_object(facts, lists[list].name),
 		      *rows = cJSON_AddObjectToObject(one, "rows");
 		sink_set_int(one, "at", t->now_ms);
 		cJSON_ArrayForEach(row, all) learn_row(t, rows, list, row);
@@ -335,13 +335,13 @@ enum got axosoft_lists_got(struct talk *t, const struct reply *r)
 
 bool axosoft_list_stale(struct talk *t, struct request *r)
 {
-	const char *name = sink_string(axosoft_scratch(t), "stale");
+	const char *name = sink_string(sink_scratch(t), "stale");
 
 	for (int i = 0; name != NULL && i < LISTS; i++) {
 		if (strcmp(lists[i].name, name) != 0)
 			continue;
-		sink_set_int(axosoft_scratch(t), "list", i);
-		cJSON_DeleteItemFromObjectCaseSensitive(axosoft_scratch(t), "stale");
+		sink_set_int(sink_scratch(t), "list", i);
+		cJSON_DeleteItemFromObjectCaseSensitive(sink_scratch(t), "stale");
 		axosoft_get(t, r, "%s", lists[i].path);
 		return true;
 	}
@@ -350,12 +350,12 @@ bool axosoft_list_stale(struct talk *t, struct request *r)
 
 enum got axosoft_list_got(struct talk *t, const struct reply *r)
 {
-	return learn_list(t, r, (int)sink_int(axosoft_scratch(t), "list", 0) % LISTS);
+	return learn_list(t, r, (int)sink_int(sink_scratch(t), "list", 0) % LISTS);
 }
 
 const char *axosoft_choose(struct talk *t, const char *list, const char *field, const char *value)
 {
-	const cJSON *one = cJSON_GetObjectItemCaseSensitive(axosoft_object(t->facts, "lists"), list);
+	const cJSON *one = cJSON_GetObjectItemCaseSensitive(sink_object(t->facts, "lists"), list);
 	const cJSON *rows = cJSON_GetObjectItemCaseSensitive(one, "rows");
 	struct buf names = BUF_LIMIT(4096);
 	const cJSON *row;
@@ -374,7 +374,7 @@ const char *axosoft_choose(struct talk *t, const char *list, const char *field, 
 			names.len > 0 ? names.data : "the list is empty");
 		/* Somebody may have added it since; but no list is read again for each failure that wants it. */
 		if (t->now_ms - sink_int(one, "at", 0) > FRESH_MS)
-			sink_set_string(axosoft_scratch(t), "stale", list);
+			sink_set_string(sink_scratch(t), "stale", list);
 	} else {
 		id = arena_strdup(t->arena, id);
 	}

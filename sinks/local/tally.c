@@ -28,18 +28,6 @@ enum {
 
 /* ---- executions of a test as one ---- */
 
-static void attempt_of(const struct result *r, struct attempt *out)
-{
-	*out = (struct attempt){
-		.outcome = r->outcome,
-		.duration_ms = r->duration_ms,
-		.started_ms = r->started_ms,
-		.failure = r->failure,
-		.out = r->out,
-		.err = r->err,
-	};
-}
-
 void tally_merge(const struct row_test *test, struct arena *a, struct result *out)
 {
 	size_t n = 0, at = 0;
@@ -48,18 +36,14 @@ void tally_merge(const struct row_test *test, struct arena *a, struct result *ou
 	if (test->result_count == 1)
 		return;
 	for (size_t i = 0; i < test->result_count; i++)
-		n += test->results[i]->attempt_count > 0 ? test->results[i]->attempt_count : 1;
+		n += fold_attempts(test->results[i]);
 	struct attempt *all = arena_calloc(a, n, sizeof(*all));
 	if (all == NULL)
 		return;
 	for (size_t i = 0; i < test->result_count; i++) {
 		const struct result *r = test->results[i];
-		if (r->attempt_count > 0) {
-			memcpy(all + at, r->attempts, r->attempt_count * sizeof(*all));
-			at += r->attempt_count;
-		} else {
-			attempt_of(r, &all[at++]);
-		}
+		for (size_t k = 0; k < fold_attempts(r); k++)
+			all[at++] = fold_attempt(r, k);
 	}
 	out->attempts = all;
 	out->attempt_count = n;
@@ -327,21 +311,10 @@ static enum verdict earlier(const struct result *r)
 {
 	if (r->attempt_count < 2)
 		return result_verdict(r);
-	bool bad = false;
+	struct result was = { .outcome = r->attempts[r->attempt_count - 2].outcome };
 	for (size_t i = 0; i + 1 < r->attempt_count; i++)
-		bad = bad || r->attempts[i].outcome == OUTCOME_FAILED ||
-		      r->attempts[i].outcome == OUTCOME_ERROR;
-	switch (r->attempts[r->attempt_count - 2].outcome) {
-	case OUTCOME_PASSED:
-		return bad ? VERDICT_FLAKY : VERDICT_PASSED;
-	case OUTCOME_SKIPPED:
-		return VERDICT_SKIPPED;
-	case OUTCOME_FAILED:
-		return VERDICT_FAILED;
-	case OUTCOME_ERROR:
-		return VERDICT_ERROR;
-	}
-	return VERDICT_ERROR;
+		was.flaky = was.flaky || r->attempts[i].outcome >= OUTCOME_FAILED;
+	return result_verdict(&was);
 }
 
 void tally_add(struct tally *y, const struct result *r, bool known)

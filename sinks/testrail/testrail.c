@@ -194,19 +194,10 @@ static void endpoint(const void *conf, struct endpoint *out)
 {
 	const struct testrail_conf *c = conf;
 
-	*out = (struct endpoint){
-		.url = c->url,
-		.scope = c->url, /* the limit counts all users and tools of an instance */
-		.user = c->user,
-		.password = secret_value(c->key),
-		.ca_file = c->common.ca_file,
-		.cert_file = c->common.cert_file,
-		.key_file = c->common.key_file,
-		.proxy = c->common.proxy,
-		.verify = c->common.verify,
-		.rate_per_minute = c->common.rate,
-		.parallel = 2, /* writers to one run deadlock each other; two runs do not */
-	};
+	*out = sink_endpoint(c->url, &c->common);
+	out->user = c->user;
+	out->password = secret_value(c->key);
+	out->parallel = 2; /* writers to one run deadlock each other; two runs do not */
 }
 
 static void plan(const void *conf, const cJSON *facts, struct match_plan *out)
@@ -219,8 +210,7 @@ static void plan(const void *conf, const cJSON *facts, struct match_plan *out)
 		.place_max = TESTRAIL_NAME_MAX,
 		.grouped = testrail_several(c),
 	};
-	for (size_t i = 0; i < c->match.count && i < 3; i++)
-		out->order[i] = (enum match_by)(c->match.item[i] + 1);
+	match_order(&c->match, out->order);
 }
 
 /* "C12", and a bare "12" from a property that can mean nothing else. */

@@ -36,6 +36,7 @@
 #ifndef RD_SINKS_TESTRAIL_TESTRAIL_H
 #define RD_SINKS_TESTRAIL_TESTRAIL_H
 
+#include "sinks/match.h"
 #include "sinks/sink.h"
 #include "sinks/text.h"
 
@@ -91,7 +92,6 @@ enum testrail_refs { TESTRAIL_REFS_APPEND, TESTRAIL_REFS_REPLACE };
 
 extern const struct config_key testrail_keys[];
 int testrail_check(void *conf, struct err *err);
-bool testrail_matches(const struct testrail_conf *c, enum match_by by);
 
 /* ---- requests (testrail_api.c) ---- */
 
@@ -100,8 +100,7 @@ void testrail_get(struct request *r, const char *call, const char *id);
 void testrail_post(struct request *r, const char *call, const char *id);   /* a write */
 void testrail_arg(struct request *r, const char *name, const char *value); /* nothing where value is NULL */
 void testrail_arg_int(struct request *r, const char *name, int64_t value);
-void testrail_page_args(struct request *r, int64_t offset);           /* nothing on the first page */
-void testrail_put_id(struct buf *b, const char *key, const char *id); /* JSON: a number where it is one */
+void testrail_page_args(struct request *r, int64_t offset); /* nothing on the first page */
 
 /* ---- answers ---- */
 
@@ -116,25 +115,15 @@ bool testrail_id_is(const cJSON *object, const char *name, const char *id);
 /* Either shape of a list.  false: this is no such list. root is the caller's to delete. */
 bool testrail_page(const struct reply *r, const char *entity, struct testrail_page *out);
 
-static inline bool testrail_ok(const struct reply *r)
-{
-	return r->status >= 200 && r->status < 300;
-}
 /* What a refusal that no step knows better ends in: locked out, or `otherwise`; err says who refused what. */
 enum got testrail_refused(struct talk *t, const struct reply *r, const char *doing, enum got otherwise);
-bool testrail_says(const char *words, const char *const *any); /* one of them is in it, in any case */
 bool testrail_says_closed(const char *words);
 bool testrail_says_unknown_call(const struct reply *r, const char *words);
 /* Ids named as "C12" (or "case 12") in a text, from *at on; false: no more. */
 bool testrail_named_case(const char **at, char *id, size_t size);
 
-/* Something remembered was wrong and has been removed: again from the first step, but not for ever. */
-enum got testrail_back(struct talk *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
 /* ---- facts ---- */
 
-cJSON *testrail_object(cJSON *parent, const char *name); /* made where it is missing */
-cJSON *testrail_scratch(struct talk *t);
 const char *testrail_fact(const struct talk *t, const char *group, const char *name); /* NULL: unknown */
 bool testrail_wanted(const struct talk *t, const char *group, const char *value);
 const char *testrail_run_id(const struct talk *t); /* NULL: none yet */
@@ -153,6 +142,8 @@ void testrail_arg_window(struct talk *t, struct request *r);
 
 bool testrail_several(const struct testrail_conf *c);
 enum ask testrail_suites_ask(struct talk *t, struct request *r);
+/* A page of the project's suites, which is the caller's to read where GOT_NEXT comes back. */
+enum got testrail_suites_page(struct talk *t, const struct reply *r, struct testrail_page *page);
 enum got testrail_suites_got(struct talk *t, const struct reply *r);
 const char *testrail_suite_at(const struct talk *t, size_t i); /* ids in order; NULL: no more */
 const char *testrail_suite_after(const struct talk *t, const char *id);
@@ -180,8 +171,6 @@ void testrail_section_split(struct talk *t, const char *key, const char **suite,
 /* ---- choosing by name (testrail_choose.c) ---- */
 
 cJSON *testrail_begin(struct talk *t, const char *group, const char *wanted);
-cJSON *testrail_list(cJSON *parent, const char *name);
-enum got testrail_park(struct talk *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void testrail_consider(struct talk *t, cJSON *pick, const char *wanted, const cJSON *item);
 const char *testrail_names(struct talk *t, const cJSON *pick);
 const cJSON *testrail_picked(struct talk *t, const cJSON *pick, const char *what, const char *wanted);
@@ -391,6 +380,9 @@ void testrail_put_case_ids(struct buf *b, const char *const *ids, size_t count);
 void testrail_keep_run(struct talk *t, const cJSON *item, const char *entry, bool own);
 /* Every case of the rows (of several suites: of this one) is part of the run over there now. */
 void testrail_linked(struct talk *t, const struct testrail_cases *cases);
+/* What came back from closing a run or a plan.  GOT_NEXT: it is closed, maybe was before, or is gone: `missing`
+ * is what a refusal calls it then ("plan_id"). */
+enum got testrail_closed(struct talk *t, const struct reply *r, const char *call, const char *const *missing);
 enum got testrail_run_refused(struct talk *t, const struct reply *r, const char *doing);
 enum ask testrail_reuse_ask(struct talk *t, struct request *r);
 enum got testrail_reuse_got(struct talk *t, const struct reply *r);

@@ -4,26 +4,16 @@
  * functions.  The whole API path stands behind "index.php?", so every argument is joined with '&'. */
 #include "sinks/testrail/testrail.h"
 
-#include "daemon/base/json.h"
-
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#define BACKS_MAX  3
 #define TEXT_SHOWN 900
 #define KNOWN_MAX  100 /* names of one kind that facts hold */
 
 /* ---- requests ---- */
-
-static bool number(const char *id)
-{
-	size_t n = strlen(id);
-
-	return n > 0 && n <= 15 && strspn(id, "0123456789") == n && (id[0] != '0' || n == 1);
-}
 
 static void path(struct request *r, const char *call, const char *id)
 {
@@ -72,18 +62,6 @@ void testrail_page_args(struct request *r, int64_t offset)
 	testrail_arg_int(r, "offset", offset);
 }
 
-void testrail_put_id(struct buf *b, const char *key, const char *id)
-{
-	if (key != NULL)
-		json_key(b, key);
-	else
-		json_sep(b);
-	if (number(id))
-		buf_puts(b, id);
-	else
-		json_string(b, id, strlen(id));
-}
-
 /* ---- answers ---- */
 
 bool testrail_id_is(const cJSON *object, const char *name, const char *id)
@@ -127,22 +105,13 @@ bool testrail_page(const struct reply *r, const char *entity, struct testrail_pa
 	return true;
 }
 
-bool testrail_says(const char *words, const char *const *any)
-{
-	for (size_t i = 0; any[i] != NULL; i++) {
-		if (strcasestr(words, any[i]) != NULL)
-			return true;
-	}
-	return false;
-}
-
 bool testrail_says_closed(const char *words)
 {
 	static const char *const closed[] = { "completed", "closed",   "not active",
 					      "inactive",  "archived", NULL };
 	static const char *const what[] = { "run", "plan", "operation", NULL };
 
-	return testrail_says(words, closed) && testrail_says(words, what);
+	return sink_says(words, closed) && sink_says(words, what);
 }
 
 bool testrail_says_unknown_call(const struct reply *r, const char *words)
@@ -150,7 +119,7 @@ bool testrail_says_unknown_call(const struct reply *r, const char *words)
 	static const char *const unknown[] = { "invalid uri", "unknown method", "unknown api",
 					       "unsupported method", NULL };
 
-	return r->status == 404 || testrail_says(words, unknown);
+	return r->status == 404 || sink_says(words, unknown);
 }
 
 bool testrail_named_case(const char **at, char *id, size_t size)
@@ -196,42 +165,10 @@ enum got testrail_refused(struct talk *t, const struct reply *r, const char *doi
 
 	err_clear(&t->err);
 	err_set(&t->err, -EPROTO, "%s: %.*s (HTTP %d)", doing, TEXT_SHOWN, words, r->status);
-	return testrail_says(words, off) ? GOT_LOCKED : otherwise;
-}
-
-enum got testrail_back(struct talk *t, const char *fmt, ...)
-{
-	int64_t backs = sink_int(t->bookmark, "backs", 0) + 1;
-	va_list ap;
-
-	err_clear(&t->err);
-	va_start(ap, fmt);
-	err_vset(&t->err, -ESTALE, fmt, ap);
-	va_end(ap);
-	if (backs > BACKS_MAX)
-		return GOT_PARK;
-	sink_set_int(t->bookmark, "backs", backs);
-	return GOT_BACK;
+	return sink_says(words, off) ? GOT_LOCKED : otherwise;
 }
 
 /* ---- facts ---- */
-
-cJSON *testrail_object(cJSON *parent, const char *name)
-{
-	cJSON *item = cJSON_GetObjectItemCaseSensitive(parent, name);
-
-	if (cJSON_IsObject(item))
-		return item;
-	cJSON_DeleteItemFromObjectCaseSensitive(parent, name);
-	return cJSON_AddObjectToObject(parent, name);
-}
-
-cJSON *testrail_scratch(struct talk *t)
-{
-	if (t->scratch == NULL)
-		t->scratch = cJSON_CreateObject();
-	return t->scratch;
-}
 
 const char *testrail_fact(const struct talk *t, const char *group, const char *name)
 {
@@ -265,7 +202,7 @@ void testrail_know(struct talk *t, const char *group, const char *name, const ch
 {
 	const char *project = testrail_fact(t, "project", "id");
 	const char *was = testrail_known(t, group, name);
-	cJSON *g = testrail_object(t->facts, group);
+	cJSON *g = sink_object(t->facts, group);
 	const char *of = sink_string(g, "of");
 
 	if (was != NULL && id != NULL && strcmp(was, id) == 0)
@@ -274,7 +211,7 @@ void testrail_know(struct talk *t, const char *group, const char *name, const ch
 		cJSON_DeleteItemFromObjectCaseSensitive(g, "ids");
 		sink_set_string(g, "of", project);
 	}
-	cJSON *ids = testrail_object(g, "ids");
+	cJSON *ids = sink_object(g, "ids");
 	cJSON_DeleteItemFromObjectCaseSensitive(ids, name);
 	if (id == NULL)
 		return;

@@ -50,7 +50,7 @@ static void put_id(struct filling *f, const char *name)
 	if (w != NULL && id == NULL)
 		wrong(f, w, arena_printf(f->t->arena, "needs an id, not \"%.100s\"", w->text));
 	if (id != NULL)
-		testrail_put_id(f->b, name, id);
+		sink_put_id(f->b, name, id);
 }
 
 static void put_system(struct filling *f)

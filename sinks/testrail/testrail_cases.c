@@ -129,12 +129,12 @@ static void start_reading(cJSON *l, const char *suite, int64_t now_ms, bool delt
 static cJSON *state(struct talk *t, const struct list_kind *k)
 {
 	const char *scope = sink_string(t->facts, "scope");
-	cJSON *l = testrail_object(t->facts, k->group);
+	cJSON *l = sink_object(t->facts, k->group);
 	const char *of = sink_string(l, "scope");
 
 	if (of == NULL || strcmp(of, scope) != 0) {
 		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, k->group);
-		l = testrail_object(t->facts, k->group);
+		l = sink_object(t->facts, k->group);
 		sink_set_string(l, "scope", scope);
 	}
 	int64_t began = sink_int(l, "began", 0);
@@ -164,7 +164,7 @@ static void list_args(struct talk *t, struct request *r, const struct list_kind 
 /* scratch: sections {ids: [..], offset, complete}: of the suite that is read, what is left of them */
 static cJSON *sections_left(struct talk *t)
 {
-	return cJSON_GetObjectItemCaseSensitive(testrail_scratch(t), "sections");
+	return cJSON_GetObjectItemCaseSensitive(sink_scratch(t), "sections");
 }
 
 static bool listing_sections(struct talk *t, const cJSON *l)
@@ -213,7 +213,7 @@ static void sections_listed(struct talk *t, const cJSON *l)
 
 static enum got sections_got(struct talk *t, const cJSON *l, const struct reply *r)
 {
-	cJSON *left = testrail_object(testrail_scratch(t), "sections"), *ids = testrail_list(left, "ids");
+	cJSON *left = sink_object(sink_scratch(t), "sections"), *ids = sink_array(left, "ids");
 	struct testrail_page page;
 	const cJSON *item;
 
@@ -242,7 +242,7 @@ static bool section_done(struct talk *t, cJSON *l)
 		cJSON_DeleteItemFromArray(cJSON_GetObjectItemCaseSensitive(sections_left(t), "ids"), 0);
 	}
 	if (section_at(t, l) == NULL) {
-		cJSON_DeleteItemFromObjectCaseSensitive(testrail_scratch(t), "sections");
+		cJSON_DeleteItemFromObjectCaseSensitive(sink_scratch(t), "sections");
 		cJSON_DeleteItemFromObjectCaseSensitive(l, "after");
 		return false;
 	}
@@ -253,15 +253,15 @@ static bool section_done(struct talk *t, cJSON *l)
 
 enum got testrail_cases_large(struct talk *t)
 {
-	cJSON *l = testrail_object(t->facts, cases.group);
+	cJSON *l = sink_object(t->facts, cases.group);
 
 	if (listing_sections(t, l))
-		return testrail_park(
+		return sink_park(
 			t, "list of cases: the list of sections alone is more than can be read at once");
 	if (section_at(t, l) != NULL)
-		return testrail_park(
-			t, "list of cases: those of the section %s are more than can be read at once",
-			section_at(t, l));
+		return sink_park(t,
+				 "list of cases: those of the section %s are more than can be read at once",
+				 section_at(t, l));
 	sink_set_int(l, "big", 1);
 	sink_set_int(l, "sectioned", 1);
 	sink_set_int(l, "offset", 0);
@@ -292,7 +292,7 @@ enum ask testrail_cases_ask(struct talk *t, struct request *r)
 		sink_set_string(l, "of", *of != '\0' ? of : NULL);
 		start_reading(l, testrail_several(c) ? testrail_suite_at(t, 0) : NULL, t->now_ms, !full);
 		sink_set_int(l, "sectioned", full && sink_bool(l, "big"));
-		cJSON_DeleteItemFromObjectCaseSensitive(testrail_scratch(t), "sections");
+		cJSON_DeleteItemFromObjectCaseSensitive(sink_scratch(t), "sections");
 	}
 	if (listing_sections(t, l)) {
 		list_args(t, r, &cases, "get_sections");
@@ -367,7 +367,7 @@ static void done(struct talk *t, cJSON *l, const struct list_kind *k)
 		return;
 	}
 	if (k == &sections && suite != NULL) {
-		sink_set_int(testrail_object(l, "read"), suite, began);
+		sink_set_int(sink_object(l, "read"), suite, began);
 		stop_reading(l);
 		return;
 	}
@@ -406,13 +406,13 @@ static enum got read_again(struct talk *t, cJSON *l, const struct list_kind *k)
 	start_reading(l, suite != NULL && k == &cases ? testrail_suite_at(t, 0) : suite,
 		      sink_int(l, "began", 0), sink_bool(l, "delta"));
 	sink_set_int(l, "sectioned", sectioned);
-	cJSON_DeleteItemFromObjectCaseSensitive(testrail_scratch(t), "sections");
+	cJSON_DeleteItemFromObjectCaseSensitive(sink_scratch(t), "sections");
 	return GOT_MORE;
 }
 
 static enum got read_page(struct talk *t, const struct reply *r, const struct list_kind *k)
 {
-	cJSON *l = testrail_object(t->facts, k->group);
+	cJSON *l = sink_object(t->facts, k->group);
 	struct testrail_page page;
 
 	if (k == &cases && listing_sections(t, l)) {
@@ -465,17 +465,17 @@ static enum got refused(struct talk *t, const struct reply *r, const char *what)
 	cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "project");
 	testrail_forget_cases(t);
 	testrail_forget_sections(t);
-	return testrail_back(t, "%s", arena_strdup(t->arena, t->err.text));
+	return sink_back(t, "%s", arena_strdup(t->arena, t->err.text));
 }
 
 enum got testrail_cases_got(struct talk *t, const struct reply *r)
 {
-	return testrail_ok(r) ? read_page(t, r, &cases) : refused(t, r, "list of cases");
+	return sink_ok(r) ? read_page(t, r, &cases) : refused(t, r, "list of cases");
 }
 
 enum got testrail_sections_got(struct talk *t, const struct reply *r)
 {
-	return testrail_ok(r) ? read_page(t, r, &sections) : refused(t, r, "list of sections");
+	return sink_ok(r) ? read_page(t, r, &sections) : refused(t, r, "list of sections");
 }
 
 /* ---- cases in doubt ---- */
@@ -499,9 +499,9 @@ enum got testrail_doubts_got(struct talk *t, const struct reply *r)
 	const char *suite = testrail_several(t->conf) ? NULL : testrail_fact(t, "suite", "id");
 	bool gone = r->status == 400 || r->status == 404;
 
-	if (!testrail_ok(r) && !gone && testrail_refused(t, r, "get_case", GOT_NEXT) == GOT_LOCKED)
+	if (!sink_ok(r) && !gone && testrail_refused(t, r, "get_case", GOT_NEXT) == GOT_LOCKED)
 		return GOT_LOCKED;
-	if (testrail_ok(r)) {
+	if (sink_ok(r)) {
 		cJSON *root = sink_json(r);
 		const char *in = sink_id(t->arena, root, "suite_id");
 		bool read = cJSON_IsObject(root);

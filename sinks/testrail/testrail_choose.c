@@ -20,28 +20,9 @@ bool testrail_digits(const char *s)
 cJSON *testrail_begin(struct talk *t, const char *group, const char *wanted)
 {
 	cJSON_DeleteItemFromObjectCaseSensitive(t->facts, group);
-	cJSON *g = testrail_object(t->facts, group);
+	cJSON *g = sink_object(t->facts, group);
 	sink_set_string(g, "wanted", wanted);
 	return g;
-}
-
-cJSON *testrail_list(cJSON *parent, const char *name)
-{
-	cJSON *item = cJSON_GetObjectItemCaseSensitive(parent, name);
-
-	return cJSON_IsArray(item) ? item : cJSON_AddArrayToObject(parent, name);
-}
-
-enum got testrail_park(struct talk *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-enum got testrail_park(struct talk *t, const char *fmt, ...)
-{
-	va_list ap;
-
-	err_clear(&t->err);
-	va_start(ap, fmt);
-	err_vset(&t->err, -ENOENT, fmt, ap);
-	va_end(ap);
-	return GOT_PARK;
 }
 
 /* One entity of a list is weighed: `id`, or the name as it is, or the name in other letters. */
@@ -57,7 +38,7 @@ void testrail_consider(struct talk *t, cJSON *pick, const char *wanted, const cJ
 	if (name == NULL)
 		return;
 	bool dead = sink_bool(item, "is_completed"), exact = strcmp(name, wanted) == 0;
-	cJSON *names = testrail_list(pick, "names");
+	cJSON *names = sink_array(pick, "names");
 	if (!dead && cJSON_GetArraySize(names) <= NAMES_SHOWN)
 		cJSON_AddItemToArray(names,
 				     cJSON_CreateString(arena_printf(t->arena, "\"%.80s\" (%s)", name, id)));
@@ -69,7 +50,7 @@ void testrail_consider(struct talk *t, cJSON *pick, const char *wanted, const cJ
 	sink_set_int(found, "dead", dead);
 	/* In order of preference: alive before completed, exact before nearly. */
 	char rank[] = { 'r', (char)('0' + dead * 2 + !exact), '\0' };
-	cJSON_AddItemToArray(testrail_list(pick, rank), found);
+	cJSON_AddItemToArray(sink_array(pick, rank), found);
 }
 
 const char *testrail_names(struct talk *t, const cJSON *pick)
@@ -104,18 +85,18 @@ const cJSON *testrail_picked(struct talk *t, const cJSON *pick, const char *what
 		const cJSON *first = found->child;
 		if (n > 1) {
 			const char *a = sink_string(first, "id"), *b = sink_string(first->next, "id");
-			testrail_park(
-				t, "%d %ss are called \"%s\" (ids %s, %s%s): give the id instead of the name",
-				n, what, wanted, a, b, n > 2 ? ", ..." : "");
+			sink_park(t,
+				  "%d %ss are called \"%s\" (ids %s, %s%s): give the id instead of the name",
+				  n, what, wanted, a, b, n > 2 ? ", ..." : "");
 			return NULL;
 		}
 		if (sink_bool(first, "dead")) {
-			testrail_park(t, "the %s \"%s\" is completed over there and takes nothing any more",
-				      what, wanted);
+			sink_park(t, "the %s \"%s\" is completed over there and takes nothing any more", what,
+				  wanted);
 			return NULL;
 		}
 		return first;
 	}
-	testrail_park(t, "no %s \"%s\"; there are: %s", what, wanted, testrail_names(t, pick));
+	sink_park(t, "no %s \"%s\"; there are: %s", what, wanted, testrail_names(t, pick));
 	return NULL;
 }

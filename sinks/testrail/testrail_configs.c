@@ -64,7 +64,7 @@ static const char *next_line(struct talk *t, const char **at)
 static cJSON *fresh_wish(struct talk *t, const char *lines)
 {
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "configs");
-	cJSON *wish = testrail_object(t->bookmark, "configs");
+	cJSON *wish = sink_object(t->bookmark, "configs");
 	sink_set_string(wish, "wanted", lines);
 	cJSON_AddArrayToObject(wish, "ids");
 	cJSON_AddArrayToObject(wish, "todo");
@@ -73,7 +73,7 @@ static cJSON *fresh_wish(struct talk *t, const char *lines)
 
 static void take(struct talk *t, const char *line, const char *id)
 {
-	const cJSON *item, *ids = testrail_list(wish_of(t), "ids");
+	const cJSON *item, *ids = sink_array(wish_of(t), "ids");
 
 	testrail_know(t, "configs", line, id);
 	cJSON_ArrayForEach(item, ids)
@@ -81,7 +81,7 @@ static void take(struct talk *t, const char *line, const char *id)
 		if (strcmp(item->valuestring, id) == 0)
 			return;
 	}
-	cJSON_AddItemToArray(testrail_list(wish_of(t), "ids"), cJSON_CreateString(id));
+	cJSON_AddItemToArray(sink_array(wish_of(t), "ids"), cJSON_CreateString(id));
 }
 
 /* Whether facts know them all. */
@@ -190,18 +190,18 @@ static enum got resolve(struct talk *t, const cJSON *groups, const char *line)
 
 	id = find(t, groups, group, name, &count);
 	if (count > 1)
-		return testrail_park(t, "configs: \"%.100s\" is in %d groups: write \"GROUP / %.100s\"", name,
-				     count, name);
+		return sink_park(t, "configs: \"%.100s\" is in %d groups: write \"GROUP / %.100s\"", name,
+				 count, name);
 	if (id != NULL) {
 		take(t, line, id);
 		return GOT_NEXT;
 	}
 	if (!c->create.configs)
-		return testrail_park(
+		return sink_park(
 			t, "configs: no configuration \"%.200s\" (create.configs makes it); there are: %s",
 			line, all_names(t, groups));
 	if (group == NULL)
-		return testrail_park(
+		return sink_park(
 			t, "configs: no configuration \"%.200s\"; to have it made write \"GROUP / %.100s\"",
 			line, name);
 	const cJSON *item, *there = named(t, groups, group);
@@ -215,7 +215,7 @@ static enum got resolve(struct talk *t, const cJSON *groups, const char *line)
 	sink_set_string(one, "group", group);
 	sink_set_string(one, "name", name);
 	sink_set_string(one, "group_id", there != NULL ? sink_id(t->arena, there, "id") : NULL);
-	cJSON_AddItemToArray(testrail_list(wish_of(t), "todo"), one);
+	cJSON_AddItemToArray(sink_array(wish_of(t), "todo"), one);
 	return GOT_NEXT;
 }
 
@@ -225,7 +225,7 @@ enum got testrail_configs_got(struct talk *t, const struct reply *r)
 	struct testrail_page page;
 	enum got got = GOT_NEXT;
 
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return testrail_refused(t, r, "list of configurations", GOT_PARK);
 	if (!testrail_page(r, "configs", &page))
 		return GOT_UNKNOWN;
@@ -284,7 +284,7 @@ static void made(struct talk *t, const char *id)
 
 enum got testrail_add_config_got(struct talk *t, const struct reply *r)
 {
-	if (!testrail_ok(r)) {
+	if (!sink_ok(r)) {
 		enum got got = testrail_refused(t, r, "add_config", GOT_PARK);
 		testrail_forget_configs(t); /* a retry reads the list anew */
 		return got;
@@ -312,7 +312,7 @@ enum looked testrail_add_config_looked(struct talk *t, const struct reply *r)
 	const char *id = NULL;
 	struct testrail_page page;
 
-	if (!testrail_ok(r) || !testrail_page(r, "configs", &page))
+	if (!sink_ok(r) || !testrail_page(r, "configs", &page))
 		return LOOKED_UNSURE;
 	there = named(t, page.items, sink_string(one, "group"));
 	if (there != NULL && sink_string(one, "group_id") != NULL)

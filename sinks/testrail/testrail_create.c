@@ -43,14 +43,14 @@ static enum got section_gone(struct talk *t, const char *id)
 	if (testrail_several(t->conf)) /* it may be the suite */
 		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "suite");
 	testrail_forget_sections(t);
-	return testrail_back(t, "%s", why != NULL ? why : "a section is gone");
+	return sink_back(t, "%s", why != NULL ? why : "a section is gone");
 }
 
 static bool says_section(const struct talk *t, const struct reply *r)
 {
 	static const char *const section[] = { "section", "parent_id", "suite_id", NULL };
 
-	return testrail_says(sink_words(t->arena, r), section);
+	return sink_says(sink_words(t->arena, r), section);
 }
 
 /* What may not be made is parked with the reason, and with it the tests that wait for it; the rest of the
@@ -66,7 +66,7 @@ static enum ask park_rows(struct talk *t, const char *why)
 static enum got denied(struct talk *t)
 {
 	sink_set_string(t->bookmark, "denied", t->err.text);
-	sink_set_int(t->bookmark, "denied_at", sink_int(testrail_scratch(t), "asked", t->now_ms));
+	sink_set_int(t->bookmark, "denied_at", sink_int(sink_scratch(t), "asked", t->now_ms));
 	err_clear(&t->err);
 	return GOT_MORE;
 }
@@ -77,7 +77,7 @@ static const char *still_denied(struct talk *t)
 	int64_t age = t->now_ms - sink_int(t->bookmark, "denied_at", 0);
 
 	/* By our clock; in an answer the time is the server's. */
-	sink_set_int(testrail_scratch(t), "asked", t->now_ms);
+	sink_set_int(sink_scratch(t), "asked", t->now_ms);
 	if (words == NULL || (age >= 0 && age < DENIED_MS))
 		return words;
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "denied");
@@ -145,9 +145,9 @@ enum ask testrail_add_section_ask(struct talk *t, struct request *r)
 	buf_putc(&r->body, '{');
 	json_field(&r->body, "name", name != NULL && *name != '\0' ? name : "(no name)");
 	if (suite != NULL)
-		testrail_put_id(&r->body, "suite_id", suite);
+		sink_put_id(&r->body, "suite_id", suite);
 	if (parent != NULL)
-		testrail_put_id(&r->body, "parent_id", parent);
+		sink_put_id(&r->body, "parent_id", parent);
 	buf_putc(&r->body, '}');
 	return buf_error(&r->body) == 0 ? ASK_SEND : too_long(t, "add_section");
 }
@@ -167,7 +167,7 @@ enum got testrail_add_section_got(struct talk *t, const struct reply *r)
 {
 	const struct row *row = &t->rows->row[0];
 
-	if (!testrail_ok(r)) {
+	if (!sink_ok(r)) {
 		enum got got = testrail_refused(t, r, "add_section", GOT_REFUSED);
 		if (got != GOT_REFUSED)
 			return got;
@@ -196,7 +196,7 @@ enum ask testrail_add_section_look(struct talk *t, struct request *r)
 	testrail_section_split(t, t->rows->row[0].remote_id, &suite, &parent);
 	testrail_get(r, "get_sections", testrail_fact(t, "project", "id"));
 	testrail_arg(r, "suite_id", suite);
-	testrail_page_args(r, sink_int(testrail_scratch(t), "offset", 0));
+	testrail_page_args(r, sink_int(sink_scratch(t), "offset", 0));
 	return ASK_SEND;
 }
 
@@ -212,11 +212,11 @@ static enum looked look_refused(struct talk *t, const struct reply *r, const cha
 
 enum looked testrail_add_section_looked(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = testrail_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	struct testrail_page page;
 	const cJSON *item;
 
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return look_refused(t, r, "look-up of a section");
 	if (!testrail_page(r, "sections", &page))
 		return LOOKED_UNSURE;
@@ -260,7 +260,7 @@ static struct made made_of(struct talk *t, const struct row *row)
 	if (m.title == NULL || *m.title == '\0')
 		m.title = "(no name)";
 	/* As the queue compares it, so that the next run finds the case. */
-	if (testrail_matches(c, MATCH_AUTOMATION) && !missing && r->id != NULL)
+	if (match_has(&c->match, MATCH_AUTOMATION) && !missing && r->id != NULL)
 		m.key = utf8_key(t->arena, r->id, strlen(r->id), MATCH_KEY_MAX);
 	if (m.key != NULL)
 		m.key_line = testrail_line(t->arena, m.key);
@@ -418,7 +418,7 @@ static size_t bind_answers(struct talk *t, const cJSON *items, size_t n)
 
 static enum got add_cases_refused(struct talk *t, const struct reply *r)
 {
-	cJSON *old = testrail_object(t->facts, "old");
+	cJSON *old = sink_object(t->facts, "old");
 	bool single = sink_bool(old, "add_cases");
 	enum got got = testrail_refused(t, r, single ? "add_case" : "add_cases", GOT_REFUSED);
 
@@ -441,7 +441,7 @@ static enum got add_cases_refused(struct talk *t, const struct reply *r)
 
 enum got testrail_add_cases_got(struct talk *t, const struct reply *r)
 {
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return add_cases_refused(t, r);
 	cJSON *root = sink_json(r);
 	const cJSON *items = cJSON_IsArray(root) ? root : cJSON_GetObjectItemCaseSensitive(root, "cases");
@@ -469,7 +469,7 @@ enum ask testrail_add_cases_look(struct talk *t, struct request *r)
 	testrail_arg(r, "suite_id", suite);
 	testrail_arg(r, "section_id", section);
 	testrail_arg_window(t, r);
-	testrail_page_args(r, sink_int(testrail_scratch(t), "offset", 0));
+	testrail_page_args(r, sink_int(sink_scratch(t), "offset", 0));
 	return ASK_SEND;
 }
 
@@ -494,7 +494,7 @@ static bool was_sent(struct talk *t, const cJSON *sent, const struct made *m)
 static const char **found_read(struct talk *t)
 {
 	const char **id = arena_calloc(t->arena, t->rows->count + 1, sizeof(char *));
-	const cJSON *item, *found = cJSON_GetObjectItemCaseSensitive(testrail_scratch(t), "found");
+	const cJSON *item, *found = cJSON_GetObjectItemCaseSensitive(sink_scratch(t), "found");
 	size_t i = 0;
 
 	cJSON_ArrayForEach(item, found)
@@ -508,7 +508,7 @@ static const char **found_read(struct talk *t)
 
 static void found_write(struct talk *t, const char *const *id)
 {
-	cJSON *scratch = testrail_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 
 	cJSON_DeleteItemFromObjectCaseSensitive(scratch, "found");
 	cJSON *found = cJSON_AddArrayToObject(scratch, "found");
@@ -558,10 +558,10 @@ static enum looked bind_found(struct talk *t, const struct made *made, const cha
 
 enum looked testrail_add_cases_looked(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = testrail_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	struct testrail_page page;
 
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return look_refused(t, r, "look-up of new cases");
 	if (!testrail_page(r, "cases", &page))
 		return LOOKED_UNSURE;

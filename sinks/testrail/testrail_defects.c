@@ -44,7 +44,7 @@ static void put_entry(struct talk *t, struct buf *body, const struct row *row)
 	sink_defect_lines(row, &text);
 	json_sep(body);
 	buf_putc(body, '{');
-	testrail_put_id(body, "case_id", row->remote_id);
+	sink_put_id(body, "case_id", row->remote_id);
 	if (status > 0)
 		json_field_int(body, "status_id", status);
 	json_field_n(body, "defects", ids.data != NULL ? ids.data : "", ids.len);
@@ -78,7 +78,7 @@ enum ask testrail_defects_ask(struct talk *t, struct request *r)
 	for (; n < t->rows->count && (t->batch == 0 || n < t->batch) && r->body.len < BODY_ENOUGH; n++)
 		put_entry(t, &r->body, &t->rows->row[n]);
 	buf_puts(&r->body, "]}");
-	sink_set_int(testrail_scratch(t), "rows", (int64_t)n);
+	sink_set_int(sink_scratch(t), "rows", (int64_t)n);
 	if (buf_error(&r->body) == 0)
 		return ASK_SEND;
 	err_set(&t->err, -E2BIG, "add_results_for_cases: the request is too large");
@@ -87,7 +87,7 @@ enum ask testrail_defects_ask(struct talk *t, struct request *r)
 
 static size_t rows_sent(struct talk *t)
 {
-	int64_t n = sink_int(testrail_scratch(t), "rows", 0);
+	int64_t n = sink_int(sink_scratch(t), "rows", 0);
 
 	return n >= 0 && (size_t)n < t->rows->count ? (size_t)n : t->rows->count;
 }
@@ -133,14 +133,14 @@ static enum got refused(struct talk *t, const struct reply *r)
 
 	if (got == GOT_LOCKED)
 		return got;
-	if (testrail_says_closed(words) || testrail_says(words, run) || r->status == 404 || r->status == 403)
+	if (testrail_says_closed(words) || sink_says(words, run) || r->status == 404 || r->status == 403)
 		return leave(t, words);
-	if (testrail_says(words, status) && !wants_status(t) && failed_status(t) > 0) {
-		sink_set_int(testrail_object(t->facts, "required"), "status", 1);
+	if (sink_says(words, status) && !wants_status(t) && failed_status(t) > 0) {
+		sink_set_int(sink_object(t->facts, "required"), "status", 1);
 		err_clear(&t->err);
 		return GOT_MORE;
 	}
-	if (testrail_says(words, field)) /* an administrator's: it has no value here */
+	if (sink_says(words, field)) /* an administrator's: it has no value here */
 		return leave(t, words);
 	if (leave_named(t, words)) {
 		err_clear(&t->err);
@@ -151,7 +151,7 @@ static enum got refused(struct talk *t, const struct reply *r)
 
 enum got testrail_defects_got(struct talk *t, const struct reply *r)
 {
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return refused(t, r);
 	cJSON *root = sink_json(r);
 	const cJSON *items = cJSON_IsArray(root) ? root : cJSON_GetObjectItemCaseSensitive(root, "results");

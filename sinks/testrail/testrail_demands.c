@@ -22,9 +22,8 @@ static enum got prove(struct talk *t, const char *group, const struct config_map
 		if (known)
 			continue;
 		if (field == NULL)
-			return testrail_park(t,
-					     "%s: this project has no field \"%.100s\" there; its fields: %s",
-					     key, map->key[i], testrail_field_names(t, group));
+			return sink_park(t, "%s: this project has no field \"%.100s\" there; its fields: %s",
+					 key, map->key[i], testrail_field_names(t, group));
 		const char *why = strpbrk(map->value[i], "{}") == NULL
 					  ? testrail_field_put(t, &b, field, map->value[i])
 					  : NULL;
@@ -33,8 +32,8 @@ static enum got prove(struct talk *t, const char *group, const struct config_map
 			why = NULL;
 		buf_done(&b);
 		if (why != NULL)
-			return testrail_park(t, "%s.%s: the field %s %s", key, map->key[i],
-					     testrail_field_name(field), why);
+			return sink_park(t, "%s.%s: the field %s %s", key, map->key[i],
+					 testrail_field_name(field), why);
 	}
 	return GOT_NEXT;
 }
@@ -57,7 +56,7 @@ static enum got prove_required(struct talk *t, const char *group, const struct c
 		for (size_t i = 0; i < map->count && !given; i++)
 			given = testrail_field(t, group, map->key[i]) == field;
 		if (!given)
-			return testrail_park(
+			return sink_park(
 				t,
 				"the field %s is required: give it a value by %s, by a property %s of "
 				"each test, or make it optional over there",
@@ -85,7 +84,7 @@ enum got testrail_result_fields_got(struct talk *t, const struct reply *r)
 	const struct testrail_conf *c = t->conf;
 	struct testrail_page page;
 
-	if (testrail_ok(r)) {
+	if (sink_ok(r)) {
 		if (!testrail_page(r, "result_fields", &page))
 			return GOT_UNKNOWN;
 		testrail_fields_keep(t, TESTRAIL_RESULT_FIELDS, &c->result.fields, page.items);
@@ -124,13 +123,13 @@ static bool field_matters(const struct testrail_conf *c)
 {
 	bool named = strcmp(c->field, "custom_automation_id") != 0;
 
-	return testrail_matches(c, MATCH_AUTOMATION) && (named || c->create.cases || c->match.count == 1);
+	return match_has(&c->match, MATCH_AUTOMATION) && (named || c->create.cases || c->match.count == 1);
 }
 
 /* Whether we can do without it: new cases are found by their titles then. */
 static bool field_spared(const struct testrail_conf *c)
 {
-	return strcmp(c->field, "custom_automation_id") == 0 && testrail_matches(c, MATCH_TITLE);
+	return strcmp(c->field, "custom_automation_id") == 0 && match_has(&c->match, MATCH_TITLE);
 }
 
 /* Whether values are put into fields of cases: a report may ask for it wherever we make or update cases. */
@@ -190,7 +189,7 @@ enum got testrail_field_got(struct talk *t, const struct reply *r)
 	struct testrail_page page;
 	enum got got = GOT_NEXT;
 
-	if (testrail_ok(r)) {
+	if (sink_ok(r)) {
 		if (!testrail_page(r, "case_fields", &page))
 			return GOT_UNKNOWN;
 		if (field_matters(c))
@@ -211,12 +210,11 @@ enum got testrail_field_got(struct talk *t, const struct reply *r)
 	}
 	if (trouble != NULL && !field_spared(c)) {
 		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, TESTRAIL_CASE_FIELDS);
-		return testrail_park(
-			t,
-			"the case field %s %s: no case could be found by it, and cases made without "
-			"it would be made again by every run; add the field (a string, for this "
-			"project), or name another by automation_field",
-			c->field, trouble);
+		return sink_park(t,
+				 "the case field %s %s: no case could be found by it, and cases made without "
+				 "it would be made again by every run; add the field (a string, for this "
+				 "project), or name another by automation_field",
+				 c->field, trouble);
 	}
 	if (c->create.cases)
 		got = prove(t, TESTRAIL_CASE_FIELDS, &c->create.fields, "create.fields", system);
@@ -249,7 +247,7 @@ enum ask testrail_add_field_ask(struct talk *t, struct request *r)
 	json_field(&r->body, "description", "class.name of the automated test, kept by resultd");
 	json_field_bool(&r->body, "include_all", true);
 	buf_puts(&r->body, ",\"configs\":[{\"context\":{\"is_global\":false,\"project_ids\":[");
-	testrail_put_id(&r->body, NULL, testrail_fact(t, "project", "id"));
+	sink_put_id(&r->body, NULL, testrail_fact(t, "project", "id"));
 	buf_puts(&r->body, "]},\"options\":{\"is_required\":false,\"default_value\":\"\"}}]}");
 	return ASK_SEND;
 }
@@ -263,13 +261,13 @@ enum got testrail_add_field_got(struct talk *t, const struct reply *r)
 {
 	const struct testrail_conf *c = t->conf;
 
-	if (!testrail_ok(r)) {
+	if (!sink_ok(r)) {
 		enum got got = testrail_refused(t, r, "add_case_field", GOT_PARK);
 		const char *why = arena_strdup(t->arena, t->err.text);
 		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "field"); /* a retry looks anew */
 		if (got == GOT_LOCKED)
 			return got;
-		return testrail_park(
+		return sink_park(
 			t, "create.field: the case field %s could not be made (only administrators may): %s",
 			c->field, why != NULL ? why : "");
 	}
@@ -294,7 +292,7 @@ enum looked testrail_add_field_looked(struct talk *t, const struct reply *r)
 {
 	struct testrail_page page;
 
-	if (!testrail_ok(r) || !testrail_page(r, "case_fields", &page))
+	if (!sink_ok(r) || !testrail_page(r, "case_fields", &page))
 		return LOOKED_UNSURE;
 	const char *trouble = field_trouble(t, page.items);
 	cJSON_Delete(page.root);

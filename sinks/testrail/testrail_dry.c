@@ -25,7 +25,7 @@ struct dry {
 
 static cJSON *memory(const struct dry *d)
 {
-	return testrail_object(d->t->bookmark, "dry");
+	return sink_object(d->t->bookmark, "dry");
 }
 
 static const char *new_id(const struct dry *d)
@@ -89,7 +89,7 @@ static const char *section(const struct dry *d)
 	if (above != NULL)
 		path = arena_printf(d->t->arena, "%s / %s", above, path);
 	if (path != NULL)
-		sink_set_string(testrail_object(memory(d), "paths"), id, path);
+		sink_set_string(sink_object(memory(d), "paths"), id, path);
 	buf_printf(&d->out->words, "make the section \"%s\"", path != NULL ? path : "");
 	if (parent != NULL && above == NULL)
 		buf_printf(&d->out->words, " in the section %s", parent);

@@ -370,7 +370,7 @@ static void put_assignee(struct entry *e, struct buf *b, int64_t *nth)
 	}
 	e->has_assignee = id != NULL;
 	if (id != NULL)
-		testrail_put_id(b, "assignedto_id", id);
+		sink_put_id(b, "assignedto_id", id);
 }
 
 /* ---- fields ---- */
@@ -480,7 +480,7 @@ bool testrail_entry_put(struct talk *t, struct buf *b, const struct row *row, co
 		trouble(&e, "The case was not updated: %.600s", testrail_update_trouble(t, row->remote_id));
 	json_sep(b);
 	buf_putc(b, '{');
-	testrail_put_id(b, "case_id", row->remote_id);
+	sink_put_id(b, "case_id", row->remote_id);
 	json_field_int(b, "status_id", status);
 	good = good && put_version(&e, &rest);
 	put_elapsed(&e, &rest);

@@ -68,7 +68,7 @@ void testrail_evidence(const void *conf, struct evidence_policy *out)
 enum ask testrail_evidence_ask(struct talk *t, struct request *r)
 {
 	const struct row_evidence *e = file_of(t);
-	const char *denied = sink_string(testrail_scratch(t), denied_key(e));
+	const char *denied = sink_string(sink_scratch(t), denied_key(e));
 
 	testrail_select_row(t);
 	if (e->of_run && testrail_run_id(t) == NULL && plan_of_all(t) == NULL)
@@ -77,7 +77,7 @@ enum ask testrail_evidence_ask(struct talk *t, struct request *r)
 		learned_parked(&t->learned, t->rows->row[0].id, denied);
 		return ASK_LEARN;
 	}
-	if (sink_string(testrail_scratch(t), "gone") != NULL) {
+	if (sink_string(sink_scratch(t), "gone") != NULL) {
 		testrail_get(r, "get_run", testrail_run_id(t));
 		return ASK_SEND;
 	}
@@ -100,7 +100,7 @@ enum ask testrail_evidence_ask(struct talk *t, struct request *r)
 
 static enum got deny(struct talk *t, const char *words)
 {
-	sink_set_string(testrail_scratch(t), denied_key(file_of(t)), words);
+	sink_set_string(sink_scratch(t), denied_key(file_of(t)), words);
 	learned_parked(&t->learned, t->rows->row[0].id, words);
 	err_clear(&t->err);
 	return GOT_MORE;
@@ -113,7 +113,7 @@ static bool entry_unknown(const struct talk *t, const struct reply *r, const cha
 
 	return file_of(t)->of_run && plan_of_all(t) == NULL && plan_of_files(t) != NULL &&
 	       (testrail_says_unknown_call(r, words) ||
-		(r->status == 400 && testrail_says(words, entry) && !testrail_says_closed(words)));
+		(r->status == 400 && sink_says(words, entry) && !testrail_says_closed(words)));
 }
 
 static const char *call_of(const struct talk *t)
@@ -131,7 +131,7 @@ static bool says_gone(const struct reply *r, const char *words)
 	static const char *const thing[] = { "result_id", "run_id",      "test result", "test run",
 					     "not found", "not a valid", NULL };
 
-	return (r->status == 400 || r->status == 404) && testrail_says(words, thing);
+	return (r->status == 400 || r->status == 404) && sink_says(words, thing);
 }
 
 static enum got upload_refused(struct talk *t, const struct reply *r)
@@ -141,7 +141,7 @@ static enum got upload_refused(struct talk *t, const struct reply *r)
 	const char *words = sink_words(t->arena, r);
 
 	if (entry_unknown(t, r, words)) {
-		sink_set_int(testrail_object(t->bookmark, "run"), "files_by_run", 1);
+		sink_set_int(sink_object(t->bookmark, "run"), "files_by_run", 1);
 		return GOT_MORE;
 	}
 	enum got got = testrail_refused(t, r, call, GOT_REFUSED);
@@ -159,8 +159,8 @@ static enum got upload_refused(struct talk *t, const struct reply *r)
 			    arena_printf(t->arena, "%s; this TestRail does not know the call", t->err.text));
 	if (testrail_says_closed(words))
 		return deny(t, arena_strdup(t->arena, t->err.text));
-	if (says_gone(r, words) && testrail_run_id(t) != NULL && !sink_bool(testrail_scratch(t), "there")) {
-		sink_set_string(testrail_scratch(t), "gone", t->err.text);
+	if (says_gone(r, words) && testrail_run_id(t) != NULL && !sink_bool(sink_scratch(t), "there")) {
+		sink_set_string(sink_scratch(t), "gone", t->err.text);
 		err_clear(&t->err);
 		return GOT_MORE;
 	}
@@ -171,15 +171,15 @@ static enum got upload_refused(struct talk *t, const struct reply *r)
  * owed again, as where results find that out. */
 static enum got gone_got(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = testrail_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	const char *words = arena_strdup(t->arena, sink_string(scratch, "gone"));
 
 	cJSON_DeleteItemFromObjectCaseSensitive(scratch, "gone");
 	if (r->status == 400 || r->status == 404) {
 		testrail_forget_run(t);
-		return testrail_back(t, "%s", words != NULL ? words : "the run is gone");
+		return sink_back(t, "%s", words != NULL ? words : "the run is gone");
 	}
-	if (!testrail_ok(r)) {
+	if (!sink_ok(r)) {
 		enum got got = testrail_refused(t, r, "get_run", GOT_PARK);
 		if (got != GOT_PARK)
 			return got;
@@ -192,9 +192,9 @@ static enum got gone_got(struct talk *t, const struct reply *r)
 
 enum got testrail_evidence_got(struct talk *t, const struct reply *r)
 {
-	if (sink_string(testrail_scratch(t), "gone") != NULL)
+	if (sink_string(sink_scratch(t), "gone") != NULL)
 		return gone_got(t, r);
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return upload_refused(t, r);
 	cJSON *root = sink_json(r);
 	const char *id = sink_id(t->arena, root, "attachment_id"); /* a number, or a UUID on newer clouds */
@@ -210,7 +210,7 @@ enum got testrail_evidence_got(struct talk *t, const struct reply *r)
 enum ask testrail_evidence_look(struct talk *t, struct request *r)
 {
 	const struct row_evidence *e;
-	cJSON *scratch = testrail_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	testrail_select_row(t);
 	const char *run = testrail_run_id(t), *test = sink_string(scratch, "test");
 
@@ -301,7 +301,7 @@ static enum looked test_looked(struct talk *t, const struct testrail_page *page)
 		const char *test = sink_id(t->arena, item, "test_id");
 		if (!testrail_id_is(item, "id", file_of(t)->remote_result) || test == NULL)
 			continue;
-		sink_set_string(testrail_scratch(t), "test", test);
+		sink_set_string(sink_scratch(t), "test", test);
 		return LOOKED_ALL;
 	}
 	return page->last ? LOOKED_NONE : LOOKED_MORE;
@@ -324,11 +324,11 @@ static enum looked cannot_look(struct talk *t, const struct reply *r)
 enum looked testrail_evidence_looked(struct talk *t, const struct reply *r)
 {
 	const struct row_evidence *e = file_of(t);
-	cJSON *scratch = testrail_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	bool files = e->of_run || sink_string(scratch, "test") != NULL;
 	struct testrail_page page;
 
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return cannot_look(t, r);
 	if (!testrail_page(r, files ? "attachments" : "results", &page))
 		return LOOKED_UNSURE;

@@ -84,7 +84,7 @@ static enum ask update_run(struct talk *t, struct request *r, const char *const 
 	json_field_bool(&r->body, "include_all", false);
 	testrail_put_case_ids(&r->body, ids, count);
 	buf_putc(&r->body, '}');
-	sink_set_int(testrail_scratch(t), "size", (int64_t)count);
+	sink_set_int(sink_scratch(t), "size", (int64_t)count);
 	if (buf_error(&r->body) == 0)
 		return ASK_SEND;
 	err_set(&t->err, -E2BIG, "update_run: the request is too large");
@@ -102,7 +102,7 @@ static enum reading reading(struct talk *t)
 		return READ_ENTRY;
 	/* A run of ours may have been changed by somebody since: then its tests are read, too. */
 	if (sink_bool(run, "own") && !sink_bool(run, "changed")) {
-		bool told = sink_bool(testrail_scratch(t), "looked") || sink_int(run, "size", -1) < 0;
+		bool told = sink_bool(sink_scratch(t), "looked") || sink_int(run, "size", -1) < 0;
 		return told ? READ_NOTHING : READ_RUN;
 	}
 	return sink_bool(tests_of(t), "complete") ? READ_NOTHING : READ_TESTS;
@@ -123,7 +123,7 @@ static void ask_reading(struct talk *t, struct request *r, enum reading what)
 		return;
 	case READ_TESTS:
 		if (tests == NULL)
-			sink_set_int(testrail_object(t->bookmark, "tests"), "at", t->now_ms);
+			sink_set_int(sink_object(t->bookmark, "tests"), "at", t->now_ms);
 		testrail_get(r, "get_tests", testrail_run_id(t));
 		testrail_page_args(r, sink_int(tests, "offset", 0));
 		return;
@@ -144,8 +144,8 @@ static enum ask extend(struct talk *t, struct request *r, const struct testrail_
 	if (t->now_ms - sink_int(tests_of(t), "at", t->now_ms) > TESTS_STALE_MS)
 		/* Others may have added tests since, and update_run would drop them. */
 		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
-	sink_set_string(testrail_scratch(t), "digest", testrail_cases_digest(t, cases));
-	sink_set_int(testrail_scratch(t), "given", (int64_t)cases->count);
+	sink_set_string(sink_scratch(t), "digest", testrail_cases_digest(t, cases));
+	sink_set_int(sink_scratch(t), "given", (int64_t)cases->count);
 	enum reading what = reading(t);
 	if (what != READ_NOTHING) {
 		ask_reading(t, r, what);
@@ -225,8 +225,8 @@ static enum got entry_got(struct talk *t, const struct reply *r)
 	if (!plan)
 		return GOT_UNKNOWN;
 	if (found == NULL)
-		return testrail_park(t, "the plan %s does not show the run %s that is in it", in_plan(t),
-				     testrail_run_id(t));
+		return sink_park(t, "the plan %s does not show the run %s that is in it", in_plan(t),
+				 testrail_run_id(t));
 	sink_set_string(run_of(t), "entry", found);
 	return GOT_MORE;
 }
@@ -259,13 +259,13 @@ static enum got run_got(struct talk *t, const struct reply *r)
 	cJSON_Delete(root);
 	if (!there)
 		return GOT_UNKNOWN;
-	sink_set_int(testrail_scratch(t), "looked", 1);
+	sink_set_int(sink_scratch(t), "looked", 1);
 	return GOT_MORE;
 }
 
 static enum got tests_got(struct talk *t, const struct reply *r)
 {
-	cJSON *tests = testrail_object(t->bookmark, "tests");
+	cJSON *tests = sink_object(t->bookmark, "tests");
 	struct testrail_page page;
 	const cJSON *item;
 
@@ -292,7 +292,7 @@ enum got testrail_extend_got(struct talk *t, const struct reply *r)
 	static const char *const asked[] = { "update_run", "get_plan", "get_run", "get_tests" };
 	enum reading what = reading(t);
 
-	if (!testrail_ok(r)) {
+	if (!sink_ok(r)) {
 		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
 		return testrail_run_refused(t, r, asked[what]);
 	}
@@ -311,7 +311,7 @@ enum got testrail_extend_got(struct talk *t, const struct reply *r)
 	cJSON_Delete(root);
 	if (id == NULL)
 		return GOT_UNKNOWN;
-	sink_set_int(run_of(t), "size", sink_int(testrail_scratch(t), "size", -1));
+	sink_set_int(run_of(t), "size", sink_int(sink_scratch(t), "size", -1));
 	testrail_linked(t, NULL);
 	return testrail_several(t->conf) ? GOT_MORE : GOT_NEXT;
 }
@@ -331,27 +331,31 @@ enum ask testrail_close_ask(struct talk *t, struct request *r)
 	return ASK_SEND;
 }
 
-enum got testrail_close_got(struct talk *t, const struct reply *r)
+enum got testrail_closed(struct talk *t, const struct reply *r, const char *call, const char *const *missing)
 {
-	static const char *const gone[] = { "run_id", "not a valid test run", NULL };
-
-	if (!testrail_ok(r)) {
-		enum got got = testrail_refused(t, r, "close_run", GOT_PARK);
+	if (!sink_ok(r)) {
+		enum got got = testrail_refused(t, r, call, GOT_PARK);
 		/* Closed already (our first answer was lost), or deleted: nothing is left to close. */
 		bool over = got == GOT_PARK && (r->status == 400 || r->status == 404) &&
-			    (testrail_says_closed(t->err.text) || testrail_says(t->err.text, gone) ||
+			    (testrail_says_closed(t->err.text) || sink_says(t->err.text, missing) ||
 			     r->status == 404);
-		if (!over)
-			return got;
-		err_clear(&t->err);
-	} else {
-		/* The run comes back; a page of somebody between closes nothing. */
-		cJSON *root = sink_json(r);
-		const char *id = sink_id(t->arena, root, "id");
-		cJSON_Delete(root);
-		if (id == NULL)
-			return GOT_UNKNOWN;
+		if (over)
+			err_clear(&t->err);
+		return over ? GOT_NEXT : got;
 	}
-	sink_set_int(t->bookmark, "closed", 1);
-	return GOT_NEXT;
+	/* It comes back; a page of somebody between closes nothing. */
+	cJSON *root = sink_json(r);
+	const char *id = sink_id(t->arena, root, "id");
+	cJSON_Delete(root);
+	return id != NULL ? GOT_NEXT : GOT_UNKNOWN;
+}
+
+enum got testrail_close_got(struct talk *t, const struct reply *r)
+{
+	static const char *const missing[] = { "run_id", "not a valid test run", NULL };
+	enum got got = testrail_closed(t, r, "close_run", missing);
+
+	if (got == GOT_NEXT)
+		sink_set_int(t->bookmark, "closed", 1);
+	return got;
 }

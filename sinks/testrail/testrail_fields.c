@@ -299,7 +299,7 @@ static const char *put_options(struct talk *t, struct buf *b, const cJSON *field
 		if (word == NULL || (id == NULL && *word != '\0'))
 			why = word != NULL ? options_said(t, field, word) : "is too long";
 		else if (id != NULL)
-			testrail_put_id(&list, NULL, id);
+			sink_put_id(&list, NULL, id);
 		s += len;
 		s += *s != '\0';
 	}
@@ -357,14 +357,14 @@ const char *testrail_field_put(struct talk *t, struct buf *b, const cJSON *field
 		id = option(field, text);
 		if (id == NULL)
 			return options_said(t, field, text);
-		testrail_put_id(b, name, id);
+		sink_put_id(b, name, id);
 		return NULL;
 	case TESTRAIL_USER:
 		id = testrail_user(t, text);
 		if (id == NULL)
 			return arena_printf(t->arena, "needs a user's e-mail address or id, not \"%.100s\"",
 					    text);
-		testrail_put_id(b, name, id);
+		sink_put_id(b, name, id);
 		return NULL;
 	case TESTRAIL_MULTI:
 		return put_options(t, b, field, text);

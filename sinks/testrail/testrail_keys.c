@@ -12,11 +12,6 @@
 
 #define AT(member) offsetof(struct testrail_conf, member)
 
-/* In the order of enum match_by, without MATCH_NONE. */
-static const char *const match_words[] = { "ref", "automation", "title", NULL };
-static const char *const unmatched_words[] = { "park", "ignore", NULL };
-static const char *const several_words[] = { "worst", "each", "last", NULL };
-
 static const char *const update_words[] = { "none", "fields", NULL };
 static const char *const refs_words[] = { "append", "replace", NULL };
 
@@ -96,8 +91,8 @@ const struct config_key testrail_keys[] = {
 	{ "automation_field", CONFIG_STRING, AT(automation_field), .def = "automation_id" },
 	{ "create", CONFIG_STRUCT, 0, .keys = create_keys },
 	{ "update", CONFIG_STRUCT, 0, .keys = update_keys },
-	{ "unmatched", CONFIG_ENUM, AT(unmatched), .def = "park", .words = unmatched_words },
-	{ "several", CONFIG_ENUM, AT(several), .def = "worst", .words = several_words },
+	{ "unmatched", CONFIG_ENUM, AT(unmatched), .def = "park", .words = match_unmatched_words },
+	{ "several", CONFIG_ENUM, AT(several), .def = "worst", .words = match_several_words },
 	{ "statuses", CONFIG_STRUCT, 0, .keys = status_keys },
 	{ "result", CONFIG_STRUCT, 0, .keys = result_keys },
 	{ "batch", CONFIG_INT, AT(batch), .min = 1, .max = 1000, .def = "250" },
@@ -106,15 +101,6 @@ const struct config_key testrail_keys[] = {
 	SINK_COMMON_KEYS(struct testrail_conf, common, "180/min"),
 	{ 0 },
 };
-
-bool testrail_matches(const struct testrail_conf *c, enum match_by by)
-{
-	for (size_t i = 0; i < c->match.count; i++) {
-		if (c->match.item[i] + 1 == (int)by)
-			return true;
-	}
-	return false;
-}
 
 /* The API calls a field of the user's "custom_" and its name. */
 static int check_field(struct testrail_conf *c, struct err *err)
@@ -235,12 +221,7 @@ int testrail_check(void *conf, struct err *err)
 		rc = check_map(&c->result.fields, "result.fields", err);
 	if (rc == 0 && c->common.evidence.max_size > TESTRAIL_FILE_MAX)
 		rc = err_set(err, -EINVAL, "evidence.max_size: TestRail takes files of at most 256MiB");
-	if (rc == 0 && c->match.count == 0)
-		rc = err_set(err, -EINVAL, "match is empty: no result could ever find its case");
-	if (rc == 0 && c->create.cases && !testrail_matches(c, MATCH_AUTOMATION) &&
-	    !testrail_matches(c, MATCH_TITLE))
-		rc = err_set(err, -EINVAL,
-			     "create.cases needs automation or title in match: without them no "
-			     "later run would find the cases that were made");
+	if (rc == 0)
+		rc = match_check(&c->match, c->create.cases, err);
 	return rc;
 }

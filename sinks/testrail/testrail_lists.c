@@ -62,7 +62,7 @@ enum got testrail_lists_got(struct talk *t, const struct reply *r)
 
 	if (i == LISTS)
 		return GOT_NEXT;
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return testrail_refused(t, r, lists[i].key, GOT_PARK);
 	if (!testrail_page(r, lists[i].group, &page))
 		return GOT_UNKNOWN;
@@ -81,7 +81,7 @@ enum got testrail_lists_got(struct talk *t, const struct reply *r)
 	if (id == NULL) {
 		const char *why = arena_strdup(t->arena, t->err.text);
 		cJSON_Delete(ids);
-		return testrail_park(t, "%s: %s", lists[i].key, why != NULL ? why : "not found");
+		return sink_park(t, "%s: %s", lists[i].key, why != NULL ? why : "not found");
 	}
 	cJSON *g = testrail_begin(t, lists[i].group, list_wanted(t, i));
 	sink_set_string(g, "id", id);

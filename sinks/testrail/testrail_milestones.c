@@ -35,7 +35,7 @@ void testrail_forget_milestone(struct talk *t)
 static enum got found(struct talk *t, const char *name, const char *id)
 {
 	testrail_know(t, "milestones", name, id);
-	cJSON *wish = testrail_object(t->bookmark, "milestone");
+	cJSON *wish = sink_object(t->bookmark, "milestone");
 	cJSON_DeleteItemFromObjectCaseSensitive(wish, "todo");
 	sink_set_string(wish, "name", name);
 	sink_set_string(wish, "id", id);
@@ -65,10 +65,10 @@ enum ask testrail_milestone_ask(struct talk *t, struct request *r)
 		found(t, name, id);
 		return ASK_SKIP;
 	}
-	sink_set_string(testrail_scratch(t), "name", name);
+	sink_set_string(sink_scratch(t), "name", name);
 	testrail_get(r, "get_milestones", testrail_fact(t, "project", "id"));
 	testrail_arg_int(r, "is_completed", 0);
-	testrail_page_args(r, sink_int(testrail_scratch(t), "offset", 0));
+	testrail_page_args(r, sink_int(sink_scratch(t), "offset", 0));
 	return ASK_SEND;
 }
 
@@ -146,7 +146,7 @@ static enum got missing(struct talk *t, const char *name, const char *parent, cJ
 			cJSON_Delete(todo);
 			return GOT_NEXT;
 		}
-		cJSON *wish = testrail_object(t->bookmark, "milestone");
+		cJSON *wish = sink_object(t->bookmark, "milestone");
 		sink_set_string(wish, "name", name);
 		sink_set_string(wish, "parent", parent);
 		cJSON_AddItemToObject(wish, "todo", todo);
@@ -156,18 +156,18 @@ static enum got missing(struct talk *t, const char *name, const char *parent, cJ
 	cJSON_ArrayForEach(item, all) testrail_consider(t, pick, name, item);
 	const char *names = testrail_names(t, pick);
 	cJSON_Delete(pick);
-	return testrail_park(
+	return sink_park(
 		t, "milestone: no open milestone \"%.200s\" (create.milestones makes it); there are: %s",
 		name, names);
 }
 
 enum got testrail_milestone_got(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = testrail_scratch(t), *all = testrail_list(scratch, "all");
+	cJSON *scratch = sink_scratch(t), *all = sink_array(scratch, "all");
 	const char *name = sink_string(scratch, "name"), *parent;
 	struct testrail_page page;
 
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return testrail_refused(t, r, "list of milestones", GOT_PARK);
 	if (!testrail_page(r, "milestones", &page))
 		return GOT_UNKNOWN;
@@ -209,7 +209,7 @@ enum ask testrail_add_milestone_ask(struct talk *t, struct request *r)
 	buf_putc(&r->body, '{');
 	json_field(&r->body, "name", testrail_line(t->arena, to_make(t)));
 	if (parent != NULL && *parent != '\0')
-		testrail_put_id(&r->body, "parent_id", parent);
+		sink_put_id(&r->body, "parent_id", parent);
 	buf_putc(&r->body, '}');
 	return ASK_SEND;
 }
@@ -230,7 +230,7 @@ static bool made(struct talk *t, const char *id)
 
 enum got testrail_add_milestone_got(struct talk *t, const struct reply *r)
 {
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return testrail_refused(t, r, "add_milestone", GOT_PARK);
 	cJSON *root = sink_json(r);
 	const char *id = sink_id(t->arena, root, "id");
@@ -246,17 +246,17 @@ enum ask testrail_add_milestone_look(struct talk *t, struct request *r)
 		return ASK_SKIP;
 	testrail_get(r, "get_milestones", testrail_fact(t, "project", "id"));
 	testrail_arg_int(r, "is_completed", 0);
-	testrail_page_args(r, sink_int(testrail_scratch(t), "offset", 0));
+	testrail_page_args(r, sink_int(sink_scratch(t), "offset", 0));
 	return ASK_SEND;
 }
 
 enum looked testrail_add_milestone_looked(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = testrail_scratch(t), *all = testrail_list(scratch, "all");
+	cJSON *scratch = sink_scratch(t), *all = sink_array(scratch, "all");
 	const char *parent = sink_string(wish_of(t), "parent");
 	struct testrail_page page;
 
-	if (!testrail_ok(r) || !testrail_page(r, "milestones", &page))
+	if (!sink_ok(r) || !testrail_page(r, "milestones", &page))
 		return LOOKED_UNSURE;
 	flatten(t, all, page.items, "", 0);
 	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);

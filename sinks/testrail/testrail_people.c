@@ -86,9 +86,9 @@ enum ask testrail_people_ask(struct talk *t, struct request *r)
 
 	if (who == NULL)
 		return ASK_SKIP;
-	if (sink_bool(testrail_scratch(t), "listed")) {
+	if (sink_bool(sink_scratch(t), "listed")) {
 		testrail_get(r, "get_users", testrail_fact(t, "project", "id"));
-		testrail_page_args(r, sink_int(testrail_scratch(t), "offset", 0));
+		testrail_page_args(r, sink_int(sink_scratch(t), "offset", 0));
 		return ASK_SEND;
 	}
 	testrail_get(r, "get_user_by_email", NULL);
@@ -98,7 +98,7 @@ enum ask testrail_people_ask(struct talk *t, struct request *r)
 
 static enum got nobody(struct talk *t, const char *key, const char *who)
 {
-	return testrail_park(
+	return sink_park(
 		t,
 		"%s: no active user of TestRail has the e-mail address \"%.200s\" (or this account may "
 		"not see him): correct it, or give the user's id",
@@ -107,18 +107,18 @@ static enum got nobody(struct talk *t, const char *key, const char *who)
 
 static void learn_person(struct talk *t, const char *who, const char *id)
 {
-	sink_set_string(testrail_object(t->facts, "people"), lower(t, who), id);
+	sink_set_string(sink_object(t->facts, "people"), lower(t, who), id);
 }
 
 /* Not everybody may ask by address; the people of a project are seen by more. */
 static enum got listed_got(struct talk *t, const struct reply *r, const char *key, const char *who)
 {
-	cJSON *scratch = testrail_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	const char *id = NULL;
 	struct testrail_page page;
 	const cJSON *item;
 
-	if (!testrail_ok(r)) {
+	if (!sink_ok(r)) {
 		enum got got = testrail_refused(t, r, "list of users", GOT_PARK);
 		return got == GOT_LOCKED ? got : nobody(t, key, who);
 	}
@@ -146,16 +146,16 @@ enum got testrail_people_got(struct talk *t, const struct reply *r)
 
 	if (who == NULL)
 		return GOT_NEXT;
-	if (sink_bool(testrail_scratch(t), "listed"))
+	if (sink_bool(sink_scratch(t), "listed"))
 		return listed_got(t, r, key, who);
-	if (!testrail_ok(r)) {
+	if (!sink_ok(r)) {
 		enum got got = testrail_refused(t, r, "get_user_by_email", GOT_PARK);
 		if (got == GOT_LOCKED)
 			return got;
 		err_clear(&t->err);
 		if (r->status != 403)
 			return nobody(t, key, who);
-		sink_set_int(testrail_scratch(t), "listed", 1);
+		sink_set_int(sink_scratch(t), "listed", 1);
 		return GOT_MORE;
 	}
 	cJSON *root = sink_json(r);

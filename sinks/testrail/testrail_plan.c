@@ -72,7 +72,7 @@ void testrail_forget_plan(struct talk *t)
 static enum got found(struct talk *t, const char *name, const char *id)
 {
 	const struct testrail_conf *c = t->conf;
-	cJSON *plan = testrail_object(t->bookmark, "plan");
+	cJSON *plan = sink_object(t->bookmark, "plan");
 
 	if (!c->plan.own)
 		testrail_know(t, "plans", name, id);
@@ -87,7 +87,7 @@ static enum got found(struct talk *t, const char *name, const char *id)
 enum ask testrail_plan_ask(struct talk *t, struct request *r)
 {
 	const struct testrail_conf *c = t->conf;
-	cJSON *scratch = testrail_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	const char *name;
 
 	if (testrail_run_id(t) != NULL || testrail_plan_id(t) != NULL)
@@ -105,7 +105,7 @@ enum ask testrail_plan_ask(struct talk *t, struct request *r)
 	if (was != NULL && strcmp(was, name) == 0 && !sink_bool(plan_of(t), "again"))
 		return ASK_SKIP; /* to be made */
 	if (c->plan.own) {
-		sink_set_string(testrail_object(t->bookmark, "plan"), "name", name);
+		sink_set_string(sink_object(t->bookmark, "plan"), "name", name);
 		return ASK_SKIP;
 	}
 	sink_set_string(scratch, "name", name);
@@ -123,13 +123,13 @@ static enum got by_id(struct talk *t, const struct reply *r, const char *name)
 {
 	const char *project = testrail_fact(t, "project", "id");
 
-	if (!testrail_ok(r)) {
+	if (!sink_ok(r)) {
 		enum got got = testrail_refused(t, r, "plan", GOT_PARK);
 		if (got == GOT_LOCKED || r->status == 403)
 			return got;
 		/* No such id: perhaps a plan is called by a number. */
 		err_clear(&t->err);
-		sink_set_int(testrail_scratch(t), "by_name", 1);
+		sink_set_int(sink_scratch(t), "by_name", 1);
 		return GOT_MORE;
 	}
 	cJSON *root = sink_json(r);
@@ -139,23 +139,22 @@ static enum got by_id(struct talk *t, const struct reply *r, const char *name)
 	if (id == NULL)
 		return GOT_UNKNOWN;
 	if (dead)
-		return testrail_park(t, "plan: the plan %s is closed over there and takes nothing any more",
-				     id);
+		return sink_park(t, "plan: the plan %s is closed over there and takes nothing any more", id);
 	if (of != NULL && project != NULL && strcmp(of, project) != 0)
-		return testrail_park(t, "plan: the plan %s lies in another project (%s)", id, of);
+		return sink_park(t, "plan: the plan %s lies in another project (%s)", id, of);
 	return found(t, name, id);
 }
 
 enum got testrail_plan_got(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = testrail_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	const char *name = arena_strdup(t->arena, sink_string(scratch, "name")), *id = NULL;
 	struct testrail_page page;
 	const cJSON *item;
 
 	if (testrail_digits(name) && !sink_bool(scratch, "by_name"))
 		return by_id(t, r, name);
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return testrail_refused(t, r, "list of plans", GOT_PARK);
 	if (!testrail_page(r, "plans", &page))
 		return GOT_UNKNOWN;
@@ -175,8 +174,8 @@ enum got testrail_plan_got(struct talk *t, const struct reply *r)
 	if (!last)
 		return GOT_MORE;
 	if (testrail_digits(name) && strlen(name) > 3)
-		return testrail_park(t, "plan: no open plan has the id or the name %s", name);
-	sink_set_string(testrail_object(t->bookmark, "plan"), "name", name);
+		return sink_park(t, "plan: no open plan has the id or the name %s", name);
+	sink_set_string(sink_object(t->bookmark, "plan"), "name", name);
 	cJSON_DeleteItemFromObjectCaseSensitive(plan_of(t), "again");
 	return GOT_NEXT;
 }
@@ -202,14 +201,14 @@ enum ask testrail_add_plan_ask(struct talk *t, struct request *r)
 	    !testrail_put_dates(t, &r->body))
 		return ASK_PARK;
 	if (milestone != NULL)
-		testrail_put_id(&r->body, "milestone_id", milestone);
+		sink_put_id(&r->body, "milestone_id", milestone);
 	buf_putc(&r->body, '}');
 	return ASK_SEND;
 }
 
 static enum got made(struct talk *t, const char *id)
 {
-	cJSON *own = testrail_object(t->facts, "own_plans");
+	cJSON *own = sink_object(t->facts, "own_plans");
 
 	while (cJSON_GetArraySize(own) >= 50)
 		cJSON_Delete(cJSON_DetachItemViaPointer(own, own->child));
@@ -220,7 +219,7 @@ static enum got made(struct talk *t, const char *id)
 
 enum got testrail_add_plan_got(struct talk *t, const struct reply *r)
 {
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return testrail_run_refused(t, r, "add_plan");
 	cJSON *root = sink_json(r);
 	const char *id = sink_id(t->arena, root, "id");
@@ -233,18 +232,18 @@ enum ask testrail_add_plan_look(struct talk *t, struct request *r)
 	testrail_get(r, "get_plans", testrail_fact(t, "project", "id"));
 	testrail_arg_window(t, r);
 	testrail_arg_int(r, "is_completed", 0);
-	testrail_page_args(r, sink_int(testrail_scratch(t), "offset", 0));
+	testrail_page_args(r, sink_int(sink_scratch(t), "offset", 0));
 	return ASK_SEND;
 }
 
 enum looked testrail_add_plan_looked(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = testrail_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	const char *id = NULL;
 	struct testrail_page page;
 	const cJSON *item;
 
-	if (!testrail_ok(r)) {
+	if (!sink_ok(r)) {
 		testrail_refused(t, r, "look-up of the plan", GOT_PARK);
 		return LOOKED_UNSURE;
 	}
@@ -266,7 +265,7 @@ enum looked testrail_add_plan_looked(struct talk *t, const struct reply *r)
 	if (!last)
 		return LOOKED_MORE;
 	/* Another sink, or somebody else, may make one of that name before it is sent again. */
-	sink_set_int(testrail_object(t->bookmark, "plan"), "again", 1);
+	sink_set_int(sink_object(t->bookmark, "plan"), "again", 1);
 	return LOOKED_NONE;
 }
 
@@ -294,21 +293,11 @@ enum ask testrail_close_plan_ask(struct talk *t, struct request *r)
 
 enum got testrail_close_plan_got(struct talk *t, const struct reply *r)
 {
-	if (!testrail_ok(r)) {
-		enum got got = testrail_refused(t, r, "close_plan", GOT_PARK);
-		bool over = got == GOT_PARK && (r->status == 400 || r->status == 404) &&
-			    (testrail_says_closed(t->err.text) || r->status == 404 ||
-			     testrail_says(t->err.text, (const char *const[]){ "plan_id", NULL }));
-		if (!over)
-			return got;
-		err_clear(&t->err);
-	} else {
-		cJSON *root = sink_json(r);
-		const char *id = sink_id(t->arena, root, "id");
-		cJSON_Delete(root);
-		if (id == NULL)
-			return GOT_UNKNOWN;
-	}
+	static const char *const missing[] = { "plan_id", NULL };
+	enum got got = testrail_closed(t, r, "close_plan", missing);
+
+	if (got != GOT_NEXT)
+		return got;
 	const char *name = arena_strdup(t->arena, sink_string(plan_of(t), "name"));
 	sink_set_int(plan_of(t), "closed", 1);
 	/* The next run of that name makes another one. */

@@ -68,8 +68,8 @@ enum ask testrail_results_ask(struct talk *t, struct request *r)
 			learn_ignored(t, &t->rows->row[i]);
 		return ASK_LEARN;
 	}
-	sink_set_int(testrail_scratch(t), "rows", (int64_t)rows);
-	sink_set_int(testrail_scratch(t), "assigned", nth);
+	sink_set_int(sink_scratch(t), "rows", (int64_t)rows);
+	sink_set_int(sink_scratch(t), "assigned", nth);
 	if (buf_error(&r->body) == 0)
 		return ASK_SEND;
 	err_set(&t->err, -E2BIG, "add_results_for_cases: the request is too large");
@@ -78,7 +78,7 @@ enum ask testrail_results_ask(struct talk *t, struct request *r)
 
 static size_t rows_sent(struct talk *t)
 {
-	int64_t rows = sink_int(testrail_scratch(t), "rows", (int64_t)t->rows->count);
+	int64_t rows = sink_int(sink_scratch(t), "rows", (int64_t)t->rows->count);
 
 	return rows >= 0 && (size_t)rows < t->rows->count ? (size_t)rows : t->rows->count;
 }
@@ -168,7 +168,7 @@ static enum got applied(struct talk *t, const cJSON *items)
 			learn_posted(t, row, id, n, false);
 	}
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "backs");
-	int64_t assigned = sink_int(testrail_scratch(t), "assigned", 0);
+	int64_t assigned = sink_int(sink_scratch(t), "assigned", 0);
 	if (assigned > 0)
 		sink_set_int(t->bookmark, "assigned", assigned);
 	testrail_update_batch_done(t);
@@ -239,7 +239,7 @@ static enum got named_refused(struct talk *t, const char *words, const struct ro
 /* An administrator has made the field a required one: learned once, from the first refusal. */
 static bool demands_elapsed(struct talk *t, const char *words)
 {
-	cJSON *required = testrail_object(t->facts, "required");
+	cJSON *required = sink_object(t->facts, "required");
 	bool news = strstr(words, "elapsed is a required field") != NULL && !sink_bool(required, "elapsed");
 
 	if (news)
@@ -250,7 +250,7 @@ static bool demands_elapsed(struct talk *t, const char *words)
 /* These cases have no steps over there: then the comment tells them. */
 static bool refuses_steps(struct talk *t, const char *words)
 {
-	bool news = testrail_says(words, (const char *const[]){ "step_results", NULL }) &&
+	bool news = sink_says(words, (const char *const[]){ "step_results", NULL }) &&
 		    !sink_bool(t->bookmark, "steps_told");
 
 	if (news)
@@ -263,7 +263,7 @@ static bool demands_more(struct talk *t, const char *words)
 {
 	const cJSON *list = cJSON_GetObjectItemCaseSensitive(t->facts, TESTRAIL_RESULT_FIELDS);
 	int64_t age = t->now_ms - sink_int(list, "at", t->now_ms);
-	bool news = testrail_says(words, (const char *const[]){ "is a required field", NULL }) &&
+	bool news = sink_says(words, (const char *const[]){ "is a required field", NULL }) &&
 		    age > DEMANDS_AGAIN_MS;
 
 	if (news)
@@ -291,17 +291,17 @@ static enum got results_refused(struct talk *t, const struct reply *r)
 		return GOT_MORE;
 	}
 	if (demands_more(t, words))
-		return testrail_back(t, "%s", text);
-	if (r->status == 404 || testrail_says(words, run)) {
+		return sink_back(t, "%s", text);
+	if (r->status == 404 || sink_says(words, run)) {
 		testrail_forget_run(t);
-		return testrail_back(t, "%s", text);
+		return sink_back(t, "%s", text);
 	}
 	return GOT_REFUSED;
 }
 
 enum got testrail_results_got(struct talk *t, const struct reply *r)
 {
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return results_refused(t, r);
 	cJSON *root = sink_json(r);
 	const cJSON *items = cJSON_IsArray(root) ? root : cJSON_GetObjectItemCaseSensitive(root, "results");
@@ -321,7 +321,7 @@ enum got testrail_results_got(struct talk *t, const struct reply *r)
 
 enum ask testrail_results_look(struct talk *t, struct request *r)
 {
-	cJSON *scratch = testrail_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	testrail_select_row(t);
 	const char *run = testrail_run_id(t);
 
@@ -347,7 +347,7 @@ struct sent {
 
 static bool sent_read(struct talk *t, struct sent *s)
 {
-	const cJSON *item, *found = cJSON_GetObjectItemCaseSensitive(testrail_scratch(t), "found");
+	const cJSON *item, *found = cJSON_GetObjectItemCaseSensitive(sink_scratch(t), "found");
 
 	*s = (struct sent){ .root = cJSON_Parse(t->sent != NULL ? t->sent : "") };
 	const cJSON *all = cJSON_GetObjectItemCaseSensitive(s->root, "results");
@@ -371,7 +371,7 @@ static bool sent_read(struct talk *t, struct sent *s)
 
 static void sent_write(struct talk *t, const struct sent *s)
 {
-	cJSON *scratch = testrail_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 
 	cJSON_DeleteItemFromObjectCaseSensitive(scratch, "found");
 	cJSON *found = cJSON_AddArrayToObject(scratch, "found");
@@ -422,7 +422,7 @@ static void hit(struct talk *t, struct sent *s, const char *case_id, const char 
 
 static void note_nameless(struct talk *t, const cJSON *item, const char *id, const char *test)
 {
-	cJSON *scratch = testrail_scratch(t), *all = cJSON_GetObjectItemCaseSensitive(scratch, "nameless");
+	cJSON *scratch = sink_scratch(t), *all = cJSON_GetObjectItemCaseSensitive(scratch, "nameless");
 	const char *comment = sink_string(item, "comment");
 	const struct testrail_conf *c = t->conf;
 
@@ -462,7 +462,7 @@ static void match_results(struct talk *t, struct sent *s, const cJSON *items)
 /* Tests of one page give the nameless results their cases.  Returns whether all have theirs. */
 static bool match_tests(struct talk *t, struct sent *s, const cJSON *items)
 {
-	cJSON *nameless = cJSON_GetObjectItemCaseSensitive(testrail_scratch(t), "nameless"), *next;
+	cJSON *nameless = cJSON_GetObjectItemCaseSensitive(sink_scratch(t), "nameless"), *next;
 	const cJSON *item;
 
 	for (cJSON *one = nameless != NULL ? nameless->child : NULL; one != NULL; one = next) {
@@ -536,7 +536,7 @@ static enum looked verdict(struct talk *t, const struct sent *s)
 
 static enum looked page_looked(struct talk *t, const struct testrail_page *page, struct sent *s)
 {
-	cJSON *scratch = testrail_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	bool mapping = sink_bool(scratch, "mapping");
 	bool over = page->last;
 
@@ -562,12 +562,12 @@ static enum looked page_looked(struct talk *t, const struct testrail_page *page,
 
 enum looked testrail_results_looked(struct talk *t, const struct reply *r)
 {
-	bool mapping = sink_bool(testrail_scratch(t), "mapping");
+	bool mapping = sink_bool(sink_scratch(t), "mapping");
 	enum looked looked = LOOKED_UNSURE;
 	struct testrail_page page;
 	struct sent s;
 
-	if (!testrail_ok(r)) {
+	if (!sink_ok(r)) {
 		testrail_refused(t, r, "look-up of results", GOT_PARK);
 		if (r->status != 400 && r->status != 404)
 			return LOOKED_UNSURE;

@@ -29,7 +29,7 @@ static void tell_plan(struct talk *t)
 
 void testrail_keep_run(struct talk *t, const cJSON *item, const char *entry, bool own)
 {
-	cJSON *run = testrail_object(t->bookmark, "run");
+	cJSON *run = sink_object(t->bookmark, "run");
 	const char *id = sink_id(t->arena, item, "id"), *url = sink_string(item, "url");
 	const char *plan = sink_id(t->arena, item, "plan_id");
 
@@ -55,7 +55,7 @@ void testrail_keep_run(struct talk *t, const cJSON *item, const char *entry, boo
 /* cases NULL: those that the request gave to the run. */
 void testrail_linked(struct talk *t, const struct testrail_cases *cases)
 {
-	cJSON *run = testrail_object(t->bookmark, "run");
+	cJSON *run = sink_object(t->bookmark, "run");
 
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
 	if (!testrail_several(t->conf)) {
@@ -64,10 +64,10 @@ void testrail_linked(struct talk *t, const struct testrail_cases *cases)
 		return;
 	}
 	const char *digest =
-		cases != NULL ? testrail_cases_digest(t, cases) : sink_string(testrail_scratch(t), "digest");
+		cases != NULL ? testrail_cases_digest(t, cases) : sink_string(sink_scratch(t), "digest");
 	sink_set_string(run, "digest", digest);
 	sink_set_int(run, "given",
-		     cases != NULL ? (int64_t)cases->count : sink_int(testrail_scratch(t), "given", 0));
+		     cases != NULL ? (int64_t)cases->count : sink_int(sink_scratch(t), "given", 0));
 }
 
 /* ---- an existing run ---- */
@@ -89,7 +89,7 @@ enum got testrail_run_got(struct talk *t, const struct reply *r)
 	const struct testrail_conf *c = t->conf;
 	const char *suite = testrail_fact(t, "suite", "id"), *project = testrail_fact(t, "project", "id");
 
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return testrail_refused(t, r, "run.id", GOT_PARK);
 	cJSON *root = sink_json(r);
 	const char *id = sink_id(t->arena, root, "id"), *of = sink_id(t->arena, root, "project_id");
@@ -124,7 +124,7 @@ void testrail_put_case_ids(struct buf *b, const char *const *ids, size_t count)
 	json_key(b, "case_ids");
 	buf_putc(b, '[');
 	for (size_t i = 0; i < count; i++)
-		testrail_put_id(b, NULL, ids[i]);
+		sink_put_id(b, NULL, ids[i]);
 	buf_putc(b, ']');
 }
 
@@ -205,7 +205,7 @@ static bool put_assignee(struct talk *t, struct buf *b)
 		err_set(&t->err, -EINVAL, "run.assigned_to: no user \"%.200s\" is known", who);
 		return false;
 	}
-	testrail_put_id(b, "assignedto_id", id);
+	sink_put_id(b, "assignedto_id", id);
 	return true;
 }
 
@@ -247,7 +247,7 @@ enum ask testrail_reuse_ask(struct talk *t, struct request *r)
 	name = run_name(t);
 	if (name == NULL)
 		return ASK_PARK;
-	sink_set_string(testrail_scratch(t), "name", name);
+	sink_set_string(sink_scratch(t), "name", name);
 	if (plan != NULL) {
 		testrail_get(r, "get_plan", plan);
 		return ASK_SEND;
@@ -255,7 +255,7 @@ enum ask testrail_reuse_ask(struct talk *t, struct request *r)
 	testrail_get(r, "get_runs", testrail_fact(t, "project", "id"));
 	testrail_arg(r, "suite_id", testrail_fact(t, "suite", "id"));
 	testrail_arg_int(r, "is_completed", 0);
-	testrail_page_args(r, sink_int(testrail_scratch(t), "offset", 0));
+	testrail_page_args(r, sink_int(sink_scratch(t), "offset", 0));
 	return ASK_SEND;
 }
 
@@ -344,13 +344,13 @@ static enum got reuse_in_plan(struct talk *t, const struct reply *r, const char 
 
 enum got testrail_reuse_got(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = testrail_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	const char *name = arena_strdup(t->arena, sink_string(scratch, "name"));
 	bool kept = false;
 	struct testrail_page page;
 	const cJSON *item;
 
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return testrail_run_refused(t, r, "look for a run of that name");
 	if (testrail_plan_id(t) != NULL)
 		return reuse_in_plan(t, r, name);
@@ -378,7 +378,7 @@ static void put_config_ids(struct buf *b, const cJSON *ids)
 
 	json_key(b, "config_ids");
 	buf_putc(b, '[');
-	cJSON_ArrayForEach(id, ids) testrail_put_id(b, NULL, id->valuestring);
+	cJSON_ArrayForEach(id, ids) sink_put_id(b, NULL, id->valuestring);
 	buf_putc(b, ']');
 }
 
@@ -415,8 +415,8 @@ static enum ask ask_run_of(struct talk *t, struct request *r, const struct testr
 
 	if (testrail_several(c))
 		suite = cases->suite;
-	sink_set_string(testrail_scratch(t), "digest", testrail_cases_digest(t, cases));
-	sink_set_int(testrail_scratch(t), "given", (int64_t)cases->count);
+	sink_set_string(sink_scratch(t), "digest", testrail_cases_digest(t, cases));
+	sink_set_int(sink_scratch(t), "given", (int64_t)cases->count);
 	if (name == NULL)
 		return ASK_PARK;
 	testrail_post(r, plan != NULL ? "add_plan_entry" : "add_run",
@@ -426,9 +426,9 @@ static enum ask ask_run_of(struct talk *t, struct request *r, const struct testr
 	if (!testrail_put_description(t, &r->body, c->run.description, "run.description"))
 		return ASK_PARK;
 	if (suite != NULL)
-		testrail_put_id(&r->body, "suite_id", suite);
+		sink_put_id(&r->body, "suite_id", suite);
 	if (milestone != NULL && plan == NULL)
-		testrail_put_id(&r->body, "milestone_id", milestone);
+		sink_put_id(&r->body, "milestone_id", milestone);
 	if (!put_assignee(t, &r->body) || !testrail_put_run_refs(t, &r->body) ||
 	    !testrail_put_dates(t, &r->body))
 		return ASK_PARK;
@@ -456,7 +456,7 @@ static enum ask ask_run(struct talk *t, struct request *r)
 			if (sink_string(testrail_run_of_suite(t, cases.suite), "id") != NULL ||
 			    testrail_suite_name(t, cases.suite) == NULL)
 				continue;
-			if (c->run.reuse && !sink_bool(testrail_scratch(t), "reused")) {
+			if (c->run.reuse && !sink_bool(sink_scratch(t), "reused")) {
 				testrail_get(r, "get_plan", testrail_plan_id(t));
 				return ASK_SEND;
 			}
@@ -497,14 +497,14 @@ static enum got cases_gone(struct talk *t)
 	}
 	if (!named)
 		testrail_forget_cases(t);
-	return testrail_back(t, "%s", text != NULL ? text : "cases are gone");
+	return sink_back(t, "%s", text != NULL ? text : "cases are gone");
 }
 
 static bool says_cases(const struct talk *t)
 {
 	static const char *const words[] = { "case_ids", "case id", "unknown case", NULL };
 
-	return testrail_says(t->err.text, words);
+	return sink_says(t->err.text, words);
 }
 
 /* Something that the run was to stand in, or with, is not there any more (or is closed): it is looked for
@@ -536,23 +536,23 @@ enum got testrail_run_refused(struct talk *t, const struct reply *r, const char 
 	if (testrail_run_id(t) != NULL) {
 		if (testrail_says_closed(text))
 			return GOT_CLOSED;
-		if (testrail_says(text, (const char *const[]){ "belongs to a test plan", NULL }))
+		if (sink_says(text, (const char *const[]){ "belongs to a test plan", NULL }))
 			return GOT_PARK;
 	}
 	if (testrail_several(t->conf) && testrail_has_runs(t) && testrail_says_closed(text))
 		return GOT_CLOSED; /* the plan, and with it what was posted already */
 	if (says_cases(t))
 		return cases_gone(t);
-	if (testrail_run_id(t) != NULL && (r->status == 404 || testrail_says(text, run))) {
+	if (testrail_run_id(t) != NULL && (r->status == 404 || sink_says(text, run))) {
 		testrail_forget_run(t);
-		return testrail_back(t, "%s", text);
+		return sink_back(t, "%s", text);
 	}
 	if (testrail_run_id(t) == NULL && forget_named(t, text))
-		return testrail_back(t, "%s", text);
-	if (r->status == 404 || testrail_says(text, suite)) {
+		return sink_back(t, "%s", text);
+	if (r->status == 404 || sink_says(text, suite)) {
 		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "project");
 		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "suite");
-		return testrail_back(t, "%s", text);
+		return sink_back(t, "%s", text);
 	}
 	return got;
 }
@@ -594,7 +594,7 @@ static enum got reuse_entries(struct talk *t, const struct reply *r)
 	cJSON_Delete(root);
 	if (!plan)
 		return GOT_UNKNOWN;
-	sink_set_int(testrail_scratch(t), "reused", 1);
+	sink_set_int(sink_scratch(t), "reused", 1);
 	return GOT_MORE;
 }
 
@@ -603,17 +603,16 @@ enum got testrail_add_run_got(struct talk *t, const struct reply *r)
 	const struct testrail_conf *c = t->conf;
 	const char *entry = NULL;
 
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return testrail_run_refused(t, r, testrail_plan_id(t) != NULL ? "add_plan_entry" : "add_run");
-	if (testrail_several(c) && c->run.reuse && !sink_bool(testrail_scratch(t), "reused"))
+	if (testrail_several(c) && c->run.reuse && !sink_bool(sink_scratch(t), "reused"))
 		return reuse_entries(t, r);
 	cJSON *root = sink_json(r);
 	const cJSON *run = run_answered(t, root, &entry);
 	bool there = sink_id(t->arena, run, "id") != NULL;
 	if (there) {
 		testrail_keep_run(t, run, entry, true);
-		sink_set_int(testrail_object(t->bookmark, "run"), "size",
-			     sink_int(testrail_scratch(t), "given", 0));
+		sink_set_int(sink_object(t->bookmark, "run"), "size", sink_int(sink_scratch(t), "given", 0));
 		testrail_linked(t, NULL);
 	}
 	cJSON_Delete(root);
@@ -639,7 +638,7 @@ enum ask testrail_add_run_look(struct talk *t, struct request *r)
 	testrail_get(r, "get_runs", testrail_fact(t, "project", "id"));
 	testrail_arg_window(t, r);
 	testrail_arg_int(r, "is_completed", 0);
-	testrail_page_args(r, sink_int(testrail_scratch(t), "offset", 0));
+	testrail_page_args(r, sink_int(sink_scratch(t), "offset", 0));
 	return ASK_SEND;
 }
 
@@ -679,12 +678,12 @@ static enum looked looked_in_plan(struct talk *t, const struct reply *r)
 
 enum looked testrail_add_run_looked(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = testrail_scratch(t);
+	cJSON *scratch = sink_scratch(t);
 	struct testrail_page page;
 	const cJSON *item;
 	bool found = false;
 
-	if (!testrail_ok(r)) {
+	if (!sink_ok(r)) {
 		testrail_refused(t, r, "look-up of the run", GOT_PARK);
 		if (testrail_plan_id(t) == NULL || (r->status != 400 && r->status != 404))
 			return LOOKED_UNSURE;

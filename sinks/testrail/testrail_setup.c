@@ -50,10 +50,10 @@ static bool is_page(const struct reply *r)
 enum got testrail_login_got(struct talk *t, const struct reply *r)
 {
 	const struct testrail_conf *c = t->conf;
-	cJSON *old = testrail_object(t->facts, "old"), *root = NULL;
+	cJSON *old = sink_object(t->facts, "old"), *root = NULL;
 	bool by_email = sink_bool(old, "login");
 
-	if (testrail_ok(r)) {
+	if (sink_ok(r)) {
 		root = sink_json(r);
 		if (root == NULL && is_page(r)) {
 			err_set(&t->err, -EPROTO,
@@ -76,16 +76,16 @@ enum got testrail_login_got(struct talk *t, const struct reply *r)
 	const char *id = sink_id(t->arena, root, "id"), *role = sink_string(root, "role");
 	/* What an account may do is told nowhere, but by the name of a role that may do nothing. */
 	if (testrail_checking(t) && role != NULL &&
-	    testrail_says(role, (const char *const[]){ "read-only", "read only", "no access", NULL })) {
-		testrail_park(t,
-			      "the account %s has the role \"%.100s\" and may not add runs or results: give "
-			      "it a role "
-			      "such as Tester",
-			      c->user, role);
+	    sink_says(role, (const char *const[]){ "read-only", "read only", "no access", NULL })) {
+		sink_park(t,
+			  "the account %s has the role \"%.100s\" and may not add runs or results: give "
+			  "it a role "
+			  "such as Tester",
+			  c->user, role);
 		cJSON_Delete(root);
 		return GOT_PARK;
 	}
-	cJSON *login = testrail_object(t->facts, "login");
+	cJSON *login = sink_object(t->facts, "login");
 	sink_set_string(login, "user", c->user);
 	sink_set_string(login, "id", id);
 	cJSON_Delete(root);
@@ -101,7 +101,7 @@ enum ask testrail_project_ask(struct talk *t, struct request *r)
 
 	if (!testrail_wanted(t, "project", c->project))
 		testrail_begin(t, "project", c->project);
-	p = testrail_object(t->facts, "project");
+	p = sink_object(t->facts, "project");
 	if (sink_string(p, "id") != NULL)
 		return ASK_SKIP;
 	if (testrail_digits(c->project) && !sink_bool(p, "by_name")) {
@@ -127,13 +127,13 @@ static enum got project_by_id(struct talk *t, const struct reply *r)
 {
 	const struct testrail_conf *c = t->conf;
 
-	if (!testrail_ok(r)) {
+	if (!sink_ok(r)) {
 		enum got got = testrail_refused(t, r, "project", GOT_PARK);
 		if (got == GOT_LOCKED || r->status == 403)
 			return got;
 		/* No such id: perhaps somebody calls his project by a number. */
 		err_clear(&t->err);
-		sink_set_int(testrail_object(t->facts, "project"), "by_name", 1);
+		sink_set_int(sink_object(t->facts, "project"), "by_name", 1);
 		return GOT_MORE;
 	}
 	cJSON *root = sink_json(r);
@@ -145,8 +145,7 @@ static enum got project_by_id(struct talk *t, const struct reply *r)
 		return GOT_UNKNOWN;
 	if (dead) {
 		testrail_begin(t, "project", c->project);
-		return testrail_park(t, "the project %s is completed over there and takes nothing any more",
-				     id);
+		return sink_park(t, "the project %s is completed over there and takes nothing any more", id);
 	}
 	return project_found(t, id, mode);
 }
@@ -154,12 +153,12 @@ static enum got project_by_id(struct talk *t, const struct reply *r)
 enum got testrail_project_got(struct talk *t, const struct reply *r)
 {
 	const struct testrail_conf *c = t->conf;
-	cJSON *p = testrail_object(t->facts, "project");
+	cJSON *p = sink_object(t->facts, "project");
 	struct testrail_page page;
 
 	if (testrail_digits(c->project) && !sink_bool(p, "by_name"))
 		return project_by_id(t, r);
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return testrail_refused(t, r, "list of projects", GOT_PARK);
 	if (!testrail_page(r, "projects", &page))
 		return GOT_UNKNOWN;
@@ -220,7 +219,7 @@ enum ask testrail_suite_ask(struct talk *t, struct request *r)
 		testrail_begin(t, "suite", c->suite != NULL ? c->suite : "");
 	cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "scope");
 	testrail_get(r, "get_suites", project);
-	testrail_page_args(r, sink_int(testrail_object(t->facts, "suite"), "offset", 0));
+	testrail_page_args(r, sink_int(sink_object(t->facts, "suite"), "offset", 0));
 	return ASK_SEND;
 }
 
@@ -232,9 +231,8 @@ static void consider_unnamed(struct talk *t, cJSON *pick, const cJSON *item, boo
 	testrail_consider(t, pick, "", item);
 	if (id == NULL || sink_bool(item, "is_completed"))
 		return;
-	cJSON_AddItemToArray(
-		testrail_list(pick, baselines && sink_bool(item, "is_master") ? "master" : "alive"),
-		cJSON_CreateString(id));
+	cJSON_AddItemToArray(sink_array(pick, baselines && sink_bool(item, "is_master") ? "master" : "alive"),
+			     cJSON_CreateString(id));
 }
 
 static const char *only(struct talk *t, const cJSON *pick, const char *which)
@@ -248,22 +246,15 @@ enum got testrail_suite_got(struct talk *t, const struct reply *r)
 {
 	const struct testrail_conf *c = t->conf;
 	bool named = c->suite != NULL && *c->suite != '\0';
-	cJSON *s = testrail_object(t->facts, "suite");
+	cJSON *s = sink_object(t->facts, "suite");
 	const char *id = NULL;
 	struct testrail_page page;
 
 	if (testrail_several(c))
 		return testrail_suites_got(t, r);
-	if (r->status == 400 || r->status == 404) {
-		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "project");
-		testrail_refused(t, r, "list of suites", GOT_PARK);
-		return testrail_back(t, "the project is not there any more: %s",
-				     arena_strdup(t->arena, t->err.text));
-	}
-	if (!testrail_ok(r))
-		return testrail_refused(t, r, "list of suites", GOT_PARK);
-	if (!testrail_page(r, "suites", &page))
-		return GOT_UNKNOWN;
+	enum got got = testrail_suites_page(t, r, &page);
+	if (got != GOT_NEXT)
+		return got;
 	int64_t mode = sink_int(cJSON_GetObjectItemCaseSensitive(t->facts, "project"), "mode", 0);
 	const cJSON *item;
 	cJSON_ArrayForEach(item, page.items)
@@ -287,10 +278,10 @@ enum got testrail_suite_got(struct talk *t, const struct reply *r)
 		if (id == NULL)
 			id = only(t, s, "alive");
 		if (id == NULL)
-			testrail_park(t,
-				      "this project has several suites: `suite` must name one, or `suites`"
-				      " those that reports have cases of (or all): %s",
-				      testrail_names(t, s));
+			sink_park(t,
+				  "this project has several suites: `suite` must name one, or `suites`"
+				  " those that reports have cases of (or all): %s",
+				  testrail_names(t, s));
 	}
 	if (id != NULL)
 		return suite_found(t, mode == 1 ? NULL : id, id);
@@ -372,12 +363,12 @@ static int64_t status_id(struct talk *t, const cJSON *items, enum verdict v)
 			continue;
 		if (!is_untested(item))
 			return id;
-		testrail_park(t, "statuses.%s: TestRail takes no result with the status \"%s\"",
-			      verdict_name(v), wanted);
+		sink_park(t, "statuses.%s: TestRail takes no result with the status \"%s\"", verdict_name(v),
+			  wanted);
 		return 0;
 	}
-	testrail_park(t, "statuses.%s: no status \"%s\"; there are: %s, none", verdict_name(v), wanted,
-		      status_names(t, items));
+	sink_park(t, "statuses.%s: no status \"%s\"; there are: %s, none", verdict_name(v), wanted,
+		  status_names(t, items));
 	return 0;
 }
 
@@ -387,7 +378,7 @@ enum got testrail_statuses_got(struct talk *t, const struct reply *r)
 	int64_t id[VERDICT_COUNT];
 	bool good = true;
 
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return testrail_refused(t, r, "list of statuses", GOT_PARK);
 	if (!testrail_page(r, "statuses", &page))
 		return GOT_UNKNOWN;
@@ -398,7 +389,7 @@ enum got testrail_statuses_got(struct talk *t, const struct reply *r)
 	cJSON_Delete(page.root);
 	if (!good)
 		return GOT_PARK;
-	cJSON *ids = testrail_list(testrail_begin(t, "statuses", statuses_wanted(t)), "ids");
+	cJSON *ids = sink_array(testrail_begin(t, "statuses", statuses_wanted(t)), "ids");
 	for (int v = 0; v < VERDICT_COUNT; v++)
 		cJSON_AddItemToArray(ids, cJSON_CreateNumber((double)id[v]));
 	return GOT_NEXT;

@@ -104,7 +104,7 @@ static cJSON *pick_of(cJSON *s, size_t i)
 	char name[24];
 
 	(void)snprintf(name, sizeof(name), "pick%zu", i);
-	return testrail_object(s, name);
+	return sink_object(s, name);
 }
 
 static void consider(struct talk *t, cJSON *s, const cJSON *item)
@@ -115,12 +115,12 @@ static void consider(struct talk *t, cJSON *s, const cJSON *item)
 	if (id == NULL)
 		return;
 	name = name != NULL ? testrail_plain(t->arena, name) : NULL;
-	sink_set_string(testrail_object(s, "called"), id, name != NULL ? name : "");
+	sink_set_string(sink_object(s, "called"), id, name != NULL ? name : "");
 	if (!all_wanted(c)) {
 		for (size_t i = 0; i < c->suites.count; i++)
 			testrail_consider(t, pick_of(s, i), c->suites.item[i], item);
 	} else if (!sink_bool(item, "is_completed")) {
-		sink_set_string(testrail_object(s, "open"), id, "");
+		sink_set_string(sink_object(s, "open"), id, "");
 	}
 }
 
@@ -162,7 +162,7 @@ static enum got found(struct talk *t, cJSON *s)
 
 	if (id == NULL || count == 0) {
 		if (t->err.code == 0)
-			testrail_park(t, "suites: this project has no open suite that you may see");
+			sink_park(t, "suites: this project has no open suite that you may see");
 		testrail_begin(t, "suite", wanted(t)); /* a retry reads the list anew */
 		return GOT_PARK;
 	}
@@ -170,7 +170,7 @@ static enum got found(struct talk *t, cJSON *s)
 	s = testrail_begin(t, "suite", wanted(t));
 	sink_set_string(s, "project", project);
 	sink_set_int(s, "at", t->now_ms);
-	cJSON *ids = testrail_object(s, "ids");
+	cJSON *ids = sink_object(s, "ids");
 	for (size_t i = 0; i < count; i++) {
 		const char *name = sink_string(called, id[i]);
 		sink_set_string(ids, id[i], name != NULL ? name : "");
@@ -184,22 +184,28 @@ static enum got found(struct talk *t, cJSON *s)
 	return GOT_NEXT;
 }
 
-enum got testrail_suites_got(struct talk *t, const struct reply *r)
+enum got testrail_suites_page(struct talk *t, const struct reply *r, struct testrail_page *page)
 {
-	cJSON *s = testrail_object(t->facts, "suite");
-	struct testrail_page page;
-	const cJSON *item;
-
 	if (r->status == 400 || r->status == 404) {
 		cJSON_DeleteItemFromObjectCaseSensitive(t->facts, "project");
 		testrail_refused(t, r, "list of suites", GOT_PARK);
-		return testrail_back(t, "the project is not there any more: %s",
-				     arena_strdup(t->arena, t->err.text));
+		return sink_back(t, "the project is not there any more: %s",
+				 arena_strdup(t->arena, t->err.text));
 	}
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return testrail_refused(t, r, "list of suites", GOT_PARK);
-	if (!testrail_page(r, "suites", &page))
-		return GOT_UNKNOWN;
+	return testrail_page(r, "suites", page) ? GOT_NEXT : GOT_UNKNOWN;
+}
+
+enum got testrail_suites_got(struct talk *t, const struct reply *r)
+{
+	cJSON *s = sink_object(t->facts, "suite");
+	struct testrail_page page;
+	const cJSON *item;
+
+	enum got got = testrail_suites_page(t, r, &page);
+	if (got != GOT_NEXT)
+		return got;
 	cJSON_ArrayForEach(item, page.items) consider(t, s, item);
 	bool last = page.last;
 	sink_set_int(s, "offset", sink_int(s, "offset", 0) + page.count);
@@ -222,7 +228,7 @@ void testrail_select(struct talk *t, const char *suite)
 	if (!testrail_several(t->conf) || suite == NULL || (was != NULL && strcmp(was, suite) == 0))
 		return;
 	suite = arena_strdup(t->arena, suite); /* may be the very text that is replaced */
-	cJSON *runs = testrail_object(t->bookmark, "runs");
+	cJSON *runs = sink_object(t->bookmark, "runs");
 	cJSON *run = cJSON_DetachItemFromObjectCaseSensitive(t->bookmark, "run");
 	if (run != NULL && was != NULL) {
 		cJSON_DeleteItemFromObjectCaseSensitive(runs, was);

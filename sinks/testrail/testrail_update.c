@@ -120,7 +120,7 @@ static bool done(const struct talk *t, const struct row *row)
 
 static void settle(struct talk *t, const char *id, const char *words)
 {
-	sink_set_string(testrail_object(t->bookmark, "updated"), id, words);
+	sink_set_string(sink_object(t->bookmark, "updated"), id, words);
 }
 
 const char *testrail_update_trouble(const struct talk *t, const char *id)
@@ -150,7 +150,7 @@ static const char *suite_of(struct talk *t, const struct row *row)
 static bool bulk(struct talk *t)
 {
 	return !sink_bool(cJSON_GetObjectItemCaseSensitive(t->facts, "old"), "update_cases") &&
-	       !sink_bool(testrail_scratch(t), "singly");
+	       !sink_bool(sink_scratch(t), "singly");
 }
 
 /* The cases of the batch, from `from` on, that are to be given these very values; scratch keeps them. */
@@ -175,7 +175,7 @@ static enum ask ask_one(struct talk *t, struct request *r, size_t i, cJSON *want
 	const char *suite = bulk(t) ? suite_of(t, row) : NULL;
 	cJSON *cases = suite != NULL ? alike(t, i, wanted, suite) : cJSON_CreateArray(), *item;
 
-	cJSON_DeleteItemFromObjectCaseSensitive(testrail_scratch(t), "cases");
+	cJSON_DeleteItemFromObjectCaseSensitive(sink_scratch(t), "cases");
 	if (cJSON_GetArraySize(cases) < 2) {
 		while (cases->child != NULL)
 			cJSON_DeleteItemFromArray(cases, 0);
@@ -188,7 +188,7 @@ static enum ask ask_one(struct talk *t, struct request *r, size_t i, cJSON *want
 								: cJSON_CreateString(item->valuestring));
 		testrail_post(r, "update_cases", suite);
 	}
-	cJSON_AddItemToObject(testrail_scratch(t), "cases", cases);
+	cJSON_AddItemToObject(sink_scratch(t), "cases", cases);
 	char *body = cJSON_PrintUnformatted(wanted);
 	cJSON_Delete(wanted);
 	buf_puts(&r->body, body != NULL ? body : "{}");
@@ -225,10 +225,10 @@ static enum got update_refused(struct talk *t, const struct reply *r, const cJSO
 	if (got != GOT_MORE)
 		return got;
 	if (many && testrail_says_unknown_call(r, t->err.text)) {
-		sink_set_int(testrail_object(t->facts, "old"), "update_cases", 1);
+		sink_set_int(sink_object(t->facts, "old"), "update_cases", 1);
 	} else if (many && r->status != 403) {
 		/* One of them is the culprit: each for itself, as far as this batch goes. */
-		sink_set_int(testrail_scratch(t), "singly", 1);
+		sink_set_int(sink_scratch(t), "singly", 1);
 	} else {
 		settle_all(t, cases, arena_strdup(t->arena, t->err.text));
 	}
@@ -238,9 +238,9 @@ static enum got update_refused(struct talk *t, const struct reply *r, const cJSO
 
 enum got testrail_update_cases_got(struct talk *t, const struct reply *r)
 {
-	const cJSON *item, *cases = cJSON_GetObjectItemCaseSensitive(testrail_scratch(t), "cases");
+	const cJSON *item, *cases = cJSON_GetObjectItemCaseSensitive(sink_scratch(t), "cases");
 
-	if (!testrail_ok(r))
+	if (!sink_ok(r))
 		return update_refused(t, r, cases);
 	cJSON *root = sink_json(r);
 	const cJSON *updated = cJSON_GetObjectItemCaseSensitive(root, "updated_cases");

@@ -176,7 +176,7 @@ static void another_suite_is_another_list(void **state)
 	talking_ask(&w, "cases");
 	talking_got(&w, 200, "[]");
 	sink_set_string(w.t.facts, "scope", "p7");
-	cJSON_ReplaceItemInObject(testrail_object(w.t.facts, "suite"), "id", cJSON_CreateNull());
+	cJSON_ReplaceItemInObject(sink_object(w.t.facts, "suite"), "id", cJSON_CreateNull());
 	assert_int_equal(talking_ask(&w, "cases"), ASK_SEND);
 	assert_path(&w, "get_cases/7");
 	talking_got(&w, 200, "[]");
@@ -302,7 +302,7 @@ static void sections_are_made(void **state)
 	assert_int_equal(talking_learned(&w, LEARNED_PARKED, 0)->row, 101);
 	assert_non_null(strstr(talking_learned(&w, LEARNED_PARKED, 0)->text, "too long"));
 	/* The parent was deleted: known sections are forgotten. */
-	sink_set_string(testrail_object(w.t.facts, "sections"), "scope", "p7/s2");
+	sink_set_string(sink_object(w.t.facts, "sections"), "scope", "p7/s2");
 	assert_int_equal(talking_got(&w, 400, "{\"error\":\"Field :parent_id is not a valid section.\"}"),
 			 GOT_BACK);
 	assert_string_equal(talking_learned(&w, LEARNED_GONE, 0)->id, "31");

@@ -407,7 +407,7 @@ static void named_cases_are_mended_or_parked(void **state)
 
 	(void)state;
 	start(&w, BASE);
-	sink_set_string(testrail_object(w.t.facts, "cases"), "scope", "p7");
+	sink_set_string(sink_object(w.t.facts, "cases"), "scope", "p7");
 	three_rows(&w);
 	talking_links(&w, 0, 3, ids);
 	assert_int_equal(talking_ask(&w, "doubts"), ASK_SKIP);
@@ -470,7 +470,7 @@ static void doubts_of_all_kinds(void **state)
 	for (size_t i = 0; i < COUNT(row); i++) {
 		struct talking w;
 		start(&w, BASE);
-		sink_set_string(testrail_object(w.t.facts, "suite"), "id", "2");
+		sink_set_string(sink_object(w.t.facts, "suite"), "id", "2");
 		talking_bookmark(&w, "{\"doubt\":[\"11\"]}");
 		assert_int_equal(talking_ask(&w, "doubts"), ASK_SEND);
 		assert_int_equal(talking_got(&w, row[i].status, row[i].body), row[i].got);

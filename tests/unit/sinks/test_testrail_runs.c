@@ -64,7 +64,7 @@ static void names_and_descriptions_are_templates(void **state)
 	(void)state;
 	start(&w, BASE "    run: {name: \"{job}\\n{run.key}\", description: \"commit {ci.commit}\"}\n");
 	talking_links(&w, 1, 1, ids);
-	cJSON_ReplaceItemInObject(testrail_object(w.t.facts, "suite"), "id", cJSON_CreateNull());
+	cJSON_ReplaceItemInObject(sink_object(w.t.facts, "suite"), "id", cJSON_CreateNull());
 	assert_int_equal(talking_ask(&w, "add-run"), ASK_SEND);
 	assert_body(&w,
 		    "{\"name\":\"nightly nightly/17\",\"description\":\"commit abc123\\n\\n" TALK_TOKEN "\","

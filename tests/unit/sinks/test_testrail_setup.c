@@ -32,9 +32,9 @@ static void defaults_stand(void **state)
 	assert_true(c->create.sections);
 	assert_int_equal(c->batch, 250);
 	assert_int_equal((int)c->common.rate, 180);
-	assert_true(testrail_matches(c, MATCH_REF));
-	assert_true(testrail_matches(c, MATCH_AUTOMATION));
-	assert_false(testrail_matches(c, MATCH_TITLE));
+	assert_true(match_has(&c->match, MATCH_REF));
+	assert_true(match_has(&c->match, MATCH_AUTOMATION));
+	assert_false(match_has(&c->match, MATCH_TITLE));
 	struct endpoint e;
 	sink_testrail.endpoint(c, &e);
 	assert_string_equal(e.url, "https://t.example/sub");
@@ -194,7 +194,7 @@ static void login_is_remembered(void **state)
 			 GOT_NEXT);
 	assert_string_equal(testrail_fact(&w.t, "login", "id"), "5");
 	assert_int_equal(talking_ask(&w, "login"), ASK_SKIP);
-	sink_set_string(testrail_object(w.t.facts, "login"), "user", "somebody@else");
+	sink_set_string(sink_object(w.t.facts, "login"), "user", "somebody@else");
 	assert_int_equal(talking_ask(&w, "login"), ASK_SEND);
 	talking_end(&w);
 }
@@ -350,7 +350,7 @@ static void a_number_is_an_id_first(void **state)
 	assert_int_equal(talking_got(&w, 200, "{}"), GOT_UNKNOWN);
 	talking_ask(&w, "project");
 	assert_int_equal(talking_got(&w, 200, "{\"id\":\"2024\",\"suite_mode\":\"2\"}"), GOT_NEXT);
-	assert_int_equal(sink_int(testrail_object(w.t.facts, "project"), "mode", 0), 2);
+	assert_int_equal(sink_int(sink_object(w.t.facts, "project"), "mode", 0), 2);
 	talking_end(&w);
 }
 
