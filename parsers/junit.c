@@ -50,12 +50,13 @@ static bool verdict_word(const char *word, enum outcome *out)
 		const char *word;
 		enum outcome outcome;
 	} words[] = {
-		{ "notrun", OUTCOME_SKIPPED },     { "disabled", OUTCOME_SKIPPED },
-		{ "skipped", OUTCOME_SKIPPED },    { "ignored", OUTCOME_SKIPPED },
-		{ "suppressed", OUTCOME_SKIPPED }, { "failed", OUTCOME_FAILED },
-		{ "fail", OUTCOME_FAILED },        { "failure", OUTCOME_FAILED },
-		{ "error", OUTCOME_ERROR },        { "errored", OUTCOME_ERROR },
-		{ "broken", OUTCOME_ERROR },
+		{ "notrun", OUTCOME_SKIPPED },  { "not run", OUTCOME_SKIPPED },
+		{ "not_run", OUTCOME_SKIPPED }, { "disabled", OUTCOME_SKIPPED },
+		{ "skipped", OUTCOME_SKIPPED }, { "skip", OUTCOME_SKIPPED },
+		{ "ignored", OUTCOME_SKIPPED }, { "suppressed", OUTCOME_SKIPPED },
+		{ "failed", OUTCOME_FAILED },   { "fail", OUTCOME_FAILED },
+		{ "failure", OUTCOME_FAILED },  { "error", OUTCOME_ERROR },
+		{ "errored", OUTCOME_ERROR },   { "broken", OUTCOME_ERROR },
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -276,6 +277,9 @@ static const struct xml_rule junit_rules[] = {
 	{ "system-out", RERUN, OTHER, junit_attempt_out_open, junit_text_close, true },
 	{ "system-err", CASE, OTHER, junit_err_open, junit_text_close, true },
 	{ "system-err", RERUN, OTHER, junit_attempt_err_open, junit_text_close, true },
+	{ "system.out", CASE, OTHER, junit_out_open, junit_text_close,
+	  true }, /* testbeats reads these, too */
+	{ "system.err", CASE, OTHER, junit_err_open, junit_text_close, true },
 	{ "properties", CASE, PROPERTIES, NULL, NULL, false },
 	{ "properties", SUITE, SUITE_PROPERTIES, NULL, NULL, false },
 	{ "property", PROPERTIES | CASE, PROPERTY, junit_property_open, junit_property_close, true },

@@ -11,8 +11,24 @@ static struct parser *self(void *cookie)
 	return cookie;
 }
 
+/* Where it failed, by those who tell it here and not at the case (Unity's, and other small runners of C). */
+static void problem_place(struct parser *p, const char **attrs)
+{
+	struct build *b = p->build;
+	const char *file = xml_attr(attrs, "file"), *line = xml_attr(attrs, "line");
+	int64_t n;
+
+	if (file == NULL || *file == '\0' || b->r.line != 0)
+		return;
+	if (b->r.file == NULL)
+		b->r.file = build_string(p, file);
+	if (line != NULL && b->r.file != NULL && strcmp(b->r.file, file) == 0 && scalar_line(line, &n))
+		b->r.line = n;
+}
+
 static void problem_attrs(struct parser *p, struct problem *problem, const char **attrs)
 {
+	problem_place(p, attrs);
 	for (; attrs[0] != NULL; attrs += 2) {
 		if (strcmp(attrs[0], "message") == 0)
 			text_attr(p, &problem->message, TEXT_MESSAGE, attrs[1]);

@@ -91,6 +91,7 @@ int parser_new(const struct parser_options *options, const struct parser_events 
 	const size_t held = p->limits.text > p->limits.attribute ? p->limits.text : p->limits.attribute;
 	p->marker.held = (struct buf)BUF_LIMIT(held < 8192 ? 8192 : held);
 	p->suite_value = (struct buf)BUF_LIMIT(p->limits.text);
+	p->retried = (struct buf)BUF_LIMIT(p->limits.attribute);
 	p->suite_marker = (struct buf)BUF_LIMIT(SUITE_MARKER_MAX + 1);
 	const struct xml_limits limits = {
 		.depth = p->limits.depth * DEPTH_HARD,
@@ -117,6 +118,7 @@ void parser_free(struct parser *p)
 	zone_free(p->zone);
 	buf_done(&p->marker.held);
 	buf_done(&p->suite_value);
+	buf_done(&p->retried);
 	buf_done(&p->suite_marker);
 	free(p->marker.key);
 	free(p->suite_key);

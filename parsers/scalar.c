@@ -267,6 +267,16 @@ static bool field(const char **s, unsigned least, unsigned most, unsigned *out)
 	return true;
 }
 
+static void fraction(const char **s, struct stamp *t)
+{
+	unsigned scale = 100;
+
+	if ((**s != '.' && **s != ',') || !digit((*s)[1]))
+		return;
+	for ((*s)++; digit(**s); (*s)++, scale /= 10)
+		t->ms += (unsigned)(**s - '0') * scale;
+}
+
 static bool clock_time(const char **s, struct stamp *t)
 {
 	if (!field(s, 1, 2, &t->hour) || **s != ':')
@@ -279,11 +289,7 @@ static bool clock_time(const char **s, struct stamp *t)
 	(*s)++;
 	if (!field(s, 2, 2, &t->second))
 		return false;
-	if ((**s == '.' || **s == ',') && digit((*s)[1])) {
-		unsigned scale = 100;
-		for ((*s)++; digit(**s); (*s)++, scale /= 10)
-			t->ms += (unsigned)(**s - '0') * scale;
-	}
+	fraction(s, t);
 	return true;
 }
 
@@ -342,9 +348,31 @@ static bool iso(const char *s, struct stamp *t)
 	if (!field(&s, 1, 2, &t->month) || *s++ != sep || !field(&s, 1, 2, &t->day))
 		return false;
 	if (*s == 'T' || *s == 't' || (*s == ' ' && digit(s[1]))) {
-		s++;
+		s += 1 + (s[1] == ' '); /* "2024-01-02T 03:04:05" has been seen, too */
 		if (!clock_time(&s, t))
 			return false;
+	}
+	return zone_text(&s, t) && *s == '\0';
+}
+
+/* "20240102T030405Z", "20240102 03:04:05.678" (Robot's). */
+static bool iso_basic(const char *s, struct stamp *t)
+{
+	unsigned year;
+
+	if (!field(&s, 4, 4, &year) || !field(&s, 2, 2, &t->month) || !field(&s, 2, 2, &t->day) ||
+	    (*s != 'T' && *s != 't' && *s != ' '))
+		return false;
+	t->year = year;
+	s++;
+	if (strspn(s, "0123456789") != 6) {
+		if (!clock_time(&s, t))
+			return false;
+	} else if (!field(&s, 2, 2, &t->hour) || !field(&s, 2, 2, &t->minute) ||
+		   !field(&s, 2, 2, &t->second)) {
+		return false;
+	} else {
+		fraction(&s, t);
 	}
 	return zone_text(&s, t) && *s == '\0';
 }
@@ -468,8 +496,11 @@ bool scalar_stamp(const char *s, const struct scalar_clock *clock, int64_t *wall
 	if (!epoch(text, &ms)) {
 		if (!iso(text, &t)) {
 			t = (struct stamp){ 0 };
-			if (!named(text, &t))
-				return false;
+			if (!iso_basic(text, &t)) {
+				t = (struct stamp){ 0 };
+				if (!named(text, &t))
+					return false;
+			}
 		}
 		if (!calendar_ok(&t))
 			return false;

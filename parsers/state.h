@@ -101,6 +101,7 @@ struct build {
 	size_t param_room;
 	struct refs refs;
 	const char *key; /* of the property that is open; NULL: none */
+	bool retried;    /* TestNG: another attempt follows */
 	bool config;     /* a configuration method: it is no result, and its texts go nowhere */
 };
 
@@ -147,6 +148,8 @@ struct parser {
 	/* TestNG */
 	bool detail_full; /* the open exception has given its full trace */
 	char *class_name;
+	struct buf retried; /* of the last method of this class that is to be retried: its name and its
+			     * parameters, each with its NUL */
 };
 
 extern const struct xml_dialect junit_dialect, testng_dialect;

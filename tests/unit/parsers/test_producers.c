@@ -595,6 +595,23 @@ static const struct dialect_row others[] = {
 	    "<property name=\"testrail_attachment\" "
 	    "value=\"/a/b.log\"/></properties></testcase></testsuite>",
 	  { "\"refs\":[\"C1\",\"C2\",\"C3\"]", "\"evidence\":[{\"path\":\"/a/b.log\"}]" } },
+	{ "3.1 Unity's: the place stands at the failure",
+	  X "<testsuite name=\"U\"><testcase name=\"a\"><failure message=\"2 was 0\" file=\"main.c\" "
+	    "line=\"38\"/></testcase><testcase name=\"b\" file=\"t.c\" line=\"7\"><failure file=\"x.c\" "
+	    "line=\"9\"/></testcase><testcase name=\"c\" file=\"t.c\"><failure file=\"y.c\" line=\"9\"/>"
+	    "</testcase></testsuite>",
+	  { "\"message\":\"2 was 0\"},\"file\":\"main.c\",\"line\":38", "\"file\":\"t.c\",\"line\":7",
+	    "\"file\":\"t.c\"}", "!x.c", "!y.c" } },
+	{ "3.1 testbeats: system.out for system-out",
+	  X "<testsuite name=\"T\"><testcase name=\"t\"><system.out>one [[ATTACHMENT|a.png]]</system.out>"
+	    "<system.err>two</system.err></testcase></testsuite>",
+	  { "\"stdout\":\"one [[ATTACHMENT|a.png]]\"", "\"stderr\":\"two\"", "{\"path\":\"a.png\"}",
+	    "!properties" } },
+	{ "3.1 runners of one's own: skip and not run as words",
+	  X "<testsuite name=\"R\"><testcase name=\"a\" status=\"SKIP\"/><testcase name=\"b\" status=\"Not "
+	    "Run\"/>"
+	    "<testcase name=\"c\" result=\"not_run\"/></testsuite>",
+	  { "\"status\":\"skipped\"", "!passed\"" } },
 	{ "3.1 minified: one line",
 	  "<testsuites><testsuite name=\"m\"><testcase name=\"a\" classname=\"c\"/><testcase "
 	  "name=\"b\" classname=\"c\"/></testsuite></testsuites>",

@@ -8,6 +8,9 @@
 	"<testng-results skipped=\"0\" failed=\"0\" total=\"1\" passed=\"1\"><reporter-output/><suite " \
 	"name=\"S\" duration-ms=\"10\">"                                                                \
 	"<test name=\"T\"><class name=\"p.C\">" methods "</class></test></suite></testng-results>"
+#define ROW(status, object, more)                                                                          \
+	"<test-method status=\"" status "\" name=\"m\" " more "><params><param index=\"0\"><value>" object \
+	"</value></param><param index=\"1\"><value>1</value></param></params></test-method>"
 
 static void methods(void **state)
 {
@@ -72,6 +75,14 @@ static void methods(void **state)
 		  IN("<test-method status=\"SKIP\" name=\"m\" retried=\"true\"/><test-method status=\"PASS\" "
 		     "name=\"m\"/>"),
 		  { "\"status\":\"skipped\"", "\"status\":\"passed\"", "[\"retried\",\"true\"]" } },
+		{ "a retry takes the parameters of the attempt before it, but for other rows",
+		  IN(ROW("SKIP", "o.Row@1a2b", "retried=\"true\"")
+			     ROW("SKIP", "o.Row@3c4d", "retried=\"true\"") ROW("PASS", "o.Row@5e6f", "") ROW(
+				     "FAIL", "o.Row@7788", "") ROW("SKIP", "a@b.example", "retried=\"true\"")
+				     ROW("PASS", "a@c.example", "")),
+		  { "\"params\":[\"o.Row@1a2b\",\"1\"],\"id\":\"p.C.m\",\"status\":\"passed\"",
+		    "\"params\":[\"o.Row@7788\",\"1\"],\"id\":\"p.C.m\",\"status\":\"failed\"", "!o.Row@3c4d",
+		    "!o.Row@5e6f", "[\"a@b.example\"", "[\"a@c.example\"" } },
 		{ "output",
 		  IN("<test-method status=\"PASS\" "
 		     "name=\"m\"><reporter-output><line><![CDATA[one]]></line>\n<line>two "
