@@ -4,6 +4,7 @@
  * logs in to every sink and verifies what it names (project, suite, statuses, fields).  Sends no write. */
 #include "daemon/app.h"
 #include "daemon/cli/cli.h"
+#include "daemon/cli/quota.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,24 @@ static void on_checked(void *cookie, const char *sink, bool ok, const char *word
 		app_quit(&c->app, 0);
 }
 
-static int online(const struct config *config)
+/* What was asked counts in the quota of a day, where a sink has one: it has left already. */
+static void count(struct cli *cli, const struct dispatch *d)
+{
+	struct lane_view view[STATUS_SINKS];
+	size_t n = dispatch_view(d, view, STATUS_SINKS);
+	struct err err = ERR_NONE;
+	int64_t wait_ms;
+
+	for (size_t i = 0; i < n; i++) {
+		if (quota_take(cli, "check", view[i].sink, (unsigned)view[i].requests, true, &wait_ms, &err) <
+		    0)
+			fprintf(stderr, "resultd: requests to %s are not counted in the day's quota: %s\n",
+				view[i].sink, err.text);
+		err_clear(&err);
+	}
+}
+
+static int online(struct cli *cli, const struct config *config)
 {
 	struct check c = { .left = config->sink_count };
 	const struct app_options ao = { .command = "check" };
@@ -40,6 +58,7 @@ static int online(const struct config *config)
 	}
 	dispatch_check(c.app.dispatch, on_checked, &c);
 	int code = app_loop(&c.app);
+	count(cli, c.app.dispatch);
 	app_close(&c.app, 0);
 	return code != 0 ? code : c.wrong > 0 ? EXIT_USAGE : EXIT_OK;
 }
@@ -64,6 +83,6 @@ int cmd_check(struct cli *cli, int argc, char **argv)
 	fwrite(text.data, 1, text.len, stdout);
 	buf_done(&text);
 	if (ask)
-		rc = online(cli->config);
+		rc = online(cli, cli->config);
 	return fflush(stdout) == 0 ? rc : EXIT_INTERNAL;
 }

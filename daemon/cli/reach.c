@@ -81,24 +81,32 @@ static int held(void *cookie, const char *dir, struct err *err)
 	return r->refused ? rc : 0;
 }
 
-int reach_open(struct cli *cli, struct app *a, const struct app_options *options, struct control_link **link)
+int reach_try(struct cli *cli, struct app *a, const struct app_options *options, struct control_link **link,
+	      struct err *err)
 {
 	struct reach r = { .cli = cli, .command = options->command };
 	struct app_options ao = *options;
-	struct err err = ERR_NONE;
 
 	*link = NULL;
 	ao.held = held;
 	ao.held_cookie = &r;
-	int rc = app_open(a, cli->config, &ao, &err);
+	int rc = app_open(a, cli->config, &ao, err);
 	if (rc == -EALREADY) {
 		*link = r.link;
-		return EXIT_OK;
+		return 0;
 	}
+	return r.refused ? -EINVAL : rc == -EINVAL ? -EIO : rc;
+}
+
+int reach_open(struct cli *cli, struct app *a, const struct app_options *options, struct control_link **link)
+{
+	struct err err = ERR_NONE;
+	int rc = reach_try(cli, a, options, link, &err);
+
 	if (rc == 0)
 		return EXIT_OK;
 	fprintf(stderr, "resultd: %s\n", err.text);
-	if (r.refused)
+	if (rc == -EINVAL)
 		return EXIT_USAGE;
 	return rc == -EAGAIN ? EXIT_UNDELIVERED : EXIT_INTERNAL;
 }

@@ -12,6 +12,11 @@
  * within options->wait_ms for either.  EXIT_OK, or the exit code, said. */
 int reach_open(struct cli *cli, struct app *a, const struct app_options *options, struct control_link **link);
 
+/* The same, and says nothing: 0, or -errno (err).  -EINVAL: who holds it will not serve us; -EAGAIN: it stays
+ * held. */
+int reach_try(struct cli *cli, struct app *a, const struct app_options *options, struct control_link **link,
+	      struct err *err);
+
 /* One socket, and the greeting: -ENOENT, -ECONNREFUSED, -EACCES...: no link; -EINVAL: it answered that it
  * will not serve us (err).  cli->config NULL: none of our own that could differ. */
 int reach_socket(const struct cli *cli, const char *command, const char *path, struct control_link **link,

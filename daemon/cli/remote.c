@@ -4,6 +4,7 @@
 #include "daemon/cli/remote.h"
 
 #include "daemon/base/clock.h"
+#include "daemon/cli/quota.h"
 #include "daemon/net/transport.h"
 
 #include <inttypes.h>
@@ -88,7 +89,7 @@ int remote_open(struct remote *r, struct cli *cli, const char *command, const ch
 	const struct app_options options = { .command = command };
 	struct err err = ERR_NONE;
 
-	*r = (struct remote){ .command = command };
+	*r = (struct remote){ .command = command, .cli = cli };
 	reply_init(&r->reply);
 	int rc = cli_load(cli);
 	if (rc != EXIT_OK)
@@ -161,6 +162,38 @@ bool remote_pause(struct remote *r, int64_t ms)
 {
 	ms /= app_time_scale();
 	return clock_mono_ms() + ms <= r->until_ms && wait_ms(r, ms);
+}
+
+/* Room for one more request in the quota of the day, where there is one; EXIT_OK: it may leave. */
+static int may_leave(struct remote *r, const char *doing)
+{
+	char iso[CLOCK_ISO_SIZE];
+	struct err err = ERR_NONE;
+	int64_t wait = 0;
+
+	while (r->endpoint.per_day > 0 && !r->uncounted && r->app.code == 0) {
+		int rc = quota_take(r->cli, r->command, r->config->name, 1, false, &wait, &err);
+		if (rc == -EINTR) {
+			app_quit(&r->app, EXIT_UNDELIVERED);
+		} else if (rc < 0) {
+			remote_say(r, "requests of this command are not counted in the day's quota: %s",
+				   err.text);
+			r->uncounted = true;
+		}
+		if (rc < 0 || wait == 0)
+			break;
+		if (clock_mono_ms() + wait > r->until_ms) {
+			remote_say(r,
+				   "cannot %s now: the %u requests that a day may have are made "
+				   "(caps.calls of sink \"%s\"); the next one may leave at %s",
+				   doing, r->endpoint.per_day, r->config->name,
+				   clock_iso(clock_wall_ms() + wait, iso));
+			return EXIT_UNDELIVERED;
+		}
+		if (!wait_ms(r, wait))
+			break;
+	}
+	return r->app.code;
 }
 
 static bool exchange(struct remote *r, const struct request *request)
@@ -322,6 +355,9 @@ int remote_try(struct remote *r, struct request *request, const char *doing, cJS
 	if (out != NULL)
 		*out = NULL;
 	for (unsigned tries = 1; rc == EXIT_OK; tries++) {
+		rc = may_leave(r, doing);
+		if (rc != EXIT_OK)
+			break;
 		if (!exchange(r, request)) {
 			rc = r->app.code;
 			break;

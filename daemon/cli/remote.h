@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * remote.h - a command that talks to one tracker now: no state directory, no queue, one request after another.
+ * remote.h - a command that talks to one tracker now: no queue, one request after another.
  *
  * For administration (`resultd testrail`, `resultd aio`): the sink of the configuration says where and who;
  * each call sends one request and returns when its answer is there.  The pace is the sink's own, but known to
- * this command alone: a daemon beside it keeps its own count, and a 429 is waited out by both.  A read whose
- * answer is lost is asked again; a POST or a
+ * this command alone: a daemon beside it keeps its own count, and a 429 is waited out by both.  Only where a tracker
+ * takes so many requests a day is each one counted in the state directory first (quota.h).  A read whose answer is lost is asked again; a POST or a
  * deletion never is, and is then said to be in doubt.  Loop thread only. */
 #ifndef RD_CLI_REMOTE_H
 #define RD_CLI_REMOTE_H
@@ -17,6 +17,8 @@
 
 struct remote {
 	struct app app;
+	struct cli *cli;
+	bool uncounted;      /* it was said why requests cannot be counted in the daily quota */
 	const char *command; /* "testrail": goes before what is said */
 	const struct config_sink *config;
 	const struct sink *sink;

@@ -144,6 +144,10 @@ static void print_sinks(const cJSON *o)
 		       " parked, %" PRIu64 " posted\n",
 		       number(d, "parked"), number(d, "delivered"), number(s, "results_owed"),
 		       number(s, "results_parked"), number(s, "results_posted"));
+		if (number(s, "requests_in_24_h_max") > 0)
+			printf("    quota:   %" PRIu64 " of %" PRIu64
+			       " requests of a day are made (caps.calls; commands count, too)\n",
+			       number(s, "requests_in_24_h"), number(s, "requests_in_24_h_max"));
 		print_traffic(s);
 	}
 }

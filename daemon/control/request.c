@@ -67,6 +67,9 @@ static const struct field queue_fields[] = {
 	{ 0 },
 };
 static const struct field answer_fields[] = { { "yes", FLAG, true, 0 }, { 0 } };
+static const struct field spend_fields[] = {
+	{ "sink", TEXT, true, 128 }, { "requests", NUMBER, true, 0 }, { "made", FLAG, false, 0 }, { 0 }
+};
 static const struct field no_fields[] = { { 0 } };
 
 static const struct row {
@@ -88,6 +91,7 @@ static const struct row {
 	[CONTROL_QUEUE] = { "queue", queue_fields, false },
 	[CONTROL_ANSWER] = { "answer", answer_fields, false },
 	[CONTROL_STATUS] = { "status", no_fields, false },
+	[CONTROL_SPEND] = { "spend", spend_fields, false },
 };
 
 const char *control_do_name(enum control_do what)

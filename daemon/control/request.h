@@ -37,6 +37,7 @@ enum control_do {
 	CONTROL_QUEUE,
 	CONTROL_ANSWER,
 	CONTROL_STATUS,
+	CONTROL_SPEND,
 };
 const char *control_do_name(enum control_do what);
 

@@ -7,6 +7,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/cli/cli.h"
 #include "daemon/desk/status.h"
+#include "daemon/spend.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -336,6 +337,46 @@ void session_status(struct session *s, struct control_request *r)
 	(void)r;
 	session_hold(s);
 	status_gather(s->desk->app, on_status, s);
+}
+
+/* ---- requests of commands, in a daily quota ---- */
+
+static void on_spend(void *cookie, int rc, int64_t wait_ms, const struct err *err)
+{
+	struct session *s = cookie;
+
+	if (rc < 0) {
+		session_fail(s, EXIT_INTERNAL, err->text);
+	} else {
+		cJSON *o = session_reply("spend");
+		cJSON_AddNumberToObject(o, "wait_ms", (double)wait_ms);
+		session_send(s, o);
+	}
+	session_release(s);
+}
+
+void session_spend(struct session *s, struct control_request *r)
+{
+	const char *sink = control_text(r, "sink");
+	int64_t requests = control_number(r, "requests");
+	uint64_t most;
+
+	if (!s->peer.master) {
+		session_fail(s, EXIT_USAGE,
+			     "only root and the user that resultd runs as may spend of a daily quota");
+		return;
+	}
+	if (!spend_counts(s->desk->app->config, sink, &most)) {
+		session_fail(s, EXIT_USAGE, "no sink of this name has a daily quota");
+		return;
+	}
+	/* More than a quota in one go is a mistake, or malice. */
+	if (requests < 1 || (uint64_t)requests > most) {
+		session_fail(s, EXIT_USAGE, "so many requests cannot be spent");
+		return;
+	}
+	session_hold(s);
+	spend_requests(s->desk->app, sink, (unsigned)requests, control_flag(r, "made"), on_spend, s);
 }
 
 /* ---- a client is gone ---- */

@@ -215,10 +215,10 @@ static void on_request(void *cookie, struct control_request *r)
 		[CONTROL_QUEUE] = session_queue,
 		[CONTROL_ANSWER] = session_answer,
 		[CONTROL_STATUS] = session_status,
+		[CONTROL_SPEND] = session_spend,
 	};
 	struct session *s = cookie;
-	_Static_assert(sizeof(todo) / sizeof(todo[0]) == CONTROL_STATUS + 1,
-		       "a request without its function");
+	_Static_assert(sizeof(todo) / sizeof(todo[0]) == CONTROL_SPEND + 1, "a request without its function");
 
 	if (!s->greeted && r->what != CONTROL_HELLO) {
 		session_fail(s, EXIT_USAGE, "the first request is \"hello\"");

@@ -101,5 +101,6 @@ void session_receipt(struct session *s, struct control_request *r);
 void session_queue(struct session *s, struct control_request *r);
 void session_answer(struct session *s, struct control_request *r);
 void session_status(struct session *s, struct control_request *r);
+void session_spend(struct session *s, struct control_request *r);
 
 #endif

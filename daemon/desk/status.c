@@ -8,6 +8,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/control/request.h"
+#include "daemon/spend.h"
 
 #include <cjson/cJSON.h>
 #include <dirent.h>
@@ -27,6 +28,8 @@ struct gathering {
 	struct queue_status s;
 	char *reports_dir;
 	uint64_t reports, report_files; /* bytes and number of kept copies */
+	struct spent_view *spent;       /* of sinks with a daily quota; their names are the configuration's */
+	size_t spent_count;
 	cJSON *out, *needs;
 	status_fn *done;
 	void *cookie;
@@ -174,6 +177,17 @@ static const struct sink_status *owed_by(const struct queue_status *s, const cha
 	return &nothing;
 }
 
+/* Deliveries and commands together. */
+static void add_quota(const struct gathering *g, cJSON *o, const char *sink)
+{
+	for (size_t i = 0; i < g->spent_count; i++) {
+		if (strcmp(g->spent[i].sink, sink) != 0)
+			continue;
+		put_number(o, "requests_in_24_h", g->spent[i].made);
+		put_number(o, "requests_in_24_h_max", g->spent[i].most);
+	}
+}
+
 static void add_sinks(struct gathering *g)
 {
 	const struct config *c = g->app->config;
@@ -193,6 +207,7 @@ static void add_sinks(struct gathering *g)
 		else
 			cJSON_AddStringToObject(o, "state", c->sink[i].off ? "off" : "resting");
 		add_owed(o, owed_by(&g->s, c->sink[i].name));
+		add_quota(g, o, c->sink[i].name);
 		cJSON_AddItemToArray(list, o);
 	}
 	for (size_t i = 0; i < g->s.sink_count; i++) {
@@ -242,7 +257,19 @@ static void measured(void *cookie)
 	g->app->looks--;
 	g->done(g->cookie, g->out);
 	free(g->reports_dir);
+	free(g->spent);
 	free(g);
+}
+
+static void on_spent(void *cookie, const struct spent_view *view, size_t count)
+{
+	struct gathering *g = cookie;
+
+	g->spent = xcalloc(count + 1, sizeof(*g->spent));
+	g->spent_count = count;
+	for (size_t i = 0; i < count; i++)
+		g->spent[i] = view[i];
+	executor_submit(g->app->executor, measure, measured, g);
 }
 
 static void on_lines(void *cookie, int rc, const struct delivery_line *line, size_t count,
@@ -267,7 +294,7 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 			put_time(d, "until", line[i].due_ms);
 		cJSON_AddItemToArray(list, d);
 	}
-	executor_submit(g->app->executor, measure, measured, g);
+	spend_look(g->app, on_spent, g);
 }
 
 static void on_status(void *cookie, int rc, const struct queue_status *s, const struct err *err)

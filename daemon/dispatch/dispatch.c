@@ -9,6 +9,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/queue/operate.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -464,6 +465,13 @@ static void on_blocks(void *cookie, int rc, const struct block *block, size_t co
 	dispatch_kick(d, false);
 }
 
+static void made_ago(struct scope *s, const struct made *made)
+{
+	int64_t ago = clock_wall_ms() - made->at_ms;
+
+	pace_made(&s->pace, lane_now() - (ago < 0 ? 0 : ago), made->requests);
+}
+
 /* What an earlier process used of each rate: the bucket goes on where it was. */
 static void on_made(void *cookie, int rc, const struct made *made, size_t count, const struct err *err)
 {
@@ -477,28 +485,88 @@ static void on_made(void *cookie, int rc, const struct made *made, size_t count,
 	for (size_t i = 0; i < count; i++) {
 		list_each(link, &d->lanes) {
 			const struct lane *l = list_entry(link, struct lane, link);
-			int64_t ago = clock_wall_ms() - made[i].at_ms;
-			bool counts = l->endpoint.per_day > 0 || ago < MADE_MS;
-			if (l->scope != NULL && counts && strcmp(l->config->name, made[i].sink) == 0)
-				pace_made(&l->scope->pace, lane_now() - (ago < 0 ? 0 : ago),
-					  made[i].requests);
+			if (l->scope != NULL && l->endpoint.per_day == 0 &&
+			    strcmp(l->config->name, made[i].sink) == 0)
+				made_ago(l->scope, &made[i]);
 		}
 	}
 }
 
-static struct scope *scope_of(struct dispatch *d, const struct endpoint *e)
+static struct scope *scope_find(const struct dispatch *d, const char *name)
 {
-	const char *name = e->scope != NULL ? e->scope : e->url;
-
-	if (e->folder)
-		return NULL;
 	list_each(link, &d->scopes) {
 		struct scope *s = list_entry(link, struct scope, link);
 		if (strcmp(s->name, name) == 0)
 			return s;
 	}
-	struct scope *s = xcalloc(1, sizeof(*s));
-	s->name = xstrdup(name);
+	return NULL;
+}
+
+static const char *scope_name(const struct endpoint *e)
+{
+	return e->scope != NULL ? e->scope : e->url;
+}
+
+/* The same of a whole day, where only so many may be made in one: by deliveries, and by commands. */
+static void on_spent(void *cookie, int rc, const struct made *made, size_t count, const struct err *err)
+{
+	struct dispatch *d = cookie;
+
+	d->notes--;
+	if (rc < 0) {
+		log_error(NULL, "cannot read what was sent in a day: %s", err->text);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct config_sink *cs = config_find_sink(d->opt.config, made[i].sink);
+		struct endpoint e = { 0 };
+		if (cs != NULL)
+			sink_find(cs->type->name)->endpoint(cs->conf, &e);
+		struct scope *s = cs != NULL ? scope_find(d, scope_name(&e)) : NULL;
+		if (s != NULL)
+			made_ago(s, &made[i]);
+	}
+}
+
+static void read_spent(struct dispatch *d)
+{
+	const struct config *c = d->opt.config;
+	const char **name = xcalloc(c->sink_count + 1, sizeof(*name));
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->sink_count; i++) {
+		struct endpoint e = { 0 };
+		sink_find(c->sink[i].type->name)->endpoint(c->sink[i].conf, &e);
+		if (e.per_day > 0)
+			name[n++] = c->sink[i].name;
+	}
+	if (n > 0) {
+		d->notes++;
+		queue_spent(d->opt.queue, name, n, clock_wall_ms() - PACE_DAY_MS, on_spent, d);
+	}
+	free(name);
+}
+
+int64_t dispatch_spend(struct dispatch *d, const char *scope, unsigned requests, bool made)
+{
+	struct scope *s = scope_find(d, scope);
+
+	if (s == NULL)
+		return -ENOENT;
+	int64_t wait = made ? 0 : pace_wait_ms(&s->pace, lane_now(), true);
+	if (wait == 0)
+		pace_made(&s->pace, lane_now(), requests);
+	return wait;
+}
+
+static struct scope *scope_of(struct dispatch *d, const struct endpoint *e)
+{
+	struct scope *s = e->folder ? NULL : scope_find(d, scope_name(e));
+
+	if (e->folder || s != NULL)
+		return s;
+	s = xcalloc(1, sizeof(*s));
+	s->name = xstrdup(scope_name(e));
 	pace_init(&s->pace, e->rate_per_minute);
 	pace_init_day(&s->pace, e->per_day);
 	list_append(&d->scopes, &s->link);
@@ -536,14 +604,12 @@ struct dispatch *dispatch_new(const struct dispatch_options *options)
 			l->traffic = before->traffic;
 		}
 	}
-	bool daily = false;
-	list_each(link, &d->lanes)
-		daily = daily || list_entry(link, struct lane, link)->endpoint.per_day > 0;
 	if (options->queue != NULL) {
 		d->notes++;
 		queue_blocks(options->queue, on_blocks, d);
 		d->notes++;
-		queue_made(options->queue, clock_wall_ms() - (daily ? PACE_DAY_MS : MADE_MS), on_made, d);
+		queue_made(options->queue, clock_wall_ms() - MADE_MS, on_made, d);
+		read_spent(d);
 	}
 	return d;
 }

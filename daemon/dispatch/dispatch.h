@@ -83,6 +83,10 @@ struct lane_view {
 	uint64_t requests, failures; /* since the start */
 	const struct traffic *traffic;
 };
+/* A command is about to send requests of its own to the tracker of this limit scope, at the pace that is kept here
+ * for all: 0: they are counted and may leave; else milliseconds to wait.  made: they have left already.  -ENOENT:
+ * nothing is delivered there. */
+int64_t dispatch_spend(struct dispatch *d, const char *scope, unsigned requests, bool made);
 size_t dispatch_view(const struct dispatch *d, struct lane_view *out, size_t max);
 
 #endif

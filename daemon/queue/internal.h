@@ -376,6 +376,10 @@ void held_unkeyed(struct queue *q, int64_t run, const char *reason);
 void held_keyed(struct queue *q, int64_t part, int64_t run, const uint8_t sha256[32], int64_t now_ms);
 void held_apply(struct queue *q, int64_t run, int64_t now_ms); /* after its deliveries were made due */
 void held_release(struct queue *q, int64_t delivery);
+
+/* Of so many lines of a delivery's journal, which are to be deleted next: what still counts in a daily quota.
+ * (spent.c) */
+void spent_keep(struct queue *q, int64_t delivery, size_t max);
 void held_forget(struct queue *q, int64_t run); /* its deliveries go: their ids may be given again */
 
 /* ---- journal.c ---- */

@@ -389,6 +389,24 @@ typedef void queue_made_fn(void *cookie, int rc, const struct made *made, size_t
 			   const struct err *err);
 void queue_made(struct queue *q, int64_t since_ms, queue_made_fn *done, void *cookie);
 
+/* The same of these sinks alone, for a daily quota: all of them, a line a minute (of its last), with what commands
+ * spent, and what deliveries made that are forgotten by now. */
+void queue_spent(struct queue *q, const char *const *sink, size_t count, int64_t since_ms,
+		 queue_made_fn *done, void *cookie);
+
+/* Requests that no delivery makes.  sink: the one that they go to, then the others that share its quota.  most: of
+ * any 24 hours; where it would be passed nothing is spent, and wait_ms says how long that will be so.  0: they are
+ * counted whatever was made. */
+struct spend {
+	const char *const *sink;
+	size_t count;
+	unsigned requests;
+	uint64_t most;
+	int64_t now_ms;
+};
+typedef void queue_spend_fn(void *cookie, int rc, int64_t wait_ms, const struct err *err);
+void queue_spend(struct queue *q, const struct spend *what, queue_spend_fn *done, void *cookie);
+
 /* ---- what people see ---- */
 
 struct delivery_line {

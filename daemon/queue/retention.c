@@ -70,6 +70,8 @@ static bool delete_delivery(struct queue *q, int64_t delivery)
 	};
 
 	for (size_t i = 0; i < sizeof(sql) / sizeof(sql[0]); i++) {
+		if (i + 1 == sizeof(sql) / sizeof(sql[0])) /* the journal */
+			spent_keep(q, delivery, ROWS_SLICE);
 		db_run(q->db, sql[i], DB(db_i(delivery), db_i(ROWS_SLICE)));
 		if (db_failed(q->db, NULL) < 0)
 			return false;

@@ -185,7 +185,8 @@ static const char *const migrations[] = {
 	/* 6: what a tracker of defects has made of a run's failures, told to its results (links.c).  defect: the
 	 * item (rid) of a test.  link: what one delivery owes for one item of its own and one defect; state:
 	 * enum link_state.  delivery.lk_from: the sink whose defects it wants; NULL: none.  lk_next: defects
-	 * up to this id have their links.  spent: requests that no delivery made, of sinks with a daily quota. */
+	 * up to this id have their links.  spent: requests that no delivery made, of sinks with a daily quota, and those
+	 * of the last day that a forgotten delivery made (spent.c). */
 	"CREATE TABLE defect(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, no INTEGER NOT NULL,"
 	" rid TEXT NOT NULL, url TEXT, state TEXT, UNIQUE(run, no, rid));"
 	"CREATE INDEX defect_run ON defect(run, id);"

@@ -3,8 +3,9 @@
 
 import pytest
 
-from defects import again, configure, failing, make_one, run, secret
+from defects import again, configure, failing, local, make_one, run, secret, section
 from reports import case, junit
+from resultd import wait_until
 from standins import axosoft as axo
 from standins.http_server import Answer
 
@@ -329,6 +330,50 @@ def test_the_quota_of_a_day_survives_a_restart(resultd, axosoft):
     resultd("deliver", "--timeout", "3s")
     resultd("deliver", "--timeout", "3s")
     assert axosoft.calls_today == 12 and axosoft.over_quota == 0
+
+
+def quota(resultd):
+    [sink] = [row for row in resultd.status()["sinks"] if row["sink"] == "defects"]
+    return sink["requests_in_24_h"], sink["requests_in_24_h_max"]
+
+
+def test_commands_and_deliveries_share_the_quota_of_a_day(resultd, axosoft):
+    configure(resultd, axosoft, caps={"calls": 20, "per_run": 100})
+    assert resultd("axosoft", "projects").code == 0
+    assert not resultd.state.exists()                     # a command makes no directory: it may be another user's
+    axosoft.next_day()
+    resultd.imports(resultd.write("a.xml", failing(1)))
+    delivered = axosoft.calls_today
+    assert quota(resultd) == (delivered, 20)
+    assert resultd("check", "--online").code == 0         # has asked already: counted, whatever it was
+    assert quota(resultd) == (axosoft.calls_today, 20) and axosoft.calls_today > delivered
+    while axosoft.calls_today < 20:
+        assert resultd("axosoft", "projects").code == 0
+    done = resultd("axosoft", "projects")
+    assert done.code == 3 and "caps.calls" in done.err, done
+    assert quota(resultd) == (20, 20) and "20 of 20 requests" in resultd("status").out
+    resultd.imports(resultd.write("b.xml", failing(2)), code=3, options=["--timeout", "1s"])
+    assert axosoft.calls_today == 20
+
+
+def test_a_daemon_counts_the_requests_of_commands(resultd, axosoft):
+    drop = resultd.folder / "drop"
+    drop.mkdir()
+    watch = [{"name": "w", "path": str(drop), "files": ["*.xml"], "settle": "50ms", "run": {"close_after": "100ms"}}]
+    resultd.configure(local(resultd), watch=watch,
+                      defects=section(resultd, axosoft, caps={"calls": 14, "per_run": 100}))
+    daemon = resultd.spawn("run")
+    daemon.says("watching")
+    for _ in range(10):
+        assert resultd("axosoft", "projects").code == 0
+    assert quota(resultd) == (10, 14)
+    (drop / "a.xml").write_text(failing(5, [f"Cause{letter}" for letter in "ABCDE"]))
+    wait_until(lambda: axosoft.calls_today == 14, what="the rest of the day's requests")
+    done = resultd("axosoft", "projects")
+    assert done.code == 3 and "caps.calls" in done.err, done
+    daemon.terminate()
+    done = resultd("axosoft", "projects")                 # and without it, from what is on disk
+    assert done.code == 3 and axosoft.calls_today == 14 and axosoft.over_quota == 0
 
 
 # ---- commands ----

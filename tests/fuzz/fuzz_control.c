@@ -85,6 +85,7 @@ static void on_request(void *cookie, struct control_request *r)
 	case CONTROL_DELIVER:
 	case CONTROL_RECEIPT:
 	case CONTROL_QUEUE:
+	case CONTROL_SPEND:
 		break;
 	}
 	cJSON *reply = cJSON_CreateObject();

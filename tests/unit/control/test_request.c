@@ -36,6 +36,8 @@ static void requests_are_taken(void **state)
 		{ "{\"do\":\"hello\",\"protocol\":1}", CONTROL_HELLO, false },
 		{ " {\"do\":\"status\"} \r", CONTROL_STATUS, false },
 		{ "{\"do\":\"status\",\"newer\":[1,{}]}", CONTROL_STATUS, false },
+		{ "{\"do\":\"spend\",\"sink\":\"defects\",\"requests\":1,\"made\":false}", CONTROL_SPEND,
+		  false },
 		{ "{\"do\":\"file\",\"id\":0,\"path\":\"/a\"}", CONTROL_FILE, true },
 		{ "{\"do\":\"context\",\"context\":null}", CONTROL_CONTEXT, false },
 		{ "{\"do\":\"context\",\"context\":{\"ci\":{\"a\":1}}}", CONTROL_CONTEXT, false },

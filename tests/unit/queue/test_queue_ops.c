@@ -21,6 +21,9 @@ struct seen {
 	size_t parked_count, journal_count, owed_names;
 	uint64_t journal_left_out;
 	enum delivery_state state;
+	int64_t wait_ms; /* of the last spending */
+	uint64_t made;   /* as the last look found them */
+	size_t minutes;
 };
 
 static void on_operated(void *cookie, int rc, const struct operated *o, const struct err *err)
@@ -505,6 +508,92 @@ static void copies_that_nobody_names_are_found(void **state)
 	assert_string_equal(s.removed[1], "cd/other.xml.zst");
 }
 
+/* ---- the quota of a day ---- */
+
+static void on_spend(void *cookie, int rc, int64_t wait_ms, const struct err *err)
+{
+	struct seen *s = cookie;
+
+	s->wait_ms = wait_ms;
+	fx_set(s->f, rc, err);
+}
+
+static int64_t spend(struct seen *s, unsigned requests, uint64_t most, int64_t now_ms)
+{
+	static const char *const sinks[] = { "rail", "other" };
+	const struct spend what = {
+		.sink = sinks, .count = 2, .requests = requests, .most = most, .now_ms = now_ms
+	};
+
+	fx_begin(s->f);
+	queue_spend(s->f->q, &what, on_spend, s);
+	assert_int_equal(fx_wait(s->f), 0);
+	return s->wait_ms;
+}
+
+static void on_made(void *cookie, int rc, const struct made *made, size_t count, const struct err *err)
+{
+	struct seen *s = cookie;
+
+	s->made = 0;
+	s->minutes = count;
+	for (size_t i = 0; i < count; i++) {
+		assert_string_equal(made[i].sink, "rail");
+		assert_true(i == 0 || made[i].at_ms >= made[i - 1].at_ms);
+		s->made += made[i].requests;
+	}
+	fx_set(s->f, rc, err);
+}
+
+static uint64_t made_since(struct seen *s, int64_t since_ms)
+{
+	static const char *const rail[] = { "rail" };
+
+	fx_begin(s->f);
+	queue_spent(s->f->q, rail, 1, since_ms, on_made, s);
+	assert_int_equal(fx_wait(s->f), 0);
+	return s->made;
+}
+
+static void commands_and_deliveries_spend_of_one_quota(void **state)
+{
+	struct seen s = { .f = *state };
+	int64_t d = a_run(s.f, "run", "one", NULL);
+
+	deliver(s.f, d); /* at NOW + 50 */
+	uint64_t delivered = made_since(&s, NOW);
+	assert_true(delivered > 0);
+	assert_int_equal(spend(&s, 2, delivered + 3, NOW + 60), 0);
+	assert_int_equal(made_since(&s, NOW), delivered + 2);
+	assert_int_equal(s.minutes, 1);
+	assert_int_equal(spend(&s, 1, delivered + 3, NOW + 120000), 0);
+	/* Full: until what was made first is a day old.  Nothing is counted meanwhile. */
+	assert_int_equal(spend(&s, 1, delivered + 3, NOW + 180000), NOW + 60 + DAY - (NOW + 180000));
+	assert_int_equal(made_since(&s, NOW), delivered + 3);
+	assert_int_equal(s.minutes, 2);
+	assert_int_equal(spend(&s, 1, delivered + 3, NOW + 60 + DAY + 1), 0);
+	/* What has left already is counted, whatever was made. */
+	assert_int_equal(spend(&s, 50, 0, NOW + 60 + DAY + 2), 0);
+	assert_int_equal(made_since(&s, NOW + DAY), 51);
+	assert_true(spend(&s, 1, 51, NOW + DAY + 120000) > 0);
+}
+
+static void what_a_forgotten_run_made_still_counts(void **state)
+{
+	struct seen s = { .f = *state };
+	int64_t d = a_run(s.f, "run", "one", NULL);
+
+	deliver(s.f, d);
+	uint64_t delivered = made_since(&s, NOW);
+	retire(&s, NOW + DAY, NOW + DAY, 0);
+	assert_int_equal(s.retired.runs, 1);
+	assert_int_equal(made_since(&s, NOW), delivered);
+	assert_true(spend(&s, 1, delivered, NOW + 1000) > 0);
+	fx_close(s.f);
+	fx_open(s.f);
+	assert_int_equal(made_since(&s, NOW), delivered);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, fx_setup, fx_teardown)
 
 int main(void)
@@ -522,6 +611,8 @@ int main(void)
 		T(it_is_not_done_twice_in_a_row),
 		T(a_run_that_is_going_is_gone),
 		T(copies_that_nobody_names_are_found),
+		T(commands_and_deliveries_spend_of_one_quota),
+		T(what_a_forgotten_run_made_still_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
