@@ -39,7 +39,7 @@ struct build *build_open(struct parser *p)
 	memset(b, 0, sizeof(*b));
 	b->arena = arena;
 	b->r.duration_ms = -1;
-	b->r.started_ms = TIME_UNKNOWN;
+	b->r.started_ms = b->finished_ms = TIME_UNKNOWN;
 	b->last_problem = &b->problems;
 	b->outer = p->build;
 	p->build = b;

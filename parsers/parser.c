@@ -118,7 +118,7 @@ void parser_free(struct parser *p)
 	zone_free(p->zone);
 	buf_done(&p->marker.held);
 	buf_done(&p->suite_value);
-	buf_done(&p->retried);
+	invocations_free(p);
 	buf_done(&p->suite_marker);
 	free(p->marker.key);
 	free(p->suite_key);

@@ -102,7 +102,8 @@ struct build {
 	struct refs refs;
 	const char *key; /* of the property that is open; NULL: none */
 	bool retried;    /* TestNG: another attempt follows */
-	bool config;     /* a configuration method: it is no result, and its texts go nowhere */
+	int64_t finished_ms;
+	bool config; /* a configuration method: it is no result, and its texts go nowhere */
 };
 
 struct suite {
@@ -148,8 +149,11 @@ struct parser {
 	/* TestNG */
 	bool detail_full; /* the open exception has given its full trace */
 	char *class_name;
-	struct buf retried; /* of the last method of this class that is to be retried: its name and its
-			     * parameters, each with its NUL */
+	struct buf retried;      /* the last method of this class that is to be retried: its name and its
+				 * parameters, each with its NUL */
+	int64_t retried_end_ms;  /* when that attempt ended */
+	struct invocation *seen; /* of this class; see testng_invocation.c */
+	size_t seen_count;
 };
 
 extern const struct xml_dialect junit_dialect, testng_dialect;
@@ -190,6 +194,12 @@ void build_param(struct parser *p, const char *value);
 void build_name(struct parser *p, const char *class_name, const char *name);
 int64_t build_stamp(struct parser *p, const char *s);
 double build_duration_ms(struct parser *p, const char *seconds);
+
+/* ---- testng_invocation.c: which methods of one name are attempts of one test ---- */
+void invocation_open(struct parser *p, const char *signature, const char *instance_name);
+void invocation_settle(struct parser *p);
+void invocations_forget(struct parser *p); /* at the end of a class */
+void invocations_free(struct parser *p);
 
 /* ---- text.c: characters on their way into slots ---- */
 void text_push(struct parser *p, struct slot *slot, enum text_kind kind, bool scan);

@@ -4,8 +4,9 @@
  *
  * A test-method is a result; configuration methods are counted apart.  The same method comes once for each
  * row of its data provider, and only the parameters tell the rows apart: the signature ends with a hash of
- * the instance that changes with every run, so it is never used.  A retried attempt is a SKIP of the same
- * method and parameters; joining them is the business of whoever joins attempts across a run. */
+ * the instance that changes with every run, so it never leaves this folder (testng_invocation.c).  A retried
+ * attempt is a SKIP of the same method and parameters; joining them is the business of whoever joins attempts
+ * across a run. */
 #include "parsers/state.h"
 
 #include "daemon/base/mem.h"
@@ -112,7 +113,7 @@ static void class_close(void *cookie)
 {
 	struct parser *p = self(cookie);
 
-	buf_reset(&p->retried);
+	invocations_forget(p);
 	free(p->class_name);
 	p->class_name = NULL;
 }
@@ -163,7 +164,6 @@ static void method_open(void *cookie, const char *element, const char **attrs)
 
 	(void)element;
 	p->detail_full = false;
-	b->retried = is_true(xml_attr(attrs, "retried"));
 	b->config = is_true(xml_attr(attrs, "is-config"));
 	if (b->config) {
 		p->stats.config_methods++;
@@ -180,6 +180,9 @@ static void method_open(void *cookie, const char *element, const char **attrs)
 		return;
 	build_name(p, p->class_name, name != NULL ? name : "");
 	b->r.started_ms = unshifted(p, build_stamp(p, xml_attr(attrs, "started-at")));
+	b->finished_ms = unshifted(p, build_stamp(p, xml_attr(attrs, "finished-at")));
+	b->retried = is_true(xml_attr(attrs, "retried"));
+	invocation_open(p, xml_attr(attrs, "signature"), instance);
 	/* What ITest.getTestName() gave tells instances of a factory apart, as parameters do. */
 	if (instance != NULL && *instance != '\0')
 		build_param(p, instance);
@@ -188,68 +191,6 @@ static void method_open(void *cookie, const char *element, const char **attrs)
 		if (value != NULL && *value != '\0')
 			build_property(p, kept[i], value);
 	}
-}
-
-/* Length without what Object.toString() puts behind a class: "shop.Order@1b2c3d4". */
-static size_t without_hash(const char *s)
-{
-	size_t len = strlen(s), digits = 0;
-
-	while (digits < len && strchr("0123456789abcdef", s[len - digits - 1]) != NULL)
-		digits++;
-	return digits > 0 && digits <= 8 && digits + 1 < len && s[len - digits - 1] == '@' ? len - digits
-											   : len;
-}
-
-static bool same_object(const char *a, const char *b)
-{
-	size_t len = without_hash(a);
-
-	return len == without_hash(b) && strncmp(a, b, len) == 0 && (a[len] == '\0') == (b[len] == '\0');
-}
-
-static void remember(struct parser *p)
-{
-	const struct build *b = p->build;
-	bool fits = buf_append(&p->retried, b->r.name, strlen(b->r.name) + 1) == 0;
-
-	for (size_t i = 0; i < b->r.param_count && fits; i++)
-		fits = buf_append(&p->retried, b->params[i], strlen(b->params[i]) + 1) == 0;
-	if (!fits)
-		buf_reset(&p->retried);
-}
-
-/* A retry reads its row of data anew, and an object without a toString() of its own has another hash then.  It
- * takes the parameters of the attempt before it, so that both are attempts of one test.  Rows that are not retried
- * keep their hashes: nothing else tells them apart. */
-static void join_retry(struct parser *p)
-{
-	struct build *b = p->build;
-	const char *at = p->retried.data;
-
-	if (b->r.name == NULL)
-		return;
-	bool same = p->retried.len > 0 && strcmp(at, b->r.name) == 0;
-	for (size_t i = 0; i < b->r.param_count && same; i++) {
-		at += strlen(at) + 1;
-		same = at < p->retried.data + p->retried.len && same_object(at, b->params[i]);
-	}
-	if (!same) {
-		if (b->retried) {
-			buf_reset(&p->retried);
-			remember(p);
-		}
-		return;
-	}
-	at = p->retried.data;
-	for (size_t i = 0; i < b->r.param_count; i++) {
-		at += strlen(at) + 1;
-		const char *copy = strcmp(at, b->params[i]) != 0 ? build_string(p, at) : NULL;
-		if (copy != NULL)
-			b->params[i] = copy;
-	}
-	if (!b->retried)
-		buf_reset(&p->retried);
 }
 
 static void method_close(void *cookie)
@@ -261,8 +202,8 @@ static void method_close(void *cookie)
 		build_drop(p);
 		return;
 	}
-	if (!p->options->counts_only && b->r.param_count > 0)
-		join_retry(p);
+	if (!p->options->counts_only)
+		invocation_settle(p);
 	build_close(p);
 }
 

@@ -8,9 +8,15 @@
 	"<testng-results skipped=\"0\" failed=\"0\" total=\"1\" passed=\"1\"><reporter-output/><suite " \
 	"name=\"S\" duration-ms=\"10\">"                                                                \
 	"<test name=\"T\"><class name=\"p.C\">" methods "</class></test></suite></testng-results>"
-#define ROW(status, object, more)                                                                          \
-	"<test-method status=\"" status "\" name=\"m\" " more "><params><param index=\"0\"><value>" object \
-	"</value></param><param index=\"1\"><value>1</value></param></params></test-method>"
+#define STAMP(second) "2024-01-02T03:04:" second " UTC"
+#define ROW(status, object, begin, end, retried)                                            \
+	"<test-method status=\"" status                                                     \
+	"\" name=\"m\" started-at=\"" STAMP(begin) "\" finished-at=\"" STAMP(               \
+		end) "\" retried=\"" retried "\"><params><param index=\"0\"><value>" object \
+		     "</value></param><param index=\"1\"><value>1</value></param></params></test-method>"
+#define OF(name, instance, status)                                                        \
+	"<test-method name=\"" name "\" signature=\"" name "()[pri:0, instance:" instance \
+	"]\" status=\"" status "\"/>"
 
 static void methods(void **state)
 {
@@ -76,13 +82,29 @@ static void methods(void **state)
 		     "name=\"m\"/>"),
 		  { "\"status\":\"skipped\"", "\"status\":\"passed\"", "[\"retried\",\"true\"]" } },
 		{ "a retry takes the parameters of the attempt before it, but for other rows",
-		  IN(ROW("SKIP", "o.Row@1a2b", "retried=\"true\"")
-			     ROW("SKIP", "o.Row@3c4d", "retried=\"true\"") ROW("PASS", "o.Row@5e6f", "") ROW(
-				     "FAIL", "o.Row@7788", "") ROW("SKIP", "a@b.example", "retried=\"true\"")
-				     ROW("PASS", "a@c.example", "")),
+		  IN(ROW("SKIP", "o.Row@1a2b", "10", "12", "true") ROW(
+			  "SKIP", "o.Row@3c4d", "12", "15", "true") ROW("PASS", "o.Row@5e6f", "16", "17", "")
+			     ROW("FAIL", "o.Row@7788", "18", "18", "")
+				     ROW("SKIP", "a@b.example", "20", "22", "true")
+					     ROW("PASS", "a@c.example", "23", "23", "")),
 		  { "\"params\":[\"o.Row@1a2b\",\"1\"],\"id\":\"p.C.m\",\"status\":\"passed\"",
 		    "\"params\":[\"o.Row@7788\",\"1\"],\"id\":\"p.C.m\",\"status\":\"failed\"", "!o.Row@3c4d",
 		    "!o.Row@5e6f", "[\"a@b.example\"", "[\"a@c.example\"" } },
+		{ "rows that are retried side by side stay apart",
+		  IN(ROW("SKIP", "o.Row@1a2b", "10", "12", "true") ROW(
+			  "SKIP", "o.Row@3c4d", "11", "13", "true") ROW("PASS", "o.Row@3c4d", "13", "14", "")
+			     ROW("PASS", "o.Row@5e6f", "10", "10", "")),
+		  { "[\"o.Row@1a2b\"", "[\"o.Row@3c4d\"", "[\"o.Row@5e6f\"" } },
+		{ "instances of a factory that have no names",
+		  IN(OF("m", "p.C@1a", "PASS") OF("m", "p.C@2b", "FAIL") OF("m", "p.C@3c", "PASS")
+			     OF("n", "p.C@2b", "PASS")
+				     OF("m", "p.C@2b",
+					"PASS") "</class><class name=\"p.D\">" OF("m", "p.D@4d", "PASS")),
+		  { "\"name\":\"m\",\"id\":\"p.C.m\",\"status\":\"passed\"",
+		    "\"params\":[\"instance 2\"],\"id\":\"p.C.m\",\"status\":\"failed\"",
+		    "\"params\":[\"instance 3\"],\"id\":\"p.C.m\",\"status\":\"passed\"",
+		    "\"name\":\"n\",\"id\":\"p.C.n\"", "\"name\":\"m\",\"id\":\"p.D.m\"",
+		    "\"params\":[\"instance 2\"],\"id\":\"p.C.m\",\"status\":\"passed\"", "!instance 1" } },
 		{ "output",
 		  IN("<test-method status=\"PASS\" "
 		     "name=\"m\"><reporter-output><line><![CDATA[one]]></line>\n<line>two "
