@@ -226,12 +226,12 @@ static size_t batch_make(const struct talk *t, struct tally *y, struct buf *line
 	return i;
 }
 
-static bool flush_due(const struct tally *y)
+bool local_flush_due(const struct tally *y)
 {
 	return y->pending.len >= PENDING_BYTES;
 }
 
-static void flush_ask(struct talk *t, struct request *r, const struct tally *y)
+void local_flush_ask(struct talk *t, struct request *r, const struct tally *y)
 {
 	r->method = METHOD_POST;
 	path_in(t, r, shown_file);
@@ -246,7 +246,7 @@ static void begin_again(struct tally *y, uint64_t *offset)
 	y->lost = 1;
 }
 
-static enum got flush_got(struct talk *t, const struct reply *r, struct tally *y, enum got next)
+enum got local_flush_got(struct talk *t, const struct reply *r, struct tally *y, enum got next)
 {
 	if (r->status == 416 && y->shown > 0) {
 		begin_again(y, &y->shown);
@@ -288,8 +288,8 @@ static enum ask results_ask(struct talk *t, struct request *r)
 	struct tally y;
 
 	tally_load(&y, t->bookmark);
-	if (flush_due(&y)) {
-		flush_ask(t, r, &y);
+	if (local_flush_due(&y)) {
+		local_flush_ask(t, r, &y);
 	} else {
 		r->method = METHOD_POST;
 		path_in(t, r, results_file);
@@ -306,8 +306,8 @@ static enum got results_got(struct talk *t, const struct reply *r)
 	enum got got = GOT_MORE;
 
 	tally_load(&y, t->bookmark);
-	if (flush_due(&y)) {
-		got = flush_got(t, r, &y, GOT_MORE);
+	if (local_flush_due(&y)) {
+		got = local_flush_got(t, r, &y, GOT_MORE);
 	} else if (r->status == 416 && y.offset > 0) {
 		begin_again(&y, &y.offset);
 		tally_save(&y, t->bookmark);
@@ -337,7 +337,7 @@ static enum ask shown_ask(struct talk *t, struct request *r)
 
 	tally_load(&y, t->bookmark);
 	if (y.pending.len > 0) {
-		flush_ask(t, r, &y);
+		local_flush_ask(t, r, &y);
 		ask = ASK_SEND;
 	}
 	tally_done(&y);
@@ -349,7 +349,7 @@ static enum got shown_got(struct talk *t, const struct reply *r)
 	struct tally y;
 
 	tally_load(&y, t->bookmark);
-	enum got got = flush_got(t, r, &y, GOT_NEXT);
+	enum got got = local_flush_got(t, r, &y, GOT_NEXT);
 	tally_done(&y);
 	return got;
 }
@@ -400,10 +400,11 @@ static const char *state_of(struct talk *t, const struct tally *y)
 {
 	const struct sink_run *run = t->run;
 
-	return arena_printf(t->arena, "%s %llu %llu %llu %llu %llu %llu %llu %lld",
+	return arena_printf(t->arena, "%s %llu %llu %llu %llu %llu %llu %llu %lld %llu",
 			    run->ended ? "ended" : "open", (unsigned long long)y->lines, run->tests,
 			    run->passed, run->failed, run->error, run->skipped, run->flaky,
-			    (long long)sink_int(t->bookmark, "file_count", 0));
+			    (long long)sink_int(t->bookmark, "file_count", 0),
+			    (unsigned long long)y->defects);
 }
 
 static bool page_due(struct talk *t, const struct tally *y)
@@ -610,6 +611,7 @@ static const struct step local_steps[] = {
 	{ .name = "take", .resolve = true }, /* there are no cases to find: every test is owed as it is */
 	{ .name = "results", .rows = ROWS_ALL, .ask = results_ask, .got = results_got },
 	{ .name = "files", .rows = ROWS_EVIDENCE, .ask = files_ask, .got = files_got },
+	{ .name = "defects", .rows = ROWS_DEFECTS, .ask = local_defects_ask, .got = local_defects_got },
 	{ .name = "shown", .ask = shown_ask, .got = shown_got },
 	{ .name = "page", .ask = page_ask, .got = page_got },
 	{ .name = "index", .exclusive = true, .ask = index_ask, .got = index_got },
@@ -655,6 +657,13 @@ static void evidence(const void *conf, struct evidence_policy *out)
 	*out = (struct evidence_policy){ .results = EVIDENCE_OF_ALL };
 }
 
+/* A page is not closed: what is found out later still goes there. */
+static void links(const void *conf, struct sink_links *out)
+{
+	(void)conf;
+	*out = (struct sink_links){ .tells = true };
+}
+
 const struct sink sink_local = {
 	.name = "local",
 	.run_word = "folder",
@@ -666,4 +675,5 @@ const struct sink sink_local = {
 	.batch = batch,
 	.common = common,
 	.evidence = evidence,
+	.links = links,
 };

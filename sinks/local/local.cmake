@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The local sink, included by sinks/CMakeLists.txt.  The style and the script of its pages are embedded.
 target_sources(rd_sinks PRIVATE
+	${CMAKE_CURRENT_LIST_DIR}/defects.c
 	${CMAKE_CURRENT_LIST_DIR}/html.c
 	${CMAKE_CURRENT_LIST_DIR}/index.c
 	${CMAKE_CURRENT_LIST_DIR}/local.c

@@ -35,16 +35,19 @@ extern const struct sink sink_local;
 enum {
 	FULL_MAX = 500, /* failures and flaky tests with their texts */
 	FULL_BYTES = 2 << 20,
-	FAILED_MAX = 2000, /* further failures, one line each */
-	OTHER_MAX = 5000,  /* passed and skipped tests, one line each */
-	LATE_MAX = 1000,   /* newer states of tests that are there already */
-	GROUP_MAX = 300,   /* suites with a line of their own */
+	FAILED_MAX = 2000,                              /* further failures, one line each */
+	OTHER_MAX = 5000,                               /* passed and skipped tests, one line each */
+	LATE_MAX = 1000,                                /* newer states of tests that are there already */
+	DEFECTS_MAX = FULL_MAX + FAILED_MAX + LATE_MAX, /* lines of work items made of failing tests */
+	DEFECT_BYTES = 1024,
+	GROUP_MAX = 300, /* suites with a line of their own */
 	SLOW_MAX = 15,
 	CAUSES_MAX = 5,
 	ENTRY_BYTES = 24 << 10,   /* of one test in .page-rows */
 	PENDING_BYTES = 64 << 10, /* waiting in the bookmark for .page-rows */
 	/* FULL_BYTES, and for each line some 1.5 KiB at the very most */
-	SHOWN_BYTES = FULL_BYTES + (FAILED_MAX + OTHER_MAX + LATE_MAX) * 1536 + PENDING_BYTES + ENTRY_BYTES,
+	SHOWN_BYTES = FULL_BYTES + (FAILED_MAX + OTHER_MAX + LATE_MAX) * 1536 + DEFECTS_MAX * DEFECT_BYTES +
+		      PENDING_BYTES + ENTRY_BYTES,
 	FILES_MAX = 200, /* links to files; the others lie beside the page all the same */
 	PAGE_BYTES = 64 << 20,
 	RUNS_MAX = 2000,      /* on the index */
@@ -70,6 +73,7 @@ struct tally {
 	uint64_t shown;  /* of .page-rows */
 	uint64_t lines, tests;
 	uint64_t full, full_bytes, failed, other, late; /* of the caps above, used */
+	uint64_t defects;                               /* lines of them */
 	uint64_t dropped_failed, dropped_other;         /* past the caps: not on the page */
 	uint64_t lost;             /* 1: a file of the run was removed while it was written */
 	struct group *group, rest; /* rest: tests of further suites */
@@ -135,6 +139,12 @@ struct entry { /* a test that the page lists */
 	unsigned cause; /* 1 + index of sheet.cause; 0: none */
 };
 
+struct told { /* work items of a test: a line of .page-rows */
+	cJSON *json;
+	const char *test; /* the first half of its identity */
+	size_t seq;
+};
+
 struct found;
 struct cause { /* what several failures have in common */
 	const struct entry *first;
@@ -152,6 +162,8 @@ struct sheet {
 	struct cause cause[CAUSES_MAX]; /* the most frequent first */
 	size_t cause_count;
 	struct totals totals;
+	struct told *told; /* by test */
+	size_t told_count;
 	const cJSON *files; /* [folder, name, bytes, test] each, FILES_MAX at most; NULL: none */
 	uint64_t file_count;
 };
@@ -163,6 +175,16 @@ void sheet_init(struct sheet *s, const struct sink_run *run, struct tally *y, co
 void sheet_done(struct sheet *s);
 bool verdict_parse(const char *name, enum verdict *out);
 bool verdict_bad(enum verdict v);
+
+/* ---- defects.c ---- */
+
+enum ask local_defects_ask(struct talk *t, struct request *r);
+enum got local_defects_got(struct talk *t, const struct reply *r);
+bool defects_read(struct sheet *s, cJSON *json); /* true: it is such a line, and the sheet's from now on */
+void defects_sort(struct sheet *s);
+void defects_write(struct buf *b, const struct sheet *s,
+		   const struct entry *e); /* nothing where it has none */
+void defects_done(struct sheet *s);
 
 /* ---- page.c ---- */
 
@@ -179,6 +201,12 @@ void index_json(struct buf *b, const cJSON *runs);
 /* NULL where the text is not a runs.json of ours. */
 cJSON *index_read(const char *text, size_t len);
 void index_write(struct buf *b, const cJSON *runs, int64_t now_ms);
+
+/* ---- local.c: what waits for .page-rows ---- */
+
+bool local_flush_due(const struct tally *y);
+void local_flush_ask(struct talk *t, struct request *r, const struct tally *y);
+enum got local_flush_got(struct talk *t, const struct reply *r, struct tally *y, enum got next);
 
 /* ---- local.c, shown to the tests ---- */
 

@@ -130,7 +130,7 @@ static void put_cause(struct buf *b, const struct entry *e)
 }
 
 /* A test with its texts. */
-static void test_full(struct buf *b, const struct entry *e, bool open)
+static void test_full(struct buf *b, const struct sheet *s, const struct entry *e, bool open)
 {
 	const cJSON *j = e->json;
 	const char *type = sink_string(j, "k"), *message = sink_string(j, "m"), *detail = sink_string(j, "x");
@@ -146,7 +146,9 @@ static void test_full(struct buf *b, const struct entry *e, bool open)
 	put_name(b, j);
 	buf_puts(b, "</b> <small>");
 	html_bdi(b, sink_string(j, "g"));
-	buf_puts(b, "</small></span>");
+	buf_puts(b, "</small>");
+	defects_write(b, s, e);
+	buf_puts(b, "</span>");
 	took(b, duration(j));
 	buf_puts(b, "</summary>\n<div>\n");
 	if (message != NULL && !said) {
@@ -168,7 +170,7 @@ static void test_full(struct buf *b, const struct entry *e, bool open)
 }
 
 /* A test on one line.  link: to its texts, further up. */
-static void test_line(struct buf *b, const struct entry *e, bool link, bool suite)
+static void test_line(struct buf *b, const struct sheet *s, const struct entry *e, bool link, bool suite)
 {
 	const char *message = sink_string(e->json, "m");
 
@@ -192,6 +194,8 @@ static void test_line(struct buf *b, const struct entry *e, bool link, bool suit
 		html_bdi(b, message);
 		buf_puts(b, "</small>");
 	}
+	if (!link) /* else it stands beside the texts */
+		defects_write(b, s, e);
 	buf_puts(b, "</span>");
 	took(b, duration(e->json));
 	buf_puts(b, "</li>\n");
@@ -345,7 +349,7 @@ static void listed(struct buf *b, const struct sheet *s, enum verdict v1, enum v
 	for (size_t i = 0; i < s->entry_count; i++) {
 		const struct entry *e = &s->entry[i];
 		if ((e->verdict == v1 || e->verdict == v2) && e->texts)
-			test_full(b, e, n++ < open_max);
+			test_full(b, s, e, n++ < open_max);
 	}
 	bool list = false;
 	for (size_t i = 0; i < s->entry_count; i++) {
@@ -356,7 +360,7 @@ static void listed(struct buf *b, const struct sheet *s, enum verdict v1, enum v
 			buf_puts(b, "<ul class=\"lines\">\n");
 		list = true;
 		n++;
-		test_line(b, e, false, true);
+		test_line(b, s, e, false, true);
 	}
 	if (list)
 		buf_puts(b, "</ul>\n");
@@ -403,8 +407,8 @@ static uint64_t group_sum(const struct group *g)
 	return sum;
 }
 
-static void suite(struct buf *b, const struct group *g, const char *title, const struct entry *e, size_t n,
-		  bool open)
+static void suite(struct buf *b, const struct sheet *s, const struct group *g, const char *title,
+		  const struct entry *e, size_t n, bool open)
 {
 	uint64_t sum = group_sum(g);
 	bool first = true;
@@ -431,7 +435,7 @@ static void suite(struct buf *b, const struct group *g, const char *title, const
 	if (n > 0) {
 		buf_puts(b, "<ul class=\"lines\">\n");
 		for (size_t i = 0; i < n; i++)
-			test_line(b, &e[i], e[i].texts, false);
+			test_line(b, s, &e[i], e[i].texts, false);
 		buf_puts(b, "</ul>\n");
 	}
 	if (sum > n) {
@@ -455,10 +459,10 @@ static void suites(struct buf *b, const struct sheet *s)
 		size_t from = at;
 		while (at < s->entry_count && s->entry[at].group == g)
 			at++;
-		suite(b, s->group[g], s->group[g]->name, s->entry + from, at - from, open);
+		suite(b, s, s->group[g], s->group[g]->name, s->entry + from, at - from, open);
 	}
 	if (further)
-		suite(b, rest, "Further suites", s->entry + at, s->entry_count - at, false);
+		suite(b, s, rest, "Further suites", s->entry + at, s->entry_count - at, false);
 	buf_puts(b, "</section>\n");
 }
 

@@ -44,6 +44,8 @@ static void entries_read(struct sheet *s, const char *text, size_t len)
 		struct entry e = { .json = cJSON_ParseWithLength(text, (size_t)(stop - text)),
 				   .seq = s->entry_count };
 		text = stop + 1;
+		if (defects_read(s, e.json))
+			continue;
 		e.id = sink_string(e.json, "i");
 		/* The name becomes an anchor, so it is no more than what we write ourselves. */
 		if (e.id == NULL || strspn(e.id, "0123456789abcdef") != 2 * IDENTITY_SIZE ||
@@ -280,6 +282,7 @@ void sheet_init(struct sheet *s, const struct sink_run *run, struct tally *y, co
 	if (shown_len > 0)
 		entries_read(s, shown, shown_len);
 	entries_fold(s);
+	defects_sort(s);
 	groups_find(s);
 	groups_count(s);
 	tally_totals(y, run, &s->totals);
@@ -293,5 +296,6 @@ void sheet_done(struct sheet *s)
 		cJSON_Delete(s->entry[i].json);
 	free(s->entry);
 	free(s->group);
+	defects_done(s);
 	*s = (struct sheet){ 0 };
 }

@@ -452,6 +452,7 @@ static const struct {
 	{ "failed", offsetof(struct tally, failed) },
 	{ "other", offsetof(struct tally, other) },
 	{ "late", offsetof(struct tally, late) },
+	{ "defects", offsetof(struct tally, defects) },
 	{ "dropped_failed", offsetof(struct tally, dropped_failed) },
 	{ "dropped_other", offsetof(struct tally, dropped_other) },
 	{ "lost", offsetof(struct tally, lost) },

@@ -339,6 +339,42 @@ def test_where_files_are_refused_the_item_stands_and_results_are_told(resultd, a
     assert len(axosoft.calls("POST features/N/attachments")) == 1
 
 
+# ---- pages of the local sink ----
+
+def page_of(resultd):
+    page, = (resultd.folder / "runs").glob("*/index.html")
+    return page.read_text()
+
+
+def shown(axosoft, test):
+    item = item_of(axosoft, test)
+    return (f'Defect <a rel="noreferrer noopener" href="{axosoft.address}/viewitem?id={item["number"]}&amp;type=features'
+            f'&amp;force_use_number=true"><bdi>{item["id"]}</bdi></a>')
+
+
+def test_the_page_of_a_run_shows_the_items_of_its_failures(resultd, axosoft):
+    configure(resultd, axosoft)
+    done = run(resultd, "1", FAILING)
+    page = page_of(resultd)
+    assert shown(axosoft, "pays") in page and shown(axosoft, "ships") in page and page.count('class="defects"') == 2
+    assert done.delivery("home")["state"] == "delivered" and done.delivery("home")["posted"] == 3
+    before = page
+    resultd.delivers()
+    assert page_of(resultd) == before
+
+
+def test_items_that_come_later_than_the_page_are_shown_on_it(resultd, axosoft):
+    configure(resultd, axosoft)
+    axosoft.always("*", 500)
+    done = run(resultd, "1", FAILING, code=3, options=["--timeout", "3s"])
+    assert done.delivery("home")["state"] == "delivered"       # and waits for nobody
+    assert "no answer from the bank" in page_of(resultd) and 'class="defects"' not in page_of(resultd)
+    axosoft.calm()
+    resultd.delivers()
+    assert shown(axosoft, "pays") in page_of(resultd) and shown(axosoft, "ships") in page_of(resultd)
+    assert "no answer from the bank" in page_of(resultd)
+
+
 # ---- the quota over there ----
 
 def test_503_is_waited_out_longer_each_time(resultd, axosoft):

@@ -249,7 +249,7 @@ static bool visit(struct world *w)
 		while (alive && got == GOT_MORE) {
 			struct request request;
 			struct reply reply;
-			if (s->rows == ROWS_EVIDENCE) /* this world has no files */
+			if (s->rows == ROWS_EVIDENCE || s->rows == ROWS_DEFECTS) /* this world has none */
 				break;
 			struct rows *rows = s->rows == ROWS_ALL ? rows_owed(w) : NULL;
 			if (rows != NULL && rows->count == 0) {

@@ -932,6 +932,114 @@ static void a_refused_file_parks_the_delivery(void **state)
 	world_done(&w);
 }
 
+/* ---- what a tracker of defects made of failures ---- */
+
+#define ID1 "00112233445566778899aabbccddeeff"
+#define ID2 "ffeeddccbbaa99887766554433221100"
+
+static void shown_page(const char *shown, struct buf *page)
+{
+	struct sink_run run = { .name = "r", .key = "r", .token = "rd-0", .ended = true };
+	struct tally y;
+	struct sheet s;
+	cJSON *bookmark = cJSON_CreateObject();
+
+	sink_set_int(bookmark, "tests", 2);
+	tally_load(&y, bookmark);
+	sheet_init(&s, &run, &y, shown, strlen(shown));
+	page_write(page, &s, NOW);
+	sheet_done(&s);
+	tally_done(&y);
+	cJSON_Delete(bookmark);
+	assert_int_equal(buf_error(page), 0);
+	check_html(page);
+}
+
+static void work_items_stand_beside_their_tests(void **state)
+{
+	struct buf page = BUF_LIMIT(1 << 20);
+
+	(void)state;
+	shown_page("{\"i\":\"" ID1 "\",\"v\":\"failed\",\"g\":\"s\",\"n\":\"pays\",\"m\":\"no\"}\n"
+		   "{\"i\":\"" ID2 "\",\"v\":\"failed\",\"g\":\"s\",\"n\":\"ships\"}\n"
+		   "{\"w\":\"0011223344556677\",\"D\":[[\"991\",\"https://axo/991\",\"In progress\"]]}\n"
+		   "{\"w\":\"0011223344556677\",\"D\":[[\"991\",\"https://axo/"
+		   "991\",\"\"],[\"992\",\"\",\"\"]]}\n"
+		   "{\"w\":\"ffeeddccbbaa9988\",\"D\":[[\"<b>7\",\"javascript:alert(1)\",\"<i>\"]]}\n"
+		   "{\"w\":\"9999999999999999\",\"D\":[[\"5\",\"https://axo/5\",\"\"]]}\n"
+		   "{\"w\":\"99\",\"D\":[]}\n{\"w\":7,\"D\":{}}\n"
+		   "{\"w\":\"ffeeddccbbaa9988\",\"D\":[7,[],[1,2,3],{\"a\":1}]}\n"
+		   "{\"w\":\"ffeeddccbbaa9988\",\"D\":9}\n",
+		   &page);
+	assert_int_equal(occurrences(&page, "class=\"defects\""), 2);
+	assert_non_null(strstr(page.data, "Defect <a rel=\"noreferrer noopener\" href=\"https://axo/991\">"
+					  "<bdi>991</bdi></a> (<bdi>In progress</bdi>), <bdi>992</bdi>"));
+	assert_non_null(strstr(page.data, "Defect <bdi>&lt;b&gt;7</bdi> (<bdi>&lt;i&gt;</bdi>)"));
+	assert_null(strstr(page.data, "axo/5"));
+	assert_null(strstr(page.data, "javascript:"));
+	buf_done(&page);
+}
+
+static void work_items_wait_in_small_lots(void **state)
+{
+	enum { ROWS = 3000 };
+	const struct step *s = sink_local.steps;
+	struct arena arena = ARENA_LIMIT(16 << 20);
+	struct row_defect defect[3];
+	struct row *row = calloc(ROWS, sizeof(*row));
+	struct rows rows = { .row = row, .count = ROWS };
+	struct talk t = { .rows = &rows, .now_ms = NOW };
+	struct sink_run run = { .name = "r", .key = "r", .token = "rd-0", .ended = true };
+	char id[ROWS][17], long_url[700];
+	size_t settled = 0, flushed = 0;
+
+	(void)state;
+	while (s->rows != ROWS_DEFECTS)
+		s++;
+	memset(long_url, 'u', sizeof(long_url) - 1);
+	long_url[sizeof(long_url) - 1] = '\0';
+	for (size_t i = 0; i < 3; i++)
+		defect[i] = (struct row_defect){ "991", i == 1 ? long_url : "https://axo/991", "Open" };
+	for (size_t i = 0; i < ROWS; i++) {
+		snprintf(id[i], sizeof(id[i]), "%016zx", i);
+		row[i] = (struct row){
+			.id = (int64_t)i, .posted_id = id[i], .defects = defect, .defect_count = 3
+		};
+	}
+	t.run = &run;
+	t.arena = &arena;
+	t.bookmark = cJSON_CreateObject();
+	for (int turn = 0; turn < 1000 && rows.count > 0; turn++) {
+		struct request r;
+		struct reply reply;
+		request_init(&r);
+		reply_init(&reply);
+		learned_init(&t.learned, &arena);
+		enum ask ask = s->ask(&t, &r);
+		assert_true(strlen(sink_string(t.bookmark, "pending")) < PENDING_BYTES + DEFECT_BYTES);
+		if (ask == ASK_SEND) {
+			assert_null(strstr(r.body.data, "uuu"));
+			flushed += r.body.len;
+			reply.status = 200;
+			assert_int_equal(s->got(&t, &reply), GOT_MORE);
+		} else {
+			assert_int_equal(ask, ASK_LEARN);
+			assert_true(t.learned.count > 0);
+			settled += t.learned.count;
+			rows.row += t.learned.count;
+			rows.count -= t.learned.count;
+		}
+		learned_done(&t.learned);
+		reply_done(&reply);
+		request_done(&r);
+	}
+	assert_int_equal(settled, ROWS);
+	assert_true(flushed > PENDING_BYTES);
+	cJSON_Delete(t.bookmark);
+	arena_done(&arena);
+	free(row);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -954,6 +1062,8 @@ int main(void)
 		cmocka_unit_test(a_bar_shows_one_in_a_million),
 		cmocka_unit_test(a_real_folder_gets_the_same_files),
 		cmocka_unit_test(a_refused_file_parks_the_delivery),
+		cmocka_unit_test(work_items_stand_beside_their_tests),
+		cmocka_unit_test(work_items_wait_in_small_lots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
