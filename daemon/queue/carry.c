@@ -2,8 +2,8 @@
  *
  * carry.c - runs that are owed still, out of one queue and into another, as lines of text.
  *
- * A line is a letter and fields between tabs: r run, p part, c chunk, e evidence, d delivery, i item, a attach.  A field is ~ (none),
- * digits, =real, 'text (tab, newline and backslash escaped) or x and hexadecimal digits.  Numbers of tests follow from
+ * A line is a letter and fields between tabs: r run, p part, c chunk, e evidence, w defect (work item), d delivery,
+ * n what it tells, i item, a attach, l link.  A field is ~ (none), digits, =real, 'text (tab, newline and backslash escaped) or x and hexadecimal digits.  Numbers of tests follow from
  * the order of parts and results, so items keep theirs; cases go by their id over there.  What comes in is
  * another machine's word: it is counted, typed and bounded before it is a row.  One transaction: all or none. */
 #include "daemon/queue/internal.h"
@@ -43,6 +43,16 @@ static const char DELIVERY[] =
 static const char ITEMS[] =
 	"SELECT i.id, i.state, r.rid, i.epoch, i.posted, i.posted_started, i.rid, i.reason"
 	" FROM item i LEFT JOIN remote r ON r.id = i.remote WHERE i.delivery = ?1 ORDER BY i.id";
+
+static const char DEFECTS[] =
+	"SELECT no, rid, url, state FROM defect INDEXED BY defect_run WHERE run = ?1 ORDER BY id";
+/* The place of what was seen last among the run's defects. */
+static const char TELLING[] =
+	"SELECT lk_from, (SELECT count(*) FROM defect f WHERE f.run = d.run AND f.id <= d.lk_next)"
+	" FROM delivery d WHERE d.id = ?1 AND lk_from IS NOT NULL";
+static const char LINKS[] =
+	"SELECT l.item, f.no, f.rid, l.state, l.reason FROM link l JOIN defect f ON f.id = l.defect"
+	" WHERE l.delivery = ?1 ORDER BY l.id";
 
 /* ---- out ---- */
 
@@ -135,22 +145,33 @@ static int put_part(struct queue *q, struct export_op *o, int64_t part, struct e
 	return rc;
 }
 
+/* All rows of one kind, by the id that they belong to. */
+static int put_rows(struct queue *q, struct export_op *o, char tag, const char *sql, int64_t id,
+		    const char *types, struct err *err)
+{
+	struct db_stmt *s = db_query(q->db, sql, DB(db_i(id)));
+	int rc = 0;
+
+	while (rc == 0 && db_row(s))
+		rc = put_row(o, tag, s, 0, types, err);
+	db_end(s);
+	return rc;
+}
+
 static int put_delivery(struct queue *q, struct export_op *o, int64_t delivery, struct err *err)
 {
+	/* A delivery comes first, what it tells before the links. */
+	static const struct {
+		char tag;
+		const char *sql, *types;
+	} row[] = {
+		{ 'd', DELIVERY, "tiiiitttttiiiiiiii" }, { 'n', TELLING, "ti" },  { 'i', ITEMS, "iitiiitt" },
+		{ 'a', ATTACHES, "iiiiitttt" },          { 'l', LINKS, "iitit" },
+	};
 	int rc = 0;
-	struct db_stmt *s = db_query(q->db, DELIVERY, DB(db_i(delivery)));
 
-	if (db_row(s))
-		rc = put_row(o, 'd', s, 0, "tiiiitttttiiiiiiii", err);
-	db_end(s);
-	s = db_query(q->db, ITEMS, DB(db_i(delivery)));
-	while (rc == 0 && db_row(s))
-		rc = put_row(o, 'i', s, 0, "iitiiitt", err);
-	db_end(s);
-	s = db_query(q->db, ATTACHES, DB(db_i(delivery)));
-	while (rc == 0 && db_row(s))
-		rc = put_row(o, 'a', s, 0, "iiiiitttt", err);
-	db_end(s);
+	for (size_t i = 0; rc == 0 && i < sizeof(row) / sizeof(row[0]); i++)
+		rc = put_rows(q, o, row[i].tag, row[i].sql, delivery, row[i].types, err);
 	if (rc == 0) {
 		if (o->result.deliveries == o->taken_room) {
 			o->taken_room = o->taken_room == 0 ? 16 : o->taken_room * 2;
@@ -220,6 +241,8 @@ static int put_run(struct queue *q, struct export_op *o, int64_t run, struct err
 		o->result.results += (uint64_t)db_int(s, 22);
 	}
 	db_end(s);
+	if (rc == 0)
+		rc = put_rows(q, o, 'w', DEFECTS, run, "ittt", err);
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = put_delivery(q, o, id[i], err);
 	o->result.runs++;
@@ -567,6 +590,26 @@ static int take_item(struct queue *q, struct import_op *o, struct db_value *v, s
 	return 0;
 }
 
+static int take_defect(struct queue *q, struct import_op *o, struct db_value *v, struct err *err)
+{
+	finish_part(q, o);
+	return carry_take_defect(q, o->run, v) ? 0 : bad(o, err, "a defect that is none")->code;
+}
+
+static int take_telling(struct queue *q, struct import_op *o, struct db_value *v, struct err *err)
+{
+	return carry_take_telling(q, o->run, o->delivery, v)
+		       ? 0
+		       : bad(o, err, "defects that nobody is to be told")->code;
+}
+
+static int take_link(struct queue *q, struct import_op *o, struct db_value *v, struct err *err)
+{
+	return carry_take_link(q, o->run, o->delivery, v)
+		       ? 0
+		       : bad(o, err, "a defect of a test that is none")->code;
+}
+
 static const struct kind {
 	char tag;
 	const char *types;
@@ -581,6 +624,9 @@ static const struct kind {
 	{ 'i', "iitiiitt", take_item },
 	{ 'e', "iiiitttttib", take_evidence },
 	{ 'a', "iiiiitttt", take_attach },
+	{ 'w', "ittt", take_defect },
+	{ 'n', "ti", take_telling },
+	{ 'l', "iitit", take_link },
 };
 
 static int take_line(struct queue *q, struct import_op *o, char *line, struct err *err)

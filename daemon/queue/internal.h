@@ -332,6 +332,10 @@ uint64_t links_count(struct queue *q, int64_t delivery, enum link_state state);
 struct reason_line;
 const struct reason_line *links_reasons(struct queue *q, int64_t delivery, enum link_state state,
 					struct arena *a, size_t *count);
+/* Lines of an export (carry_links.c); false: they are none. */
+bool carry_take_defect(struct queue *q, int64_t run, const struct db_value *v);
+bool carry_take_telling(struct queue *q, int64_t run, int64_t delivery, const struct db_value *v);
+bool carry_take_link(struct queue *q, int64_t run, int64_t delivery, const struct db_value *v);
 bool links_unseen(struct queue *q, int64_t delivery); /* there are defects without their links */
 /* New defects of the run become links.  OP_AGAIN while there is more. */
 int links_sort(struct queue *q, struct brief *d);

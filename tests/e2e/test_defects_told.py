@@ -339,6 +339,51 @@ def test_where_files_are_refused_the_item_stands_and_results_are_told(resultd, a
     assert len(axosoft.calls("POST features/N/attachments")) == 1
 
 
+# ---- to another machine ----
+
+@pytest.fixture
+def two(make_resultd, axosoft, testrail):
+    here, there = make_resultd("here"), make_resultd("there")
+    for one in (here, there):
+        configure(one, axosoft, sinks=rail(one, testrail))
+    return here, there
+
+
+def carried(here, there):
+    file = here.folder / "queue.export"
+    done = here("queue", "export", "--move", "--yes", file)
+    assert done.code == 0, done
+    done = there("queue", "import", file)
+    assert done.code == 0, done
+
+
+def test_what_is_owed_to_results_is_carried_along(two, axosoft, testrail):
+    here, there = two
+    testrail.answers("add_results_for_cases", 200, *[429] * 40)     # the results, and then not their items
+    run(here, "1", FAILING, code=3, options=["--timeout", "4s"])
+    assert len(axosoft.items) == 2 and len(testrail.store.results) == 3 and told(testrail) == {}
+    testrail.calm()
+    carried(here, there)
+    there.delivers()
+    assert told(testrail) == {test: [str(item_of(axosoft, test)["id"])] for test in ("pays", "ships")}
+    assert len(testrail.store.results) == 5 and len(axosoft.items) == 2
+    here.delivers()
+    there.delivers()
+    assert len(testrail.store.results) == 5 and closed(testrail) == [True]
+
+
+def test_items_of_a_run_that_no_tracker_has_yet_are_carried_along(two, axosoft, testrail):
+    here, there = two
+    testrail.always("*", 409)
+    run(here, "1", FAILING, code=3, options=["--timeout", "4s"])
+    assert len(axosoft.items) == 2 and not testrail.runs
+    testrail.calm()
+    carried(here, there)
+    there.delivers()
+    assert told(testrail) == {test: [str(item_of(axosoft, test)["id"])] for test in ("pays", "ships")}
+    assert statuses(testrail) == {"pays": 5, "ships": 5, "sells": 1} and len(axosoft.items) == 2
+
+
 # ---- pages of the local sink ----
 
 def page_of(resultd):
