@@ -36,6 +36,11 @@ int tcms_plain(struct remote *r, const struct args *a, const char *path, const c
 int tcms_read(struct remote *r, const struct args *a, const char *doing, cJSON **out, const char *path,
 	      const char *one, const char *two, const char *query);
 
+/* Ends a write that makes one thing: rc is what came of preparing it.  Sends the body, which is freed in any case,
+ * and shows what came back as a card. */
+int tcms_told(struct remote *r, const struct args *a, int rc, struct request *req, struct buf *body,
+	      const char *doing, const struct column *card);
+
 /* A file of this machine that is to be sent. */
 struct tcms_file {
 	const char *path, *type; /* type: by its content and name, never NULL */
@@ -71,6 +76,9 @@ void tcms_criterion_text(const struct args *a, const char *option, const char *k
 void tcms_criterion_texts(const struct args *a, const char *option, const char *key, struct buf *b);
 int tcms_criterion_numbers(const struct remote *r, const struct args *a, const char *option, const char *key,
 			   struct buf *b);
+/* The option names statuses, which are looked up: of runs, else of cases. */
+int tcms_criterion_statuses(struct remote *r, const struct args *a, const char *option, bool of_runs,
+			    struct buf *b);
 int tcms_criterion_flag(const struct remote *r, const struct args *a, const char *option, const char *key,
 			struct buf *b);
 

@@ -4,6 +4,7 @@
 #include "daemon/cli/aio.h"
 
 #include "daemon/base/clock.h"
+#include "daemon/cli/listing.h"
 #include "sinks/aio/aio.h"
 
 #include <errno.h>
@@ -122,31 +123,15 @@ int tcms_each(struct remote *r, const struct args *a, const struct tcms_list *l,
 	return EXIT_OK;
 }
 
-struct listing {
-	struct table table;
-	int64_t left;
-};
-
-static bool on_item(void *cookie, const cJSON *item)
-{
-	struct listing *l = cookie;
-
-	table_row(&l->table, item);
-	return --l->left > 0;
-}
-
 int tcms_table(struct remote *r, const struct args *a, const struct tcms_list *l,
 	       const struct column *columns, const char *none)
 {
-	struct listing list = { .left = a->limit };
+	struct listing list;
 	bool more = false;
 
-	table_begin(&list.table, columns, a->json);
-	int rc = tcms_each(r, a, l, a->offset, on_item, &list, &more);
-	table_end(&list.table, rc == EXIT_OK ? none : NULL);
-	if (more)
-		fprintf(stderr, "There are more: --offset %" PRId64 ", or --all.\n", a->offset + a->limit);
-	return rc;
+	listing_begin(&list, a, columns);
+	int rc = tcms_each(r, a, l, a->offset, listing_item, &list, &more);
+	return listing_end(&list, a, rc, none, more);
 }
 
 int tcms_plain(struct remote *r, const struct args *a, const char *path, const char *doing,
@@ -376,5 +361,58 @@ int tcms_criterion_flag(const struct remote *r, const struct args *a, const char
 	buf_putc(b, '{');
 	json_field_bool(b, "value", yes != 0);
 	buf_putc(b, '}');
+	return EXIT_OK;
+}
+
+/* A search wants ids of statuses; people know names. */
+int tcms_criterion_statuses(struct remote *r, const struct args *a, const char *option, bool of_runs,
+			    struct buf *b)
+{
+	const char *wanted;
+	const cJSON *status;
+	cJSON *statuses;
+	size_t at = 0;
+
+	if (!args_has(a, option))
+		return EXIT_OK;
+	int rc = tcms_read(r, a, "read the statuses", &statuses,
+			   of_runs ? "config/testrun/status" : "config/testcase/status", NULL, NULL, NULL);
+	if (rc != EXIT_OK)
+		return rc;
+	json_key(b, of_runs ? "testRunStatusID" : "statusID");
+	buf_puts(b, "{\"comparisonType\":\"IN\",\"list\":[");
+	while (rc == EXIT_OK && (wanted = args_next(a, option, &at)) != NULL) {
+		int64_t id = -1;
+		cJSON_ArrayForEach(status, statuses)
+		{
+			const char *name = sink_string(status, "name");
+			if (name != NULL && strcmp(name, wanted) == 0)
+				id = sink_int(status, "ID", -1);
+		}
+		json_sep(b);
+		buf_printf(b, "%" PRId64, id);
+		if (id < 0)
+			rc = remote_wrong(r, "there is no %s status \"%s\" (statuses%s lists them)",
+					  of_runs ? "run" : "case", wanted, of_runs ? "" : " --of case");
+	}
+	buf_puts(b, "]}");
+	cJSON_Delete(statuses);
+	return rc;
+}
+
+int tcms_told(struct remote *r, const struct args *a, int rc, struct request *req, struct buf *body,
+	      const char *doing, const struct column *card)
+{
+	cJSON *answer;
+
+	if (rc == EXIT_OK) {
+		buf_append(&req->body, body->data, body->len);
+		rc = remote_ask(r, req, doing, &answer);
+	}
+	buf_done(body);
+	if (rc != EXIT_OK)
+		return rc;
+	table_card(card, answer, a->json);
+	cJSON_Delete(answer);
 	return EXIT_OK;
 }

@@ -97,7 +97,6 @@ int tcms_runs_migrate(struct remote *r, const struct args *a)
 	};
 	struct buf body = BUF_LIMIT(BODY_MAX);
 	struct request req;
-	cJSON *run;
 	int automated;
 	int rc = args_yes(r, a, "automated", &automated);
 
@@ -125,52 +124,10 @@ int tcms_runs_migrate(struct remote *r, const struct args *a)
 	if (rc == EXIT_OK)
 		rc = tcms_begin(r, a, &req, METHOD_POST, true, "testcycle/{}/testcase/{}/testrun/migrate",
 				a->word[0], a->word[1]);
-	if (rc == EXIT_OK) {
-		buf_append(&req.body, body.data, body.len);
-		rc = remote_ask(r, &req, "migrate the run", &run);
-	}
-	buf_done(&body);
-	if (rc != EXIT_OK)
-		return rc;
-	table_card(told, run, a->json);
-	cJSON_Delete(run);
-	return EXIT_OK;
+	return tcms_told(r, a, rc, &req, &body, "migrate the run", told);
 }
 
 /* ---- fields of many runs ---- */
-
-/* --was NAME: runs are searched by ids of statuses. */
-static int put_was(struct remote *r, const struct args *a, struct buf *b)
-{
-	const char *wanted;
-	const cJSON *status;
-	cJSON *statuses;
-	size_t at = 0;
-
-	if (!args_has(a, "was"))
-		return EXIT_OK;
-	int rc = tcms_read(r, a, "read the statuses", &statuses, "config/testrun/status", NULL, NULL, NULL);
-	if (rc != EXIT_OK)
-		return rc;
-	json_key(b, "testRunStatusID");
-	buf_puts(b, "{\"comparisonType\":\"IN\",\"list\":[");
-	while (rc == EXIT_OK && (wanted = args_next(a, "was", &at)) != NULL) {
-		int64_t id = -1;
-		cJSON_ArrayForEach(status, statuses)
-		{
-			const char *name = sink_string(status, "name");
-			if (name != NULL && strcmp(name, wanted) == 0)
-				id = sink_int(status, "ID", -1);
-		}
-		json_sep(b);
-		buf_printf(b, "%" PRId64, id);
-		if (id < 0)
-			rc = remote_wrong(r, "there is no run status \"%s\" (statuses lists them)", wanted);
-	}
-	buf_puts(b, "]}");
-	cJSON_Delete(statuses);
-	return rc;
-}
 
 static int put_which(struct remote *r, const struct args *a, struct buf *b)
 {
@@ -184,7 +141,7 @@ static int put_which(struct remote *r, const struct args *a, struct buf *b)
 	if (rc == EXIT_OK)
 		rc = tcms_criterion_numbers(r, a, "folder-id", "folderID", b);
 	if (rc == EXIT_OK)
-		rc = put_was(r, a, b);
+		rc = tcms_criterion_statuses(r, a, "was", true, b);
 	buf_putc(b, '}');
 	return rc;
 }

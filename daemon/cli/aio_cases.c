@@ -59,40 +59,6 @@ int tcms_cases_list(struct remote *r, const struct args *a)
 	return tcms_table(r, a, &l, columns, "There are no cases.");
 }
 
-/* A search wants ids of statuses; people know names. */
-static int put_status(struct remote *r, const struct args *a, struct buf *b)
-{
-	const char *wanted;
-	const cJSON *status;
-	cJSON *statuses;
-	size_t at = 0;
-
-	if (!args_has(a, "status"))
-		return EXIT_OK;
-	int rc = tcms_read(r, a, "read the statuses", &statuses, "config/testcase/status", NULL, NULL, NULL);
-	if (rc != EXIT_OK)
-		return rc;
-	json_key(b, "statusID");
-	buf_puts(b, "{\"comparisonType\":\"IN\",\"list\":[");
-	while (rc == EXIT_OK && (wanted = args_next(a, "status", &at)) != NULL) {
-		int64_t id = -1;
-		cJSON_ArrayForEach(status, statuses)
-		{
-			const char *name = sink_string(status, "name");
-			if (name != NULL && strcmp(name, wanted) == 0)
-				id = sink_int(status, "ID", -1);
-		}
-		json_sep(b);
-		buf_printf(b, "%" PRId64, id);
-		if (id < 0)
-			rc = remote_wrong(r, "there is no case status \"%s\" (statuses --of case lists them)",
-					  wanted);
-	}
-	buf_puts(b, "]}");
-	cJSON_Delete(statuses);
-	return rc;
-}
-
 int tcms_cases_search(struct remote *r, const struct args *a)
 {
 	struct buf body = BUF_LIMIT(BODY_MAX);
@@ -108,7 +74,7 @@ int tcms_cases_search(struct remote *r, const struct args *a)
 	if (rc == EXIT_OK)
 		rc = tcms_criterion_flag(r, a, "archived", "isArchived", &body);
 	if (rc == EXIT_OK)
-		rc = put_status(r, a, &body);
+		rc = tcms_criterion_statuses(r, a, "status", false, &body);
 	buf_putc(&body, '}');
 	if (rc == EXIT_OK) {
 		const struct tcms_list l = { .path = "testcase/search",
@@ -199,26 +165,16 @@ int tcms_cases_create(struct remote *r, const struct args *a)
 {
 	struct buf body = BUF_LIMIT(BODY_MAX);
 	struct request req;
-	cJSON *made;
 
 	buf_putc(&body, '{');
 	int rc = put_case(r, a, &body);
 	buf_putc(&body, '}');
 	if (rc == EXIT_OK)
 		rc = tcms_begin(r, a, &req, METHOD_POST, true, "testcase");
-	if (rc == EXIT_OK) {
-		/* Nobody can delete a case by this interface: one with the same automation key is refused. */
-		if (args_has(a, "automation-key"))
-			tcms_begin_arg(&req, "uniqueAutoKey", "true");
-		buf_append(&req.body, body.data, body.len);
-		rc = remote_ask(r, &req, "make the case", &made);
-	}
-	buf_done(&body);
-	if (rc != EXIT_OK)
-		return rc;
-	table_card(card, made, a->json);
-	cJSON_Delete(made);
-	return EXIT_OK;
+	/* Nobody can delete a case by this interface: one with the same automation key is refused. */
+	if (rc == EXIT_OK && args_has(a, "automation-key"))
+		tcms_begin_arg(&req, "uniqueAutoKey", "true");
+	return tcms_told(r, a, rc, &req, &body, "make the case", card);
 }
 
 /* ---- traceability ---- */

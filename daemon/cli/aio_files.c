@@ -394,7 +394,6 @@ int tcms_sets_create(struct remote *r, const struct args *a)
 	};
 	struct buf body = BUF_LIMIT(BODY_MAX);
 	struct request req;
-	cJSON *made;
 
 	buf_putc(&body, '{');
 	json_field(&body, "title", a->word[0]);
@@ -405,14 +404,5 @@ int tcms_sets_create(struct remote *r, const struct args *a)
 	buf_putc(&body, '}');
 	if (rc == EXIT_OK)
 		rc = tcms_begin(r, a, &req, METHOD_POST, true, "testSet/detail");
-	if (rc == EXIT_OK) {
-		buf_append(&req.body, body.data, body.len);
-		rc = remote_ask(r, &req, "make the set", &made);
-	}
-	buf_done(&body);
-	if (rc != EXIT_OK)
-		return rc;
-	table_card(card, made, a->json);
-	cJSON_Delete(made);
-	return EXIT_OK;
+	return tcms_told(r, a, rc, &req, &body, "make the set", card);
 }

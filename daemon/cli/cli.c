@@ -25,50 +25,43 @@ static int run_parse(struct cli *cli, int argc, char **argv)
 	return cmd_parse(argc, argv);
 }
 
+/* Of the commands that are given reports. */
+#define HELP_PATHS                                                                                  \
+	"PATH...\n"                                                                                 \
+	"  PATH is a report, a directory (walked for *.xml and *.xml.gz), or - (names on standard " \
+	"input)\n\n"
+#define HELP_RUN                                                                             \
+	"  --run-name NAME       what the run is called\n"                                   \
+	"  --set NAME=VALUE      a template variable (repeatable)\n"                         \
+	"  --watch NAME          captures, key, time zone and sinks of that watch\n"         \
+	"  --timezone ZONE       of stamps without one: UTC, local, Europe/Berlin, +09:00\n" \
+	"  --backfill            stay behind live traffic\n"                                 \
+	"  --again               send even what was sent before\n"                           \
+	"  --keep-open           do not end the run: more will come\n"                       \
+	"  --allow-empty         finding no report is no error\n"
+#define HELP_END                                                                                         \
+	"  --fail-on failed      exit 1 where a test failed (decided from the reports); default never\n" \
+	"  --progress MODE       auto, always, never\n"                                                  \
+	"  --json                the receipt on standard output\n"
+
 const struct command commands[] = {
 	{ "run", cmd_run, "the daemon, in the foreground", "" },
 	{ "import", cmd_import, "read reports, queue them, deliver them, wait, print a summary",
-	  "PATH...\n"
-	  "  PATH is a report, a directory (walked for *.xml and *.xml.gz), or - (names on standard "
-	  "input)\n\n"
-	  "  --sink NAME           deliver to this sink only (repeatable; default: every sink)\n"
-	  "  --run-key KEY         files with the same key form one run\n"
-	  "  --run-name NAME       what the run is called\n"
-	  "  --set NAME=VALUE      a template variable (repeatable)\n"
-	  "  --watch NAME          captures, key, time zone and sinks of that watch\n"
-	  "  --timezone ZONE       of stamps without one: UTC, local, Europe/Berlin, +09:00\n"
-	  "  --backfill            stay behind live traffic\n"
-	  "  --again               send even what was sent before\n"
-	  "  --keep-open           do not end the run: more will come\n"
-	  "  --allow-empty         finding no report is no error\n"
-	  "  --dry-run             show what would be made and posted; reads, but sends no write\n"
-	  "  --no-wait             accept durably, deliver later (resultd deliver, resultd run)\n"
-	  "  --timeout DURATION    how long to wait for delivery (default 15m)\n"
-	  "  --fail-on failed      exit 1 where a test failed (decided from the reports); default never\n"
-	  "  --progress MODE       auto, always, never\n"
-	  "  --json                the receipt on standard output\n" },
+	  HELP_PATHS "  --sink NAME           deliver to this sink only (repeatable; default: every sink)\n"
+		     "  --run-key KEY         files with the same key form one run\n" HELP_RUN
+		     "  --dry-run             show what would be made and posted; reads, but sends no write\n"
+		     "  --no-wait             accept durably, deliver later (resultd deliver, resultd run)\n"
+		     "  --timeout DURATION    how long to wait for delivery (default 15m)\n" HELP_END },
 	{ "submit", cmd_submit,
 	  "hand reports to the running daemon, with the CI variables of the calling job",
-	  "PATH...\n"
-	  "  PATH is a report, a directory (walked for *.xml and *.xml.gz), or - (names on standard "
-	  "input)\n\n"
+	  HELP_PATHS
 	  "  --wait                wait for delivery; else it ends when all is on the daemon's disk\n"
 	  "  --timeout DURATION    how long to wait for delivery (default 15m)\n"
 	  "  --control PATH        the daemon's socket (default: $RESULTD_CONTROL, the configuration's, "
 	  "/run/resultd/control.sock)\n"
 	  "  --sink NAME           deliver to this sink only (repeatable; default: every sink)\n"
-	  "  --run-key KEY         files with the same key form one run (default: from the CI variables)\n"
-	  "  --run-name NAME       what the run is called\n"
-	  "  --set NAME=VALUE      a template variable (repeatable)\n"
-	  "  --watch NAME          captures, key, time zone and sinks of that watch\n"
-	  "  --timezone ZONE       of stamps without one: UTC, local, Europe/Berlin, +09:00\n"
-	  "  --backfill            stay behind live traffic\n"
-	  "  --again               send even what was sent before\n"
-	  "  --keep-open           do not end the run: more will come\n"
-	  "  --allow-empty         finding no report is no error\n"
-	  "  --fail-on failed      exit 1 where a test failed (decided from the reports); default never\n"
-	  "  --progress MODE       auto, always, never\n"
-	  "  --json                the receipt on standard output\n" },
+	  "  --run-key KEY         files with the same key form one run (default: from the CI "
+	  "variables)\n" HELP_RUN HELP_END },
 	{ "deliver", cmd_deliver, "send what waits in the state directory, then exit",
 	  "\n  --sink NAME           this sink only\n"
 	  "  --timeout DURATION    how long to wait (default 15m)\n"

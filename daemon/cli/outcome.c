@@ -174,23 +174,28 @@ struct gather {
 static void gather_next(struct gather *g);
 static void gather_parked(struct gather *g);
 
-static void on_parked(void *cookie, int rc, const struct parked_line *line, size_t count,
-		      const struct err *err)
+void outcome_add_parked(cJSON *delivery, const struct parked_line *line, size_t count)
 {
-	struct gather *g = cookie;
-	cJSON *d = cJSON_GetArrayItem(g->deliveries, (int)g->delivery_at++);
-	cJSON *list = cJSON_CreateArray(), *files = cJSON_CreateArray();
+	cJSON *tests = cJSON_AddArrayToObject(delivery, "parked_tests");
+	cJSON *files = cJSON_AddArrayToObject(delivery, "parked_files");
 
-	(void)err;
-	for (size_t i = 0; rc == 0 && i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		cJSON *p = cJSON_CreateObject();
 		cJSON_AddStringToObject(p, "name", line[i].name != NULL ? line[i].name : "");
 		cJSON_AddStringToObject(p, "reason", line[i].reason != NULL ? line[i].reason : "");
 		cJSON_AddNumberToObject(p, "count", (double)line[i].count);
-		cJSON_AddItemToArray(line[i].file ? files : list, p);
+		cJSON_AddItemToArray(line[i].file ? files : tests, p);
 	}
-	cJSON_AddItemToObject(d, "parked_tests", list);
-	cJSON_AddItemToObject(d, "parked_files", files);
+}
+
+static void on_parked(void *cookie, int rc, const struct parked_line *line, size_t count,
+		      const struct err *err)
+{
+	struct gather *g = cookie;
+
+	(void)err;
+	outcome_add_parked(cJSON_GetArrayItem(g->deliveries, (int)g->delivery_at++), line,
+			   rc == 0 ? count : 0);
 	gather_parked(g);
 }
 

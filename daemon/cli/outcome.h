@@ -36,6 +36,8 @@ void outcome_look(struct app *a, const struct run_ids *ids, const char *sink, ou
 /* The receipt's `runs` array, and with it the table for people. */
 typedef void outcome_runs_fn(void *cookie, cJSON *runs); /* takes ownership */
 void outcome_runs(struct app *a, const struct run_ids *ids, outcome_runs_fn *done, void *cookie);
+/* What a delivery has parked, as its members parked_tests and parked_files. */
+void outcome_add_parked(cJSON *delivery, const struct parked_line *line, size_t count);
 void outcome_print(FILE *out, const cJSON *runs);
 
 /* ---- waiting ---- */

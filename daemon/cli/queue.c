@@ -6,6 +6,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/file.h"
 #include "daemon/base/mem.h"
+#include "daemon/cli/outcome.h"
 #include "daemon/cli/reach.h"
 
 #include <cjson/cJSON.h>
@@ -56,9 +57,23 @@ void queue_put_clean(FILE *out, const char *s, size_t max)
 		fputc((unsigned char)*s < 0x20 || *s == 0x7f ? ' ' : *s, out);
 }
 
+static void print_parked(FILE *out, const cJSON *list, const char *what)
+{
+	const cJSON *p;
+
+	cJSON_ArrayForEach(p, list)
+	{
+		fprintf(out, "       %s: ", what);
+		queue_put_clean(out, text(p, "name"), 200);
+		fprintf(out, ": ");
+		queue_put_clean(out, text(p, "reason"), 400);
+		fputc('\n', out);
+	}
+}
+
 static void print(struct queue_view *v)
 {
-	const cJSON *d, *p;
+	const cJSON *d;
 	size_t shown = 0;
 	FILE *out = v->out;
 
@@ -92,25 +107,34 @@ static void print(struct queue_view *v)
 			queue_put_clean(out, text(d, "reason"), 600);
 			fputc('\n', out);
 		}
-		cJSON_ArrayForEach(p, cJSON_GetObjectItem(d, "parked_tests"))
-		{
-			fprintf(out, "       parked: ");
-			queue_put_clean(out, text(p, "name"), 200);
-			fprintf(out, ": ");
-			queue_put_clean(out, text(p, "reason"), 400);
-			fputc('\n', out);
-		}
-		cJSON_ArrayForEach(p, cJSON_GetObjectItem(d, "parked_files"))
-		{
-			fprintf(out, "       parked file: ");
-			queue_put_clean(out, text(p, "name"), 200);
-			fprintf(out, ": ");
-			queue_put_clean(out, text(p, "reason"), 400);
-			fputc('\n', out);
-		}
+		print_parked(out, cJSON_GetObjectItem(d, "parked_tests"), "parked");
+		print_parked(out, cJSON_GetObjectItem(d, "parked_files"), "parked file");
 	}
 	if (shown == 0)
 		fprintf(out, "Nothing waits.\n");
+}
+
+void queue_add_counts(cJSON *o, const struct delivery_line *l)
+{
+	const struct {
+		const char *name;
+		uint64_t n;
+	} row[] = {
+		{ "tests", l->tests },
+		{ "posted", l->posted },
+		{ "parked", l->parked },
+		{ "ignored", l->ignored },
+		{ "owed", l->owed },
+		{ "requests", l->requests },
+		{ "attempt", l->attempt },
+		{ "evidence", l->evidence_posted },
+		{ "evidence_owed", l->evidence_owed },
+		{ "evidence_parked", l->evidence_parked },
+		{ "evidence_ignored", l->evidence_ignored },
+	};
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		cJSON_AddNumberToObject(o, row[i].name, (double)row[i].n);
 }
 
 static void next_parked(struct queue_view *v);
@@ -119,18 +143,9 @@ static void on_parked(void *cookie, int rc, const struct parked_line *line, size
 		      const struct err *err)
 {
 	struct queue_view *v = cookie;
-	cJSON *d = cJSON_GetArrayItem(v->deliveries, (int)v->at++);
-	cJSON *list = cJSON_AddArrayToObject(d, "parked_tests");
-	cJSON *files = cJSON_AddArrayToObject(d, "parked_files");
 
 	(void)err;
-	for (size_t i = 0; rc == 0 && i < count; i++) {
-		cJSON *p = cJSON_CreateObject();
-		cJSON_AddStringToObject(p, "name", line[i].name != NULL ? line[i].name : "");
-		cJSON_AddStringToObject(p, "reason", line[i].reason != NULL ? line[i].reason : "");
-		cJSON_AddNumberToObject(p, "count", (double)line[i].count);
-		cJSON_AddItemToArray(line[i].file ? files : list, p);
-	}
+	outcome_add_parked(cJSON_GetArrayItem(v->deliveries, (int)v->at++), line, rc == 0 ? count : 0);
 	next_parked(v);
 }
 
@@ -190,24 +205,7 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 			cJSON_AddStringToObject(d, "remote_id", l->remote_id);
 		if (l->url != NULL)
 			cJSON_AddStringToObject(d, "url", l->url);
-		const struct {
-			const char *name;
-			uint64_t n;
-		} row[] = {
-			{ "tests", l->tests },
-			{ "posted", l->posted },
-			{ "parked", l->parked },
-			{ "ignored", l->ignored },
-			{ "owed", l->owed },
-			{ "requests", l->requests },
-			{ "attempt", l->attempt },
-			{ "evidence", l->evidence_posted },
-			{ "evidence_owed", l->evidence_owed },
-			{ "evidence_parked", l->evidence_parked },
-			{ "evidence_ignored", l->evidence_ignored },
-		};
-		for (size_t k = 0; k < sizeof(row) / sizeof(row[0]); k++)
-			cJSON_AddNumberToObject(d, row[k].name, (double)row[k].n);
+		queue_add_counts(d, l);
 		cJSON_AddItemToArray(v->deliveries, d);
 	}
 	next_parked(v);

@@ -44,6 +44,8 @@ void queue_verb_import(struct queue_view *v);
 
 /* Says the error and quits: 2 for what is not there, else 70. */
 void queue_failed(struct queue_view *v, int rc, const struct err *err);
+/* The numbers of a delivery, as members. */
+void queue_add_counts(cJSON *o, const struct delivery_line *l);
 void queue_say_ago(char *text, size_t size, int64_t ms);
 /* Text of others, without what could steer a terminal. */
 void queue_put_clean(FILE *out, const char *s, size_t max);

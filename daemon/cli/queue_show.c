@@ -80,18 +80,7 @@ static cJSON *detail_json(const struct delivery_detail *d)
 		const char *name;
 		uint64_t n;
 	} row[] = {
-		{ "tests", l->tests },
-		{ "posted", l->posted },
-		{ "parked", l->parked },
-		{ "ignored", l->ignored },
-		{ "owed", l->owed },
-		{ "requests", l->requests },
-		{ "attempt", l->attempt },
 		{ "reports", d->reports },
-		{ "evidence", l->evidence_posted },
-		{ "evidence_owed", l->evidence_owed },
-		{ "evidence_parked", l->evidence_parked },
-		{ "evidence_ignored", l->evidence_ignored },
 		{ "defects", d->links_told },
 		{ "defects_owed", d->links_owed },
 		{ "evidence_awaited", d->evidence.awaited },
@@ -114,6 +103,7 @@ static cJSON *detail_json(const struct delivery_detail *d)
 	add_time(o, "settled", l->settled_ms);
 	add_text(o, "remote_id", l->remote_id);
 	add_text(o, "url", l->url);
+	queue_add_counts(o, l);
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
 		cJSON_AddNumberToObject(o, row[i].name, (double)row[i].n);
 	if (d->intent_step != NULL) {

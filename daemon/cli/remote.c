@@ -16,26 +16,29 @@
 
 enum { TRIES = 3, BETWEEN_TRIES_MS = 2000, LINE_MAX_BYTES = 1024 };
 
+static void say(const struct remote *r, const char *fmt, va_list ap)
+{
+	fprintf(stderr, "resultd %s: ", r->command);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
+
 void remote_say(const struct remote *r, const char *fmt, ...)
 {
 	va_list ap;
 
-	fprintf(stderr, "resultd %s: ", r->command);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	say(r, fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 }
 
 int remote_wrong(const struct remote *r, const char *fmt, ...)
 {
 	va_list ap;
 
-	fprintf(stderr, "resultd %s: ", r->command);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	say(r, fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 	return EXIT_USAGE;
 }
 

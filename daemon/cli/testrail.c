@@ -4,6 +4,7 @@
 #include "daemon/cli/testrail.h"
 
 #include "daemon/base/clock.h"
+#include "daemon/cli/listing.h"
 #include "daemon/cli/trcli.h"
 #include "sinks/testrail/testrail.h"
 
@@ -61,31 +62,15 @@ int rail_each(struct remote *r, const struct rail_list *l, int64_t offset, rail_
 	return EXIT_OK;
 }
 
-struct listing {
-	struct table table;
-	int64_t left;
-};
-
-static bool on_item(void *cookie, const cJSON *item)
-{
-	struct listing *l = cookie;
-
-	table_row(&l->table, item);
-	return --l->left > 0;
-}
-
 int rail_table(struct remote *r, const struct args *a, const struct rail_list *l,
 	       const struct column *columns, const char *none)
 {
-	struct listing list = { .left = a->limit };
+	struct listing list;
 	bool more = false;
 
-	table_begin(&list.table, columns, a->json);
-	int rc = rail_each(r, l, a->offset, on_item, &list, &more);
-	table_end(&list.table, rc == EXIT_OK ? none : NULL);
-	if (more)
-		fprintf(stderr, "There are more: --offset %" PRId64 ", or --all.\n", a->offset + a->limit);
-	return rc;
+	listing_begin(&list, a, columns);
+	int rc = rail_each(r, l, a->offset, listing_item, &list, &more);
+	return listing_end(&list, a, rc, none, more);
 }
 
 /* A list that comes whole and has no pages. */

@@ -245,16 +245,11 @@ static bool sift_wanted(void *cookie, const char *path)
 	       watch_wants(s->w, path + n + 1);
 }
 
-static char *sift_run(void *cookie, const char *path)
+/* Which run a file belongs to; what out reaches lives in the arena and in context. */
+static int make_spec(const struct source *s, const char *path, const struct context *context, struct arena *a,
+		     struct runspec *out, struct err *err)
 {
-	struct source *s = cookie;
-	struct arena a = ARENA_LIMIT(1 << 20);
-	struct err err = ERR_NONE;
-	struct runspec spec;
-	char *dir = xstrdup(path), *key = NULL;
-
-	*strrchr(dir, '/') = '\0';
-	struct context *context = collect_context(s, path);
+	const char *dir = arena_strndup(a, path, (size_t)(strrchr(path, '/') - path));
 	const struct runspec_source source = {
 		.context = context,
 		.watch = s->watch,
@@ -262,11 +257,23 @@ static char *sift_run(void *cookie, const char *path)
 		.common_dir = dir,
 		.source = RUN_WATCH,
 	};
-	if (runspec_make(&source, s->collect->opt.config, &a, &spec, &err) == 0)
+
+	return runspec_make(&source, s->collect->opt.config, a, out, err);
+}
+
+static char *sift_run(void *cookie, const char *path)
+{
+	struct source *s = cookie;
+	struct arena a = ARENA_LIMIT(1 << 20);
+	struct err err = ERR_NONE;
+	struct runspec spec;
+	char *key = NULL;
+
+	struct context *context = collect_context(s, path);
+	if (make_spec(s, path, context, &a, &spec, &err) == 0)
 		key = xstrdup(spec.run.key);
 	context_free(context);
 	arena_done(&a);
-	free(dir);
 	return key;
 }
 
@@ -334,16 +341,7 @@ bool collect_take(struct source *s, const char *relative, int64_t mtime_ms, cons
 		return answer == SIFT_LEAVE;
 	}
 	struct context *context = collect_context(s, path);
-	char *dir = xstrdup(path);
-	*strrchr(dir, '/') = '\0';
-	const struct runspec_source source = {
-		.context = context,
-		.watch = s->watch,
-		.path = path,
-		.common_dir = dir,
-		.source = RUN_WATCH,
-	};
-	if (runspec_make(&source, c->opt.config, &a, &spec, &err) < 0) {
+	if (make_spec(s, path, context, &a, &spec, &err) < 0) {
 		log_error(&log_ctx, "%s: %s", path, err.text);
 		c->counts.unreadable++;
 	} else {
@@ -384,7 +382,6 @@ bool collect_take(struct source *s, const char *relative, int64_t mtime_ms, cons
 	}
 	context_free(context);
 	arena_done(&a);
-	free(dir);
 	free(path);
 	return true;
 }

@@ -143,6 +143,16 @@ void queue_evidence_awaited(struct queue *q, int64_t run, int64_t after, size_t 
 
 /* ---- settled ---- */
 
+void evidence_hold(struct evidence *out, const struct evidence *e, struct arena *a)
+{
+	*out = *e;
+	out->named = arena_strdup(a, e->named);
+	out->name = arena_strdup(a, e->name);
+	out->kept = arena_strdup(a, e->kept);
+	out->type = arena_strdup(a, e->type);
+	out->reason = arena_strdup(a, e->state == EVIDENCE_KEPT ? NULL : e->reason);
+}
+
 struct found_op {
 	struct done_op base;
 	int64_t id, now_ms;
@@ -197,12 +207,7 @@ void queue_evidence_found(struct queue *q, int64_t id, const struct evidence *e,
 	o->id = id;
 	o->now_ms = now_ms;
 	o->arena = ARENA_LIMIT(SIZE_MAX / 2);
-	o->e = *e;
-	o->e.named = arena_strdup(&o->arena, e->named);
-	o->e.name = arena_strdup(&o->arena, e->name);
-	o->e.kept = arena_strdup(&o->arena, e->kept);
-	o->e.type = arena_strdup(&o->arena, e->type);
-	o->e.reason = arena_strdup(&o->arena, kept ? NULL : e->reason);
+	evidence_hold(&o->e, e, &o->arena);
 	op_start(q, &o->base.op);
 }
 

@@ -242,6 +242,18 @@ int brief_get(struct queue *q, int64_t delivery, struct brief *out, struct err *
 
 /* The name of an item's test, in arena; "?" where it cannot be read. */
 const char *items_name(struct queue *q, int64_t run, int64_t item, struct arena *arena);
+/* Why things of a delivery are in a state, by how many they are, the most first, with names of some. */
+struct reason_line;
+struct reasons {
+	int64_t delivery;
+	int state;
+	int64_t run;        /* not 0: `names` finds items of this run; 0: texts */
+	const char *counts; /* SQL: reason, count; ?1 delivery, ?2 state, ?3 how many */
+	const char *names;  /* SQL: one column; ?1 delivery, ?2 state, ?3 reason, ?4 how many */
+	const char *none;   /* said where there is no reason */
+};
+const struct reason_line *reasons_read(struct queue *q, const struct reasons *of, struct arena *a,
+				       size_t *count);
 
 /* ---- evidence.c ---- */
 
@@ -250,6 +262,8 @@ int64_t evidence_void(struct queue *q, int64_t part, int64_t before);
 /* Deletes at most max rows of a part; remove (NULL: nobody) is told of blobs that no row names any more. */
 int64_t evidence_delete(struct queue *q, int64_t part, int64_t max,
 			void (*remove)(void *cookie, const char *kept), void *cookie);
+/* A copy that lives in the arena, for the queue's thread. */
+void evidence_hold(struct evidence *out, const struct evidence *e, struct arena *a);
 bool evidence_named(struct queue *q, const char *kept);
 /* The result of an evidence row did not simply pass. */
 bool evidence_bad(struct queue *q, int64_t ref);
@@ -329,7 +343,6 @@ bool links_owed(struct queue *q, int64_t delivery); /* that could be sent now */
 bool links_parked(struct queue *q, int64_t delivery);
 uint64_t links_count(struct queue *q, int64_t delivery, enum link_state state);
 /* Why they are in that state: names are ids of defects. */
-struct reason_line;
 const struct reason_line *links_reasons(struct queue *q, int64_t delivery, enum link_state state,
 					struct arena *a, size_t *count);
 /* Lines of an export (carry_links.c); false: they are none. */

@@ -177,9 +177,10 @@ const char *items_name(struct queue *q, int64_t run, int64_t item, struct arena 
 }
 
 /* Names of the items that the query finds; they are read after the query has ended. */
-static void read_names(struct queue *q, struct detail_op *o, struct db_stmt *s, struct reason_line *line)
+static void read_items(struct queue *q, int64_t run, struct db_stmt *s, struct arena *a,
+		       struct reason_line *line)
 {
-	const char **name = arena_calloc(&o->arena, NAMES_MAX, sizeof(*name));
+	const char **name = arena_calloc(a, NAMES_MAX, sizeof(*name));
 	int64_t item[NAMES_MAX];
 	size_t n = 0;
 
@@ -191,78 +192,83 @@ static void read_names(struct queue *q, struct detail_op *o, struct db_stmt *s, 
 	line->name = name;
 	for (size_t i = 0; i < n; i++) {
 		struct arena scratch = ARENA_LIMIT(VIEW_BYTES_MAX);
-		name[line->name_count] =
-			arena_strdup(&o->arena, items_name(q, o->d.line.run, item[i], &scratch));
+		name[line->name_count] = arena_strdup(a, items_name(q, run, item[i], &scratch));
 		line->name_count += name[line->name_count] != NULL;
 		arena_done(&scratch);
 	}
 }
 
-/* Reasons with their counts, the most frequent first.  A test without one has no case. */
-static const struct reason_line *read_reasons(struct queue *q, struct detail_op *o, enum item_state state,
-					      size_t *count)
+static void read_names(struct db_stmt *s, struct arena *a, struct reason_line *line)
 {
-	struct reason_line *line = arena_calloc(&o->arena, REASONS_MAX, sizeof(*line));
+	const char **name = arena_calloc(a, NAMES_MAX, sizeof(*name));
+
+	while (name != NULL && line->name_count < NAMES_MAX && db_row(s))
+		name[line->name_count++] = arena_strdup(a, db_text(s, 0));
+	db_end(s);
+	line->name = name;
+}
+
+const struct reason_line *reasons_read(struct queue *q, const struct reasons *of, struct arena *a,
+				       size_t *count)
+{
+	struct reason_line *line = arena_calloc(a, REASONS_MAX, sizeof(*line));
 	size_t n = 0;
 
+	*count = 0;
 	if (line == NULL)
 		return NULL;
-	struct db_stmt *s = db_query(q->db,
-				     "SELECT reason, count(*) FROM item WHERE delivery = ?1 AND state = ?2"
-				     " GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ?3",
-				     DB(db_i(o->delivery), db_i(state), db_i(REASONS_MAX)));
+	struct db_stmt *s =
+		db_query(q->db, of->counts, DB(db_i(of->delivery), db_i(of->state), db_i(REASONS_MAX)));
 	while (n < REASONS_MAX && db_row(s)) {
-		line[n].reason = db_null(s, 0) ? NULL : arena_strdup(&o->arena, db_text(s, 0));
+		line[n].reason = db_null(s, 0) ? NULL : arena_strdup(a, db_text(s, 0));
 		line[n++].count = (uint64_t)db_int(s, 1);
 	}
 	db_end(s);
 	for (size_t i = 0; i < n; i++) {
-		s = db_query(q->db,
-			     "SELECT id FROM item WHERE delivery = ?1 AND state = ?2 AND reason IS ?3"
-			     " ORDER BY id LIMIT ?4",
-			     DB(db_i(o->delivery), db_i(state), db_s(line[i].reason), db_i(NAMES_MAX)));
-		read_names(q, o, s, &line[i]);
+		s = db_query(q->db, of->names,
+			     DB(db_i(of->delivery), db_i(of->state), db_s(line[i].reason), db_i(NAMES_MAX)));
+		if (of->run != 0)
+			read_items(q, of->run, s, a, &line[i]);
+		else
+			read_names(s, a, &line[i]);
 		if (line[i].reason == NULL)
-			line[i].reason = "no case for it";
+			line[i].reason = of->none;
 	}
 	*count = n;
 	return line;
 }
 
-/* The same of files: a reason stands with each, and they have names of their own. */
-static const struct reason_line *read_files(struct queue *q, struct detail_op *o, enum attach_state state,
-					    size_t *count)
+static const struct reason_line *item_reasons(struct queue *q, struct detail_op *o, enum item_state state,
+					      size_t *count)
 {
-	struct reason_line *line = arena_calloc(&o->arena, REASONS_MAX, sizeof(*line));
-	size_t n = 0;
+	const struct reasons of = {
+		.delivery = o->delivery,
+		.state = state,
+		.run = o->d.line.run,
+		.counts = "SELECT reason, count(*) FROM item WHERE delivery = ?1 AND state = ?2"
+			  " GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ?3",
+		.names = "SELECT id FROM item WHERE delivery = ?1 AND state = ?2 AND reason IS ?3"
+			 " ORDER BY id LIMIT ?4",
+		.none = "no case for it",
+	};
 
-	if (line == NULL)
-		return NULL;
-	struct db_stmt *s = db_query(q->db,
-				     "SELECT reason, count(*) FROM attach WHERE delivery = ?1 AND state = ?2"
-				     " GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ?3",
-				     DB(db_i(o->delivery), db_i(state), db_i(REASONS_MAX)));
-	while (n < REASONS_MAX && db_row(s)) {
-		line[n].reason = arena_strdup(&o->arena, db_text(s, 0));
-		line[n++].count = (uint64_t)db_int(s, 1);
-	}
-	db_end(s);
-	for (size_t i = 0; i < n; i++) {
-		const char **name = arena_calloc(&o->arena, NAMES_MAX, sizeof(*name));
-		s = db_query(
-			q->db,
-			"SELECT e.named FROM attach a JOIN evidence e ON e.id = a.evidence"
-			" WHERE a.delivery = ?1 AND a.state = ?2 AND a.reason IS ?3 ORDER BY a.id LIMIT ?4",
-			DB(db_i(o->delivery), db_i(state), db_s(line[i].reason), db_i(NAMES_MAX)));
-		while (name != NULL && line[i].name_count < NAMES_MAX && db_row(s))
-			name[line[i].name_count++] = arena_strdup(&o->arena, db_text(s, 0));
-		db_end(s);
-		line[i].name = name;
-		if (line[i].reason == NULL)
-			line[i].reason = "no reason is known";
-	}
-	*count = n;
-	return line;
+	return reasons_read(q, &of, &o->arena, count);
+}
+
+static const struct reason_line *file_reasons(struct queue *q, struct detail_op *o, enum attach_state state,
+					      size_t *count)
+{
+	const struct reasons of = {
+		.delivery = o->delivery,
+		.state = state,
+		.counts = "SELECT reason, count(*) FROM attach WHERE delivery = ?1 AND state = ?2"
+			  " GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ?3",
+		.names = "SELECT e.named FROM attach a JOIN evidence e ON e.id = a.evidence"
+			 " WHERE a.delivery = ?1 AND a.state = ?2 AND a.reason IS ?3 ORDER BY a.id LIMIT ?4",
+		.none = "no reason is known",
+	};
+
+	return reasons_read(q, &of, &o->arena, count);
 }
 
 static void read_reports(struct queue *q, struct detail_op *o)
@@ -294,10 +300,10 @@ static int detail_work(struct queue *q, struct op *op, struct err *err)
 	read_intent_rows(q, o);
 	read_journal(q, o);
 	read_reports(q, o);
-	o->d.parked = read_reasons(q, o, ITEM_PARKED, &o->d.parked_count);
-	o->d.ignored = read_reasons(q, o, ITEM_IGNORED, &o->d.ignored_count);
-	o->d.parked_files = read_files(q, o, ATTACH_PARKED, &o->d.parked_file_count);
-	o->d.ignored_files = read_files(q, o, ATTACH_IGNORED, &o->d.ignored_file_count);
+	o->d.parked = item_reasons(q, o, ITEM_PARKED, &o->d.parked_count);
+	o->d.ignored = item_reasons(q, o, ITEM_IGNORED, &o->d.ignored_count);
+	o->d.parked_files = file_reasons(q, o, ATTACH_PARKED, &o->d.parked_file_count);
+	o->d.ignored_files = file_reasons(q, o, ATTACH_IGNORED, &o->d.ignored_file_count);
 	o->d.links_told = links_count(q, o->delivery, LINK_POSTED);
 	o->d.links_owed = links_count(q, o->delivery, LINK_OWED);
 	o->d.parked_links = links_reasons(q, o->delivery, LINK_PARKED, &o->arena, &o->d.parked_link_count);
@@ -309,7 +315,7 @@ static int detail_work(struct queue *q, struct op *op, struct err *err)
 				     "SELECT id FROM item WHERE delivery = ?1 AND state IN (0, 1, 2)"
 				     " ORDER BY id LIMIT ?2",
 				     DB(db_i(o->delivery), db_i(NAMES_MAX)));
-	read_names(q, o, s, &o->d.owed);
+	read_items(q, o->d.line.run, s, &o->arena, &o->d.owed);
 	return 0;
 }
 

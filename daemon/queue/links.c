@@ -181,38 +181,18 @@ bool links_open(struct queue *q, int64_t delivery, int64_t link)
 const struct reason_line *links_reasons(struct queue *q, int64_t delivery, enum link_state state,
 					struct arena *a, size_t *count)
 {
-	enum { REASONS_MAX = 20, NAMES_MAX = 20 };
-	struct reason_line *line = arena_calloc(a, REASONS_MAX, sizeof(*line));
-	size_t n = 0;
+	const struct reasons of = {
+		.delivery = delivery,
+		.state = state,
+		.counts = "SELECT reason, count(*) FROM link WHERE delivery = ?1 AND state = ?2"
+			  " GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ?3",
+		.names = "SELECT DISTINCT f.rid FROM link l JOIN defect f ON f.id = l.defect"
+			 " WHERE l.delivery = ?1 AND l.state = ?2 AND l.reason IS ?3"
+			 " ORDER BY f.id LIMIT ?4",
+		.none = "no reason is known",
+	};
 
-	*count = 0;
-	if (line == NULL)
-		return NULL;
-	struct db_stmt *s = db_query(q->db,
-				     "SELECT reason, count(*) FROM link WHERE delivery = ?1 AND state = ?2"
-				     " GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ?3",
-				     DB(db_i(delivery), db_i(state), db_i(REASONS_MAX)));
-	while (n < REASONS_MAX && db_row(s)) {
-		line[n].reason = arena_strdup(a, db_text(s, 0));
-		line[n++].count = (uint64_t)db_int(s, 1);
-	}
-	db_end(s);
-	for (size_t i = 0; i < n; i++) {
-		const char **name = arena_calloc(a, NAMES_MAX, sizeof(*name));
-		s = db_query(q->db,
-			     "SELECT DISTINCT f.rid FROM link l JOIN defect f ON f.id = l.defect"
-			     " WHERE l.delivery = ?1 AND l.state = ?2 AND l.reason IS ?3"
-			     " ORDER BY f.id LIMIT ?4",
-			     DB(db_i(delivery), db_i(state), db_s(line[i].reason), db_i(NAMES_MAX)));
-		while (name != NULL && line[i].name_count < NAMES_MAX && db_row(s))
-			name[line[i].name_count++] = arena_strdup(a, db_text(s, 0));
-		db_end(s);
-		line[i].name = name;
-		if (line[i].reason == NULL)
-			line[i].reason = "no reason is known";
-	}
-	*count = n;
-	return line;
+	return reasons_read(q, &of, a, count);
 }
 
 uint64_t links_count(struct queue *q, int64_t delivery, enum link_state state)

@@ -257,12 +257,7 @@ int part_writer_evidence(struct part_writer *w, const struct evidence *e, bool o
 	o->base.id = chunk_id(w->part, w->evidence++);
 	o->result = of_run || !w->any ? 0 : w->last;
 	o->arena = ARENA_LIMIT(SIZE_MAX / 2);
-	o->e = *e;
-	o->e.named = arena_strdup(&o->arena, e->named);
-	o->e.name = arena_strdup(&o->arena, e->name);
-	o->e.kept = arena_strdup(&o->arena, e->kept);
-	o->e.type = arena_strdup(&o->arena, e->type);
-	o->e.reason = arena_strdup(&o->arena, kept ? NULL : e->reason);
+	evidence_hold(&o->e, e, &o->arena);
 	o->base.op.weight = sizeof(*o) + (e->named != NULL ? strlen(e->named) : 0);
 	hand_over(w, &o->base);
 	if (!queue_is_broken(w->q))

@@ -101,14 +101,12 @@ static void learn_item(struct talk *t, const struct row *row, const struct axoso
 /* "2026-11-20T10:00:00Z"; what lies before 1970 means "not yet" (1899-01-01). */
 static int64_t stamp(const char *s)
 {
-	static const int before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
 	int y, m, d, h = 0, min = 0;
 
 	if (s == NULL || sscanf(s, "%4d-%2d-%2dT%2d:%2d", &y, &m, &d, &h, &min) < 3 || y < 1971 || y > 9999 ||
 	    m < 1 || m > 12)
 		return TIME_UNKNOWN;
-	int64_t days = (int64_t)(y - 1970) * 365 + (y - 1969) / 4 - (y - 1901) / 100 + (y - 1601) / 400 +
-		       before[m - 1] + d - 1 + (m > 2 && (y % 4 == 0 && (y % 100 != 0 || y % 400 == 0)));
+	int64_t days = clock_days(y, (unsigned)m, 0) + d;
 	return ((days * 24 + h) * 60 + min) * INT64_C(60000);
 }
 
