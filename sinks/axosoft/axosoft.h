@@ -133,6 +133,17 @@ enum got axosoft_refused(struct talk *t, const struct reply *r, const char *doin
 /* An id as it may go into a path or a body: digits only, else NULL. */
 const char *axosoft_id(struct arena *a, const cJSON *object, const char *name);
 
+/* ---- what is known of items (axosoft_known.c) ---- */
+
+struct axosoft_item axosoft_item_of(struct talk *t, const struct row *row);
+/* Keeps it with the failure; and for others that share it, where it was read in this run. */
+void axosoft_learn_item(struct talk *t, const struct row *row, const struct axosoft_item *item);
+const cJSON *axosoft_data(const cJSON *root); /* what an answer is about; NULL: nothing */
+void axosoft_ask_items(struct talk *t, struct request *r, const char *ids, size_t count); /* "991,1004" */
+void axosoft_ask_marked(struct talk *t, struct request *r, const char *mark);
+/* The item whose name holds the mark, exactly; the newest that is open goes first. */
+bool axosoft_find_marked(struct talk *t, const cJSON *rows, const char *mark, struct axosoft_item *out);
+
 /* ---- steps ---- */
 
 enum ask axosoft_token_ask(struct talk *t, struct request *r);

@@ -6,6 +6,8 @@ target_sources(rd_sinks PRIVATE
 	${CMAKE_CURRENT_LIST_DIR}/index.c
 	${CMAKE_CURRENT_LIST_DIR}/local.c
 	${CMAKE_CURRENT_LIST_DIR}/local_keys.c
+	${CMAKE_CURRENT_LIST_DIR}/local_pages.c
+	${CMAKE_CURRENT_LIST_DIR}/local_results.c
 	${CMAKE_CURRENT_LIST_DIR}/page.c
 	${CMAKE_CURRENT_LIST_DIR}/sheet.c
 	${CMAKE_CURRENT_LIST_DIR}/tally.c

@@ -202,15 +202,34 @@ void index_json(struct buf *b, const cJSON *runs);
 cJSON *index_read(const char *text, size_t len);
 void index_write(struct buf *b, const cJSON *runs, int64_t now_ms);
 
-/* ---- local.c: what waits for .page-rows ---- */
+/* ---- local.c ---- */
 
+#define LOCAL_SHOWN_FILE ".page-rows"
+/* The folder of the run, beneath the sink's: the name that was taken first stays. */
+const char *local_folder_of(struct talk *t);
+void local_remember_folder(struct talk *t);
+void local_path_in(struct talk *t, struct request *r, const char *file); /* of that folder */
+enum got local_refused(struct talk *t, const struct reply *r);           /* parks, with its words */
+/* "nightly-17-3fa2b1c0": safe on every file system and in every URL, never the same for two runs. */
+void local_folder(const struct sink_run *run, struct buf *out);
+
+/* ---- local_results.c ---- */
+
+enum ask local_results_ask(struct talk *t, struct request *r);
+enum got local_results_got(struct talk *t, const struct reply *r);
+enum ask local_shown_ask(struct talk *t, struct request *r);
+enum got local_shown_got(struct talk *t, const struct reply *r);
+/* What waits for .page-rows. */
 bool local_flush_due(const struct tally *y);
 void local_flush_ask(struct talk *t, struct request *r, const struct tally *y);
 enum got local_flush_got(struct talk *t, const struct reply *r, struct tally *y, enum got next);
 
-/* ---- local.c, shown to the tests ---- */
+/* ---- local_pages.c ---- */
 
-/* "nightly-17-3fa2b1c0": safe on every file system and in every URL, never the same for two runs. */
-void local_folder(const struct sink_run *run, struct buf *out);
+void local_learn_url(struct talk *t); /* where the run's page is, or will be */
+enum ask local_page_ask(struct talk *t, struct request *r);
+enum got local_page_got(struct talk *t, const struct reply *r);
+enum ask local_index_ask(struct talk *t, struct request *r);
+enum got local_index_got(struct talk *t, const struct reply *r);
 
 #endif

@@ -375,6 +375,8 @@ enum got testrail_close_plan_got(struct talk *t, const struct reply *r);
 bool testrail_put_description(struct talk *t, struct buf *b, const struct template *tpl, const char *key);
 bool testrail_put_dates(struct talk *t, struct buf *b);
 bool testrail_put_run_refs(struct talk *t, struct buf *b);
+bool testrail_put_assignee(struct talk *t, struct buf *b);
+const char *testrail_run_name(struct talk *t); /* as it stands over there; NULL: t->err */
 void testrail_put_case_ids(struct buf *b, const char *const *ids, size_t count);
 /* Keeps a run that was made, found or named.  entry: of a plan, or NULL. */
 void testrail_keep_run(struct talk *t, const cJSON *item, const char *entry, bool own);
@@ -384,6 +386,10 @@ void testrail_linked(struct talk *t, const struct testrail_cases *cases);
  * is what a refusal calls it then ("plan_id"). */
 enum got testrail_closed(struct talk *t, const struct reply *r, const char *call, const char *const *missing);
 enum got testrail_run_refused(struct talk *t, const struct reply *r, const char *doing);
+/* The run in a plan that we take: of that name, or (NULL) of our token; its entry, too.  NULL: none. */
+const cJSON *testrail_run_in_plan(struct talk *t, const cJSON *plan, const char *name, const char **entry);
+bool testrail_same_configs(struct talk *t, const cJSON *run);
+enum got testrail_reuse_entries(struct talk *t, const struct reply *r);
 enum ask testrail_reuse_ask(struct talk *t, struct request *r);
 enum got testrail_reuse_got(struct talk *t, const struct reply *r);
 enum ask testrail_add_shared_run_ask(struct talk *t, struct request *r);
