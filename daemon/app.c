@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * app.c - start order: directory, queue, workers, network, dispatch.  Stop order: the reverse. */
-#include "daemon/app.h"
+#include "daemon/app_inner.h"
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
@@ -24,8 +24,6 @@ enum {
 	WORKERS_MAX = 8,
 	LOCK_POLL_MS = 100,
 	PULSE_MS = 20,
-	HOUR_MS = 3600 * 1000,
-	WALK_MS = 60 * 1000
 };
 
 static void on_fatal(void *cookie, const struct err *err)
@@ -37,95 +35,7 @@ static void on_fatal(void *cookie, const struct err *err)
 	_exit(70);
 }
 
-/* ---- the disk ---- */
-
-static bool make_room(void *cookie)
-{
-	struct app *a = cookie;
-
-	return space_give_way(a->space);
-}
-
-static bool hold(void *cookie)
-{
-	struct app *a = cookie;
-
-	return a->space != NULL && space_look(a->space) == SPACE_OUT;
-}
-
-/* Results go before evidence: it is refused while there is room for them yet. */
-static int evidence_room(void *cookie, uint64_t size, struct err *err)
-{
-	struct app *a = cookie;
-	struct space_view v;
-
-	if (ceiling_due(a->ceiling))
-		ceiling_walk(a->ceiling); /* a worker's time */
-	if (ceiling_look(a->ceiling) != CEILING_FINE)
-		return err_set(err, -ENOSPC,
-			       "the state directory has nearly reached keep.max_size, and results go first");
-	space_view(a->space, &v);
-	int64_t need = size < INT64_MAX / 4 ? (int64_t)size : INT64_MAX / 4;
-	if (v.low_water == 0 || v.free_bytes - need >= v.low_water + v.low_water / 4) {
-		ceiling_add(a->ceiling, need);
-		return 0;
-	}
-	return err_set(err, -ENOSPC, "only %lld MiB are free in the state directory, and results go first",
-		       (long long)(v.free_bytes >> 20));
-}
-
-static void walk(void *cookie)
-{
-	struct app *a = cookie;
-
-	ceiling_walk(a->ceiling);
-}
-
-static void make_way(struct app *a)
-{
-	int64_t now = clock_mono_ms();
-
-	if (ceiling_look(a->ceiling) == CEILING_FINE || now < a->room_ms || retention_busy(a->retention))
-		return;
-	a->room_ms = now + WALK_MS / app_time_scale();
-	retention_make_room(a->retention);
-}
-
-static void walked(void *cookie)
-{
-	struct app *a = cookie;
-
-	a->walking = false;
-	make_way(a);
-}
-
-/* Sizes are looked at when something wants room, and by nobody's clock. */
-static void tend_ceiling(struct app *a)
-{
-	if (a->walking || a->executor == NULL)
-		return;
-	if (ceiling_due(a->ceiling)) {
-		a->walking = true;
-		executor_submit(a->executor, walk, walked, a);
-		return;
-	}
-	make_way(a);
-}
-
-static bool ceiling_reached(struct app *a, char *text, size_t size)
-{
-	if (!ceiling_known(a->ceiling) && ceiling_due(a->ceiling))
-		ceiling_walk(a->ceiling);
-	tend_ceiling(a);
-	return ceiling_words(a->ceiling, text, size) != NULL;
-}
-
-bool app_full(struct app *a, char *text, size_t size)
-{
-	if (ceiling_reached(a, text, size))
-		return true;
-	return space_look(a->space) != SPACE_FINE && space_words(a->space, text, size) != NULL;
-}
+/* ---- clocks of tests ---- */
 
 static unsigned test_scale(const char *variable)
 {
@@ -140,10 +50,14 @@ unsigned app_time_scale(void)
 	return test_scale("RESULTD_TEST_TIME_SCALE");
 }
 
-/* Ages have a scale of their own: what tests keep beside the code is older than their waits. */
-static int64_t aged(int64_t ms)
+int64_t app_aged(int64_t ms)
 {
 	return ms / test_scale("RESULTD_TEST_AGE_SCALE");
+}
+
+int64_t app_forget_every_ms(int64_t keep_ms)
+{
+	return (keep_ms / 2 < APP_HOUR_MS ? keep_ms / 2 : APP_HOUR_MS) / app_time_scale();
 }
 
 /* Tests of servers that do not answer need not wait as long as people do. */
@@ -168,7 +82,7 @@ static void on_reap(uv_async_t *handle)
 		executor_reap(a->executor);
 }
 
-static void wake(void *cookie)
+void app_wake(void *cookie)
 {
 	struct app *a = cookie;
 
@@ -283,7 +197,7 @@ static void start_workers(struct app *a)
 	a->turn.data = a;
 	uv_timer_init(&a->loop, &a->tidy);
 	a->tidy.data = a;
-	a->executor = executor_new("worker", workers, wake, a);
+	a->executor = executor_new("worker", workers, app_wake, a);
 	listen_signals(a);
 }
 
@@ -304,9 +218,9 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 		return rc;
 	}
 	a->space = space_new(a->state.dir, config->keep.low_water);
-	a->ceiling = ceiling_new(a->state.dir, config->keep.max_size, WALK_MS / app_time_scale());
+	a->ceiling = ceiling_new(a->state.dir, config->keep.max_size, APP_WALK_MS / app_time_scale());
 	a->evidence = state_path(&a->state, "evidence");
-	rc = evidence_store_open(a->state.dir, evidence_room, a, &a->store, err);
+	rc = evidence_store_open(a->state.dir, app_evidence_room, a, &a->store, err);
 	if (rc < 0) {
 		uv_loop_close(&a->loop);
 		space_free(a->space);
@@ -317,7 +231,7 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 	}
 	char *path = state_path(&a->state, "queue.db");
 	struct queue_options qo = {
-		.path = path, .loop = &a->loop, .on_fatal = on_fatal, .make_room = make_room, .cookie = a
+		.path = path, .loop = &a->loop, .on_fatal = on_fatal, .make_room = app_make_room, .cookie = a
 	};
 	rc = queue_open(&qo, &a->queue, &a->opened, err);
 	free(path);
@@ -343,7 +257,7 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 	start_workers(a);
 	a->intake = intake_new(a->queue, a->executor, config, &a->state, a->store);
 	a->gather = evidence_gather_new(a->queue, a->executor, config, a->store);
-	int64_t keep = config->keep.runs_ms, scale = app_time_scale();
+	int64_t keep = config->keep.runs_ms;
 	char *reports = state_path(&a->state, "reports");
 	const struct retention_options ro = {
 		.queue = a->queue,
@@ -351,9 +265,9 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 		.reports = reports,
 		.store = a->store,
 		.ceiling = a->ceiling,
-		.keep_ms = aged(keep),
-		.orphan_ms = aged(HOUR_MS),
-		.every_ms = (keep / 2 < HOUR_MS ? keep / 2 : HOUR_MS) / scale,
+		.keep_ms = app_aged(keep),
+		.orphan_ms = app_aged(APP_HOUR_MS),
+		.every_ms = app_forget_every_ms(keep),
 	};
 	a->retention = retention_new(&ro);
 	free(reports);
@@ -386,7 +300,7 @@ int app_serve(struct app *a, const struct desk_options *options, bool must, stru
 	return 0;
 }
 
-static struct dispatch *make_dispatch(struct app *a)
+struct dispatch *app_make_dispatch(struct app *a)
 {
 	struct dispatch_options options = {
 		.config = a->config,
@@ -395,7 +309,7 @@ static struct dispatch *make_dispatch(struct app *a)
 		.folder = a->folder,
 		.arm = arm,
 		.changed = changed,
-		.hold = hold,
+		.hold = app_hold,
 		.cookie = a,
 		.only = a->only,
 		.evidence_dir = a->evidence,
@@ -418,113 +332,12 @@ int app_deliver(struct app *a, const char *only, bool dry, struct err *err)
 		return -EINVAL;
 	shorten_timeouts(a->http);
 	a->folder = folder_open(a->executor);
-	a->dispatch = make_dispatch(a);
+	a->dispatch = app_make_dispatch(a);
 	dispatch_kick(a->dispatch, false);
 	return 0;
 }
 
-/* ---- reload ---- */
-
-struct retired {
-	struct retired *next;
-	struct config *config;
-};
-
-static void retire(struct app *a, struct config *config)
-{
-	struct retired *r = xcalloc(1, sizeof(*r));
-
-	r->next = a->retired;
-	r->config = config;
-	a->retired = r;
-}
-
-/* Old configurations go when nothing can be reading them. */
-static void free_retired(struct app *a)
-{
-	if (a->before != NULL || (a->intake != NULL && intake_busy(a->intake) > 0) ||
-	    (a->gather != NULL && evidence_gather_busy(a->gather) > 0))
-		return;
-	for (struct retired **at = &a->retired; *at != NULL;) {
-		struct retired *r = *at;
-		if (r->config == a->kept) {
-			at = &r->next;
-			continue;
-		}
-		*at = r->next;
-		config_free(r->config);
-		free(r);
-	}
-}
-
-void app_keep_config(struct app *a, const struct config *config)
-{
-	a->kept = config;
-	free_retired(a);
-}
-
-static void on_before_over(uv_timer_t *timer)
-{
-	struct app *a = timer->data;
-
-	uv_close((uv_handle_t *)timer, (uv_close_cb)free);
-	dispatch_after(a->dispatch);
-	dispatch_free(a->before);
-	a->before = NULL;
-	free_retired(a);
-	wake(a); /* as on_stopped() */
-}
-
-/* It is in its own turn: it is freed on a later one. */
-static void on_before_stopped(void *cookie)
-{
-	struct app *a = cookie;
-	uv_timer_t *timer = xcalloc(1, sizeof(*timer));
-
-	uv_timer_init(&a->loop, timer);
-	timer->data = a;
-	uv_timer_start(timer, on_before_over, 0, 0);
-}
-
-static bool same_control(const struct config *a, const struct config *b)
-{
-	const char *ap = a->control.path, *bp = b->control.path, *ag = a->control.group,
-		   *bg = b->control.group;
-
-	return strcmp(ap != NULL ? ap : "", bp != NULL ? bp : "") == 0 &&
-	       strcmp(ag != NULL ? ag : "", bg != NULL ? bg : "") == 0 && a->control.mode == b->control.mode;
-}
-
-int app_reload(struct app *a, struct config *config, struct err *err)
-{
-	struct config *old =
-		(struct config *)(uintptr_t)a->config; /* it was given to us by the last reload */
-	int64_t scale = app_time_scale(), keep = config->keep.runs_ms;
-	struct err moved = ERR_NONE;
-
-	if (a->before != NULL)
-		return err_set(err, -EBUSY,
-			       "the last reload is not over: requests of then are still under way");
-	a->config = config;
-	/* The socket first: it is the one thing that can fail, and then nothing else has changed. */
-	if (a->desk != NULL && !same_control(old, config) && desk_move(a->desk, &moved) < 0) {
-		a->config = old;
-		return err_set(err, moved.code, "%s", moved.text);
-	}
-	intake_configure(a->intake, config);
-	evidence_gather_configure(a->gather, config);
-	retention_keep(a->retention, aged(keep), (keep / 2 < HOUR_MS ? keep / 2 : HOUR_MS) / scale);
-	space_mark(a->space, config->keep.low_water);
-	ceiling_mark(a->ceiling, config->keep.max_size);
-	if (a->dispatch != NULL) {
-		a->before = a->dispatch;
-		a->dispatch = make_dispatch(a);
-		dispatch_stop(a->before, false, on_before_stopped, a);
-		dispatch_kick(a->dispatch, false);
-	}
-	retire(a, old);
-	return 0;
-}
+/* ---- tidying, ending ---- */
 
 static void on_hour(uv_timer_t *handle)
 {
@@ -543,9 +356,9 @@ static void on_tidy_over(uv_timer_t *handle)
 void app_tidy(struct app *a, int64_t max_ms)
 {
 	retention_start(a->retention);
-	tend_ceiling(a);
+	app_tend_room(a);
 	if (max_ms == 0) {
-		uint64_t every = (uint64_t)HOUR_MS / app_time_scale();
+		uint64_t every = (uint64_t)APP_HOUR_MS / app_time_scale();
 		uv_timer_start(&a->tidy, on_hour, every, every);
 		return;
 	}
@@ -573,7 +386,7 @@ static void on_stopped(void *cookie)
 
 	a->stopped = true;
 	/* This may be a timer's turn, after which the loop waits for what happens next: nothing will. */
-	wake(a);
+	app_wake(a);
 }
 
 static void on_queue_closed(void *cookie)
@@ -591,7 +404,7 @@ static void on_grace_over(uv_timer_t *handle)
 	if (!a->stopped)
 		dispatch_stop(a->dispatch, true, on_stopped, a);
 	if (a->before != NULL)
-		dispatch_stop(a->before, true, on_before_stopped, a);
+		dispatch_stop(a->before, true, app_before_stopped, a);
 }
 
 static void again_signal(uv_signal_t *handle, int signum)

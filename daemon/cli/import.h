@@ -57,20 +57,31 @@ struct import {
 int import_begin(struct import *im, char **paths, int count);
 /* import_walk.c.  walk.wants: with a watch, what that would take; files that are named are always taken. */
 bool import_wants(void *cookie, const char *dir, const char *path);
-/* Leaves out what others tell, too; once.  run: which run a path belongs to, freed here. */
-void import_sift(struct import *im, char *(*run)(void *cookie, const char *path), void *cookie);
 void import_done(struct import *im);
 
-void import_say(const struct import *im, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Into the receipt. */
-void import_add_file(struct import *im, const char *path, const char *state, bool complete, uint64_t cases,
-		     const char *reason);
+/* All files were taken, or left: the runs end.  (import.c) */
+void import_all_in(struct import *im);
+
+/* import_files.c. */
+/* Leaves out what others tell, too; once.  run: which run a path belongs to, freed here. */
+void import_sift(struct import *im, char *(*run)(void *cookie, const char *path), void *cookie);
+/* The key of the run that a path belongs to, the caller's to free; cookie: the import. */
+char *import_run_of(void *cookie, const char *path);
+/* Goes on with the files that are left, as many as may be under way. */
+void import_take(struct import *im);
 /* What became of a file: counted, said, put into the receipt, its run remembered. */
 void import_took(struct import *im, size_t index, const struct intake_outcome *o);
 /* No room for it within the timeout: it stays where it is. */
 void import_left(struct import *im, size_t index, const char *why);
 /* The context file of the directory that a report lies in; the last one is remembered. */
 const struct context *import_context(struct import *im, const char *absolute, bool quiet);
+
+/* import_receipt.c. */
+void import_say(const struct import *im, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Into the receipt. */
+void import_add_file(struct import *im, const char *path, const char *state, bool complete, uint64_t cases,
+		     const char *reason);
+void import_add_unreadable(struct import *im, const char *text); /* "PATH: why", as the walk says it */
 /* The summary, or the receipt; takes ownership of its runs. */
 void import_finish(struct import *im, cJSON *runs);
 int import_exit_code(const struct import *im);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lane.h - what dispatch.c and talk.c share: one sink and the talks that run for it. */
+ * lane.h - one sink and the talks that run for it: what dispatch.c, lane.c and talk.c share. */
 #ifndef RD_LANE_H
 #define RD_LANE_H
 
@@ -77,6 +77,7 @@ struct dispatch {
 };
 
 /* A wait as the tests' clock has it. */
+int64_t dispatch_scaled(const struct dispatch *d, int64_t ms);
 int64_t lane_scaled(const struct lane *l, int64_t ms);
 int64_t lane_now(void); /* mono */
 void lane_arm(struct lane *l, int64_t mono_ms);
@@ -93,6 +94,10 @@ void lane_doubt(struct lane *l, int64_t delivery, int64_t due_ms, bool unsure);
 void lane_sure(struct lane *l, int64_t delivery);
 /* How long a write of this delivery has to wait for what another one does not know; 0: it need not. */
 int64_t lane_doubt_wait_ms(const struct lane *l, int64_t delivery);
+/* The lane of the same sink in the configuration that was; NULL: there is none. */
+const struct lane *lane_before(const struct lane *l);
+/* Asks the queue for what is due, where the lane may send, and starts talks for it. */
+void lane_turn(struct lane *l);
 /* The talk has ended and frees itself. */
 void lane_ended(struct lane *l, struct conversation *c);
 

@@ -2,17 +2,13 @@
  *
  * family.c - which reports of a tree tell the same results twice.
  *
- * A report is compared as a bag of hashes, one a case.  What one TestNG run wrote in several forms agrees in
- * class, method and verdict only (times are rounded and names decorated differently), so those files must
- * also be of about the same time.  A merged file is a copy of its parts to the digit. */
+ * Reports are compared as bags of their cases (bag.h).  What one TestNG run wrote in several forms agrees loosely
+ * only, so those files must also be of about the same time; a merged file is an exact copy of its parts. */
 #include "daemon/intake/family.h"
 
-#include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
-#include "daemon/intake/report.h"
+#include "daemon/intake/bag.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,198 +24,12 @@ enum {
 /* What a file is in its TestNG family; the lower one is preferred. */
 enum rank { RANK_RESULTS, RANK_RUNNER, RANK_JUNITREPORTS, RANK_TEST, RANK_NONE };
 
-/* ---- bags ---- */
-
-struct bag {
-	uint64_t *key; /* sorted, repeats kept */
-	size_t count, room;
-};
-
-static void bag_done(struct bag *b)
-{
-	free(b->key);
-	*b = (struct bag){ 0 };
-}
-
-static void bag_put(struct bag *b, uint64_t key)
-{
-	if (b->count == b->room) {
-		b->room = b->room > 0 ? b->room * 2 : 64;
-		b->key = xrealloc(b->key, b->room, sizeof(*b->key));
-	}
-	b->key[b->count++] = key;
-}
-
-static int by_key(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-static void bag_sort(struct bag *b)
-{
-	if (b->count > 1)
-		qsort(b->key, b->count, sizeof(*b->key), by_key);
-}
-
-static void bag_add(struct bag *to, const struct bag *from)
-{
-	for (size_t i = 0; i < from->count; i++)
-		bag_put(to, from->key[i]);
-	bag_sort(to);
-}
-
-/* Is every key of part in whole, as often?  Nothing is in everything, but that proves nothing. */
-static bool bag_holds(const struct bag *whole, const struct bag *part)
-{
-	size_t at = 0;
-
-	for (size_t i = 0; i < part->count; i++, at++) {
-		while (at < whole->count && whole->key[at] < part->key[i])
-			at++;
-		if (at == whole->count || whole->key[at] != part->key[i])
-			return false;
-	}
-	return part->count > 0;
-}
-
-/* Takes part, which whole holds, out of it: the same case does not excuse two files. */
-static void bag_take(struct bag *whole, const struct bag *part)
-{
-	size_t to = 0, next = 0;
-
-	for (size_t i = 0; i < whole->count; i++) {
-		if (next < part->count && whole->key[i] == part->key[next])
-			next++;
-		else
-			whole->key[to++] = whole->key[i];
-	}
-	whole->count = to;
-}
-
-/* ---- what is in a file ---- */
-
-static uint64_t hash(uint64_t h, const char *s, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (unsigned char)s[i]) * UINT64_C(1099511628211);
-	return (h ^ 0xff) * UINT64_C(1099511628211); /* no byte of UTF-8: the end of a word */
-}
-
-static uint64_t hash_word(uint64_t h, const char *s)
-{
-	return s != NULL ? hash(h, s, strlen(s)) : hash(h, "", 0);
-}
-
-enum compare { LOOSE, LOOSE_NO_SKIPS, EXACT };
-
-struct look {
-	struct bag *bag;
-	size_t left;
-	bool exact, no_skips;
-};
-
-/* The method behind what a reporter makes of it: "instance method", "method[row](2)", "method(String)". */
-static const char *method_of(const char *name, size_t *len)
-{
-	size_t n = strcspn(name, "[(");
-
-	if (n == 0)
-		n = strlen(name);
-	while (n > 0 && name[n - 1] == ' ')
-		n--;
-	size_t from = n;
-	while (from > 0 && name[from - 1] != ' ')
-		from--;
-	*len = n - from;
-	return name + from;
-}
-
-static int on_result(void *cookie, const struct result *r)
-{
-	struct look *k = cookie;
-	static const char *const said[] = {
-		[OUTCOME_PASSED] = "passed",
-		[OUTCOME_SKIPPED] = "skipped",
-		[OUTCOME_FAILED] = "failed",
-		[OUTCOME_ERROR] = "failed",
-	};
-	uint64_t h = hash_word(UINT64_C(14695981039346656037), r->class_name);
-
-	if (k->left-- == 0)
-		return -E2BIG;
-	if (k->exact) {
-		h = hash_word(h, r->name);
-		for (size_t i = 0; i < r->param_count; i++)
-			h = hash_word(h, r->params[i]);
-		h = hash(h, (const char *)&r->duration_ms, sizeof(r->duration_ms));
-		h = hash(h, (const char *)&r->started_ms, sizeof(r->started_ms));
-	} else {
-		/* junitreports/ shows a configuration method that failed as a case: "@BeforeClass prepare". */
-		if (r->name != NULL && r->name[0] == '@')
-			return 0;
-		if (k->no_skips && r->outcome == OUTCOME_SKIPPED)
-			return 0;
-		size_t len;
-		const char *method = method_of(r->name != NULL ? r->name : "", &len);
-		h = hash(h, method, len);
-	}
-	bag_put(k->bag, hash_word(h, said[r->outcome]));
-	return 0;
-}
-
-static void on_restart(void *cookie)
-{
-	struct look *k = cookie;
-
-	k->left += k->bag->count;
-	k->bag->count = 0;
-}
-
-static int open_regular(const char *path, struct stat *st)
-{
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-
-	if (fd >= 0 && (fstat(fd, st) < 0 || !S_ISREG(st->st_mode))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-/* False where the file cannot be compared: unreadable, broken off, too much. */
-static bool read_bag(const char *path, enum compare how, size_t room, struct bag *out)
-{
-	static const struct parser_events events = { .result = on_result, .restart = on_restart };
-	const struct parser_options options = { .now_ms = TIME_UNKNOWN };
-	struct look look = {
-		.bag = out, .left = room, .exact = how == EXACT, .no_skips = how == LOOSE_NO_SKIPS
-	};
-	struct report_summary summary;
-	struct stat st;
-	int fd = open_regular(path, &st);
-
-	*out = (struct bag){ 0 };
-	if (fd < 0)
-		return false;
-	bool good = report_read(fd, path, &options, &events, &look, &summary) == REPORT_OK;
-	report_summary_done(&summary);
-	close(fd);
-	if (!good) {
-		bag_done(out);
-		return false;
-	}
-	bag_sort(out);
-	return true;
-}
-
 /* TestNG's reporters sign what they write. */
 static bool signed_by_testng(const char *path)
 {
 	char text[LOOK + 1];
 	struct stat st;
-	int fd = open_regular(path, &st);
+	int fd = bag_open(path, &st);
 
 	if (fd < 0)
 		return false;
@@ -415,9 +225,9 @@ static void group_read(struct group *g)
 		/* TestNG's JUnit files show disabled tests as skipped, testng-results.xml does not show them. */
 		bool own = m->rank >= RANK_JUNITREPORTS;
 		size_t room = CASES_MAX - g->cases;
-		m->usable = read_bag(m->file->path, own ? LOOSE_NO_SKIPS : LOOSE, room, &m->bag);
+		m->usable = bag_read(m->file->path, own ? BAG_LOOSE_NO_SKIPS : BAG_LOOSE, room, &m->bag);
 		if (own && m->usable && m->bag.count == 0)
-			m->usable = read_bag(m->file->path, LOOSE, room, &m->bag);
+			m->usable = bag_read(m->file->path, BAG_LOOSE, room, &m->bag);
 		g->cases += m->bag.count;
 	}
 }
@@ -547,7 +357,7 @@ static bool read_parts(const struct tree *t, const struct family_file *of, const
 		struct bag bag;
 		if (f == of || is_aggregate(base_of(f->path)) || !same_run(f, of))
 			continue;
-		if (read_bag(f->path, EXACT, CASES_MAX - out->count, &bag)) {
+		if (bag_read(f->path, BAG_EXACT, CASES_MAX - out->count, &bag)) {
 			(*parts)++;
 			for (size_t k = 0; k < bag.count; k++)
 				bag_put(out, bag.key[k]);
@@ -563,7 +373,7 @@ static void decide_aggregate(const struct tree *t, struct family_file *f, const 
 	struct bag whole = { 0 }, parts = { 0 };
 	size_t count;
 
-	if (read_bag(f->path, EXACT, CASES_MAX, &whole) && read_parts(t, f, dir, &count, &parts) &&
+	if (bag_read(f->path, BAG_EXACT, CASES_MAX, &whole) && read_parts(t, f, dir, &count, &parts) &&
 	    bag_holds(&parts, &whole))
 		leave_out(f, xasprintf("repeats what is in the single files beneath %s",
 				       dir[0] != '\0' ? dir : "."));
@@ -577,13 +387,13 @@ static void decide_parts(const struct tree *t, const struct family_file *aggrega
 	size_t from, to = beneath(t, dir, &from);
 	struct bag whole = { 0 };
 
-	if (read_bag(aggregate->path, EXACT, CASES_MAX, &whole)) {
+	if (bag_read(aggregate->path, BAG_EXACT, CASES_MAX, &whole)) {
 		for (size_t i = from; i < to && whole.count > 0; i++) {
 			struct family_file *f = t->file[i];
 			struct bag bag;
 			if (f->fixed || f->out || f == aggregate || !same_run(f, aggregate))
 				continue;
-			if (read_bag(f->path, EXACT, CASES_MAX, &bag) && bag_holds(&whole, &bag)) {
+			if (bag_read(f->path, BAG_EXACT, CASES_MAX, &bag) && bag_holds(&whole, &bag)) {
 				bag_take(&whole, &bag);
 				leave_out(f, xasprintf("it is a part of %s", aggregate->path));
 			}

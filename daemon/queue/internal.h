@@ -98,7 +98,7 @@ struct queue {
 	int64_t vars_run;
 	char *vars;
 	struct grouping *grouping; /* a slice in hand (group.c); NULL: none */
-	struct runner *runner;     /* queue.c: threads and lists */
+	struct runner *runner;     /* runner.h: threads and lists */
 };
 
 /* Whether the file system under path is one that SQLite must not be put on; its name, else NULL. */

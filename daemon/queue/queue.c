@@ -1,518 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * queue.c - ops, the queue's thread, group commit, and the end of both.
- *
- * The thread takes all ops that wait, runs them in order, commits once and hands the answers to the loop
- * (uv_async).  What arrives meanwhile is the next round: the slower the disk, the larger the groups.  Parts that are
- * ready wait a moment for others that are being read, so that many small reports share a commit.
- * Without a loop the same code runs inside queue_turn(). */
-#include "daemon/queue/internal.h"
+ * queue.c - a queue opened, its answers on the loop, its end.  The work is done in runner.c. */
+#include "daemon/queue/runner.h"
 
 #include "daemon/base/digest.h"
 #include "daemon/base/mem.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
-#include <uv.h>
 
-enum {
-	IN_HAND_MAX = 4 << 20, /* bytes of chunks that wait; writers wait above it */
-	LAZY_MAX = 4 << 20,    /* lazy bytes before they are committed for themselves */
-	GROUP_MAX = 512,       /* ops in one commit */
-	IDLE_MS = 1000,        /* quiet time before the log is written back */
-	GATHER_MS = 3,         /* how long a part that is ready waits for those that are still being read */
-	GATHER_MAX = 64,       /* parts that wait */
-};
-
-struct op_list {
-	struct op *first, **last;
-};
-
-struct runner {
-	uv_loop_t *loop;
-	uv_async_t async;
-	pthread_t thread;
-	void (*on_fatal)(void *cookie, const struct err *err);
-	bool (*make_room)(void *cookie);
-	void *cookie;
-	void (*closed)(void *cookie);
-	void *closed_cookie;
-	bool fatal_said; /* loop thread */
-
-	pthread_mutex_t lock; /* of what follows */
-	pthread_cond_t wake, room;
-	struct op_list waiting, answers;
-	size_t in_hand;
-	bool stopping, ended, broken;
-	struct err fatal;
-
-	struct op_list group;    /* queue thread: run, not yet committed or answered */
-	struct op_list gathered; /* likewise, and waiting for company */
-	unsigned gathered_count;
-	int64_t gathered_by_ms; /* when the first of them has waited enough */
-	bool asked;             /* this round holds what may have seen them: they wait no longer */
-	unsigned in_group;      /* ops of the open transaction */
-	bool dirty;             /* the transaction holds what somebody waits for */
-	bool log_dirty;         /* committed since the log was written back */
-	size_t lazy_bytes;
-};
-
-static void list_clear(struct op_list *l)
-{
-	l->first = NULL;
-	l->last = &l->first;
-}
-
-static void list_put(struct op_list *l, struct op *op)
-{
-	op->next = NULL;
-	*l->last = op;
-	l->last = &op->next;
-}
-
-static struct op *list_take(struct op_list *l)
-{
-	struct op *first = l->first;
-
-	list_clear(l);
-	return first;
-}
-
-/* ---- ops ---- */
-
-void *op_new(size_t size, unsigned flags, int (*work)(struct queue *, struct op *, struct err *),
-	     void (*answer)(struct queue *, struct op *, int, const struct err *), void (*drop)(struct op *))
-{
-	struct op *op = xcalloc(1, size);
-
-	op->flags = flags;
-	op->work = work;
-	op->answer = answer;
-	op->drop = drop;
-	return op;
-}
-
-static void op_free(struct op *op)
-{
-	if (op->drop != NULL)
-		op->drop(op);
-	free(op->err);
-	free(op);
-}
-
-void op_start(struct queue *q, struct op *op)
-{
-	struct runner *r = q->runner;
-
-	pthread_mutex_lock(&r->lock);
-	bool late = r->ended; /* called after the end, from a last answer: nobody is there to run it */
-	if (!late) {
-		list_put(&r->waiting, op);
-		pthread_cond_signal(&r->wake);
-	}
-	pthread_mutex_unlock(&r->lock);
-	if (late)
-		op_free(op);
-}
-
-void done_answer(struct queue *q, struct op *op, int rc, const struct err *err)
-{
-	struct done_op *d = (struct done_op *)op;
-
-	(void)q;
-	if (d->done != NULL)
-		d->done(d->cookie, rc, err);
-}
-
-bool queue_inline(const struct queue *q)
-{
-	return q->runner->loop == NULL;
-}
-
-bool queue_is_broken(struct queue *q)
-{
-	pthread_mutex_lock(&q->runner->lock);
-	bool broken = q->runner->broken;
-	pthread_mutex_unlock(&q->runner->lock);
-	return broken;
-}
-
-bool queue_ending(struct queue *q)
-{
-	pthread_mutex_lock(&q->runner->lock);
-	bool ending = q->runner->stopping;
-	pthread_mutex_unlock(&q->runner->lock);
-	return ending;
-}
-
-void queue_hand_over(struct queue *q, struct op *op)
-{
-	struct runner *r = q->runner;
-
-	if (queue_inline(q)) {
-		op_start(q, op);
-		queue_run_inline(q);
-		return;
-	}
-	pthread_mutex_lock(&r->lock);
-	while (r->in_hand > 0 && r->in_hand + op->weight > IN_HAND_MAX && !r->broken)
-		pthread_cond_wait(&r->room, &r->lock);
-	r->in_hand += op->weight;
-	list_put(&r->waiting, op);
-	pthread_cond_signal(&r->wake);
-	pthread_mutex_unlock(&r->lock);
-}
-
-/* ---- the queue's thread ---- */
-
-static void notify(struct runner *r)
-{
-	if (r->loop != NULL)
-		uv_async_send(&r->async);
-}
-
-static void fail_op(struct op *op, int rc, const struct err *err)
-{
-	op->rc = rc;
-	if (op->err == NULL)
-		op->err = xcalloc(1, sizeof(*op->err));
-	*op->err = *err;
-}
-
-/* Those that were gathered have their commit, or lost it with the transaction. */
-static void release_gathered(struct runner *r)
-{
-	struct op *op = list_take(&r->gathered), *next;
-
-	for (; op != NULL; op = next) {
-		next = op->next;
-		list_put(&r->group, op);
-	}
-	r->gathered_count = 0;
-}
-
-/* Of what was run and will not be answered, only writers are told: a worker waits for it. */
-static void give_up_group(struct queue *q)
-{
-	struct runner *r = q->runner;
-
-	release_gathered(r);
-	struct op *op = list_take(&r->group), *next;
-	for (; op != NULL; op = next) {
-		next = op->next;
-		if ((op->flags & OP_HERE) != 0)
-			op->answer(q, op, -EIO, &r->fatal);
-		op_free(op);
-	}
-}
-
-/* The disk cannot be trusted: nothing is answered any more, the process must end (rule F3). */
-static void broken(struct queue *q)
-{
-	struct runner *r = q->runner;
-
-	pthread_mutex_lock(&r->lock);
-	if (!r->broken) {
-		r->broken = true;
-		db_failed(q->db, &r->fatal);
-		if (r->fatal.code == 0)
-			err_set(&r->fatal, -EIO, "the database %s cannot be trusted", q->path);
-		pthread_cond_broadcast(&r->room);
-	}
-	pthread_mutex_unlock(&r->lock);
-	give_up_group(q);
-	notify(r);
-}
-
-static void answer_group(struct queue *q)
-{
-	struct runner *r = q->runner;
-	struct op *op = list_take(&r->group), *next;
-	bool sent = false;
-
-	for (; op != NULL; op = next) {
-		next = op->next;
-		if (op->rc == -ENOSPC && (op->flags & OP_PRESS) != 0) {
-			op->flags &= ~(unsigned)OP_PRESS;
-			if (r->make_room != NULL && r->make_room(r->cookie)) {
-				op->rc = 0;
-				pthread_mutex_lock(&r->lock);
-				list_put(&r->waiting, op);
-				pthread_mutex_unlock(&r->lock);
-				continue;
-			}
-		}
-		if (op->settled != NULL)
-			op->settled(q, op);
-		if ((op->flags & OP_HERE) != 0) {
-			op->answer(q, op, op->rc, op->err);
-			pthread_mutex_lock(&r->lock);
-			r->in_hand -= op->weight < r->in_hand ? op->weight : r->in_hand;
-			pthread_cond_broadcast(&r->room);
-			pthread_mutex_unlock(&r->lock);
-			op_free(op);
-			continue;
-		}
-		pthread_mutex_lock(&r->lock);
-		list_put(&r->answers, op);
-		pthread_mutex_unlock(&r->lock);
-		sent = true;
-	}
-	if (sent)
-		notify(r);
-}
-
-/* The transaction is gone with all that it held. */
-static void lose_group(struct runner *r, int rc, const struct err *err)
-{
-	release_gathered(r);
-	for (struct op *op = r->group.first; op != NULL; op = op->next)
-		if ((op->flags & OP_WRITE) != 0 && op->rc >= 0)
-			fail_op(op, rc, err);
-	r->in_group = 0;
-	r->dirty = false;
-	r->lazy_bytes = 0;
-}
-
-/* Commits what somebody waits for (or all, where forced) and answers. */
-static void settle_group(struct queue *q, bool force)
-{
-	struct runner *r = q->runner;
-
-	if (db_in_transaction(q->db) && (force || r->dirty || r->lazy_bytes > LAZY_MAX)) {
-		int rc = db_commit(q->db);
-		if (rc < 0) {
-			struct err err = ERR_NONE;
-			db_failed(q->db, &err);
-			if (db_broken(q->db) || db_in_transaction(q->db)) {
-				broken(q);
-				return;
-			}
-			db_clear(q->db);
-			group_forget(q);
-			lose_group(r, rc, &err);
-		}
-		r->in_group = 0;
-		r->dirty = false;
-		r->lazy_bytes = 0;
-		r->log_dirty = true;
-		release_gathered(r);
-	}
-	answer_group(q);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* Whether parts that are ready wait on: others are being read, and nobody asks for what these have changed. */
-static bool gathering(const struct queue *q)
-{
-	const struct runner *r = q->runner;
-	unsigned loading = 0;
-
-	if (r->gathered_count == 0 || r->gathered_count >= GATHER_MAX || r->asked || r->stopping ||
-	    queue_inline(q))
-		return false;
-	for (const struct loading *l = q->loading; l != NULL; l = l->next)
-		loading++;
-	return loading > r->gathered_count && now_ms() < r->gathered_by_ms;
-}
-
-/* The end of a round: what somebody waits for is committed, but for parts that wait for company. */
-static void settle_round(struct queue *q)
-{
-	struct runner *r = q->runner;
-
-	if (r->gathered_count > 0 && !gathering(q))
-		r->dirty = true;
-	settle_group(q, false);
-}
-
-static void undo(struct queue *q, bool saved, struct op *op, int rc, struct err *err)
-{
-	struct runner *r = q->runner;
-
-	db_clear(q->db);
-	group_forget(q);
-	if (!db_in_transaction(q->db)) { /* a full disk: SQLite has rolled back by itself */
-		lose_group(r, rc, err);
-	} else if (saved) {
-		db_rollback_to(q->db);
-		if (db_failed(q->db, NULL) < 0) {
-			db_rollback(q->db);
-			db_clear(q->db);
-			lose_group(r, rc, err);
-		}
-	} else {
-		db_rollback(q->db);
-		lose_group(r, rc, err);
-	}
-	fail_op(op, rc, err);
-}
-
-static void run_op(struct queue *q, struct op *op)
-{
-	struct runner *r = q->runner;
-	struct err err = ERR_NONE;
-	bool write = (op->flags & OP_WRITE) != 0;
-	bool alone = (op->flags & OP_ALONE) != 0;
-	bool saved = false;
-	int rc = 0;
-
-	if (alone || r->in_group >= GROUP_MAX)
-		settle_group(q, true);
-	if (write && !db_in_transaction(q->db))
-		db_begin(q->db);
-	/* A chunk needs no savepoint: it fails with a full disk only, and then all is lost anyway. */
-	if (write && r->in_group > 0 && (op->flags & OP_HERE) == 0) {
-		db_savepoint(q->db);
-		saved = true;
-	}
-	if (db_failed(q->db, NULL) == 0)
-		rc = op->work(q, op, &err);
-	if (db_failed(q->db, NULL) < 0) {
-		err_clear(&err);
-		rc = db_failed(q->db, &err);
-	}
-	if (db_broken(q->db)) {
-		list_put(&r->group, op);
-		broken(q);
-		return;
-	}
-	if (rc < 0 && write) {
-		undo(q, saved, op, rc, &err);
-	} else if (rc < 0) {
-		db_clear(q->db);
-		fail_op(op, rc, &err);
-	} else if (saved) {
-		db_release(q->db);
-	}
-	if (db_broken(q->db)) {
-		list_put(&r->group, op);
-		broken(q);
-		return;
-	}
-	if (rc >= 0 && write) {
-		r->in_group++;
-		if ((op->flags & OP_LAZY) != 0)
-			r->lazy_bytes += op->weight;
-		else if ((op->flags & OP_GATHER) == 0)
-			r->dirty = true;
-	}
-	if ((op->flags & (OP_LAZY | OP_HERE | OP_GATHER)) == 0)
-		r->asked = true;
-	if (rc == 0 && (op->flags & OP_GATHER) != 0) {
-		if (r->gathered_count++ == 0)
-			r->gathered_by_ms = now_ms() + GATHER_MS;
-		list_put(&r->gathered, op);
-		return;
-	}
-	if (rc == OP_AGAIN) {
-		settle_group(q, true);
-		pthread_mutex_lock(&r->lock);
-		list_put(&r->waiting, op);
-		pthread_mutex_unlock(&r->lock);
-		return;
-	}
-	list_put(&r->group, op);
-	if (alone)
-		settle_group(q, true);
-}
-
-/* Runs what waits now; how many ops that were. */
-static size_t run_round(struct queue *q)
-{
-	struct runner *r = q->runner;
-	size_t count = 0;
-
-	r->asked = false;
-	pthread_mutex_lock(&r->lock);
-	struct op *op = list_take(&r->waiting), *next;
-	bool dead = r->broken;
-	pthread_mutex_unlock(&r->lock);
-	for (; op != NULL; op = next) {
-		next = op->next;
-		if (dead) {
-			list_put(&r->group, op);
-			continue;
-		}
-		run_op(q, op);
-		dead = db_broken(q->db);
-		count++;
-	}
-	if (dead)
-		give_up_group(q);
-	else if (count > 0)
-		settle_round(q);
-	return count;
-}
-
-static void *thread_main(void *arg)
-{
-	struct queue *q = arg;
-	struct runner *r = q->runner;
-
-	for (;;) {
-		bool idle = false;
-		pthread_mutex_lock(&r->lock);
-		while (r->waiting.first == NULL && !r->stopping && !idle) {
-			/* Only what is left to do once is waited for with a timer: an idle daemon
-			 * does not wake up. */
-			if (r->broken || (!r->log_dirty && !db_in_transaction(q->db))) {
-				pthread_cond_wait(&r->wake, &r->lock);
-				continue;
-			}
-			struct timespec until;
-			clock_gettime(CLOCK_MONOTONIC, &until);
-			if (r->gathered_count > 0) {
-				until.tv_sec = r->gathered_by_ms / 1000;
-				until.tv_nsec = r->gathered_by_ms % 1000 * 1000000;
-			} else {
-				until.tv_sec += IDLE_MS / 1000;
-			}
-			idle = pthread_cond_timedwait(&r->wake, &r->lock, &until) == ETIMEDOUT;
-		}
-		bool work = r->waiting.first != NULL;
-		pthread_mutex_unlock(&r->lock);
-		if (work) {
-			run_round(q);
-		} else if (idle && r->gathered_count > 0) {
-			settle_round(q);
-		} else if (idle) {
-			settle_group(q, true);
-			r->log_dirty = false;
-			if (!db_broken(q->db))
-				db_checkpoint(q->db);
-			if (db_broken(q->db))
-				broken(q);
-		} else {
-			break;
-		}
-	}
-	if (!db_broken(q->db))
-		settle_group(q, true);
-	open_close_database(q, db_broken(q->db));
-	pthread_mutex_lock(&r->lock);
-	r->ended = true;
-	pthread_mutex_unlock(&r->lock);
-	notify(r);
-	return NULL;
-}
-
-void queue_run_inline(struct queue *q)
-{
-	run_round(q);
-}
-
-/* ---- loop side ---- */
+/* ---- answers ---- */
 
 static size_t deliver(struct queue *q)
 {
@@ -520,7 +17,7 @@ static size_t deliver(struct queue *q)
 	size_t count = 0;
 
 	pthread_mutex_lock(&r->lock);
-	struct op *op = list_take(&r->answers), *next;
+	struct op *op = op_list_take(&r->answers), *next;
 	bool fatal = r->broken && !r->fatal_said;
 	pthread_mutex_unlock(&r->lock);
 	if (fatal) {
@@ -538,9 +35,11 @@ static size_t deliver(struct queue *q)
 	return count;
 }
 
+/* ---- the end ---- */
+
 static void free_list(struct op_list *l)
 {
-	struct op *op = list_take(l), *next;
+	struct op *op = op_list_take(l), *next;
 
 	for (; op != NULL; op = next) {
 		next = op->next;
@@ -608,10 +107,10 @@ size_t queue_turn(struct queue *q)
 {
 	struct runner *r = q->runner;
 	bool stopping = r->stopping; /* what is called from now on waits for the next turn */
-	size_t count = run_round(q);
+	size_t count = runner_round(q);
 
 	if (stopping && r->waiting.first == NULL && !r->broken)
-		settle_group(q, true);
+		runner_settle(q, true);
 	deliver(q);
 	if (stopping && r->waiting.first == NULL && r->answers.first == NULL) {
 		open_close_database(q, db_broken(q->db));
@@ -619,6 +118,8 @@ size_t queue_turn(struct queue *q)
 	}
 	return count;
 }
+
+/* ---- open and close ---- */
 
 static void no_answer(void *cookie)
 {
@@ -646,10 +147,10 @@ int queue_open(const struct queue_options *options, struct queue **out, struct q
 	r->on_fatal = options->on_fatal;
 	r->make_room = options->make_room;
 	r->cookie = options->cookie;
-	list_clear(&r->waiting);
-	list_clear(&r->answers);
-	list_clear(&r->group);
-	list_clear(&r->gathered);
+	op_list_clear(&r->waiting);
+	op_list_clear(&r->answers);
+	op_list_clear(&r->group);
+	op_list_clear(&r->gathered);
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -669,7 +170,7 @@ int queue_open(const struct queue_options *options, struct queue **out, struct q
 			sigset_t all, before;
 			sigfillset(&all);
 			pthread_sigmask(SIG_SETMASK, &all, &before);
-			rc = -pthread_create(&r->thread, NULL, thread_main, q);
+			rc = -pthread_create(&r->thread, NULL, runner_main, q);
 			pthread_sigmask(SIG_SETMASK, &before, NULL);
 			if (rc < 0)
 				uv_close((uv_handle_t *)&r->async, on_async_closed);
