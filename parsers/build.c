@@ -186,7 +186,9 @@ void build_evidence(struct parser *p, const char *path, const char *name, unsign
 
 	while (*path == ' ' || *path == '\t')
 		path++;
-	size_t len = strlen(path);
+	/* Some say of what kind it is: "a.png|{"type": "screenshot"}". */
+	const char *more = strstr(path, "|{");
+	size_t len = more != NULL ? (size_t)(more - path) : strlen(path);
 	while (len > 0 && text_blank(path + len - 1, 1))
 		len--;
 	if (len == 0 || len > p->limits.attribute * 2)

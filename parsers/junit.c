@@ -249,9 +249,32 @@ static void case_open(void *cookie, const char *element, const char **attrs)
 	}
 }
 
+/* JUnit's own reporter names a case by its method; what @DisplayName says stands in a first piece of output, and
+ * people write their references there. */
+static void shown_name(struct parser *p)
+{
+	static const char first[] = "unique-id: [engine:", word[] = "\ndisplay-name: ";
+	struct build *b = p->build;
+	const char *s = b->out.s;
+
+	while (s != NULL && *s != '\0' && text_blank(s, 1))
+		s++;
+	if (s == NULL || strncmp(s, first, sizeof(first) - 1) != 0 || (s = strchr(s, '\n')) == NULL ||
+	    strncmp(s, word, sizeof(word) - 1) != 0)
+		return;
+	s += sizeof(word) - 1;
+	const char *name = arena_strndup(&b->arena, s, strcspn(s, "\r\n"));
+	if (name != NULL)
+		refs_from_name(&b->refs, name);
+}
+
 static void case_close(void *cookie)
 {
-	build_close(self(cookie));
+	struct parser *p = self(cookie);
+
+	if (!p->options->counts_only)
+		shown_name(p);
+	build_close(p);
 }
 
 /* Namesakes stand side by side. */
@@ -267,6 +290,8 @@ static const struct xml_rule junit_rules[] = {
 	{ "internalError", CASE, PROBLEM, junit_error_open, junit_text_close, true }, /* Catch2 */
 	{ "skipped", CASE, PROBLEM, junit_skipped_open, junit_text_close, true },
 	{ "ignored", CASE, PROBLEM, junit_skipped_open, junit_text_close, true }, /* TestNG's file a <test> */
+	/* An assumption that did not hold, by Ant's junitlauncher. */
+	{ "aborted", CASE, PROBLEM, junit_skipped_open, junit_text_close, true },
 	{ "flakyFailure", CASE, RERUN, junit_other_attempt_open, junit_text_close, true },
 	{ "flakyError", CASE, RERUN, junit_other_attempt_open, junit_text_close, true },
 	{ "rerunFailure", CASE, RERUN, junit_other_attempt_open, junit_text_close, true },

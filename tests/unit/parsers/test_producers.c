@@ -46,6 +46,21 @@ static const struct dialect_row java[] = {
 	  X "<testsuites><testsuite name=\"a.B\" errors=\"1\" tests=\"0\"><error message=\"boom\" "
 	    "type=\"java.lang.NoClassDefFoundError\">trace</error></testsuite></testsuites>",
 	  { "<error> belongs to a suite and not to a test case: a.B: boom", "!\"status\"" } },
+	{ "3.1 Ant's junitlauncher: an assumption that did not hold",
+	  X "<testsuite name=\"a.B\" tests=\"1\" failures=\"0\" skipped=\"0\" aborted=\"1\"><testcase "
+	    "classname=\"a.B\" name=\"assumes()\" time=\"0.068\"><aborted message=\"Assumption failed: no\" "
+	    "type=\"org.opentest4j.TestAbortedException\"><![CDATA[trace]]></aborted></testcase></testsuite>",
+	  { "\"status\":\"skipped\"",
+	    "\"failure\":{\"type\":\"org.opentest4j.TestAbortedException\",\"message\":\"Assumption failed: "
+	    "no\",\"detail\":\"trace\"}",
+	    "!properties" } },
+	{ "3.1 JUnit Platform console: references in the name that is shown",
+	  X "<testsuite name=\"JUnit Jupiter\"><testcase name=\"t()\" classname=\"a.B\"><system-out>"
+	    "<![CDATA[\nunique-id: [engine:junit-jupiter]/[class:a.B]/[method:t()]\ndisplay-name: C41 adds "
+	    "[C42]"
+	    "\n]]></system-out><system-out>x</system-out></testcase><testcase name=\"u()\" classname=\"a.B\">"
+	    "<system-out>said: x\ndisplay-name: C43\n</system-out></testcase></testsuite>",
+	  { "\"refs\":[\"C42\",\"C41\"]", "!\"C43\"" } },
 	{ "3.1 Surefire: thousands in the time, xsi attributes",
 	  X "<testsuite xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" "
 	    "xsi:noNamespaceSchemaLocation=\"x.xsd\" "
@@ -602,6 +617,11 @@ static const struct dialect_row others[] = {
 	    "</testcase></testsuite>",
 	  { "\"message\":\"2 was 0\"},\"file\":\"main.c\",\"line\":38", "\"file\":\"t.c\",\"line\":7",
 	    "\"file\":\"t.c\"}", "!x.c", "!y.c" } },
+	{ "3.1 runners of one's own: the kind of a file behind its path",
+	  X "<testsuite name=\"T\"><testcase name=\"t\"><system-out>[[ATTACHMENT|s/a.png|{\"type\": "
+	    "\"image\"}]]\n"
+	    "[[ATTACHMENT|b|c.png]]</system-out></testcase></testsuite>",
+	  { "\"evidence\":[{\"path\":\"s/a.png\"},{\"path\":\"b|c.png\"}]" } },
 	{ "3.1 testbeats: system.out for system-out",
 	  X "<testsuite name=\"T\"><testcase name=\"t\"><system.out>one [[ATTACHMENT|a.png]]</system.out>"
 	    "<system.err>two</system.err></testcase></testsuite>",
