@@ -2,12 +2,13 @@
 """Fixtures: the stand-in, the binary on a state directory of its own, the corpus of real reports."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from properties import hold
+from properties import World
 from resultd import REPOSITORY, Resultd, find_binary
 from standins.aio import Aio
 from standins.axosoft import Axosoft
@@ -15,6 +16,31 @@ from standins.testrail import TestRail
 
 
 PASSED = pytest.StashKey()
+WORLD = pytest.StashKey()
+# Rows of the table of faults whose tests end with the five properties, whatever module they stand in.
+ROW = re.compile(r"test_rows?_(\d+(?:_to_\d+|(?:_\d+)*))_")
+FIVE = {*range(1, 18), *range(35, 60), 64, 66, 67, 68}
+
+
+def five_properties_hold_after(item):
+    mark = item.get_closest_marker("five_properties")
+    if mark is not None:
+        return mark.kwargs.get("by") is None    # else: said by the test itself, for each of its worlds
+    row = ROW.match(item.name)
+    return row is not None and not FIVE.isdisjoint(int(number) for number in re.findall(r"\d+", row.group(1)))
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "five_properties(by=None): what must hold after each fault (properties.py) is "
+                            "looked at after the test; by: who looks at it instead. Tests that carry the number of a "
+                            "fault have it by their name.")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_call(item):
+    """After the test itself, where that has passed, and before anything is torn down."""
+    if five_properties_hold_after(item):
+        item.stash[WORLD].hold()
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -48,10 +74,17 @@ def points_binary(binary):
     return path
 
 
+@pytest.fixture(autouse=True)
+def world(request):
+    """The state directories and stand-ins of the test."""
+    request.node.stash[WORLD] = World()
+    return request.node.stash[WORLD]
+
+
 @pytest.fixture
-def testrail():
+def testrail(world):
     """A server with one project, Datahub, and the field custom_automation_id."""
-    server = TestRail().start()
+    server = world.add(TestRail()).start()
     server.project()
     server.automation_field()
     yield server
@@ -60,12 +93,12 @@ def testrail():
 
 
 @pytest.fixture
-def make_testrail():
+def make_testrail(world):
     """Further servers, each checked like the one above."""
     servers = []
 
     def make(*args, suite_mode=1, automation=True, **keys):
-        server = TestRail(*args, **keys).start()
+        server = world.add(TestRail(*args, **keys)).start()
         server.project(suite_mode=suite_mode)
         if automation:
             server.automation_field()
@@ -78,12 +111,12 @@ def make_testrail():
 
 
 @pytest.fixture
-def make_aio():
+def make_aio(world):
     """Stand-ins for AIO Tests with one project, AT, each checked at the end."""
     servers = []
 
     def make(deployment="cloud", context="", **keys):
-        server = Aio(deployment, context).start()
+        server = world.add(Aio(deployment, context)).start()
         server.project(**keys)
         servers.append(server)
         return server
@@ -124,21 +157,21 @@ def tcms(resultd, site):
 
 
 @pytest.fixture
-def axosoft():
+def axosoft(world):
     """A tracker with the project Datahub, whose workflow knows the step Bug."""
-    server = Axosoft().start()
+    server = world.add(Axosoft()).start()
     yield server
     server.stop()
     assert server.violations == []
 
 
 @pytest.fixture
-def make_resultd(binary, tmp_path):
+def make_resultd(binary, tmp_path, world):
     """The binary on state directories of its own."""
     made = []
 
     def make(name=None):
-        made.append(Resultd(binary, tmp_path / (name or f"resultd{len(made)}")))
+        made.append(world.add(Resultd(binary, tmp_path / (name or f"resultd{len(made)}"))))
         return made[-1]
     yield make
     for one in made:
@@ -148,20 +181,6 @@ def make_resultd(binary, tmp_path):
 @pytest.fixture
 def resultd(make_resultd):
     return make_resultd("resultd")
-
-
-@pytest.fixture
-def five_properties(request):
-    """For tests of faults: what must hold after each of them (properties.py), where the test itself has passed."""
-    testrail = request.getfixturevalue("testrail") if "testrail" in request.fixturenames else None
-    driver = next((name for name in ("wrapped", "faulty", "resultd") if name in request.fixturenames), None)
-    if testrail is None or driver is None:
-        yield
-        return
-    one = request.getfixturevalue(driver)
-    yield
-    if request.node.stash.get(PASSED, False):
-        hold(one, testrail)
 
 
 @pytest.fixture(scope="session")

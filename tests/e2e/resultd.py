@@ -6,6 +6,7 @@ through RESULTD_TEST_TIME_SCALE, so a test of a pause of minutes takes seconds.
 """
 
 import base64
+import hashlib
 import json
 import os
 import re
@@ -187,19 +188,22 @@ class Resultd:
         self.key_file = self.folder / "rail.key"
         self.environment = {}
         self.said = []
-        self._background = []
+        self._background, self._told = [], {}
         for path in (self.folder, self.inbox, self.home):
             path.mkdir(parents=True, exist_ok=True)
 
     # ---- configuration ----
 
     def write_key(self, key):
-        if key not in self.secrets:
-            self.secrets.append(key)
-        temporary = self.key_file.with_suffix(".new")
-        temporary.write_text(key + "\n")
+        self.write_secret(self.key_file, key)
+
+    def write_secret(self, path, text):
+        if text not in self.secrets:
+            self.secrets.append(text)
+        temporary = path.with_suffix(".new")
+        temporary.write_text(text + "\n")
         temporary.chmod(0o600)
-        temporary.rename(self.key_file)
+        temporary.rename(path)
 
     def rail(self, testrail, **keys):
         """The `sinks:` entry for the stand-in, quick and with the key in a file."""
@@ -236,6 +240,10 @@ class Resultd:
     def deliver_to_aio(self, aio, **keys):
         """The same with one sink, `aio`."""
         return self.configure({"aio": self.aio(aio, **keys)})
+
+    def settings(self):
+        """What the configuration says."""
+        return json.loads(self.config.read_text())
 
     # ---- commands ----
 
@@ -312,7 +320,7 @@ class Resultd:
         """A report outside of any watch, to be imported."""
         path = self.folder / "reports" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        path.write_bytes(self._noted(text))
         return path
 
     def drop(self, name, text):
@@ -320,9 +328,28 @@ class Resultd:
         path = self.inbox / name
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.folder / f".{path.name}.{time.monotonic_ns()}"
-        temporary.write_bytes(text if isinstance(text, bytes) else text.encode())
+        temporary.write_bytes(self._noted(text))
         temporary.rename(path)
         return path
+
+    def _noted(self, text):
+        """Reports are put away, deleted and written over: what was told is known all the same."""
+        data = text if isinstance(text, bytes) else text.encode()
+        if b"<test" in data[:4096]:
+            self._told[hashlib.sha256(data).digest()] = data
+        return data
+
+    def told(self):
+        """All reports that there have been, as files: none of them twice."""
+        for path in [*self.inbox.rglob("*.xml"), *(self.folder / "reports").rglob("*.xml")]:
+            if path.is_file() and not path.is_symlink():
+                data = path.read_bytes()
+                self._told.setdefault(hashlib.sha256(data).digest(), data)
+        folder = self.folder / "told"
+        folder.mkdir(exist_ok=True)
+        for number, data in enumerate(self._told.values()):
+            (folder / f"{number}.xml").write_bytes(data)
+        return sorted(folder.iterdir())
 
     # ---- the end of a test ----
 

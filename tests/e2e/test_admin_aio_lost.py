@@ -9,6 +9,7 @@ import pytest
 
 from reports import case, junit
 
+pytestmark = pytest.mark.five_properties(by="one_more(): commands deliver no results, the state of the site is compared")
 FEATURE = "Feature: Cart\n  Scenario: Pay\n"
 
 

@@ -44,7 +44,7 @@ def test_row_55_what_shows_late_is_not_made_again(resultd, site):
     report = resultd.write("a.xml", named(3, site))
     resultd.deliver_to_aio(site)
     resultd.imports(report)
-    assert len(site.cycles) == 1 and len(site.runs()) == 3
+    assert len(site.cycles) == 1 and len(site.runs()) == 3 and len(site.calls("create_cycle")) == 1
 
 
 @pytest.mark.parametrize("how", ["reset", 502])

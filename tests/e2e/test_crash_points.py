@@ -29,6 +29,7 @@ STRIDE = max(1, int(os.environ.get("RESULTD_CRASH_STRIDE", "8")))
 WORKERS = 4         # most of a world's time is waiting
 DIED = 9
 COUNT = 6
+pytestmark = pytest.mark.five_properties(by="judge() and lives(), in each world")
 TITLES = {"a0": "passed", "a1": "failed", "a2": "passed", "b0": "retest", "b1": "passed", "b2": "passed"}
 
 

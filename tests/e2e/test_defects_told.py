@@ -108,7 +108,7 @@ def test_link_only_tells_what_is_known_and_makes_nothing(resultd, axosoft, testr
 # ---- once ----
 
 @pytest.mark.parametrize("fault", ["close", "reset", "empty", "html"])
-def test_row_1_a_lost_answer_tells_nobody_twice(resultd, axosoft, testrail, fault):
+def test_rows_38_41_a_lost_answer_tells_nobody_twice(resultd, axosoft, testrail, fault):
     configure(resultd, axosoft, sinks=rail(resultd, testrail))
     testrail.fault("add_results_for_cases", after=fault, call=2)
     run(resultd, "1", FAILING)

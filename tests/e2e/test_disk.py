@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reports import case, junit, numbered, suite
-from resultd import wait_until
+from resultd import stays, wait_until
 
 MIB = 1 << 20
 
@@ -197,9 +197,14 @@ def test_row_11_intake_and_sends_pause_and_resume_alone(resultd, testrail, disk)
     daemon = resultd.spawn("run")
     daemon.says("watching")
     filler = fill(disk, leave=4 * MIB)
+    daemon.says("nothing is sent")
+    wait_until(lambda: not (disk / "ballast").exists(), what="the ballast to make room")
+    fill(disk, leave=4 * MIB)
+    told = wait_until(lambda: [now for now in [resultd.status()["disk"]] if now["sending_paused"]], what="the pause")[0]
+    assert told["intake_paused"] and told["state"] == "out", told
     resultd.drop("a.xml", numbered(4))
-    daemon.says("nothing is sent|nothing new is taken in")
-    assert testrail.results() == []
+    assert "nothing is sent" in resultd("status").out
+    stays(lambda: testrail.calls() == [] and (resultd.inbox / "a.xml").exists(), 1.0, "both pauses")
     filler.unlink()
     testrail.wait_until(lambda: len(testrail.results()) == 4, timeout=40, what="four results")
     daemon.says("goes on")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes wrong between us and the tracker: nothing is lost, nothing is there twice."""
 
+import json
 import time
 from email.utils import formatdate
 
@@ -12,7 +13,7 @@ from resultd import wait_until
 from standins.http_server import Answer
 
 COUNT = 12
-pytestmark = pytest.mark.usefixtures("five_properties")
+pytestmark = pytest.mark.five_properties
 NOT_EXECUTED = ["reset", "close", "early", 409, 429, 503, 500, 502, 504]
 LOST = ["reset", "close", "partial", "empty", "html", "other", 500, 502, 504]
 
@@ -99,6 +100,23 @@ def test_row_54_a_look_up_that_fails_is_asked_again(resultd, testrail):
     all_there_once(testrail)
 
 
+def test_row_54_while_look_ups_fail_it_stays_unknown_and_nothing_is_sent_again(resultd, testrail):
+    known(testrail, 5)
+    resultd.deliver_to(testrail)
+    testrail.fault("add_results_for_cases", after="reset")
+    testrail.always("get_results_for_run", 502)
+    importing = resultd.spawn("import", "--timeout", "200h", resultd.write("a.xml", numbered(5)))
+    testrail.wait_for("get_results_for_run", count=4)
+    [waits] = json.loads(resultd("queue", "list", "--json").out)
+    assert waits["state"] == "unknown", waits
+    assert len(testrail.calls("add_results_for_cases")) == 1
+    testrail.calm()
+    assert importing.wait().code == 0
+    each_case_once(testrail, 5)
+    assert len(testrail.calls("add_results_for_cases")) == 1
+    one_closed_run(testrail, cases=5)
+
+
 def test_row_54_a_look_up_pages_through_all_results_of_the_run(resultd, testrail):
     known(testrail, 700)
     resultd.deliver_to(testrail, batch=700)
@@ -118,6 +136,7 @@ def test_row_55_what_shows_late_is_not_sent_again(resultd, testrail):
     testrail.fault("add_results_for_cases", after="reset")
     resultd.imports(resultd.write("a.xml", numbered(5)))
     each_case_once(testrail, 5)
+    assert len(testrail.calls("add_results_for_cases")) == 1 and len(testrail.calls("get_results_for_run")) >= 2
 
 
 @pytest.mark.parametrize("header, scale, least, most", [
@@ -222,6 +241,7 @@ def test_row_49_a_batch_that_is_too_large_is_halved_and_the_size_remembered(resu
     accepted = [call for call in testrail.calls("add_results_for_cases") if call.applied]
     assert 1 <= len(refused) <= 7
     assert len(accepted) <= 30
+    assert testrail.calls("add_results_for_cases")[:len(refused)] == refused, "only until the size was found"
 
 
 @pytest.mark.parametrize("bad", [{37}, {2, 99}, {50, 51}])
@@ -317,14 +337,15 @@ def test_row_41_a_good_answer_without_sense_is_asked_for_less_and_less(resultd, 
     one_closed_run(testrail, cases=2)
 
 
-def test_row_50_a_redirect_is_not_followed(resultd, make_testrail):
+@pytest.mark.parametrize("status", [301, 302, 307])
+def test_row_50_a_redirect_is_not_followed(resultd, make_testrail, status):
     testrail, elsewhere = make_testrail(), make_testrail()
     known(testrail, 1)
     resultd.deliver_to(testrail)
-    testrail.always("*", Answer(302, "", {"Location": f"{elsewhere.url}/index.php?/api/v2/get_current_user"}))
+    testrail.always("*", Answer(status, "", {"Location": f"{elsewhere.url}/index.php?/api/v2/get_current_user"}))
     done = resultd.imports(resultd.write("a.xml", numbered(1)), code=3, options=["--timeout", "3s"])
     assert elsewhere.calls() == []
-    assert "302" in done.delivery()["last_error"]
+    assert str(status) in done.delivery()["last_error"] and done.delivery()["state"] == "waiting"
     testrail.calm()
     resultd.delivers()
     each_case_once(testrail, 1)

@@ -151,6 +151,22 @@ def test_row_64_a_second_sigterm_ends_it_at_once(resultd, testrail, service):
     each_case_once(testrail, 2)
 
 
+def test_row_67_a_log_that_goes_to_a_full_disk_delays_nothing(resultd, testrail, service):
+    assert service.terminate().code == 0
+    with open("/dev/full", "wb") as full:
+        process = subprocess.Popen([str(resultd.binary), "--config", str(resultd.config), "--log-level", "debug", "run"],
+                                   stdin=subprocess.DEVNULL, stdout=full, stderr=full, env=resultd._environment())
+    try:
+        resultd.drop("TEST-a.xml", numbered(3))
+        testrail.wait_for("close_run", answered=True)
+        each_case_once(testrail, 3)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(40) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_row_67_a_blocked_standard_error_delays_nothing(resultd, testrail, service):
     assert service.terminate().code == 0
     reader, writer = os.pipe()

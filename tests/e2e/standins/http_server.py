@@ -52,7 +52,7 @@ class Fault:
       empty    200 without a body;   html   200 with a page;   other   200 with JSON of another shape
     """
 
-    WORDS = {"reset", "close", "early", "hang", "partial", "drip", "endless", "empty", "html", "other"}
+    WORDS = {"reset", "close", "early", "hang", "partial", "half", "drip", "endless", "empty", "html", "other"}
 
     def __init__(self, before=None, after=None, every=10.0):
         for word in (before, after):
@@ -153,6 +153,10 @@ class Server:
     @property
     def listening(self):
         return self._listener is not None
+
+    @property
+    def stopped(self):
+        return self._stopping.is_set()
 
     @property
     def url(self):
@@ -357,6 +361,11 @@ class Server:
         if how == "partial":
             body = answer.body or b"{}"
             sock.sendall(self._head(answer, len(body) + 64) + body[:max(1, len(body) // 2)])
+            return False
+        if how == "half":                       # and then nothing: the connection stays
+            whole = self._head(answer, len(answer.body)) + answer.body
+            sock.sendall(whole[:len(whole) - len(answer.body) // 2 - 1])
+            self._hang(sock, fault)
             return False
         if how == "drip":
             whole = self._head(answer, len(answer.body)) + answer.body
