@@ -20,6 +20,7 @@ from pathlib import Path
 
 from expect import POSTED, posted_status
 from reports import case, junit
+from resultd import wait_until
 from standins.aio import Aio
 from standins.axosoft import Axosoft
 from standins.testrail import TestRail
@@ -268,6 +269,12 @@ def conserve(resultd, servers):
     if waiting(resultd, places):
         done = resultd("deliver", "--timeout", f"{60 * resultd.scale}s", timeout=90)
         assert done.code in (0, 4), done
+    if waiting(resultd, places):                # of a run that is open still: that is a daemon's
+        daemon = resultd.spawn("run")
+        daemon.says("watching")
+        wait_until(lambda: not [line for line in json.loads(resultd("queue", "list", "--json").out)
+                                if line["state"] in ("unknown", "sending")], timeout=60, what="what is owed still")
+        daemon.terminate()
     left = waiting(resultd, places)
     assert not left, f"{left} wait still:\n{resultd('queue', 'list').out}"
 
