@@ -205,12 +205,8 @@ static void case_open(void *cookie, const char *element, const char **attrs)
 
 	(void)element;
 	for (const char **a = attrs; a[0] != NULL; a += 2) {
-		if (++count > p->limits.attributes) {
-			warn(p, WARN_ATTRIBUTES,
-			     "an element has more than %u attributes; further ones are left out",
-			     p->limits.attributes);
+		if (junit_enough(p, ++count))
 			break;
-		}
 		if (!case_attr(p, b, &c, a[0], a[1]) && !p->options->counts_only)
 			build_property(p, a[0], a[1]);
 	}

@@ -27,6 +27,15 @@ static uint64_t header_count(struct parser *p, const char *value)
 	return UINT64_MAX;
 }
 
+bool junit_enough(struct parser *p, unsigned attributes)
+{
+	if (attributes <= p->limits.attributes)
+		return false;
+	warn(p, WARN_ATTRIBUTES, "an element has more than %u attributes; further ones are left out",
+	     p->limits.attributes);
+	return true;
+}
+
 void junit_suite_open(void *cookie, const char *element, const char **attrs)
 {
 	struct parser *p = self(cookie);
@@ -36,12 +45,8 @@ void junit_suite_open(void *cookie, const char *element, const char **attrs)
 	unsigned count = 0;
 
 	for (const char **a = attrs; a[0] != NULL; a += 2) {
-		if (++count > p->limits.attributes) {
-			warn(p, WARN_ATTRIBUTES,
-			     "an element has more than %u attributes; further ones are left out",
-			     p->limits.attributes);
+		if (junit_enough(p, ++count))
 			break;
-		}
 		const char *key = a[0], *value = a[1];
 		switch (key[0]) {
 		case 'n':

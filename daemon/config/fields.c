@@ -384,6 +384,63 @@ static void read_struct(struct config_reader *r, const char *place, const struct
 	config_keys_read(r, nested, row->keys, NULL, n->kind == YAML_TREE_MAPPING ? n : NULL, at);
 }
 
+static void read_scalar(struct config_reader *r, const struct config_key *row, const struct yaml_node *n,
+			void *at)
+{
+	int word;
+
+	if (n->kind != YAML_TREE_SCALAR) {
+		config_fault_type(r, n, row->name,
+				  row->type == CONFIG_BOOL       ? "true or false"
+				  : row->type == CONFIG_ENUM     ? "a word"
+				  : row->type == CONFIG_INT      ? "a number"
+				  : row->type == CONFIG_DURATION ? "a duration such as 30s"
+				  : row->type == CONFIG_SIZE     ? "a size such as 50MiB"
+				  : row->type == CONFIG_RATE     ? "a rate such as 180/min"
+				  : row->type == CONFIG_MODE     ? "a mode such as \"0755\""
+								 : "a text",
+				  false);
+		return;
+	}
+	switch (row->type) {
+	case CONFIG_STRING:
+		*(char **)at = xstrdup(n->text);
+		break;
+	case CONFIG_PATH:
+		read_path(r, row, n, at);
+		break;
+	case CONFIG_URL:
+		read_url(r, row, n, at);
+		break;
+	case CONFIG_TEMPLATE:
+		*(struct template **)at = read_template(r, row->name, n);
+		break;
+	case CONFIG_BOOL:
+		read_bool(r, row, n, at);
+		break;
+	case CONFIG_INT:
+	case CONFIG_DURATION:
+	case CONFIG_SIZE:
+	case CONFIG_MODE:
+		read_number(r, row, n, at);
+		break;
+	case CONFIG_RATE:
+		read_rate(r, row, n, at);
+		break;
+	case CONFIG_ENUM:
+		word = read_word(r, row, n);
+		*(int *)at = word < 0 ? 0 : word;
+		break;
+	case CONFIG_ENUMS:
+	case CONFIG_STRINGS:
+	case CONFIG_TEMPLATES:
+	case CONFIG_MAP:
+	case CONFIG_SECRET:
+	case CONFIG_STRUCT:
+		break;
+	}
+}
+
 void config_field_read(struct config_reader *r, const char *place, const struct config_key *row,
 		       const struct yaml_node *n, void *at)
 {
@@ -424,57 +481,7 @@ void config_field_read(struct config_reader *r, const char *place, const struct 
 	case CONFIG_RATE:
 	case CONFIG_MODE:
 	case CONFIG_ENUM:
-		break;
-	}
-	if (n->kind != YAML_TREE_SCALAR) {
-		config_fault_type(r, n, row->name,
-				  row->type == CONFIG_BOOL       ? "true or false"
-				  : row->type == CONFIG_ENUM     ? "a word"
-				  : row->type == CONFIG_INT      ? "a number"
-				  : row->type == CONFIG_DURATION ? "a duration such as 30s"
-				  : row->type == CONFIG_SIZE     ? "a size such as 50MiB"
-				  : row->type == CONFIG_RATE     ? "a rate such as 180/min"
-				  : row->type == CONFIG_MODE     ? "a mode such as \"0755\""
-								 : "a text",
-				  false);
+		read_scalar(r, row, n, at);
 		return;
-	}
-	int word;
-	switch (row->type) {
-	case CONFIG_STRING:
-		*(char **)at = xstrdup(n->text);
-		break;
-	case CONFIG_PATH:
-		read_path(r, row, n, at);
-		break;
-	case CONFIG_URL:
-		read_url(r, row, n, at);
-		break;
-	case CONFIG_TEMPLATE:
-		*(struct template **)at = read_template(r, row->name, n);
-		break;
-	case CONFIG_BOOL:
-		read_bool(r, row, n, at);
-		break;
-	case CONFIG_INT:
-	case CONFIG_DURATION:
-	case CONFIG_SIZE:
-	case CONFIG_MODE:
-		read_number(r, row, n, at);
-		break;
-	case CONFIG_RATE:
-		read_rate(r, row, n, at);
-		break;
-	case CONFIG_ENUM:
-		word = read_word(r, row, n);
-		*(int *)at = word < 0 ? 0 : word;
-		break;
-	case CONFIG_ENUMS:
-	case CONFIG_STRINGS:
-	case CONFIG_TEMPLATES:
-	case CONFIG_MAP:
-	case CONFIG_SECRET:
-	case CONFIG_STRUCT:
-		break;
 	}
 }

@@ -156,69 +156,72 @@ void config_keys_read(struct config_reader *r, const char *place, const struct c
 
 /* --- freeing --- */
 
+static void field_done(const struct config_key *row, void *at)
+{
+	switch (row->type) {
+	case CONFIG_STRING:
+	case CONFIG_PATH:
+	case CONFIG_URL:
+		free(*(char **)at);
+		*(char **)at = NULL;
+		break;
+	case CONFIG_TEMPLATE:
+		template_free(*(struct template **)at);
+		*(struct template **)at = NULL;
+		break;
+	case CONFIG_SECRET:
+		secret_free(*(struct secret **)at);
+		*(struct secret **)at = NULL;
+		break;
+	case CONFIG_ENUMS: {
+		struct config_ints *list = at;
+		free(list->item);
+		*list = (struct config_ints){ 0 };
+		break;
+	}
+	case CONFIG_STRINGS: {
+		struct config_strings *list = at;
+		for (size_t i = 0; i < list->count; i++)
+			free(list->item[i]);
+		free(list->item);
+		*list = (struct config_strings){ 0 };
+		break;
+	}
+	case CONFIG_TEMPLATES: {
+		struct config_templates *list = at;
+		for (size_t i = 0; i < list->count; i++)
+			template_free(list->item[i]);
+		free(list->item);
+		*list = (struct config_templates){ 0 };
+		break;
+	}
+	case CONFIG_MAP: {
+		struct config_map *map = at;
+		for (size_t i = 0; i < map->count; i++) {
+			free(map->key[i]);
+			free(map->value[i]);
+		}
+		free(map->key);
+		free(map->value);
+		*map = (struct config_map){ 0 };
+		break;
+	}
+	case CONFIG_STRUCT:
+		config_keys_done(row->keys, at);
+		break;
+	case CONFIG_BOOL:
+	case CONFIG_INT:
+	case CONFIG_DURATION:
+	case CONFIG_SIZE:
+	case CONFIG_RATE:
+	case CONFIG_MODE:
+	case CONFIG_ENUM:
+		break;
+	}
+}
+
 void config_keys_done(const struct config_key *keys, void *base)
 {
-	for (; keys->name != NULL; keys++) {
-		void *at = (char *)base + keys->offset;
-		switch (keys->type) {
-		case CONFIG_STRING:
-		case CONFIG_PATH:
-		case CONFIG_URL:
-			free(*(char **)at);
-			*(char **)at = NULL;
-			break;
-		case CONFIG_TEMPLATE:
-			template_free(*(struct template **)at);
-			*(struct template **)at = NULL;
-			break;
-		case CONFIG_SECRET:
-			secret_free(*(struct secret **)at);
-			*(struct secret **)at = NULL;
-			break;
-		case CONFIG_ENUMS: {
-			struct config_ints *list = at;
-			free(list->item);
-			*list = (struct config_ints){ 0 };
-			break;
-		}
-		case CONFIG_STRINGS: {
-			struct config_strings *list = at;
-			for (size_t i = 0; i < list->count; i++)
-				free(list->item[i]);
-			free(list->item);
-			*list = (struct config_strings){ 0 };
-			break;
-		}
-		case CONFIG_TEMPLATES: {
-			struct config_templates *list = at;
-			for (size_t i = 0; i < list->count; i++)
-				template_free(list->item[i]);
-			free(list->item);
-			*list = (struct config_templates){ 0 };
-			break;
-		}
-		case CONFIG_MAP: {
-			struct config_map *map = at;
-			for (size_t i = 0; i < map->count; i++) {
-				free(map->key[i]);
-				free(map->value[i]);
-			}
-			free(map->key);
-			free(map->value);
-			*map = (struct config_map){ 0 };
-			break;
-		}
-		case CONFIG_STRUCT:
-			config_keys_done(keys->keys, at);
-			break;
-		case CONFIG_BOOL:
-		case CONFIG_INT:
-		case CONFIG_DURATION:
-		case CONFIG_SIZE:
-		case CONFIG_RATE:
-		case CONFIG_MODE:
-		case CONFIG_ENUM:
-			break;
-		}
-	}
+	for (; keys->name != NULL; keys++)
+		field_done(keys, (char *)base + keys->offset);
 }

@@ -256,6 +256,51 @@ static enum traffic_answer came(const struct conversation *c, const struct reply
 	return CAME_UNKNOWN;
 }
 
+/* No answer came that could be read: what it means.  false: one came. */
+static bool unanswered(struct conversation *c, const struct reply *reply, const char *reason)
+{
+	struct lane *l = c->lane;
+	int64_t wait;
+
+	switch (reply->exchange) {
+	case EXCHANGE_ANSWERED:
+		return false;
+	case EXCHANGE_CANCELLED:
+		lost(c, 0, "cancelled while it was under way");
+		return true;
+	case EXCHANGE_REFUSED_TLS:
+		locked_out(c, reason);
+		return true;
+	case EXCHANGE_NOT_SENT:
+		wait = talk_backoff(c);
+		lane_pause(l, wait, false, "%s", reason);
+		log_warning(&c->log, "%s: %s; next try in %" PRId64 " s", c->step->name, reason, wait / 1000);
+		not_executed(c, wait, reason);
+		return true;
+	case EXCHANGE_NO_FILE:
+		/* Nothing of ours that the server could mend: this file is parked, the others go on. */
+		log_error(&c->log, "%s: %s", c->step->name, reason);
+		if (c->rows == NULL || c->rows->count == 0) {
+			talk_park(c, reason);
+			return true;
+		}
+		for (size_t i = 0; i < c->rows->count; i++)
+			learned_parked(&c->t.learned, c->rows->row[i].id, "its kept copy is gone or damaged");
+		talk_note(c, SETTLE_GO_ON, 0, reason, talk_go_on);
+		return true;
+	case EXCHANGE_TOO_LARGE:
+		if (asks_for_less(c, reply))
+			return true;
+		/* fall through */
+	case EXCHANGE_LOST:
+		wait = talk_backoff(c);
+		lane_pause(l, lane_scaled(l, retry_look_ms(0)), false, "%s", reason);
+		lost(c, wait, reason);
+		return true;
+	}
+	return false;
+}
+
 void talk_reply(void *cookie, const struct reply *reply)
 {
 	struct conversation *c = cookie;
@@ -270,42 +315,8 @@ void talk_reply(void *cookie, const struct reply *reply)
 		l->ahead_ms = reply->server_ms - clock_wall_ms();
 	c->t.now_ms = clock_wall_ms() + l->ahead_ms;
 	describe(c, reply, reason, sizeof(reason));
-	switch (reply->exchange) {
-	case EXCHANGE_ANSWERED:
-		break;
-	case EXCHANGE_CANCELLED:
-		lost(c, 0, "cancelled while it was under way");
+	if (unanswered(c, reply, reason))
 		return;
-	case EXCHANGE_REFUSED_TLS:
-		locked_out(c, reason);
-		return;
-	case EXCHANGE_NOT_SENT:
-		wait = talk_backoff(c);
-		lane_pause(l, wait, false, "%s", reason);
-		log_warning(&c->log, "%s: %s; next try in %" PRId64 " s", c->step->name, reason, wait / 1000);
-		not_executed(c, wait, reason);
-		return;
-	case EXCHANGE_NO_FILE:
-		/* Nothing of ours that the server could mend: this file is parked, the others go on. */
-		log_error(&c->log, "%s: %s", c->step->name, reason);
-		if (c->rows == NULL || c->rows->count == 0) {
-			talk_park(c, reason);
-			return;
-		}
-		for (size_t i = 0; i < c->rows->count; i++)
-			learned_parked(&c->t.learned, c->rows->row[i].id, "its kept copy is gone or damaged");
-		talk_note(c, SETTLE_GO_ON, 0, reason, talk_go_on);
-		return;
-	case EXCHANGE_TOO_LARGE:
-		if (asks_for_less(c, reply))
-			return;
-		/* fall through */
-	case EXCHANGE_LOST:
-		wait = talk_backoff(c);
-		lane_pause(l, lane_scaled(l, retry_look_ms(0)), false, "%s", reason);
-		lost(c, wait, reason);
-		return;
-	}
 	switch (by_status(c, reply)) {
 	case ANSWER_DEFAULT:
 	case ANSWER_OK:

@@ -77,12 +77,11 @@ void collect_check_retries(struct collect *c, int64_t now)
 
 /* ---- intake ---- */
 
-static void on_file(void *cookie, const struct intake_outcome *o)
+/* Counts and tells what became of a file; true where it is tried again later. */
+static bool count_file(struct file_cookie *f, const struct intake_outcome *o)
 {
-	struct file_cookie *f = cookie;
 	struct collect *c = f->source->collect;
 	char reason[1700] = "";
-	bool again = false;
 
 	if (o->err != NULL && o->err->code != 0)
 		err_string(o->err, reason, sizeof(reason));
@@ -120,21 +119,28 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 		/* A disk or a share that does not answer now may do so in a while (row 15). */
 		if (o->err != NULL && (o->err->code == -EIO || o->err->code == -ESTALE) &&
 		    (f->first_ms == 0 || clock_mono_ms() - f->first_ms < INCOMPLETE_MS)) {
-			again = true;
 			log_debug(&log_ctx, "later: %s", reason);
 			later(f, false);
-			break;
+			return true;
 		}
 		c->counts.unreadable++;
 		log_error(&log_ctx, "unreadable: %s", reason);
 		break;
 	case INTAKE_INCOMPLETE:
 	case INTAKE_RETRY:
-		again = true;
 		log_debug(&log_ctx, "later: %s", reason);
 		later(f, o->state == INTAKE_INCOMPLETE);
-		break;
+		return true;
 	}
+	return false;
+}
+
+static void on_file(void *cookie, const struct intake_outcome *o)
+{
+	struct file_cookie *f = cookie;
+	struct collect *c = f->source->collect;
+	bool again = count_file(f, o);
+
 	struct gathering *g = o->run != 0 ? collect_find_run(c, o->run) : NULL;
 	if (g == NULL && o->run != 0 && !o->run_ended)
 		g = collect_add_run(c, o->run, f->key, f->source->watch, f->path, f->mtime_ms);
