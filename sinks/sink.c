@@ -61,8 +61,11 @@ const char *sink_string(const cJSON *object, const char *name)
 
 const char *sink_id(struct arena *a, const cJSON *object, const char *name)
 {
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+	return sink_id_of(a, cJSON_GetObjectItemCaseSensitive(object, name));
+}
 
+const char *sink_id_of(struct arena *a, const cJSON *item)
+{
 	if (cJSON_IsString(item) && item->valuestring[0] != '\0')
 		return arena_strdup(a, item->valuestring);
 	if (cJSON_IsNumber(item) && item->valuedouble == floor(item->valuedouble) &&

@@ -107,6 +107,9 @@ struct step {
 	 * NULL: the same is asked again later, as if no answer had come. */
 	enum got (*large)(struct talk *t);
 	enum ask (*look)(struct talk *t, struct request *r); /* NULL: repeat-safe */
+	/* To send it twice doubles nothing; it is looked up, and waited for, because the first one must not come
+	 * after what follows it.  `on_unknown: hold` is not about such a step. */
+	bool repeats;
 	enum looked (*looked)(struct talk *t, const struct reply *r);
 };
 
@@ -210,6 +213,7 @@ const char *sink_words(struct arena *a, const struct reply *r);
 const char *sink_string(const cJSON *object, const char *name); /* NULL where not a string */
 /* An id that may be a number or a string, as text; NULL where absent or null. */
 const char *sink_id(struct arena *a, const cJSON *object, const char *name);
+const char *sink_id_of(struct arena *a, const cJSON *item);
 bool sink_bool(const cJSON *object, const char *name); /* true, 1, "1" */
 int64_t sink_int(const cJSON *object, const char *name, int64_t otherwise);
 void sink_set_string(cJSON *object, const char *name, const char *value); /* replaces */

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MISDATED_MS = 60 * 1000 };
+
 static void send_now(struct conversation *c)
 {
 	struct lane *l = c->lane;
@@ -91,8 +93,7 @@ void talk_send(struct conversation *c)
 			return;
 		}
 		queue_intend(l->dispatch->opt.queue, c->delivery, c->step->name, c->rows,
-			     c->request.body.data, c->request.body.len, clock_wall_ms() + l->ahead_ms,
-			     on_intended, c);
+			     c->request.body.data, c->request.body.len, lane_server_now(l), on_intended, c);
 		return;
 	}
 	send_now(c);
@@ -119,11 +120,13 @@ void talk_cancel(struct conversation *c)
 
 static void look(struct conversation *c)
 {
-
 	request_done(&c->request);
 	request_init(&c->request);
 	err_clear(&c->t.err);
-	c->t.now_ms = clock_wall_ms() + c->lane->ahead_ms;
+	c->t.now_ms = lane_server_now(c->lane);
+	/* Noted by a clock that was far ahead then: what was sent is looked for at any time. */
+	if (c->t.sent_ms > c->t.now_ms + MISDATED_MS)
+		c->t.sent_ms = 0;
 	c->looking = true;
 	switch (c->step->look(&c->t, &c->request)) {
 	case ASK_SEND:
@@ -211,7 +214,7 @@ void talk_looked(struct conversation *c, const struct reply *reply)
 		}
 		cJSON_DeleteItemFromObjectCaseSensitive(c->bookmark, TALK_EMPTY_LOOKS);
 		const struct sink_common *common = talk_common(c);
-		if (common != NULL && common->on_unknown == ON_UNKNOWN_HOLD) {
+		if (common != NULL && common->on_unknown == ON_UNKNOWN_HOLD && !c->step->repeats) {
 			snprintf(reason, sizeof(reason),
 				 "the outcome of \"%s\" stayed unknown after %d look-ups (on_unknown: hold)",
 				 c->step->name, LOOKS_MAX);

@@ -400,8 +400,13 @@ enum ask testrail_add_run_ask(struct talk *t, struct request *r);
 enum got testrail_add_run_got(struct talk *t, const struct reply *r);
 enum ask testrail_add_run_look(struct talk *t, struct request *r);
 enum looked testrail_add_run_looked(struct talk *t, const struct reply *r);
+/* In looked(): whether the request had all cases.  Parts that came since are not in the run yet, though they
+ * stand among the ids. */
+bool testrail_all_sent(const struct talk *t);
 enum ask testrail_extend_ask(struct talk *t, struct request *r);
 enum got testrail_extend_got(struct talk *t, const struct reply *r);
+enum ask testrail_extend_look(struct talk *t, struct request *r);
+enum looked testrail_extend_looked(struct talk *t, const struct reply *r);
 enum ask testrail_close_ask(struct talk *t, struct request *r);
 enum got testrail_close_got(struct talk *t, const struct reply *r);
 

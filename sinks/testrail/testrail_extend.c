@@ -316,6 +316,76 @@ enum got testrail_extend_got(struct talk *t, const struct reply *r)
 	return testrail_several(t->conf) ? GOT_MORE : GOT_NEXT;
 }
 
+/* ---- whether it was extended ----
+ *
+ * The same set twice does no harm.  But one that comes late, behind a larger one, drops the tests that it does not
+ * name, and their results: so nothing follows a lost update_run before it is seen or cannot come any more. */
+
+static int64_t cases_sent(const struct talk *t)
+{
+	cJSON *sent = cJSON_Parse(t->sent != NULL ? t->sent : "");
+	int64_t count = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(sent, "case_ids"));
+
+	cJSON_Delete(sent);
+	return count;
+}
+
+/* Of several suites what was sent says which one it was about. */
+static void select_sent(struct talk *t)
+{
+	cJSON *sent = cJSON_Parse(t->sent != NULL ? t->sent : "");
+	const cJSON *ids = cJSON_GetObjectItemCaseSensitive(sent, "case_ids");
+	const char *first = sink_id_of(t->arena, cJSON_GetArrayItem(ids, 0));
+	struct testrail_cases cases;
+	size_t from = 0;
+
+	cJSON_Delete(sent);
+	while (first != NULL && testrail_cases_of(t, &from, &cases))
+		for (size_t i = 0; i < cases.count; i++)
+			if (strcmp(cases.ids[i], first) == 0) {
+				testrail_select(t, cases.suite);
+				return;
+			}
+}
+
+enum ask testrail_extend_look(struct talk *t, struct request *r)
+{
+	if (testrail_several(t->conf))
+		select_sent(t);
+	if (testrail_run_id(t) == NULL)
+		return ASK_SKIP;
+	testrail_get(r, "get_run", testrail_run_id(t));
+	return ASK_SEND;
+}
+
+enum looked testrail_extend_looked(struct talk *t, const struct reply *r)
+{
+	cJSON *run = run_of(t);
+	int64_t sent = cases_sent(t);
+	/* A run of ours that had as many before does not show whether it was updated. */
+	int64_t had = sink_bool(run, "own") && !sink_bool(run, "changed") ? sink_int(run, "size", -1) : -1;
+
+	if (!sink_ok(r)) {
+		/* A run that is gone takes no update any more; the step itself will be told so. */
+		testrail_refused(t, r, "look-up of the run", GOT_PARK);
+		return r->status == 400 || r->status == 404 ? LOOKED_NONE : LOOKED_UNSURE;
+	}
+	cJSON *root = sink_json(r);
+	bool there = sink_id(t->arena, root, "id") != NULL;
+	int64_t tests = tests_in(root);
+	cJSON_Delete(root);
+	if (!there)
+		return LOOKED_UNSURE;
+	if (tests != sent || sent == had)
+		return LOOKED_NONE;
+	sink_set_int(run, "size", sent);
+	if (!testrail_several(t->conf) && testrail_all_sent(t))
+		testrail_linked(t, NULL);
+	else
+		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
+	return LOOKED_ALL;
+}
+
 /* ---- the end ---- */
 
 enum ask testrail_close_ask(struct talk *t, struct request *r)

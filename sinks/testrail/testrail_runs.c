@@ -312,8 +312,7 @@ enum ask testrail_add_run_look(struct talk *t, struct request *r)
 	return ASK_SEND;
 }
 
-/* Parts that came since the request are not in the run yet, though they stand among the ids. */
-static bool all_sent(const struct talk *t)
+bool testrail_all_sent(const struct talk *t)
 {
 	cJSON *sent = cJSON_Parse(t->sent != NULL ? t->sent : "");
 	const cJSON *runs = cJSON_GetObjectItemCaseSensitive(sent, "runs");
@@ -329,7 +328,7 @@ static bool all_sent(const struct talk *t)
 static void found_again(struct talk *t, const cJSON *run, const char *entry)
 {
 	testrail_keep_run(t, run, entry, true);
-	if (!testrail_several(t->conf) && all_sent(t))
+	if (!testrail_several(t->conf) && testrail_all_sent(t))
 		learned_linked(&t->learned);
 }
 

@@ -72,6 +72,21 @@ def test_row_40_a_lost_answer_to_any_other_write_doubles_nothing(resultd, testra
     all_there_once(testrail)
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("plan, endpoint", [(None, "update_run"), ("Release 1", "update_plan_entry")])
+def test_row_40_a_lost_update_of_the_set_of_cases_is_looked_up(resultd, testrail, plan, endpoint, when):
+    """A late one would drop the tests that came since, and their results: nothing follows before it is seen."""
+    known(testrail, 4)
+    resultd.deliver_to(testrail, **({"plan": plan} if plan else {}))
+    resultd.imports(resultd.write("a.xml", numbered(2)), options=["--run-key", "k", "--keep-open"])
+    testrail.fault(endpoint, **{when: "reset"})
+    resultd.imports(resultd.write("b.xml", numbered(2, first=3)), options=["--run-key", "k"])
+    each_case_once(testrail, 4)
+    assert [call.applied for call in testrail.calls(endpoint)] == ([True] if when == "after" else [False, True])
+    run, = testrail.runs
+    assert len(testrail.store.tests_of_run[run["id"]]) == 4
+
+
 @pytest.mark.parametrize("how", ["reset", "html", "partial", 503])
 def test_a_read_that_fails_is_repeated(resultd, testrail, how):
     report = creating(resultd, testrail)

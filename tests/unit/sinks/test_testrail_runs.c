@@ -273,6 +273,45 @@ static void our_run_is_given_the_whole_set(void **state)
 	talking_end(&w);
 }
 
+/* One that comes late would drop what a later one added: it is over when the run shows it, not before. */
+static void a_lost_update_is_over_when_the_run_shows_it(void **state)
+{
+	static const struct {
+		const char *run; /* "size": tests that it had before */
+		int status;
+		const char *body;
+		enum looked looked;
+	} row[] = {
+		{ "\"own\":1,\"size\":2", 200, "{\"id\":90,\"untested_count\":3}", LOOKED_ALL },
+		{ "\"own\":1,\"size\":2", 200, "{\"id\":90,\"untested_count\":2}", LOOKED_NONE },
+		/* As many as before: whether it happened cannot be seen. */
+		{ "\"own\":1,\"size\":3", 200, "{\"id\":90,\"untested_count\":3}", LOOKED_NONE },
+		{ "\"own\":0", 200, "{\"id\":90,\"passed_count\":1,\"untested_count\":2}", LOOKED_ALL },
+		{ "\"own\":1,\"size\":2", 404, "{\"error\":\"no\"}", LOOKED_NONE },
+		{ "\"own\":1,\"size\":2", 502, "", LOOKED_UNSURE },
+		{ "\"own\":1,\"size\":2", 200, "<html>", LOOKED_UNSURE },
+	};
+	char bookmark[160];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct talking w;
+		start(&w, BASE);
+		(void)snprintf(bookmark, sizeof(bookmark),
+			       "{\"run\":{\"id\":\"90\",\"all\":0,\"plan\":\"\",%s}}", row[i].run);
+		talking_bookmark(&w, bookmark);
+		talking_links(&w, 1, 3, ids);
+		w.step = talking_step(&w, "extend-run");
+		w.t.rows = &w.rows;
+		w.t.sent = "{\"include_all\":false,\"case_ids\":[11,12,13]}";
+		assert_int_equal(talking_look(&w, true), ASK_SEND);
+		assert_path(&w, "get_run/90");
+		assert_int_equal(talking_looked(&w, row[i].status, row[i].body), row[i].looked);
+		assert_int_equal(talking_count(&w, LEARNED_LINKED), row[i].looked == LOOKED_ALL);
+		talking_end(&w);
+	}
+}
+
 /* A run of ours is looked at before it is given a new set: what somebody added must not be dropped. */
 static void our_run_may_have_been_changed(void **state)
 {
@@ -431,6 +470,7 @@ int main(void)
 		cmocka_unit_test(a_run_that_was_found_may_lack_cases),
 		cmocka_unit_test(an_existing_run_is_checked),
 		cmocka_unit_test(our_run_is_given_the_whole_set),
+		cmocka_unit_test(a_lost_update_is_over_when_the_run_shows_it),
 		cmocka_unit_test(our_run_may_have_been_changed),
 		cmocka_unit_test(of_others_run_no_test_is_lost),
 		cmocka_unit_test(a_run_that_cannot_be_extended),
