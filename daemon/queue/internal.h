@@ -218,7 +218,7 @@ void items_move(struct queue *q, struct tally *t, const struct item *item, enum 
 void items_post(struct queue *q, struct tally *t, const struct item *item, int64_t started_ms,
 		const char *rid);
 void items_bind(struct queue *q, struct tally *t, const struct item *item, int64_t remote);
-/* Items of a delivery that are owed for a case which is gone: matched anew. */
+/* Items of a delivery that are owed for a case which is gone: matched anew, and with them what was posted to it. */
 void items_release(struct queue *q, int64_t delivery, int64_t remote);
 /* All that was posted is owed again: the run that held it is gone.  parent: only to cases with this one. */
 void items_owe_posted(struct queue *q, int64_t delivery, const char *parent, struct tally *t);

@@ -130,24 +130,38 @@ void items_bind(struct queue *q, struct tally *t, const struct item *item, int64
 	leave(q, t, item);
 }
 
+/* How many items of the case in this state became new. */
+static unsigned release(struct queue *q, struct tally *t, int64_t remote, enum item_state state)
+{
+	struct item item;
+	unsigned n = 0;
+
+	for (;; n++) {
+		struct db_stmt *s = db_query(q->db,
+					     "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_remote"
+					     " WHERE delivery = ?1 AND remote = ?2 AND state = ?3 LIMIT 1",
+					     DB(db_i(t->delivery), db_i(remote), db_i(state)));
+		bool there = db_row(s);
+		if (there)
+			items_read(s, t->delivery, &item);
+		db_end(s);
+		if (!there)
+			return n;
+		items_move(q, t, &item, ITEM_NEW, NULL);
+		db_run(q->db,
+		       "UPDATE item SET posted = NULL, posted_started = NULL, rid = NULL"
+		       " WHERE delivery = ?1 AND id = ?2",
+		       DB(db_i(t->delivery), db_i(item.id)));
+	}
+}
+
 void items_release(struct queue *q, int64_t delivery, int64_t remote)
 {
 	struct tally t = items_tally_of(delivery);
-	struct item item;
 
-	for (;;) {
-		struct db_stmt *s = db_query(q->db,
-					     "SELECT " ITEM_COLUMNS " FROM item INDEXED BY item_remote"
-					     " WHERE delivery = ?1 AND remote = ?2 AND state = 0 LIMIT 1",
-					     DB(db_i(delivery), db_i(remote)));
-		bool there = db_row(s);
-		if (there)
-			items_read(s, delivery, &item);
-		db_end(s);
-		if (!there)
-			break;
-		items_move(q, &t, &item, ITEM_NEW, NULL);
-	}
+	/* Results went with their case: who needs another one takes those along that stood beside it. */
+	if (release(q, &t, remote, ITEM_OWED) > 0)
+		release(q, &t, remote, ITEM_POSTED);
 	items_save_tally(q, &t);
 }
 

@@ -488,6 +488,42 @@ static void cases_that_are_gone_are_looked_for_again(void **state)
 	arena_done(&arena);
 }
 
+/* Two tests of one case, which is deleted after both were posted: the one that runs again takes the other along. */
+static void a_case_that_is_gone_takes_its_results_with_it(void **state)
+{
+	static const struct fx_result both[] = {
+		{ "a.B", "one", OUTCOME_PASSED, .refs = { "C4" } },
+		{ "a.B", "two", OUTCOME_FAILED, .refs = { "C4" } },
+	};
+	struct fx *f = *state;
+	int64_t d = one_part(f, "x", both, 2);
+	struct arena arena = ARENA_LIMIT(1 << 20);
+	struct learned l;
+
+	learned_init(&l, &arena);
+	fx_cases(f, d, known);
+	assert_int_equal(fx_resolve(f, d, &fx_matching), 0);
+	struct rows *rows = fx_rows(f, d, ROWS_RESULTS, 10);
+	assert_int_equal(rows->count, 1);
+	learned_posted(&l, rows->row[0].id, "77");
+	assert_int_equal(fx_note(f, d, SETTLE_GO_ON, &l, NULL), 0);
+	assert_int_equal(fx_owed(f, d).posted, 2);
+	/* Nobody asks for another case: what was posted stays as it is. */
+	learned_gone(&l, "case", "p1", "12");
+	assert_int_equal(fx_note(f, d, SETTLE_GO_ON, &l, NULL), 0);
+	assert_int_equal(fx_owed(f, d).posted, 2);
+	fx_part(f, &(struct fx_take){ .key = "k", .content = "y", .append = true }, &both[0], 1);
+	assert_int_equal(fx_resolve(f, d, &fx_matching), 0);
+	assert_int_equal(f->owed.owed, 1);
+	assert_int_equal(f->owed.posted, 1);
+	learned_gone(&l, "case", "p1", "4");
+	assert_int_equal(fx_note(f, d, SETTLE_GO_ON, &l, NULL), 0);
+	assert_int_equal(fx_owed(f, d).unmatched, 2);
+	assert_int_equal(fx_owed(f, d).posted, 0);
+	learned_done(&l);
+	arena_done(&arena);
+}
+
 static void links_know_what_is_new(void **state)
 {
 	static const struct fx_result first[] = { { "a.B", "one", OUTCOME_PASSED, .suite = { NULL } } };
@@ -638,6 +674,7 @@ int main(void)
 		TEST(cases_are_made_once_a_key_and_one_place_at_a_time),
 		TEST(a_place_that_lacks_a_variable_stops_the_resolving),
 		TEST(cases_that_are_gone_are_looked_for_again),
+		TEST(a_case_that_is_gone_takes_its_results_with_it),
 		TEST(links_know_what_is_new),
 		TEST(results_and_links_are_given_by_parent),
 		TEST(many_results_are_resolved_in_slices),
