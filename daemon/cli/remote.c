@@ -305,7 +305,7 @@ static enum verdict_of judge(struct remote *r, bool want_json, cJSON **out)
 /* The server asks for patience: waited for, where the time that the person gave allows it. */
 static int be_patient(struct remote *r, const char *doing)
 {
-	int64_t told = retry_limited_ms(r->reply.retry_after_s), wait = told / app_time_scale();
+	int64_t told = retry_limited_ms(r->reply.retry_after_s, 0), wait = told / app_time_scale();
 
 	if (clock_mono_ms() + wait > r->until_ms) {
 		remote_say(r, "cannot %s now: the server takes no more requests for %" PRId64 " s (HTTP 429)",

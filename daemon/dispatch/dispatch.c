@@ -124,7 +124,8 @@ bool dispatch_busy(const struct dispatch *d)
  * if it is not, the server says so again. */
 static int64_t block_left(const struct dispatch *d, const struct block *b)
 {
-	int64_t left = b->until_ms - clock_wall_ms(), most = dispatch_scaled(d, retry_limited_ms(INT64_MAX));
+	int64_t left = b->until_ms - clock_wall_ms(),
+		most = dispatch_scaled(d, retry_limited_ms(INT64_MAX, 0));
 
 	if (left <= 0 || left > 2 * most)
 		return 0;

@@ -33,6 +33,11 @@ int64_t lane_scaled(const struct lane *l, int64_t ms)
 	return dispatch_scaled(l->dispatch, ms);
 }
 
+int64_t lane_server_now(const struct lane *l)
+{
+	return l->server_ms != 0 ? l->server_ms + (lane_now() - l->server_mono_ms) : clock_wall_ms();
+}
+
 void lane_arm(struct lane *l, int64_t mono_ms)
 {
 	l->dispatch->opt.arm(l->dispatch->opt.cookie, mono_ms);
@@ -118,6 +123,8 @@ void lane_block_scope(struct lane *l, int64_t wait_ms, const char *reason)
 void lane_success(struct lane *l)
 {
 	l->fails = 0;
+	if (l->scope != NULL)
+		l->scope->limited = 0;
 	l->proved = true;
 	l->locked = false;
 	l->paused_until_ms = 0;

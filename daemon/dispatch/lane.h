@@ -15,6 +15,7 @@ struct scope {
 	struct list link;
 	char *name;
 	struct pace pace;
+	unsigned limited;            /* answers of 429 in a row */
 	struct conversation *shared; /* who may be in a shared step */
 };
 
@@ -58,7 +59,7 @@ struct lane {
 	int64_t paused_until_ms; /* mono; 0: not paused */
 	int64_t next_ms;         /* mono; when the next delivery is due */
 	char pause_reason[600];
-	int64_t ahead_ms; /* how far the server's clock is ahead of ours, as last seen */
+	int64_t server_ms, server_mono_ms; /* the server's clock as last seen, and when; 0: not yet */
 	uint64_t requests, failures;
 	struct traffic traffic;
 };
@@ -88,6 +89,9 @@ void lane_pause(struct lane *l, int64_t wait_ms, bool locked, const char *fmt, .
 	__attribute__((format(printf, 4, 5)));
 /* The talk leaves what only one may be in, where it is: others may enter. */
 void lane_leave(struct lane *l, const struct conversation *c, bool exclusive, bool shared);
+/* The time over there: as last told, and what has gone by since on the clock that nobody sets.  Ours, where the
+ * server has not told yet. */
+int64_t lane_server_now(const struct lane *l);
 void lane_block_scope(struct lane *l, int64_t wait_ms, const char *reason);
 void lane_success(struct lane *l);
 void lane_doubt(struct lane *l, int64_t delivery, int64_t due_ms, bool unsure);

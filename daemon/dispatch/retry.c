@@ -35,13 +35,15 @@ int64_t retry_look_ms(unsigned looks)
 	return wait[looks < LOOKS_MAX ? looks : LOOKS_MAX - 1];
 }
 
-int64_t retry_limited_ms(int64_t retry_after_s)
+int64_t retry_limited_ms(int64_t retry_after_s, unsigned limited)
 {
-	if (retry_after_s < 0)
-		return 60 * 1000;
-	if (retry_after_s < 1)
-		return 1000;
-	return retry_after_s >= 3600 ? HOUR_MS : retry_after_s * 1000;
+	int64_t told = retry_after_s < 0       ? 60 * 1000
+		       : retry_after_s < 1     ? 1000
+		       : retry_after_s >= 3600 ? HOUR_MS
+					       : retry_after_s * 1000;
+	int64_t least = limited < 6 ? INT64_C(1000) << limited : 60 * 1000;
+
+	return told > least ? told : least;
 }
 
 int64_t retry_quota_ms(unsigned fails, int64_t retry_after_s)

@@ -16,8 +16,10 @@ int64_t retry_wait_ms(unsigned tries, uint64_t seed);
 #define LOOKS_MAX 3
 int64_t retry_look_ms(unsigned looks);
 
-/* What a 429 asks for: max(Retry-After, 1 s), 60 s where it is absent (-1), at most an hour. */
-int64_t retry_limited_ms(int64_t retry_after_s);
+/* What a 429 asks for: max(Retry-After, 1 s), 60 s where it is absent (-1), at most an hour.  After `limited` of
+ * them in a row at least 1 s, 2 s, 4 s .. a minute: a server that says "2 seconds" for an hour is not asked 1,800
+ * times, and limits are by the minute. */
+int64_t retry_limited_ms(int64_t retry_after_s, unsigned limited);
 
 /* A 503 of a server that says so both of too many calls a second and of too many a day, after `fails` of them in a
  * row: seconds at first, then ever longer, an hour at last, for the day has to turn.  What the server asks for goes

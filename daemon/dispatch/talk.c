@@ -148,7 +148,7 @@ static void ask(struct conversation *c)
 	request_done(&c->request);
 	request_init(&c->request);
 	err_clear(&c->t.err);
-	c->t.now_ms = clock_wall_ms() + c->lane->ahead_ms;
+	c->t.now_ms = lane_server_now(c->lane);
 	c->t.batch = batch_of(c);
 	if (c->t.scratch == NULL)
 		c->t.scratch = cJSON_CreateObject();

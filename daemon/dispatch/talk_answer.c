@@ -104,15 +104,16 @@ static void wait_for_server(struct conversation *c, const struct reply *r, const
 		if (l->scope != NULL && pace_learn(&l->scope->pace, told))
 			log_warning(&c->log, "the server's limit is %.0f requests a minute: kept from now on",
 				    told);
-		wait = lane_scaled(l, retry_limited_ms(r->retry_after_s));
+		wait = lane_scaled(
+			l, retry_limited_ms(r->retry_after_s, l->scope != NULL ? l->scope->limited++ : 0));
 		lane_block_scope(l, wait, reason);
 		not_executed(c, wait, reason);
 		return;
 	}
 	if (r->status == 409)
-		wait = r->retry_after_s > 0 ? retry_limited_ms(r->retry_after_s) : 5 * 60 * 1000;
+		wait = r->retry_after_s > 0 ? retry_limited_ms(r->retry_after_s, 0) : 5 * 60 * 1000;
 	else
-		wait = r->retry_after_s > 0 ? retry_limited_ms(r->retry_after_s) : 60 * 1000;
+		wait = r->retry_after_s > 0 ? retry_limited_ms(r->retry_after_s, 0) : 60 * 1000;
 	if (r->status == 503 && l->endpoint.per_day > 0)
 		wait = retry_quota_ms(l->fails, r->retry_after_s);
 	wait = lane_scaled(l, wait);
@@ -311,9 +312,11 @@ void talk_reply(void *cookie, const struct reply *reply)
 	c->op = NULL; /* first in every completion: nothing is pending now */
 	c->status = reply->status;
 	l->traffic.came[came(c, reply)]++;
-	if (reply->server_ms != TIME_UNKNOWN)
-		l->ahead_ms = reply->server_ms - clock_wall_ms();
-	c->t.now_ms = clock_wall_ms() + l->ahead_ms;
+	if (reply->server_ms != TIME_UNKNOWN) {
+		l->server_ms = reply->server_ms;
+		l->server_mono_ms = lane_now();
+	}
+	c->t.now_ms = lane_server_now(l);
 	describe(c, reply, reason, sizeof(reason));
 	if (unanswered(c, reply, reason))
 		return;

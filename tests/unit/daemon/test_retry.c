@@ -37,14 +37,18 @@ static void waits_grow_and_stay_capped(void **state)
 static void a_429_is_clamped(void **state)
 {
 	static const struct {
-		int64_t after, wait;
+		int64_t after;
+		unsigned limited;
+		int64_t wait;
 	} row[] = {
-		{ -1, 60000 }, { 0, 1000 }, { 7, 7000 }, { 3600, 3600000 }, { 86400, 3600000 },
+		{ -1, 0, 60000 },      { 0, 0, 1000 },     { 7, 0, 7000 },   { 3600, 0, 3600000 },
+		{ 86400, 0, 3600000 }, { 7, 2, 7000 },     { 7, 3, 8000 },   { 0, 5, 32000 },
+		{ 2, 6, 60000 },       { 2, 1000, 60000 }, { -1, 9, 60000 }, { 90, 9, 90000 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-		assert_int_equal(retry_limited_ms(row[i].after), row[i].wait);
+		assert_int_equal(retry_limited_ms(row[i].after, row[i].limited), row[i].wait);
 }
 
 static void a_503_of_a_daily_quota_waits_for_the_day_to_turn(void **state)
