@@ -36,6 +36,16 @@ int tcms_plain(struct remote *r, const struct args *a, const char *path, const c
 int tcms_read(struct remote *r, const struct args *a, const char *doing, cJSON **out, const char *path,
 	      const char *one, const char *two, const char *query);
 
+/* What a look (remote_sure()) reads. */
+struct tcms_look {
+	struct remote *r;
+	const struct args *a;
+	const char *path, *one, *two;
+	cJSON *found;
+};
+int tcms_look_there(void *cookie); /* of a struct tcms_look: 1 where it is there, and found is the caller's */
+int tcms_look_gone(void *cookie);  /* 1 where it is there no more */
+
 /* Ends a write that makes one thing: rc is what came of preparing it.  Sends the body, which is freed in any case,
  * and shows what came back as a card. */
 int tcms_told(struct remote *r, const struct args *a, int rc, struct request *req, struct buf *body,

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEAST_PAGE = 10 };
+enum { LEAST_PAGE = 10, NOT_FOUND = 404 };
 
 /* ---- requests ---- */
 
@@ -64,6 +64,29 @@ int tcms_read(struct remote *r, const struct args *a, const char *doing, cJSON *
 		return rc;
 	tcms_begin_arg(&req, query, query != NULL ? "true" : NULL);
 	return remote_ask(r, &req, doing, out);
+}
+
+int tcms_look_there(void *cookie)
+{
+	struct tcms_look *l = cookie;
+	struct request req;
+
+	cJSON_Delete(l->found);
+	l->found = NULL;
+	if (tcms_begin(l->r, l->a, &req, METHOD_GET, false, l->path, l->one, l->two) != EXIT_OK)
+		return -1;
+	int rc = remote_try(l->r, &req, "look", &l->found);
+	return rc == EXIT_OK ? 1 : rc == REMOTE_REFUSED && l->r->status == NOT_FOUND ? 0 : -1;
+}
+
+int tcms_look_gone(void *cookie)
+{
+	struct tcms_look *l = cookie;
+	int there = tcms_look_there(l);
+
+	cJSON_Delete(l->found);
+	l->found = NULL;
+	return there < 0 ? there : !there;
 }
 
 /* ---- lists ---- */

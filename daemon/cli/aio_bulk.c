@@ -47,7 +47,17 @@ static int add_case(struct remote *r, const struct args *a, const char *key, str
 	if (rc != EXIT_OK)
 		return rc;
 	tcms_begin_arg(&req, "version", args_get(a, "version"));
-	rc = remote_ask(r, &req, "add the case", &run);
+	/* A further run cannot be told from that which was there before. */
+	struct tcms_look look = {
+		.r = r, .a = a, .path = "testcycle/{}/testcase/{}/testrun", .one = a->word[0], .two = key
+	};
+	rc = args_has(a, "new-run") ? remote_ask(r, &req, "add the case", &run)
+				    : remote_sure(r, &req, "add the case", &run, tcms_look_there, &look);
+	if (rc == EXIT_OK && run == NULL) {
+		run = look.found;
+		look.found = NULL;
+	}
+	cJSON_Delete(look.found);
 	if (rc != EXIT_OK)
 		return rc;
 	row = cJSON_CreateObject();

@@ -270,7 +270,8 @@ int tcms_cycles_delete(struct remote *r, const struct args *a)
 	if (rc == EXIT_OK) {
 		if (args_has(a, "with-cases"))
 			tcms_begin_arg(&req, "emptyCycleBeforeDelete", "true");
-		rc = remote_ask(r, &req, "delete the cycle", NULL);
+		struct tcms_look look = { .r = r, .a = a, .path = "testcycle/{}/detail", .one = key };
+		rc = remote_sure(r, &req, "delete the cycle", NULL, tcms_look_gone, &look);
 	}
 	if (rc == EXIT_OK && a->json)
 		puts("{}");

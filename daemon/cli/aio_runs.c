@@ -153,8 +153,12 @@ static int wipe(struct remote *r, const struct args *a, enum method method, cons
 	if (!remote_confirmed(r, answers ? "wipes" : "deletes", "run", a->word[1], args_get(a, "confirm")))
 		return EXIT_USAGE;
 	int rc = tcms_begin(r, a, &req, method, true, path, a->word[0], a->word[1]);
+	struct tcms_look look = {
+		.r = r, .a = a, .path = "testcycle/{}/testrun/{}", .one = a->word[0], .two = a->word[1]
+	};
 	if (rc == EXIT_OK)
-		rc = remote_ask(r, &req, doing, answers ? &run : NULL);
+		rc = answers ? remote_ask(r, &req, doing, &run)
+			     : remote_sure(r, &req, doing, NULL, tcms_look_gone, &look);
 	if (rc == EXIT_OK && answers)
 		return show(a, run);
 	if (rc == EXIT_OK && a->json)

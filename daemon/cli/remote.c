@@ -318,6 +318,10 @@ static int be_patient(struct remote *r, const char *doing)
 
 static int give_up(struct remote *r, const char *doing, enum verdict_of what, bool write)
 {
+	if (r->looks && write && (what == IN_DOUBT || (what == MAINTENANCE && r->status == 503))) {
+		r->doubt = true;
+		return EXIT_UNDELIVERED;
+	}
 	switch (what) {
 	case LOCKED:
 		return remote_wrong(r, "cannot %s: %s%s (HTTP %d): check url and login of sink \"%s\"", doing,
@@ -394,6 +398,34 @@ int remote_ask(struct remote *r, struct request *request, const char *doing, cJS
 	int rc = remote_try(r, request, doing, out);
 
 	return rc == REMOTE_REFUSED ? remote_refused(r, doing) : rc;
+}
+
+int remote_sure(struct remote *r, struct request *request, const char *doing, cJSON **out,
+		remote_look_fn *look, void *cookie)
+{
+	static const int64_t after_ms[] = { 2000, 5000, 10000 };
+	char words[sizeof(r->words)];
+	int there = 0;
+
+	r->looks = true;
+	r->doubt = false;
+	int rc = remote_ask(r, request, doing, out);
+	r->looks = false;
+	if (!r->doubt)
+		return rc;
+	snprintf(words, sizeof(words), "%s", r->words);
+	for (size_t i = 0; i < sizeof(after_ms) / sizeof(after_ms[0]) && there == 0; i++) {
+		if (!remote_pause(r, after_ms[i]))
+			break;
+		there = look(cookie);
+	}
+	if (there > 0) {
+		remote_say(r, "%s: %s; a look shows that it is done", doing, words);
+		return EXIT_OK;
+	}
+	remote_say(r, "%s: %s; it may have happened%s: look before you repeat it", doing, words,
+		   there == 0 ? ", though nothing of it is to be seen yet" : "");
+	return r->app.code != 0 ? r->app.code : EXIT_UNDELIVERED;
 }
 
 /* ---- persons ---- */

@@ -29,6 +29,8 @@ struct remote {
 	unsigned requests;
 	uv_timer_t timer;
 
+	bool looks, doubt; /* of remote_sure(): a doubt is left to it; there is one */
+
 	/* Of the last answer. */
 	int status;      /* HTTP; 0: none came */
 	char words[600]; /* of a refusal, the server's own */
@@ -54,6 +56,12 @@ void remote_close(struct remote *r);
 int remote_ask(struct remote *r, struct request *request, const char *doing, cJSON **out);
 /* The same, but may also return REMOTE_REFUSED. */
 int remote_try(struct remote *r, struct request *request, const char *doing, cJSON **out);
+/* Whether what was asked for is there now: 1; 0: it is not (yet); negative: that cannot be told. */
+typedef int remote_look_fn(void *cookie);
+/* remote_ask() of a write that must not happen twice: where its answer is lost, look is asked a few times before it
+ * is said to be in doubt.  Seen to have happened: EXIT_OK, said, and *out is NULL. */
+int remote_sure(struct remote *r, struct request *request, const char *doing, cJSON **out,
+		remote_look_fn *look, void *cookie);
 /* Says what remote_try() left unsaid; returns EXIT_USAGE. */
 int remote_refused(const struct remote *r, const char *doing);
 /* Waits, for something that goes on over there.  false: a signal came, or the time that the person gave is over. */

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every write of `resultd aio`, on Cloud and on Server: its answer is lost, and nothing is there twice.
 
-What puts the same thing again is asked again.  What would make a second thing is not: the person is told that it may have
+What puts the same thing again is asked again.  What would make a second thing is not: where it can be seen it is looked
+up, else the person is told that it may have
 happened, and where the command itself can see it, saying it again does not repeat it.
 """
 
@@ -49,12 +50,15 @@ MADE = [
     ("migrate_run", "runs migrate C T --created 2025-03-01 --status Passed", "runs"),
     ("import_results", "runs import C XML", "runs"), ("import_batch", "runs import C XML --batch", "runs"),
     ("comment_run", "runs comment C R x", "comments"), ("comment_case", "runs comment C T x", "comments"),
-    ("put_run", "runs steps C R 1=Passed", None), ("delete_run", "runs delete C OLD --confirm OLD", "runs"),
-    ("delete_cycle", "cycles delete C --with-cases --confirm c", None),
+    ("put_run", "runs steps C R 1=Passed", None), ("add_case", "cycles add C O --new-run", "runs"),
+]
+# those that are looked up at once
+LOOKED_UP = [
+    ("add_case", "cycles add C O", "runs"), ("delete_run", "runs delete C OLD --confirm OLD", "runs"),
+    ("delete_cycle", "cycles delete C --with-cases --confirm c", "cycles"),
 ]
 # those that see for themselves what is there
 SEEN = [
-    ("add_case", "cycles add C O", "runs", "in the cycle already"),
     ("attach_run", "runs attach C R LOG", "files", "there already"),
     ("attach_step", "runs attach C R LOG --step STEP", "files", "there already"),
     ("attach_cycle", "cycles attach C LOG", "files", "there already"),
@@ -94,6 +98,24 @@ def test_row_38_what_would_make_a_second_thing_is_not_repeated(tcms, scene, endp
     told = tcms(*scene.command(text), code=3)
     assert "may have happened" in told.err and len(scene.site.calls(endpoint)) == 1
     assert one_more(before, scene.state(), what)
+
+
+@pytest.mark.parametrize("endpoint, text, what", LOOKED_UP)
+def test_row_38_what_can_be_seen_is_looked_up(tcms, scene, endpoint, text, what):
+    before = scene.state()
+    scene.site.fault(endpoint, after="reset")
+    told = tcms(*scene.command(text))
+    assert "a look shows that it is done" in told.err and len(scene.site.calls(endpoint)) == 1
+    assert one_more(before, scene.state(), what)
+
+
+@pytest.mark.parametrize("endpoint, text, what", LOOKED_UP)
+def test_row_39_what_never_arrived_stays_in_doubt(tcms, scene, endpoint, text, what):
+    before = scene.state()
+    scene.site.fault(endpoint, before="reset")
+    told = tcms(*scene.command(text), code=3)
+    assert "may have happened, though nothing of it is to be seen yet" in told.err, told
+    assert len(scene.site.calls(endpoint)) == 1 and before == scene.state()
 
 
 @pytest.mark.parametrize("endpoint, text, what, words", SEEN)
