@@ -40,7 +40,7 @@ int tcms_read(struct remote *r, const struct args *a, const char *doing, cJSON *
 struct tcms_look {
 	struct remote *r;
 	const struct args *a;
-	const char *path, *one, *two;
+	const char *path, *one, *two, *query; /* query: a flag that is set; NULL: none */
 	cJSON *found;
 };
 int tcms_look_there(void *cookie); /* of a struct tcms_look: 1 where it is there, and found is the caller's */

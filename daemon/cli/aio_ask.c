@@ -75,6 +75,7 @@ int tcms_look_there(void *cookie)
 	l->found = NULL;
 	if (tcms_begin(l->r, l->a, &req, METHOD_GET, false, l->path, l->one, l->two) != EXIT_OK)
 		return -1;
+	tcms_begin_arg(&req, l->query, l->query != NULL ? "true" : NULL);
 	int rc = remote_try(l->r, &req, "look", &l->found);
 	return rc == EXIT_OK ? 1 : rc == REMOTE_REFUSED && l->r->status == NOT_FOUND ? 0 : -1;
 }

@@ -42,7 +42,7 @@ int tcms_file_look(const struct remote *r, const char *path, struct tcms_file *f
 }
 
 /* list: the member that names them; NULL: the description knows none. */
-static bool attached(const cJSON *owner, const char *list, const struct tcms_file *u)
+static const cJSON *attached(const cJSON *owner, const char *list, const struct tcms_file *u)
 {
 	const cJSON *one;
 
@@ -50,9 +50,9 @@ static bool attached(const cJSON *owner, const char *list, const struct tcms_fil
 	{
 		const char *name = sink_string(one, "name");
 		if (name != NULL && strcmp(name, u->name) == 0 && sink_int(one, "size", -1) == u->size)
-			return true;
+			return one;
 	}
-	return false;
+	return NULL;
 }
 
 /* A step of a run or of a case, by its ID there. */
@@ -75,11 +75,51 @@ struct target {
 	const char *path, *arg[3];
 	const cJSON *owner;
 	const char *list;
+	/* How the owner was read, and where in it a step is: to look whether a file came. */
+	struct tcms_look look;
+	const char *steps, *step;
 };
 
-static int send_one(struct remote *r, const struct args *a, const struct tcms_file *u,
-		    const struct target *to, struct table *t)
+/* A look at what the file hangs on; record: the file, in what was found. */
+struct file_look {
+	struct tcms_look at;
+	const struct target *to;
+	const struct tcms_file *file;
+	const cJSON *record;
+};
+
+static int look_file(void *cookie)
 {
+	struct file_look *l = cookie;
+	int there = tcms_look_there(&l->at);
+	const cJSON *owner =
+		l->to->step != NULL ? step_of(l->at.found, l->to->steps, l->to->step) : l->at.found;
+
+	if (there <= 0 || owner == NULL)
+		return -1;
+	l->record = attached(owner, l->to->list, l->file);
+	return l->record != NULL;
+}
+
+/* Another file of this name and size goes there with the same command, or was there before. */
+static bool seen_before(const struct args *a, size_t first, size_t at, const struct target *to,
+			const struct tcms_file *u)
+{
+	char name[sizeof(u->name)];
+
+	for (size_t i = first; i < at; i++) {
+		evidence_clean_name(a->word[i], "file", name);
+		if (strcmp(name, u->name) == 0)
+			return true;
+	}
+	return attached(to->owner, to->list, u) != NULL;
+}
+
+/* telling: a file of this name and size there can only be this one. */
+static int send_one(struct remote *r, const struct args *a, const struct tcms_file *u,
+		    const struct target *to, bool telling, struct table *t)
+{
+	struct file_look look = { .at = to->look, .to = to, .file = u };
 	struct request req;
 	char doing[200];
 	cJSON *record;
@@ -92,11 +132,13 @@ static int send_one(struct remote *r, const struct args *a, const struct tcms_fi
 	req.upload_name = u->name;
 	req.upload_type = u->type; /* without a real one the file is refused */
 	snprintf(doing, sizeof(doing), "attach %.150s", u->name);
-	rc = remote_ask(r, &req, doing, &record);
+	rc = telling && to->list != NULL ? remote_sure(r, &req, doing, &record, look_file, &look)
+					 : remote_ask(r, &req, doing, &record);
 	if (rc == EXIT_OK)
-		table_row(t, record);
+		table_row(t, record != NULL ? record : look.record);
 	if (rc == EXIT_OK)
 		cJSON_Delete(record);
+	cJSON_Delete(look.at.found);
 	return rc;
 }
 
@@ -117,7 +159,7 @@ static int attach(struct remote *r, const struct args *a, size_t first, const st
 	for (size_t i = first; rc == EXIT_OK && i < a->words; i++) {
 		struct tcms_file u = { 0 };
 		rc = tcms_file_look(r, a->word[i], &u);
-		if (rc == EXIT_OK && attached(to->owner, to->list, &u) && !args_has(a, "again")) {
+		if (rc == EXIT_OK && attached(to->owner, to->list, &u) != NULL && !args_has(a, "again")) {
 			remote_say(r,
 				   "%s: a file of this name and size is there already (--again sends it all "
 				   "the same)",
@@ -125,7 +167,7 @@ static int attach(struct remote *r, const struct args *a, size_t first, const st
 			continue;
 		}
 		if (rc == EXIT_OK)
-			rc = send_one(r, a, &u, to, &t);
+			rc = send_one(r, a, &u, to, !seen_before(a, first, i, to, &u), &t);
 	}
 	table_end(&t, rc == EXIT_OK ? "Nothing was sent." : NULL);
 	return rc;
@@ -167,7 +209,12 @@ int tcms_cycles_attach(struct remote *r, const struct args *a)
 	static const struct texts texts[] = { { "OBJECTIVE", "objectiveAttachments" }, { 0 } };
 	struct target to = { .path = "testcycle/{}/attachment",
 			     .arg = { a->word[0] },
-			     .list = "attachments" };
+			     .list = "attachments",
+			     .look = { .r = r,
+				       .a = a,
+				       .path = "testcycle/{}/detail",
+				       .one = a->word[0],
+				       .query = "needAttachments" } };
 	cJSON *cycle;
 	int rc = EXIT_OK;
 
@@ -196,7 +243,16 @@ int tcms_cases_attach(struct remote *r, const struct args *a)
 						   { "EXPECTED_RESULTS", "expectedResultAttachments" },
 						   { 0 } };
 	const char *step = args_get(a, "step");
-	struct target to = { .path = "testcase/{}/attachment", .arg = { a->word[0] }, .list = "attachments" };
+	struct target to = { .path = "testcase/{}/attachment",
+			     .arg = { a->word[0] },
+			     .list = "attachments",
+			     .look = { .r = r,
+				       .a = a,
+				       .path = "testcase/{}/detail",
+				       .one = a->word[0],
+				       .query = "needAttachments" },
+			     .steps = "steps",
+			     .step = step };
 	cJSON *found;
 	int rc = EXIT_OK;
 
@@ -245,6 +301,9 @@ int tcms_runs_attach(struct remote *r, const struct args *a)
 		.arg = { a->word[0], id, step },
 		.owner = step != NULL ? step_of(run, "testRunSteps", step) : run,
 		.list = "attachments",
+		.look = { .r = r, .a = a, .path = "testcycle/{}/testrun/{}", .one = a->word[0], .two = id },
+		.steps = "testRunSteps",
+		.step = step,
 	};
 	rc = to.owner == NULL
 		     ? remote_wrong(r, "run %s has no step with the id \"%s\" (runs show lists them)", id,
