@@ -85,13 +85,13 @@ static void not_executed(struct conversation *c, int64_t wait_ms, const char *re
 	}
 }
 
+/* What waits is due at once, and only the sink's pause holds it: a reload or a restart ends that pause, and with
+ * it the wait of all that was locked out. */
 static void locked_out(struct conversation *c, const char *reason)
 {
-	int64_t wait = lane_scaled(c->lane, 5 * 60 * 1000);
-
-	lane_pause(c->lane, wait, true, "%s", reason);
+	lane_pause(c->lane, lane_scaled(c->lane, 5 * 60 * 1000), true, "%s", reason);
 	log_error(&c->log, "%s: the sink is paused until somebody acts: %s", c->step->name, reason);
-	not_executed(c, wait, reason);
+	not_executed(c, 0, reason);
 }
 
 static void wait_for_server(struct conversation *c, const struct reply *r, const char *reason)

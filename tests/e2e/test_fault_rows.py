@@ -6,6 +6,7 @@ Each test carries the number of its row in the table of faults; tests/README.md 
 
 import importlib.machinery
 import importlib.util
+import json
 import os
 import random
 import re
@@ -354,6 +355,29 @@ def test_row_44_a_new_key_and_a_reload_let_a_locked_sink_go_on(resultd, make_tes
     daemon.terminate()
     each_case_once(bad, 3)
     each_case_once(good, 3)
+
+
+def test_row_44_a_reload_wakes_what_was_locked_out_after_its_run_had_ended(resultd, testrail):
+    """Nothing else comes that would: neither a report nor the end of the run."""
+    known(testrail, 3)
+    resultd.scale = 1           # five minutes are five minutes
+    watching(resultd, testrail, linger="100ms")
+    held = testrail.fault("add_results_for_cases", before="hang")
+    daemon = resultd.spawn("run")
+    daemon.says("watching")
+    resultd.drop("a.xml", numbered(3))
+    testrail.wait_for("add_results_for_cases")
+    wait_until(lambda: json.loads(resultd("queue", "show", "1", "--json").out)["run_ended"], what="the end of the run")
+    testrail.key = "quite.another-key-111"
+    held.release()
+    daemon.says("the sink is paused until somebody acts")
+    knocked = len(testrail.calls())
+    stays(lambda: len(testrail.calls()) == knocked, 1.0, "a locked sink is left alone")
+    resultd.write_key(testrail.key)
+    daemon.signal(signal.SIGHUP)
+    testrail.wait_until(lambda: testrail.only_run["is_completed"], timeout=40, what="the run to be closed")
+    assert daemon.terminate().code == 0
+    each_case_once(testrail, 3)
 
 
 def test_row_45_one_forbidden_project_leaves_the_other_alone(resultd, testrail):
