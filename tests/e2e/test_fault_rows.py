@@ -84,7 +84,7 @@ def beneath_strace(resultd, *inject, path=None):
     tried = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, text=True)
     if tried.returncode != 0:
         pytest.skip(f"strace may not trace here: {tried.stderr.strip()[:200]}")
-    calls = ",".join(sorted({rule.partition(":")[0] for rule in inject}))
+    calls = ",".join(sorted({rule.partition(":")[0] for rule in inject})) or "fdatasync"
     resultd.before = ["strace", "-f", "-qq", "-o", str(resultd.folder / "strace.log"), "-e", f"trace={calls}",
                       "-e", "signal=none"]
     if path is not None:
@@ -127,6 +127,10 @@ def test_row_9_killed_again_and_again_under_load(resultd, testrail):
 def failed_at(resultd):
     """When the call was made that strace let fail, by the clock that the stand-ins read."""
     line, = (line for line in (resultd.folder / "strace.log").read_text().splitlines() if "(INJECTED)" in line)
+    return by_our_clock(line)
+
+
+def by_our_clock(line):
     return float(re.search(r"\d+\.\d+", line).group()) - time.time() + time.monotonic()
 
 
@@ -517,6 +521,26 @@ def test_row_56_a_clock_that_jumps_a_day_neither_hurries_nor_stalls(faulty, test
         assert len(within) <= 30 + 2 * 8 + 2, f"{len(within)} requests in 2 s"
     daemon.terminate()
     each_case_once(testrail, 40)
+
+
+# ---- row 68: what the queue adds to a request ----
+
+def test_row_68_a_request_costs_two_commits_at_most(wrapped, testrail):
+    """Syncs of the log, which are one a commit, over a whole delivery."""
+    known(testrail, 60)
+    wrapped.deliver_to(testrail, batch=4)
+    wrapped.imports(wrapped.write("a.xml", numbered(60)), options=["--no-wait"])
+    beneath_strace(wrapped, path=wrapped.state / "queue.db-wal")
+    wrapped.before.insert(1, "-ttt")
+    assert wrapped("deliver", "--timeout", f"{60 * wrapped.scale}s").code == 0
+    syncs = [by_our_clock(line) for line in (wrapped.folder / "strace.log").read_text().splitlines() if "fdatasync(" in line]
+    alone(wrapped)
+    calls = testrail.calls()
+    assert len(testrail.calls("add_results_for_cases")) == 15
+    # Between the first request and the last: what it takes to open and to end is no request's.
+    within = len([at for at in syncs if calls[0].at <= at <= calls[-1].at])
+    assert 2 * 15 <= within <= 2 * (len(calls) - 1), f"{within} commits, {len(calls)} requests"
+    each_case_once(testrail, 60)
 
 
 # ---- rows 57 and 58: the state directory ----
