@@ -5,6 +5,7 @@ import pytest
 
 from expect import each_case_once, one_closed_run
 from reports import case, junit, method, numbered, suite, testng
+from resultd import wait_until
 
 
 @pytest.mark.parametrize("name", [
@@ -298,3 +299,18 @@ class TestOlderServers:
         resultd.imports(resultd.write("a.xml", junit(case("t"))))
         resultd.imports(resultd.write("b.xml", junit(case("t", time="2"))))
         assert len(testrail.store.cases) == 1 and len(testrail.results()) == 2
+
+
+def test_a_case_made_by_hand_is_found_by_the_next_run_of_the_job(resultd, testrail):
+    testrail.case("one", automation="shop.Cart.one")
+    resultd.deliver_to(testrail)
+    report = resultd.write("a.xml", junit(suite(case("one"), case("two"))))
+    resultd.imports(report, code=4, options=["--run-name", "first"])
+    testrail.case("two", automation="shop.Cart.two")
+    # Runs that begin in the same two seconds share one look at what has changed.
+    runs = iter(range(2, 1000))
+    wait_until(lambda: resultd("import", "--again", "--run-name", f"run {next(runs)}", report).code == 0,
+               what="the new case to be seen")
+    assert len(testrail.results(run=testrail.runs[-1])) == 2
+    reads = testrail.calls("get_cases")
+    assert "updated_after" not in reads[0].target and all("updated_after" in call.target for call in reads[1:])
