@@ -15,7 +15,7 @@
 #define JOINT      "\x1e"
 #define PATH_BYTES (64u << 10)
 
-static const char *trimmed(const char *s, size_t *len)
+const char *text_trim(const char *s, size_t *len)
 {
 	while (*len > 0 && isspace((unsigned char)*s)) {
 		s++;
@@ -29,7 +29,7 @@ static const char *trimmed(const char *s, size_t *len)
 const char *text_line(struct arena *a, const char *text, size_t max)
 {
 	size_t len = strlen(text);
-	const char *s = trimmed(text, &len);
+	const char *s = text_trim(text, &len);
 	char *out = arena_strndup(a, s, len);
 
 	if (out == NULL)

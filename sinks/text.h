@@ -7,6 +7,8 @@
 
 #include "sinks/sink.h"
 
+/* Without white space at its ends; *len is that of s before, and of what is returned. */
+const char *text_trim(const char *s, size_t *len);
 /* As it can stand in a title or a folder's name: one line, ends trimmed, at most max bytes (beyond: cut,
  * with a stable hash). */
 const char *text_line(struct arena *a, const char *s, size_t max);

@@ -122,7 +122,6 @@ int tcms_each(struct remote *r, const struct args *a, const struct tcms_list *l,
 		struct aio_page page;
 		struct request req;
 		cJSON *root;
-		const cJSON *item;
 
 		int rc = ask_page(r, a, l, offset, most, &req);
 		if (rc == EXIT_OK)
@@ -132,16 +131,8 @@ int tcms_each(struct remote *r, const struct args *a, const struct tcms_list *l,
 		cJSON_Delete(root); /* it is JSON; whether it is a page is found out below */
 		if (!aio_page(&r->reply, &page))
 			return remote_wrong(r, "cannot %s: the answer is no list", l->doing);
-		cJSON_ArrayForEach(item, page.items)
-		{
-			on = fn(cookie, item);
-			if (!on)
-				break;
-		}
-		if (!on && more != NULL)
-			*more = item->next != NULL || !page.last;
+		on = listing_page(page.items, page.last, 0, fn, cookie, more);
 		offset += page.count;
-		on = on && !page.last;
 		cJSON_Delete(page.root);
 	}
 	return EXIT_OK;

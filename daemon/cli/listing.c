@@ -27,3 +27,19 @@ int listing_end(struct listing *l, const struct args *a, int rc, const char *non
 		fprintf(stderr, "There are more: --offset %" PRId64 ", or --all.\n", a->offset + a->limit);
 	return rc;
 }
+
+bool listing_page(const cJSON *items, bool last, int64_t skip, bool (*fn)(void *cookie, const cJSON *item),
+		  void *cookie, bool *more)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, items)
+	{
+		if (skip-- > 0 || fn(cookie, item))
+			continue;
+		if (more != NULL)
+			*more = item->next != NULL || !last;
+		return false;
+	}
+	return !last;
+}

@@ -17,4 +17,9 @@ bool listing_item(void *cookie, const cJSON *item);
 /* rc: of the walk, returned.  none: as of table_end().  more: the walk ended before the list did. */
 int listing_end(struct listing *l, const struct args *a, int rc, const char *none, bool more);
 
+/* Gives the items of a page to fn, but for the first `skip`, until it has enough (false).  last: there is no page
+ * behind it.  Whether the next page is wanted; *more (NULL: no matter) is set where fn had enough: there is more. */
+bool listing_page(const cJSON *items, bool last, int64_t skip, bool (*fn)(void *cookie, const cJSON *item),
+		  void *cookie, bool *more);
+
 #endif

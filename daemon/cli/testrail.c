@@ -36,7 +36,6 @@ int rail_each(struct remote *r, const struct rail_list *l, int64_t offset, rail_
 		struct testrail_page page;
 		struct request req;
 		cJSON *root;
-		const cJSON *item;
 
 		ask_page(&req, l, offset);
 		int rc = remote_ask(r, &req, l->doing, &root);
@@ -47,16 +46,8 @@ int rail_each(struct remote *r, const struct rail_list *l, int64_t offset, rail_
 			return remote_wrong(r, "cannot %s: the answer is no list of %s", l->doing, l->entity);
 		/* Servers before 6.7 answer everything at once, and know no offset. */
 		int64_t skip = page.items == page.root ? offset : 0;
-		cJSON_ArrayForEach(item, page.items)
-		{
-			on = skip-- > 0 || fn(cookie, item);
-			if (!on)
-				break;
-		}
-		if (!on && more != NULL)
-			*more = item->next != NULL || !page.last;
+		on = listing_page(page.items, page.last, skip, fn, cookie, more);
 		offset += page.count;
-		on = on && !page.last;
 		cJSON_Delete(page.root);
 	}
 	return EXIT_OK;

@@ -15,7 +15,7 @@
 
 #include <stdatomic.h>
 
-/* ---- ops (queue.c) ---- */
+/* ---- ops (runner.c) ---- */
 
 enum {
 	OP_WRITE = 1,   /* runs in a transaction */

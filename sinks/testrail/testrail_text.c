@@ -75,21 +75,10 @@ static size_t entity(const char *s, char out[4], size_t *n)
 	return (size_t)(end - s) + 1;
 }
 
-static const char *trimmed(const char *s, size_t *len)
-{
-	while (*len > 0 && isspace((unsigned char)*s)) {
-		s++;
-		--*len;
-	}
-	while (*len > 0 && isspace((unsigned char)s[*len - 1]))
-		--*len;
-	return s;
-}
-
 const char *testrail_plain(struct arena *a, const char *html)
 {
 	size_t len = strlen(html), n = 0, used;
-	const char *s = trimmed(html, &len), *end = s + len;
+	const char *s = text_trim(html, &len), *end = s + len;
 	bool rich = len >= 7 && strncasecmp(s, "<p", 2) == 0 && (s[2] == '>' || s[2] == ' ') &&
 		    strncasecmp(end - 4, "</p>", 4) == 0;
 
@@ -118,7 +107,7 @@ const char *testrail_plain(struct arena *a, const char *html)
 		out[n++] = *s++;
 	}
 	out[n] = '\0';
-	s = trimmed(out, &n);
+	s = text_trim(out, &n);
 	return arena_strndup(a, s, n);
 }
 
