@@ -21,6 +21,7 @@ enum {
 	BEFORE_MS = 50,
 	DOUBT_AGAIN_MS = 5000,
 	DOUBT_OVER_MS = 30 * 60 * 1000,
+	HOPELESS_MS = 10 * 60 * 1000,
 };
 
 int64_t lane_now(void)
@@ -151,7 +152,7 @@ void lane_doubt(struct lane *l, int64_t delivery, int64_t due_ms, bool unsure)
 			l->doubt = xrealloc(l->doubt, l->doubt_room, sizeof(*l->doubt));
 		}
 		x = &l->doubt[l->doubt_count++];
-		*x = (struct doubt){ .delivery = delivery };
+		*x = (struct doubt){ .delivery = delivery, .since_ms = lane_now() };
 	}
 	x->due_ms = due_ms;
 	x->unsure += unsure;
@@ -167,15 +168,16 @@ void lane_sure(struct lane *l, int64_t delivery)
 	l->doubts_settled++;
 }
 
-/* One bad delivery does not stop the others for ever: not where the server cannot answer its look-up, nor
- * where it has gone away (dropped by a person). */
+/* One bad delivery does not stop the others for ever: not where the server cannot answer its look-up for minutes (a
+ * few bad answers in a row are no reason to make a case twice), nor where it has gone away (dropped by a person). */
 int64_t lane_doubt_wait_ms(const struct lane *l, int64_t delivery)
 {
 	int64_t now = lane_now(), wait = 0;
 
 	for (size_t i = 0; i < l->doubt_count; i++) {
 		const struct doubt *x = &l->doubt[i];
-		if (x->delivery == delivery || x->unsure >= LOOKS_MAX || now > x->due_ms + DOUBT_OVER_MS)
+		bool hopeless = x->unsure >= LOOKS_MAX && now > x->since_ms + lane_scaled(l, HOPELESS_MS);
+		if (x->delivery == delivery || hopeless || now > x->due_ms + DOUBT_OVER_MS)
 			continue;
 		int64_t left = x->due_ms - now + 1000, least = lane_scaled(l, DOUBT_AGAIN_MS);
 		if (left < least)

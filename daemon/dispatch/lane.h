@@ -21,6 +21,7 @@ struct scope {
 
 struct doubt {
 	int64_t delivery, due_ms; /* mono: its next look-up */
+	int64_t since_ms;         /* mono */
 	unsigned unsure;          /* look-ups that gave no usable answer */
 };
 
