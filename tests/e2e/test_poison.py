@@ -43,7 +43,7 @@ def test_row_34_a_report_that_kills_the_process_three_times_is_set_aside(resultd
 
 def test_row_34_a_kill_from_outside_does_not_count(resultd):
     local(resultd)
-    report = resultd.write("large.xml", numbered(200_000))
+    report = resultd.write("large.xml", numbered(40_000))
     for _ in range(4):
         dies_while_reading(resultd, report, signal.SIGKILL)
     done = resultd.imports(report)
