@@ -14,7 +14,7 @@ from reports import case, junit, suite
 from resultd import REPOSITORY
 from standins.aio import ROUTES
 from standins.aio_spec import Spec
-from test_admin_aio_lost import MADE, SAME, SEEN
+from test_admin_aio_lost import LOOKED_UP, MADE, SAME, SEEN
 from test_aio_lost import WRITES
 
 
@@ -220,5 +220,5 @@ def test_the_table_for_people_holds_every_call():
 
 def test_each_write_has_its_lost_answer():
     """By a delivery or by a command; what only asks may be asked again."""
-    lost = {row[0] for rows in (MADE, SAME, SEEN, WRITES) for row in rows}
+    lost = {row[0] for rows in (MADE, LOOKED_UP, SAME, SEEN, WRITES) for row in rows}
     assert lost == {route.name for route in ROUTES if not route.reads}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows 35 to 49 of the faults, for AIO Tests, on Cloud and on Server.  Lost answers of each write: test_aio_lost.py."""
 
+import json
 import signal
 import time
 from email.utils import formatdate
@@ -377,6 +378,9 @@ def test_row_53_a_day_without_one_tracker_changes_nothing_for_the_others(resultd
         resultd.drop(f"b{number}/r.xml", junit(*[case(f"t{index}") for index in range(TESTS)]))
         wait_until(lambda done=number + 1: served() == done and len(list(home.rglob("results.jsonl"))) == done,
                    timeout=60, what=f"run {number} at the others")
+    # A delivery may look once more after its last write: it is over when the queue says so.
+    wait_until(lambda: [line["sink"] for line in json.loads(resultd("queue", "list", "--json").out)] == [away] * RUNS,
+               what="the others to be done")
     asked = len(up.calls())
     stays(lambda: up.calls()[asked:] == [], 4.0, "a tracker that has all")
     assert len(down.calls()) == 0 and daemon.running

@@ -198,9 +198,12 @@ def test_row_11_intake_and_sends_pause_and_resume_alone(resultd, testrail, disk)
     daemon.says("watching")
     filler = fill(disk, leave=4 * MIB)
     daemon.says("nothing is sent")
-    wait_until(lambda: not (disk / "ballast").exists(), what="the ballast to make room")
-    fill(disk, leave=4 * MIB)
-    told = wait_until(lambda: [now for now in [resultd.status()["disk"]] if now["sending_paused"]], what="the pause")[0]
+
+    def paused():
+        fill(disk, leave=4 * MIB)       # what the ballast gave back, whenever that was
+        now = resultd.status()["disk"]
+        return not (disk / "ballast").exists() and now["sending_paused"] and now
+    told = wait_until(paused, what="the pause")
     assert told["intake_paused"] and told["state"] == "out", told
     resultd.drop("a.xml", numbered(4))
     assert "nothing is sent" in resultd("status").out
