@@ -200,7 +200,7 @@ enum got testrail_suites_page(struct talk *t, const struct reply *r, struct test
 enum got testrail_suites_got(struct talk *t, const struct reply *r)
 {
 	cJSON *s = sink_object(t->facts, "suite");
-	struct testrail_page page;
+	struct testrail_page page = { 0 };
 	const cJSON *item;
 
 	enum got got = testrail_suites_page(t, r, &page);
