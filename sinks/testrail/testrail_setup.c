@@ -248,7 +248,7 @@ enum got testrail_suite_got(struct talk *t, const struct reply *r)
 	bool named = c->suite != NULL && *c->suite != '\0';
 	cJSON *s = sink_object(t->facts, "suite");
 	const char *id = NULL;
-	struct testrail_page page;
+	struct testrail_page page = { 0 };
 
 	if (testrail_several(c))
 		return testrail_suites_got(t, r);
