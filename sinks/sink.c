@@ -154,6 +154,28 @@ cJSON *sink_scratch(struct talk *t)
 	return t->scratch;
 }
 
+bool sink_turn_page(struct talk *t, int64_t count, bool last)
+{
+	cJSON *scratch = sink_scratch(t);
+
+	if (!last) {
+		sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + count);
+		sink_set_int(scratch, "pages", 1);
+	}
+	return last;
+}
+
+bool sink_reads_again(struct talk *t)
+{
+	cJSON *scratch = sink_scratch(t);
+
+	if (!sink_bool(scratch, "pages") || sink_bool(scratch, "again"))
+		return false;
+	sink_set_int(scratch, "offset", 0);
+	sink_set_int(scratch, "again", 1);
+	return true;
+}
+
 /* ---- verdicts on answers ---- */
 
 bool sink_says(const char *words, const char *const *any)

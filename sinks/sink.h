@@ -221,6 +221,13 @@ void sink_set_int(cJSON *object, const char *name, int64_t value);
 cJSON *sink_object(cJSON *parent, const char *name); /* made where it is missing, or something else */
 cJSON *sink_array(cJSON *parent, const char *name);  /* an array, likewise */
 cJSON *sink_scratch(struct talk *t);                 /* t->scratch, made where it is missing */
+/* Lists are read page by page, by the offset in scratch.  Behind a page of `count` items; returns `last`. */
+bool sink_turn_page(struct talk *t, int64_t count, bool last);
+/* What is deleted over there between two pages moves the next one up, and what stood on the edge is on neither.  So a
+ * look-up that has found a part on several pages reads them once more before it believes that the rest is missing
+ * (one that has found nothing is asked again anyway).  Returns whether it is to: from the first page, what was found
+ * being kept by the caller. */
+bool sink_reads_again(struct talk *t);
 static inline bool sink_ok(const struct reply *r)
 {
 	return r->status >= 200 && r->status < 300;

@@ -193,8 +193,7 @@ enum got aio_find_cycle_got(struct talk *t, const struct reply *r)
 	if (title == NULL || !aio_page(r, &page))
 		return GOT_UNKNOWN;
 	cJSON_ArrayForEach(item, page.items) weigh(t, sink_object(scratch, "pick"), item, title);
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
-	bool last = page.last;
+	bool last = sink_turn_page(t, page.count, page.last);
 	cJSON_Delete(page.root);
 	return last ? found(t, sink_object(scratch, "pick"), title) : GOT_MORE;
 }
@@ -451,7 +450,6 @@ enum ask aio_add_cycle_look(struct talk *t, struct request *r)
 
 enum looked aio_add_cycle_looked(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = sink_scratch(t);
 	struct aio_page page;
 	bool hit = false;
 	const cJSON *item;
@@ -475,8 +473,7 @@ enum looked aio_add_cycle_looked(struct talk *t, const struct reply *r)
 		hit = true;
 		keep_cycle(t, item, true);
 	}
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
-	bool last = page.last;
+	bool last = sink_turn_page(t, page.count, page.last);
 	cJSON_Delete(page.root);
 	return hit ? LOOKED_ALL : last ? LOOKED_NONE : LOOKED_MORE;
 }

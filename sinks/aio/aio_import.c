@@ -325,8 +325,7 @@ enum looked aio_import_looked(struct talk *t, const struct reply *r)
 	int64_t since = t->sent_ms != TIME_UNKNOWN ? t->sent_ms - AIO_LOOK_MS : 0;
 	int64_t hits = sink_int(scratch, "hits", 0) + (int64_t)note_changed(t, page.items, since);
 	sink_set_int(scratch, "hits", hits);
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
-	bool last = page.last;
+	bool last = sink_turn_page(t, page.count, page.last);
 	cJSON_Delete(page.root);
 	if (!last)
 		return LOOKED_MORE;

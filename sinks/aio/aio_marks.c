@@ -86,7 +86,6 @@ static enum ask missing_look(struct talk *t, struct request *r)
 
 static enum looked missing_looked(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = sink_scratch(t);
 	const char *key = first_missing(t);
 	struct aio_page page;
 	const cJSON *item;
@@ -103,8 +102,7 @@ static enum looked missing_looked(struct talk *t, const struct reply *r)
 		const char *own = aio_item_key(item);
 		hit = hit || (own != NULL && strcasecmp(own, key) == 0);
 	}
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
-	bool last = page.last;
+	bool last = sink_turn_page(t, page.count, page.last);
 	cJSON_Delete(page.root);
 	if (hit)
 		brought(t);
@@ -565,10 +563,12 @@ enum looked aio_marks_looked(struct talk *t, const struct reply *r)
 		return LOOKED_UNSURE;
 	cJSON *entries = sent_entries(t);
 	note_page(t, page.items, entries);
-	int count = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(scratch, "found"));
-	bool over = page.last || count >= cJSON_GetArraySize(entries);
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
+	int hits = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(scratch, "found"));
+	int count = cJSON_GetArraySize(entries);
+	bool over = sink_turn_page(t, page.count, page.last || hits >= count);
 	cJSON_Delete(page.root);
+	if (over && hits > 0 && hits < count)
+		over = !sink_reads_again(t);
 	enum looked looked = over ? settle_found(t, entries) : LOOKED_MORE;
 	cJSON_Delete(entries);
 	return looked;

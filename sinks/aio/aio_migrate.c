@@ -322,11 +322,12 @@ static void note_case(struct talk *t, const cJSON *entry, const cJSON *item)
 		if (hit != NULL)
 			at = cJSON_IsArray(theirs) ? hit->next : NULL;
 	}
-	cJSON_DeleteItemFromObjectCaseSensitive(found, key);
-	if (any)
-		cJSON_AddItemToObject(found, key, ids);
-	else
+	if (!any) {
 		cJSON_Delete(ids);
+		return;
+	}
+	cJSON_DeleteItemFromObjectCaseSensitive(found, key);
+	cJSON_AddItemToObject(found, key, ids);
 }
 
 static void note_page(struct talk *t, const cJSON *items, const cJSON *cases)
@@ -414,8 +415,11 @@ enum looked aio_migrate_looked(struct talk *t, const struct reply *r)
 		}
 	} else if (aio_page(r, &page)) {
 		note_page(t, page.items, cases);
-		sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
-		looked = page.last ? settle_found(t, count) : LOOKED_MORE;
+		bool over = sink_turn_page(t, page.count, page.last);
+		int hits = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(scratch, "found"));
+		if (over && hits > 0 && (size_t)hits < count)
+			over = !sink_reads_again(t);
+		looked = over ? settle_found(t, count) : LOOKED_MORE;
 		cJSON_Delete(page.root);
 	}
 	cJSON_Delete(sent);

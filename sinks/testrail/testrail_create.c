@@ -212,7 +212,6 @@ static enum looked look_refused(struct talk *t, const struct reply *r, const cha
 
 enum looked testrail_add_section_looked(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = sink_scratch(t);
 	struct testrail_page page;
 	const cJSON *item;
 
@@ -234,8 +233,7 @@ enum looked testrail_add_section_looked(struct talk *t, const struct reply *r)
 		cJSON_Delete(page.root);
 		return LOOKED_ALL;
 	}
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
-	bool last = page.last;
+	bool last = sink_turn_page(t, page.count, page.last);
 	cJSON_Delete(page.root);
 	return last ? LOOKED_NONE : LOOKED_MORE;
 }
@@ -542,23 +540,23 @@ static enum looked bind_found(struct talk *t, const struct made *made, const cha
 	size_t sent_count = 0, found_count = 0;
 
 	for (size_t i = 0; i < t->rows->count; i++) {
-		if (found[i] != NULL) {
-			bind(t, i, &made[i], found[i]);
-			found_count++;
-			sent_count++;
-		} else if (was_sent(t, sent, &made[i])) {
-			sent_count++;
-		}
+		found_count += found[i] != NULL;
+		sent_count += found[i] != NULL || was_sent(t, sent, &made[i]);
 	}
 	cJSON_Delete(sent);
 	if (found_count == 0)
 		return LOOKED_NONE;
+	if (found_count < sent_count && sink_reads_again(t))
+		return LOOKED_MORE;
+	for (size_t i = 0; i < t->rows->count; i++) {
+		if (found[i] != NULL)
+			bind(t, i, &made[i], found[i]);
+	}
 	return found_count == sent_count ? LOOKED_ALL : LOOKED_SOME;
 }
 
 enum looked testrail_add_cases_looked(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = sink_scratch(t);
 	struct testrail_page page;
 
 	if (!sink_ok(r))
@@ -570,13 +568,12 @@ enum looked testrail_add_cases_looked(struct talk *t, const struct reply *r)
 	bool room = made != NULL && found != NULL;
 	if (room)
 		note_found(t, page.items, made, found);
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
-	bool last = page.last;
+	bool last = sink_turn_page(t, page.count, page.last);
 	cJSON_Delete(page.root);
 	if (!room)
 		return LOOKED_UNSURE;
-	if (last)
-		return bind_found(t, made, found);
-	found_write(t, found);
-	return LOOKED_MORE;
+	enum looked looked = last ? bind_found(t, made, found) : LOOKED_MORE;
+	if (looked == LOOKED_MORE)
+		found_write(t, found);
+	return looked;
 }

@@ -333,8 +333,7 @@ enum looked testrail_evidence_looked(struct talk *t, const struct reply *r)
 	if (!testrail_page(r, files ? "attachments" : "results", &page))
 		return LOOKED_UNSURE;
 	enum looked looked = files ? file_looked(t, &page) : test_looked(t, &page);
-	if (looked == LOOKED_MORE)
-		sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
+	sink_turn_page(t, page.count, looked != LOOKED_MORE);
 	if (looked == LOOKED_ALL && !files) {
 		sink_set_int(scratch, "offset", 0);
 		looked = LOOKED_MORE; /* now its files */

@@ -172,8 +172,7 @@ enum got testrail_milestone_got(struct talk *t, const struct reply *r)
 	if (!testrail_page(r, "milestones", &page))
 		return GOT_UNKNOWN;
 	flatten(t, all, page.items, "", 0);
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
-	bool last = page.last;
+	bool last = sink_turn_page(t, page.count, page.last);
 	cJSON_Delete(page.root);
 	if (!last)
 		return GOT_MORE;
@@ -259,8 +258,7 @@ enum looked testrail_add_milestone_looked(struct talk *t, const struct reply *r)
 	if (!sink_ok(r) || !testrail_page(r, "milestones", &page))
 		return LOOKED_UNSURE;
 	flatten(t, all, page.items, "", 0);
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
-	bool last = page.last;
+	bool last = sink_turn_page(t, page.count, page.last);
 	cJSON_Delete(page.root);
 	const char *id = to_make(t) != NULL ? find(all, to_make(t), parent != NULL ? parent : "") : NULL;
 	if (id != NULL) {

@@ -130,8 +130,7 @@ static enum got listed_got(struct talk *t, const struct reply *r, const char *ke
 		if (email != NULL && strcasecmp(email, who) == 0 && testrail_field_active(item))
 			id = sink_id(t->arena, item, "id");
 	}
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
-	bool last = page.last;
+	bool last = sink_turn_page(t, page.count, page.last);
 	cJSON_Delete(page.root);
 	if (id == NULL)
 		return last ? nobody(t, key, who) : GOT_MORE;

@@ -166,8 +166,7 @@ enum got testrail_plan_got(struct talk *t, const struct reply *r)
 		    strcmp(testrail_line(t->arena, testrail_plain(t->arena, called)), name) == 0)
 			id = sink_id(t->arena, item, "id");
 	}
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
-	bool last = page.last;
+	bool last = sink_turn_page(t, page.count, page.last);
 	cJSON_Delete(page.root);
 	if (id != NULL)
 		return found(t, name, id);
@@ -238,7 +237,6 @@ enum ask testrail_add_plan_look(struct talk *t, struct request *r)
 
 enum looked testrail_add_plan_looked(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = sink_scratch(t);
 	const char *id = NULL;
 	struct testrail_page page;
 	const cJSON *item;
@@ -255,8 +253,7 @@ enum looked testrail_add_plan_looked(struct talk *t, const struct reply *r)
 		if (id == NULL && text != NULL && strstr(text, t->run->token) != NULL)
 			id = sink_id(t->arena, item, "id");
 	}
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
-	bool last = page.last;
+	bool last = sink_turn_page(t, page.count, page.last);
 	cJSON_Delete(page.root);
 	if (id != NULL) {
 		made(t, id);

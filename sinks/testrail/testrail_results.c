@@ -534,6 +534,18 @@ static enum looked verdict(struct talk *t, const struct sent *s)
 	return s->hits == s->count ? LOOKED_ALL : LOOKED_SOME;
 }
 
+static bool reads_again(struct talk *t, const struct sent *s)
+{
+	cJSON *scratch = sink_scratch(t);
+
+	if (s->hits == 0 || s->hits == s->count || !sink_reads_again(t))
+		return false;
+	sink_set_int(scratch, "mapping", 0);
+	cJSON_DeleteItemFromObjectCaseSensitive(scratch, "nameless");
+	sent_write(t, s);
+	return true;
+}
+
 static enum looked page_looked(struct talk *t, const struct testrail_page *page, struct sent *s)
 {
 	cJSON *scratch = sink_scratch(t);
@@ -554,8 +566,8 @@ static enum looked page_looked(struct talk *t, const struct testrail_page *page,
 		}
 	}
 	if (over || s->hits == s->count)
-		return verdict(t, s);
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page->count);
+		return reads_again(t, s) ? LOOKED_MORE : verdict(t, s);
+	sink_turn_page(t, page->count, false);
 	sent_write(t, s);
 	return LOOKED_MORE;
 }

@@ -190,8 +190,7 @@ enum got testrail_reuse_got(struct talk *t, const struct reply *r)
 		testrail_keep_run(t, item, NULL, false);
 		kept = true;
 	}
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
-	bool last = page.last;
+	bool last = sink_turn_page(t, page.count, page.last);
 	cJSON_Delete(page.root);
 	return kept ? GOT_NEXT : last ? no_run(t) : GOT_MORE;
 }

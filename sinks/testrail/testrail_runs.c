@@ -347,7 +347,6 @@ static enum looked looked_in_plan(struct talk *t, const struct reply *r)
 
 enum looked testrail_add_run_looked(struct talk *t, const struct reply *r)
 {
-	cJSON *scratch = sink_scratch(t);
 	struct testrail_page page;
 	const cJSON *item;
 	bool found = false;
@@ -372,8 +371,7 @@ enum looked testrail_add_run_looked(struct talk *t, const struct reply *r)
 		found_again(t, item, NULL);
 		break;
 	}
-	sink_set_int(scratch, "offset", sink_int(scratch, "offset", 0) + page.count);
-	bool last = page.last;
+	bool last = sink_turn_page(t, page.count, page.last);
 	cJSON_Delete(page.root);
 	if (found)
 		return LOOKED_ALL;

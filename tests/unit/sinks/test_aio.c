@@ -363,6 +363,47 @@ static void a_lost_batch_is_looked_up_in_the_cycle(void **state)
 	}
 }
 
+/* A run before the edge of two pages is taken away between them: the one behind the edge is on neither. */
+static void pages_that_moved_are_read_again(void **state)
+{
+#define PAGE(key, id, status, last) \
+	"{\"items\":[" LATEST(key, id, status, 1795255200000) "],\"isLast\":" last "}"
+#define LIST "project/AT/testcycle/AT-CY-7/testcase?startAt="
+	static const struct {
+		const char *step, *again;
+		enum looked looked;
+		size_t posted;
+	} row[] = {
+		{ "mark", PAGE("AT-TC-2", 6, "Failed", "false"), LOOKED_ALL, 3 },
+		{ "mark", PAGE("AT-TC-1", 5, "Passed", "true"), LOOKED_SOME, 2 },
+		{ "migrate", PAGE("AT-TC-2", 6, "Failed", "true"), LOOKED_ALL, 3 },
+		{ "migrate", PAGE("AT-TC-1", 5, "Passed", "true"), LOOKED_SOME, 2 },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < COUNT(row); i++) {
+		struct talking w;
+		ready(&w, "");
+		w.run.backfill = strcmp(row[i].step, "migrate") == 0;
+		rows_three(&w);
+		assert_int_equal(talking_ask(&w, row[i].step), ASK_SEND);
+		talking_freeze(&w);
+		talking_look(&w, true);
+		assert_int_equal(talking_looked(&w, 200, PAGE("AT-TC-1", 5, "Passed", "false")), LOOKED_MORE);
+		talking_look(&w, false);
+		assert_asks(&w, METHOD_GET, LIST "1&maxResults=100");
+		assert_int_equal(talking_looked(&w, 200, PAGE("AT-TC-3", 7, "Passed", "true")), LOOKED_MORE);
+		assert_int_equal(talking_count(&w, LEARNED_POSTED), 0);
+		talking_look(&w, false);
+		assert_asks(&w, METHOD_GET, LIST "0&maxResults=100");
+		assert_int_equal(talking_looked(&w, 200, row[i].again), row[i].looked);
+		assert_int_equal(talking_count(&w, LEARNED_POSTED), row[i].posted);
+		talking_end(&w);
+	}
+#undef PAGE
+#undef LIST
+}
+
 static void a_first_touch_among_others_is_a_run_of_its_own(void **state)
 {
 	struct talking w;
@@ -460,6 +501,7 @@ int main(void)
 		cmocka_unit_test(a_batch_is_settled_key_by_key),
 		cmocka_unit_test(answers_that_say_nothing_of_a_case),
 		cmocka_unit_test(a_lost_batch_is_looked_up_in_the_cycle),
+		cmocka_unit_test(pages_that_moved_are_read_again),
 		cmocka_unit_test(a_first_touch_among_others_is_a_run_of_its_own),
 		cmocka_unit_test(a_case_outside_the_cycle_is_added_and_marked_again),
 		cmocka_unit_test(a_migration_dates_its_runs_and_is_looked_up_by_them),

@@ -619,6 +619,36 @@ static void cases_whose_answer_was_lost(void **state)
 	}
 }
 
+/* A case before the edge of two pages is deleted between them: the one behind the edge is on neither. */
+static void pages_that_moved_are_read_again(void **state)
+{
+	(void)state;
+	for (int there = 0; there < 2; there++) {
+		struct talking w;
+		start(&w, BASE CREATE, "{" KNOWN "}");
+		talking_row(&w, "31", "a.B.one", OUTCOME_PASSED, 1, NULL);
+		talking_row(&w, "31", "a.B.two", OUTCOME_PASSED, 1, NULL);
+		talking_ask(&w, "add-cases");
+		talking_freeze(&w);
+		talking_look(&w, true);
+		assert_int_equal(
+			talking_looked(&w, 200, "{" MORE ",\"cases\":[{\"id\":8,\"title\":\"else\"}]}"),
+			LOOKED_MORE);
+		talking_look(&w, false);
+		assert_int_equal(
+			talking_looked(&w, 200, "{" LAST ",\"cases\":[{\"id\":1,\"title\":\"one\"}]}"),
+			LOOKED_MORE);
+		assert_int_equal(w.t.learned.count, 0);
+		talking_look(&w, false);
+		assert_path(&w, "get_cases/7&suite_id=2&section_id=31&created_after=1795254900&created_by=5");
+		enum looked looked = talking_looked(
+			&w, 200, there ? "[{\"id\":2,\"title\":\"two\"}]" : "[{\"id\":1,\"title\":\"one\"}]");
+		assert_int_equal(looked, there ? LOOKED_ALL : LOOKED_SOME);
+		assert_int_equal(talking_count(&w, LEARNED_CASE), there ? 2 : 1);
+		talking_end(&w);
+	}
+}
+
 /* Only what was in the request counts: of a server without add_cases that is one case. */
 static void one_lost_case_is_one(void **state)
 {
@@ -664,6 +694,7 @@ int main(void)
 		cmocka_unit_test(refused_cases),
 		cmocka_unit_test(ids_and_titles_fit),
 		cmocka_unit_test(cases_whose_answer_was_lost),
+		cmocka_unit_test(pages_that_moved_are_read_again),
 		cmocka_unit_test(one_lost_case_is_one),
 	};
 

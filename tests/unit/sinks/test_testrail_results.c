@@ -586,6 +586,33 @@ static void batches_whose_answer_was_lost(void **state)
 	}
 }
 
+/* Something before the edge of two pages is deleted between them: what stood on the edge is on neither. */
+static void pages_that_moved_are_read_again(void **state)
+{
+	struct talking w;
+
+	(void)state;
+	for (int there = 0; there < 2; there++) {
+		start(&w, BASE);
+		three_rows(&w);
+		talking_ask(&w, "add-results");
+		talking_freeze(&w);
+		talking_look(&w, true);
+		assert_int_equal(talking_looked(&w, 200, "{" MORE ",\"results\":[" R("23", "13", "4") "]}"),
+				 LOOKED_MORE);
+		talking_look(&w, false);
+		assert_int_equal(talking_looked(&w, 200, "{" LAST ",\"results\":[" R("21", "11", "1") "]}"),
+				 LOOKED_MORE);
+		talking_look(&w, false);
+		assert_path(&w, "get_results_for_run/90&created_after=1795254900&created_by=5");
+		enum looked looked = talking_looked(
+			&w, 200, there ? "[" R("22", "12", "5") "]" : "[" R("21", "11", "1") "]");
+		assert_int_equal(looked, there ? LOOKED_ALL : LOOKED_SOME);
+		assert_int_equal(talking_count(&w, LEARNED_POSTED), there ? 3 : 2);
+		talking_end(&w);
+	}
+}
+
 /* Older servers name only the test: the tests of the run say which case that is. */
 static void results_that_name_their_test_only(void **state)
 {
@@ -807,6 +834,7 @@ int main(void)
 		cmocka_unit_test(odd_answers_are_unknown),
 		cmocka_unit_test(applied_without_ids),
 		cmocka_unit_test(batches_whose_answer_was_lost),
+		cmocka_unit_test(pages_that_moved_are_read_again),
 		cmocka_unit_test(results_that_name_their_test_only),
 		cmocka_unit_test(large_batches_are_compared),
 		cmocka_unit_test(elapsed_may_be_demanded),
