@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * faults.c - memory that runs out, threads that stand still, a wall clock that is set, and a libcurl that may use a connection again.
+ * faults.c - memory that runs out, threads that stand still, clocks that are set, and a libcurl that may use a
+ * connection again.
  *
  *   RESULTD_MALLOC=N          the N-th allocation fails, and only that one: of the program's own, SQLite's,
  *                             libcurl's and cJSON's, counted together
  *   RESULTD_STUCK=worker:PATH whoever reads a report stands still while there is a file PATH
  *   RESULTD_STUCK=queue:PATH  the queue's thread does
  *   RESULTD_CLOCK=PATH        milliseconds to add to the wall clock stand in that file
+ *   RESULTD_UPTIME=PATH       milliseconds to add to the clock that waits go by: they pass at once
  *   RESULTD_WITHOUT=NAME      a mechanism is left out (tests/sim/without.h), to see which tests notice */
 #include "tests/sim/without.h"
 
@@ -102,28 +104,37 @@ static void short_of_memory(const char *n)
 
 /* ---- the clock ---- */
 
-static int64_t wall_ms(void *cookie)
+static int64_t ahead_ms(const char *path)
 {
-	struct timespec now;
 	char text[32] = "";
-	int fd = open(cookie, O_RDONLY | O_CLOEXEC);
+	int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 
 	if (fd >= 0) {
 		if (read(fd, text, sizeof(text) - 1) < 0)
 			text[0] = '\0';
 		close(fd);
 	}
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + strtoll(text, NULL, 10);
+	return strtoll(text, NULL, 10);
+}
+
+static int64_t now_ms(clockid_t which)
+{
+	struct timespec now;
+
+	clock_gettime(which, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t wall_ms(void *cookie)
+{
+	(void)cookie;
+	return now_ms(CLOCK_REALTIME) + ahead_ms(getenv("RESULTD_CLOCK"));
 }
 
 static int64_t mono_ms(void *cookie)
 {
-	struct timespec now;
-
 	(void)cookie;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return now_ms(CLOCK_MONOTONIC) + ahead_ms(getenv("RESULTD_UPTIME"));
 }
 
 /* ---- connections ---- */
@@ -190,8 +201,7 @@ __attribute__((constructor)) static void begin(void)
 	static struct clock_source source = { .wall_ms = wall_ms, .mono_ms = mono_ms };
 	const char *memory = getenv("RESULTD_MALLOC"), *what = getenv("RESULTD_WITHOUT");
 
-	source.cookie = getenv("RESULTD_CLOCK");
-	if (source.cookie != NULL)
+	if (getenv("RESULTD_CLOCK") != NULL || getenv("RESULTD_UPTIME") != NULL)
 		clock_replace(&source);
 	if (what != NULL && !without_set(what)) {
 		fprintf(stderr, "RESULTD_WITHOUT=%s: there is nothing of that name\n", what);

@@ -13,8 +13,10 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import time
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -77,14 +79,14 @@ def faulty(points_binary, tmp_path, world):
     one.close()
 
 
-def beneath_strace(resultd, *inject, path=None):
+def beneath_strace(resultd, *inject, path=None, calls="fdatasync"):
     """The system calls that are told go wrong. LeakSanitizer does not work there."""
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     tried = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, text=True)
     if tried.returncode != 0:
         pytest.skip(f"strace may not trace here: {tried.stderr.strip()[:200]}")
-    calls = ",".join(sorted({rule.partition(":")[0] for rule in inject})) or "fdatasync"
+    calls = ",".join(sorted({rule.partition(":")[0] for rule in inject})) or calls
     resultd.before = ["strace", "-f", "-qq", "-o", str(resultd.folder / "strace.log"), "-e", f"trace={calls}",
                       "-e", "signal=none"]
     if path is not None:
@@ -196,6 +198,32 @@ def test_row_15_the_daemon_tries_an_unreadable_report_again(wrapped, testrail):
     first, second, good = [float(re.search(r"\d+\.\d+", line).group()) for line in
                            (wrapped.folder / "strace.log").read_text().splitlines() if " read(" in line][:3]
     assert good - second > 1.5 * (second - first), "each time later"
+
+
+def test_row_15_the_daemon_gives_up_an_unreadable_report_and_takes_the_others(faulty, testrail):
+    """After ten minutes of trying; what is mended and put there again is taken."""
+    known(testrail, 4)
+    watching(faulty, testrail)
+    uptime = faulty.folder / "uptime"
+    put_clock(uptime, 0)
+    path = faulty.inbox / "bad.xml"
+    beneath_strace(faulty, "read:error=EIO", path=path)
+    faulty.environment["RESULTD_UPTIME"] = str(uptime)
+    daemon = faulty.spawn("--log-level", "debug", "run")
+    daemon.says("watching")
+    faulty.drop("bad.xml", numbered(2, first=3))
+    faulty.drop("good.xml", numbered(2))
+    testrail.wait_until(lambda: len(testrail.results()) == 2, timeout=60, what="the results of the other")
+    daemon.says("later: .*bad.xml: .*Input/output error")
+    assert faulty.status()["intake"]["unreadable"] == 0
+    put_clock(uptime, 11 * 60_000)
+    daemon.says("unreadable: .*bad.xml: .*Input/output error")
+    assert faulty.status()["intake"]["unreadable"] == 1
+    stop_traced(daemon)
+    each_case_once(testrail, 2)
+    alone(faulty)
+    faulty.imports(path)
+    assert len(testrail.results()) == 4
 
 
 def stop_traced(daemon):
@@ -494,14 +522,74 @@ def test_row_52_a_name_that_is_not_known_costs_nothing_but_time(resultd, testrai
     one_closed_run(testrail, cases=2)
 
 
+# ---- row 53: a tracker with two addresses ----
+
+@contextmanager
+def black_hole(port):
+    """Connections to it neither come about nor are refused: those that it has room for are there already."""
+    with socket.socket(socket.AF_INET6) as listener, ExitStack() as held:
+        listener.bind(("::1", port))
+        listener.listen(0)
+        for _ in range(3):
+            client = held.enter_context(socket.socket(socket.AF_INET6))
+            client.settimeout(0.3)
+            try:
+                client.connect(("::1", port))
+            except TimeoutError:
+                break
+        else:
+            pytest.skip("no connection can be made to hang here")
+        yield
+
+
+def with_hosts(resultd, text):
+    """Commands see this as /etc/hosts, in a mount namespace of their own."""
+    hosts = resultd.write("hosts", text)
+    inside = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts)]
+    tried = subprocess.run([*inside, "true"], capture_output=True, text=True)
+    if tried.returncode != 0:
+        pytest.skip(f"no mount namespace can be made here: {tried.stderr.strip()[:200]}")
+    resultd.before = inside + resultd.before
+
+
+@pytest.mark.parametrize("how", ["refuses", "does not answer"])
+def test_row_53_an_ipv6_address_that_is_of_no_use_is_passed_over(wrapped, testrail, how):
+    """The name has both; the stand-in listens on the other one only."""
+    try:
+        with socket.socket(socket.AF_INET6) as tried:
+            tried.bind(("::1", 0))
+    except OSError as why:
+        pytest.skip(f"no IPv6 here: {why}")
+    known(testrail, 3)
+    wrapped.configure({"rail": wrapped.rail(testrail, url=f"http://both.test:{testrail.port}", tls={"plain": True})})
+    report = wrapped.write("a.xml", numbered(3))
+    beneath_strace(wrapped, calls="connect")
+    with_hosts(wrapped, "::1 both.test\n127.0.0.1 both.test\n")
+    with black_hole(testrail.port) if how == "does not answer" else nullcontext():
+        wrapped.imports(report)
+    assert "AF_INET6" in (wrapped.folder / "strace.log").read_text(), "the first address was tried"
+    alone(wrapped)
+    wrapped.deliver_to(testrail)
+    each_case_once(testrail, 3)
+    one_closed_run(testrail, cases=3)
+    assert len(testrail.calls("add_results_for_cases")) == 1
+
+
 # ---- row 56: clocks ----
+
+def put_clock(path, milliseconds):
+    """How far a clock of the program is ahead; read whole or not at all."""
+    temporary = path.with_suffix(".new")
+    temporary.write_text(str(milliseconds))
+    temporary.rename(path)
+
 
 @pytest.mark.parametrize("jump", [86400, -86400])
 def test_row_56_a_clock_that_jumps_a_day_neither_hurries_nor_stalls(faulty, testrail, jump):
     known(testrail, 40)
     faulty.scale = 60
     clock = faulty.folder / "clock"
-    clock.write_text("0")
+    put_clock(clock, 0)
     faulty.environment = {"RESULTD_CLOCK": str(clock)}
     watching(faulty, testrail, batch=4, rate="600/min", linger="100ms")
     daemon = faulty.spawn("run")
@@ -509,9 +597,7 @@ def test_row_56_a_clock_that_jumps_a_day_neither_hurries_nor_stalls(faulty, test
     held = testrail.fault("add_results_for_cases", before=testrail.error(429, {"Retry-After": "60"}), call=2)
     faulty.drop("a.xml", numbered(40))
     testrail.wait_for("add_results_for_cases", count=2, timeout=40, answered=True)
-    temporary = clock.with_suffix(".new")
-    temporary.write_text(str(jump * 1000))
-    temporary.rename(clock)
+    put_clock(clock, jump * 1000)
     testrail.wait_until(lambda: testrail.runs and testrail.only_run["is_completed"], timeout=60,
                         what="the run to be closed")
     assert held is not None
@@ -521,6 +607,31 @@ def test_row_56_a_clock_that_jumps_a_day_neither_hurries_nor_stalls(faulty, test
         assert len(within) <= 30 + 2 * 8 + 2, f"{len(within)} requests in 2 s"
     daemon.terminate()
     each_case_once(testrail, 40)
+
+
+def test_row_56_a_machine_that_slept_goes_on_where_it_was(faulty, testrail):
+    """A laptop's lid, a virtual machine that is moved: eight hours are gone, and so are the connections.  The answer
+    of the request under way is lost, what it did is looked up, and there is no burst."""
+    known(testrail, 12)
+    clock = faulty.folder / "clock"
+    put_clock(clock, 0)
+    faulty.environment = {"RESULTD_CLOCK": str(clock)}
+    watching(faulty, testrail, batch=4, linger="100ms")
+    daemon = faulty.spawn("run")
+    daemon.says("watching")
+    testrail.fault("add_results_for_cases", after="hang", call=2)
+    faulty.drop("a.xml", numbered(12))
+    testrail.wait_for("add_results_for_cases", count=2, timeout=40)
+    daemon.process.send_signal(signal.SIGSTOP)
+    testrail.down()
+    testrail.up()
+    put_clock(clock, 8 * 3600_000)
+    daemon.process.send_signal(signal.SIGCONT)
+    testrail.wait_until(lambda: testrail.runs and testrail.only_run["is_completed"], timeout=60,
+                        what="the run to be closed")
+    assert len(testrail.calls("add_results_for_cases")) == 3 and testrail.calls("get_results_for_run")
+    daemon.terminate()
+    each_case_once(testrail, 12)
 
 
 # ---- row 68: what the queue adds to a request ----
@@ -569,6 +680,26 @@ def test_row_58_a_read_only_file_system_is_refused_in_one_line(resultd, testrail
         assert done.code == 70 and len(done.err.strip().splitlines()) == 1 and "Read-only" in done.err, done
     finally:
         subprocess.run(["umount", resultd.state], check=True)
+
+
+def test_row_58_a_state_directory_of_another_user_is_refused_in_one_line(wrapped, testrail):
+    """Root may write there all the same, so its capability to is taken away."""
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("a directory is given away for this test, which takes root and setpriv")
+    watching(wrapped, testrail)
+    report = wrapped.write("a.xml", numbered(1))
+    wrapped.before = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+    for mode in (0o700, 0o755):
+        wrapped.state.mkdir(parents=True)
+        wrapped.state.chmod(mode)
+        os.chown(wrapped.state, 65534, 65534)
+        for command in (["import", report], ["run"], ["deliver"]):
+            done = wrapped(*command)
+            assert done.code == 70 and len(done.err.strip().splitlines()) == 1, done
+            assert str(wrapped.state) in done.err and "Permission denied" in done.err, done
+        assert list(wrapped.state.iterdir()) == [] and testrail.calls() == []
+        wrapped.state.rmdir()
+    alone(wrapped)
 
 
 def hurt(resultd, how):
