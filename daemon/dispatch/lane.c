@@ -22,6 +22,7 @@ enum {
 	DOUBT_AGAIN_MS = 5000,
 	DOUBT_OVER_MS = 30 * 60 * 1000,
 	HOPELESS_MS = 10 * 60 * 1000,
+	HOPELESS_LOOKS = 2 * LOOKS_MAX,
 };
 
 int64_t lane_now(void)
@@ -49,8 +50,12 @@ bool lane_held(struct lane *l)
 	const struct dispatch_options *o = &l->dispatch->opt;
 
 	l->held = o->hold != NULL && o->hold(o->cookie);
-	if (l->held)
-		lane_arm(l, lane_now() + lane_scaled(l, HELD_MS));
+	if (l->held) {
+		int64_t until = lane_now() + lane_scaled(l, HELD_MS);
+		if (until > l->back_ms)
+			l->back_ms = until;
+		lane_arm(l, until);
+	}
 	return l->held;
 }
 
@@ -69,7 +74,7 @@ void lane_pause(struct lane *l, int64_t wait_ms, bool locked, const char *fmt, .
 	l->failures++;
 	l->locked = locked;
 	if (until > l->paused_until_ms)
-		l->paused_until_ms = until;
+		l->paused_until_ms = l->back_ms = until;
 	va_start(ap, fmt);
 	vsnprintf(l->pause_reason, sizeof(l->pause_reason), fmt, ap);
 	va_end(ap);
@@ -152,10 +157,19 @@ void lane_doubt(struct lane *l, int64_t delivery, int64_t due_ms, bool unsure)
 			l->doubt = xrealloc(l->doubt, l->doubt_room, sizeof(*l->doubt));
 		}
 		x = &l->doubt[l->doubt_count++];
-		*x = (struct doubt){ .delivery = delivery, .since_ms = lane_now() };
+		*x = (struct doubt){ .delivery = delivery };
 	}
 	x->due_ms = due_ms;
-	x->unsure += unsure;
+	if (unsure && x->unsure++ == 0)
+		x->unsure_ms = lane_now();
+}
+
+void lane_looks_work(struct lane *l, int64_t delivery)
+{
+	struct doubt *x = doubt_of(l, delivery);
+
+	if (x != NULL)
+		x->unsure = 0;
 }
 
 void lane_sure(struct lane *l, int64_t delivery)
@@ -168,16 +182,27 @@ void lane_sure(struct lane *l, int64_t delivery)
 	l->doubts_settled++;
 }
 
-/* One bad delivery does not stop the others for ever: not where the server cannot answer its look-up for minutes (a
- * few bad answers in a row are no reason to make a case twice), nor where it has gone away (dropped by a person). */
+/* When a look-up that was due then could be sent at last: not before a pause was over. */
+static int64_t could_ask_ms(const struct lane *l, const struct doubt *x)
+{
+	int64_t at = x->due_ms > l->back_ms ? x->due_ms : l->back_ms;
+
+	return l->scope != NULL && l->scope->pace.blocked_until_ms > at ? l->scope->pace.blocked_until_ms
+									: at;
+}
+
+/* One bad delivery does not stop the others for ever: not where the server has had nothing but unusable answers to its
+ * look-up for minutes (a few in a row are no reason to make a case twice, nor is an outage in which some answers are
+ * good), nor where it has gone away (dropped by a person). */
 int64_t lane_doubt_wait_ms(const struct lane *l, int64_t delivery)
 {
 	int64_t now = lane_now(), wait = 0;
 
 	for (size_t i = 0; i < l->doubt_count; i++) {
 		const struct doubt *x = &l->doubt[i];
-		bool hopeless = x->unsure >= LOOKS_MAX && now > x->since_ms + lane_scaled(l, HOPELESS_MS);
-		if (x->delivery == delivery || hopeless || now > x->due_ms + DOUBT_OVER_MS)
+		bool hopeless =
+			x->unsure >= HOPELESS_LOOKS && now > x->unsure_ms + lane_scaled(l, HOPELESS_MS);
+		if (x->delivery == delivery || hopeless || now > could_ask_ms(l, x) + DOUBT_OVER_MS)
 			continue;
 		int64_t left = x->due_ms - now + 1000, least = lane_scaled(l, DOUBT_AGAIN_MS);
 		if (left < least)

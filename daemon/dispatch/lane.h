@@ -21,8 +21,8 @@ struct scope {
 
 struct doubt {
 	int64_t delivery, due_ms; /* mono: its next look-up */
-	int64_t since_ms;         /* mono */
-	unsigned unsure;          /* look-ups that gave no usable answer */
+	unsigned unsure;          /* look-ups in a row whose answers were of no use */
+	int64_t unsure_ms;        /* mono: the first of them */
 };
 
 struct lane {
@@ -58,6 +58,7 @@ struct lane {
 	bool lost;      /* a talk ended without its outcome recorded: its delivery is to be reclaimed */
 	unsigned fails; /* in a row; for the back-off */
 	int64_t paused_until_ms; /* mono; 0: not paused */
+	int64_t back_ms;         /* mono; the end of the last time in which nothing could be sent */
 	int64_t next_ms;         /* mono; when the next delivery is due */
 	char pause_reason[600];
 	int64_t server_ms, server_mono_ms; /* the server's clock as last seen, and when; 0: not yet */
@@ -96,6 +97,8 @@ int64_t lane_server_now(const struct lane *l);
 void lane_block_scope(struct lane *l, int64_t wait_ms, const char *reason);
 void lane_success(struct lane *l);
 void lane_doubt(struct lane *l, int64_t delivery, int64_t due_ms, bool unsure);
+/* The server has given a usable answer to a look-up of this delivery, or to a page of it. */
+void lane_looks_work(struct lane *l, int64_t delivery);
 void lane_sure(struct lane *l, int64_t delivery);
 /* How long a write of this delivery has to wait for what another one does not know; 0: it need not. */
 int64_t lane_doubt_wait_ms(const struct lane *l, int64_t delivery);

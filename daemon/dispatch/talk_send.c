@@ -185,7 +185,10 @@ void talk_looked(struct conversation *c, const struct reply *reply)
 {
 	char reason[256];
 
-	switch (c->step->looked(&c->t, reply)) {
+	enum looked looked = c->step->looked(&c->t, reply);
+	if (looked != LOOKED_UNSURE)
+		lane_looks_work(c->lane, c->delivery);
+	switch (looked) {
 	case LOOKED_MORE:
 		look(c);
 		return;

@@ -132,6 +132,55 @@ def test_row_54_while_look_ups_fail_it_stays_unknown_and_nothing_is_sent_again(r
     one_closed_run(testrail, cases=5)
 
 
+def two_runs_that_create(resultd, testrail):
+    """A daemon; each folder of its watch is a run."""
+    resultd.scale = 100             # ten minutes are six seconds
+    resultd.configure({"rail": resultd.rail(testrail, linger="1s", create={"cases": True})},
+                      watch=[{"name": "w", "path": f"{resultd.inbox}/{{build}}", "files": ["*.xml"], "settle": "20ms",
+                              "poll_interval": "1s",
+                              "run": {"key": "{build}", "name": "{build}", "close_after": "300ms"}}])
+    daemon = resultd.spawn("run")
+    daemon.says("watching")
+    testrail.fault("add_cases", after="reset")
+    testrail.always("look_cases", Answer(200, "queued"))
+    return daemon
+
+
+def both_closed(testrail, daemon):
+    testrail.wait_until(lambda: [run["is_completed"] for run in testrail.runs] == [True, True], timeout=60,
+                        what="both runs to be closed")
+    assert daemon.terminate().code == 0
+
+
+def test_row_54_what_one_run_does_not_know_no_other_run_makes(resultd, testrail):
+    """Four answers in a row that say nothing, over some seconds: the other run waits, and then uses what is there."""
+    daemon = two_runs_that_create(resultd, testrail)
+    resultd.drop("first/r.xml", numbered(3))
+    testrail.wait_for("look_cases")
+    resultd.drop("second/r.xml", numbered(3))
+    testrail.wait_for("look_cases", count=4, timeout=60)
+    assert len(testrail.calls("add_cases")) == 1
+    testrail.calm()
+    both_closed(testrail, daemon)
+    assert len(testrail.store.cases) == 3 and len(testrail.calls("add_cases")) == 1
+    assert len(testrail.results()) == 6
+
+
+def test_row_54_a_look_up_that_is_never_answered_does_not_stop_the_other_runs(resultd, testrail):
+    """After ten minutes of nothing else."""
+    daemon = two_runs_that_create(resultd, testrail)
+    resultd.drop("first/r.xml", numbered(3))
+    testrail.wait_for("look_cases")
+    began = time.monotonic()
+    resultd.drop("second/r.xml", numbered(3, first=4))
+    testrail.wait_for("add_cases", count=2, timeout=60)
+    assert time.monotonic() - began > 600 / resultd.scale - 1 and len(testrail.calls("look_cases")) >= 6
+    testrail.calm()
+    both_closed(testrail, daemon)
+    assert len(testrail.store.cases) == 6 and len(testrail.calls("add_cases")) == 2
+    each_case_once(testrail, 6)
+
+
 def test_row_54_a_look_up_pages_through_all_results_of_the_run(resultd, testrail):
     known(testrail, 700)
     resultd.deliver_to(testrail, batch=700)

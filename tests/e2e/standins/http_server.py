@@ -80,6 +80,7 @@ class Request:
         self.status = None                      # what was answered; None: nothing came to be said
         self.applied = False                    # it changed something
         self.endpoint = ""
+        self.kind = None                        # how else faults may call it: a look-up among reads
         self.args, self.query, self.json = [], {}, None
 
     def header(self, name):
@@ -224,17 +225,18 @@ class Server:
         with self.lock:
             if request.number in self._at:
                 return self._at.pop(request.number)
-            for endpoint in (request.endpoint, "*"):
-                if self._plan.get(endpoint):
-                    return self._plan[endpoint].popleft()
-            return self._always.get(request.endpoint) or self._always.get("*")
+            names = (request.kind, request.endpoint, "*")
+            for name in names:
+                if self._plan.get(name):
+                    return self._plan[name].popleft()
+            return next((self._always[name] for name in names if name in self._always), None)
 
     # ---- what tests ask ----
 
     def calls(self, endpoint=None, method=None):
         with self.lock:
             return [request for request in self.requests
-                    if (endpoint is None or request.endpoint == endpoint)
+                    if (endpoint is None or endpoint in (request.endpoint, request.kind))
                     and (method is None or request.method == method)]
 
     def wait_for(self, endpoint, count=1, timeout=20.0, answered=False):

@@ -182,6 +182,8 @@ class TestRail(Server):
             request.endpoint, request.args, request.query = split_target(request.target, self.base)
         except Forbidden:
             request.endpoint = "?"
+        if request.endpoint == "get_cases" and "created_after" in request.query:
+            request.kind = "look_cases"
 
     def handle(self, request):
         with self.lock:
