@@ -27,16 +27,21 @@ struct deliver {
 	const char *sink;
 };
 
+static void tell_rest(const struct deliver *d, bool any)
+{
+	if (!any)
+		printf("Nothing waits.\n");
+	else if (d->timed_out)
+		printf("Not all is delivered yet.\n");
+	fflush(stdout);
+}
+
 static void on_receipt(void *cookie, cJSON *runs)
 {
 	struct deliver *d = cookie;
 
 	outcome_print(stdout, runs);
-	if (d->runs.count == 0)
-		printf("Nothing waits.\n");
-	else if (d->timed_out)
-		printf("Not all is delivered yet.\n");
-	fflush(stdout);
+	tell_rest(d, d->runs.count > 0);
 	cJSON_Delete(runs);
 	app_quit(&d->app, 0);
 }
@@ -76,10 +81,8 @@ static void on_waiting(void *cookie, int rc, const struct delivery_line *line, s
 	struct deliver *d = cookie;
 
 	(void)err;
-	for (size_t i = 0; rc == 0 && i < count; i++) {
-		if (line[i].state != DELIVERY_PARKED && line[i].run_ended)
-			run_ids_add(&d->runs, line[i].run);
-	}
+	if (rc == 0)
+		run_ids_waiting(&d->runs, line, count, d->sink);
 	await_armed(d->await, true);
 }
 
@@ -131,11 +134,8 @@ static int deliver_there(struct deliver *d, struct control_link *link, int64_t t
 		if (d->timed_out && reply_text(reply, "reason") != NULL)
 			fprintf(stderr, "not delivered: %s\n", reply_text(reply, "reason"));
 		rc = ask_runs(link, ids, err);
-		if (rc == 0 && cJSON_GetArraySize(ids) == 0)
-			printf("Nothing waits.\n");
-		else if (rc == 0 && d->timed_out)
-			printf("Not all is delivered yet.\n");
-		fflush(stdout);
+		if (rc == 0)
+			tell_rest(d, cJSON_GetArraySize(ids) > 0);
 	} else if (rc == 0) {
 		rc = -EAGAIN;
 	}

@@ -42,6 +42,21 @@ void run_ids_done(struct run_ids *ids)
 	*ids = (struct run_ids){ 0 };
 }
 
+/* The run goes on, but all that came so far is where it belongs. */
+static bool up_to_date(const struct delivery_line *line)
+{
+	return !line->run_ended && line->state == DELIVERY_WAITING && line->due_ms == INT64_MAX;
+}
+
+void run_ids_waiting(struct run_ids *ids, const struct delivery_line *line, size_t count, const char *sink)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (line[i].state != DELIVERY_PARKED && !up_to_date(&line[i]) &&
+		    (sink == NULL || strcmp(sink, line[i].sink) == 0))
+			run_ids_add(ids, line[i].run);
+	}
+}
+
 /* ---- totals ---- */
 
 struct outcome_look {
@@ -95,9 +110,7 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 			t->dropped++;
 		} else if (line[i].state == DELIVERY_PARKED) {
 			t->parked++;
-		} else if (!line[i].run_ended && line[i].state == DELIVERY_WAITING &&
-			   line[i].due_ms == INT64_MAX) {
-			/* The run goes on, but all that came so far is where it belongs. */
+		} else if (up_to_date(&line[i])) {
 			t->up_to_date++;
 			t->parked += line[i].parked > 0 || line[i].evidence_parked > 0;
 		} else {
@@ -251,6 +264,8 @@ static void on_run_lines(void *cookie, int rc, const struct delivery_line *line,
 		cJSON_AddNumberToObject(d, "requests", (double)l->requests);
 		if (l->reason != NULL && l->reason[0] != '\0')
 			cJSON_AddStringToObject(d, "last_error", l->reason);
+		if (up_to_date(l))
+			cJSON_AddTrueToObject(d, "up_to_date");
 		cJSON_AddItemToArray(g->deliveries, d);
 	}
 	g->delivery_at = 0;
@@ -417,6 +432,8 @@ void outcome_print(FILE *out, const cJSON *runs)
 				put_clean(out, text(d, "url"), 1000);
 			}
 			fputc('\n', out);
+			if (cJSON_IsTrue(cJSON_GetObjectItem(d, "up_to_date")))
+				fputs("      all that has come is there; the run is still open\n", out);
 			print_plan(out, d);
 			if (cJSON_GetObjectItem(d, "plan") == NULL &&
 			    strcmp(text(d, "state"), "delivered") != 0 && text(d, "last_error")[0] != '\0') {

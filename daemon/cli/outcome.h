@@ -16,6 +16,9 @@ struct run_ids {
 void run_ids_add(struct run_ids *ids, int64_t id); /* no repeats; 0 is left out */
 void run_ids_join(struct run_ids *ids, int64_t id, size_t from);
 void run_ids_done(struct run_ids *ids);
+/* Those that owe the sink (NULL: any) something that is not parked: runs that have ended, and what has come so far of
+ * runs that are open. */
+void run_ids_waiting(struct run_ids *ids, const struct delivery_line *line, size_t count, const char *sink);
 
 struct outcome_totals {
 	size_t runs, deliveries, delivered, waiting, parked;

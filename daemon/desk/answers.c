@@ -151,11 +151,8 @@ static void on_waiting_lines(void *cookie, int rc, const struct delivery_line *l
 		waiting_free(w);
 		return;
 	}
-	for (size_t i = 0; rc == 0 && i < count; i++) {
-		bool ours = w->sink == NULL || strcmp(w->sink, line[i].sink) == 0;
-		if (ours && line[i].state != DELIVERY_PARKED && line[i].run_ended)
-			run_ids_add(&w->runs, line[i].run);
-	}
+	if (rc == 0)
+		run_ids_waiting(&w->runs, line, count, w->sink);
 	w->await = await_start(w->session->desk->app, &w->runs, &w->opt);
 	await_armed(w->await, true);
 }

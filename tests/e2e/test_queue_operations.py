@@ -110,6 +110,35 @@ def test_retry_by_reason_after_the_mapping_is_mended(resultd, testrail):
     assert lines(resultd) == []
 
 
+# ---- deliver ----
+
+@pytest.mark.parametrize("there", [False, True])
+def test_deliver_sends_what_has_come_of_a_run_that_is_open(resultd, testrail, there):
+    """Whether this process holds the directory or a daemon does: the run stays open, and nothing of it waits."""
+    known(testrail, "one", "two")
+    resultd.configure({"rail": resultd.rail(testrail, linger="2s")},
+                      watch=[{"name": "w", "path": str(resultd.inbox), "files": ["*.xml"], "settle": "20ms",
+                              "poll_interval": "1s", "run": {"key": "k", "close_after": "24h"}}])
+    resultd.scale = 10
+    testrail.down()
+    daemon = resultd.spawn("run")
+    daemon.says("watching")
+    resultd.drop("a.xml", junit(case("one"), case("two")))
+    daemon.says("accepted .*a.xml")
+    if not there:
+        assert daemon.terminate().code == 0
+    done = resultd("deliver", "--timeout", "2s")
+    assert done.code == 3 and "Not all is delivered yet" in done.out, done
+    testrail.up()
+    done = resultd("deliver", "--timeout", "60s")
+    assert done.code == 0 and "2 posted" in done.out and "still open" in done.out, done
+    each_case_once(testrail, 2)
+    assert not testrail.only_run["is_completed"] and only(resultd)["owed"] == 0
+    assert "Nothing waits" in resultd("deliver").out
+    if there:
+        assert daemon.terminate().code == 0
+
+
 # ---- drop ----
 
 def test_drop_asks_or_is_told(resultd, testrail):
