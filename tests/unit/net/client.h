@@ -44,6 +44,21 @@ struct call {
 	double elapsed_ms;
 };
 
+static inline bool has(const char *text, const char *part)
+{
+	return strstr(text, part) != NULL;
+}
+
+/* The proxy of the machine that runs the tests has no say in them. */
+static inline void client_without_proxies(void)
+{
+	static const char *const variable[] = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+						"ALL_PROXY",  "HTTP_PROXY",  "no_proxy",    "NO_PROXY" };
+
+	for (size_t i = 0; i < sizeof(variable) / sizeof(variable[0]); i++)
+		unsetenv(variable[i]);
+}
+
 static inline void client_late(uv_timer_t *timer)
 {
 	((struct client *)timer->data)->late = true;

@@ -235,6 +235,15 @@ void server_say(int fd, const char *text)
 	server_say_n(fd, text, strlen(text));
 }
 
+void server_always(struct server *s, int fd, void *text)
+{
+	while (server_read(s, fd))
+		server_say(fd, text);
+}
+
+char server_ok[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
+		   "Date: Sat, 21 Nov 2026 10:00:00 GMT\r\nContent-Length: 8\r\n\r\n{\"id\":1}";
+
 void server_reset(int fd)
 {
 	struct linger now = { .l_onoff = 1, .l_linger = 0 };

@@ -27,6 +27,9 @@ void server_say_n(int fd, const char *text, size_t len);
 void server_reset(int fd);     /* RST, now */
 void server_wait_gone(int fd); /* until the peer closes, reading what comes */
 bool server_stopping(const struct server *s);
+/* A script: each request of a connection gets the same text, as long as the peer comes back. */
+void server_always(struct server *s, int fd, void *text);
+extern char server_ok[]; /* 200, {"id":1} */
 
 /* What has happened so far; from any thread. */
 unsigned server_connections(struct server *s);
