@@ -223,10 +223,10 @@ cJSON *sink_array(cJSON *parent, const char *name);  /* an array, likewise */
 cJSON *sink_scratch(struct talk *t);                 /* t->scratch, made where it is missing */
 /* Lists are read page by page, by the offset in scratch.  Behind a page of `count` items; returns `last`. */
 bool sink_turn_page(struct talk *t, int64_t count, bool last);
-/* What is deleted over there between two pages moves the next one up, and what stood on the edge is on neither.  So a
- * look-up that has found a part on several pages reads them once more before it believes that the rest is missing
- * (one that has found nothing is asked again anyway).  Returns whether it is to: from the first page, what was found
- * being kept by the caller. */
+/* What leaves the list over there between two pages (is deleted, or completed) moves the next one up, and what stood on
+ * the edge is on neither.  So before something is made or sent because several pages do not show it, they are read once
+ * more.  Returns whether they are to be: from the first page, what was found being kept by the caller.  A look-up that
+ * has found nothing need not ask: it is made again anyway. */
 bool sink_reads_again(struct talk *t);
 static inline bool sink_ok(const struct reply *r)
 {

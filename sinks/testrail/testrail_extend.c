@@ -263,6 +263,15 @@ static enum got run_got(struct talk *t, const struct reply *r)
 	return GOT_MORE;
 }
 
+/* Pages go by offset, and each begins with the test that ended the one before: where it does not, somebody has taken
+ * tests out of the run meanwhile, and one may have been passed over, which update_run would drop. */
+static bool joins(const cJSON *tests, const struct testrail_page *page)
+{
+	const char *last = sink_string(tests, "last");
+
+	return last == NULL || (page->count > 0 && testrail_id_is(page->items->child, "id", last));
+}
+
 static enum got tests_got(struct talk *t, const struct reply *r)
 {
 	cJSON *tests = sink_object(t->bookmark, "tests");
@@ -271,16 +280,29 @@ static enum got tests_got(struct talk *t, const struct reply *r)
 
 	if (!testrail_page(r, "tests", &page))
 		return GOT_UNKNOWN;
+	if (!joins(tests, &page)) {
+		cJSON_Delete(page.root);
+		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
+		err_set(&t->err, -EAGAIN, "get_tests: the tests of the run changed while they were read");
+		return GOT_UNKNOWN;
+	}
 	cJSON *ids = cJSON_GetObjectItemCaseSensitive(tests, "ids");
 	if (!cJSON_IsArray(ids))
 		ids = cJSON_AddArrayToObject(tests, "ids");
+	const char *before = sink_string(tests, "last"), *last = NULL;
 	cJSON_ArrayForEach(item, page.items)
 	{
 		const char *id = sink_id(t->arena, item, "case_id");
-		if (id != NULL)
+		if (id != NULL && !(item == page.items->child && before != NULL))
 			cJSON_AddItemToArray(ids, cJSON_CreateString(id));
+		last = sink_id(t->arena, item, "id");
 	}
-	sink_set_int(tests, "offset", sink_int(tests, "offset", 0) + page.count);
+	/* A page of one test, or of tests without ids, cannot overlap the next one. */
+	bool overlap = page.count > 1 && last != NULL;
+	sink_set_int(tests, "offset", sink_int(tests, "offset", 0) + page.count - overlap);
+	cJSON_DeleteItemFromObjectCaseSensitive(tests, "last");
+	if (overlap)
+		sink_set_string(tests, "last", last);
 	if (page.last)
 		sink_set_int(tests, "complete", 1);
 	cJSON_Delete(page.root);

@@ -170,7 +170,7 @@ enum got testrail_plan_got(struct talk *t, const struct reply *r)
 	cJSON_Delete(page.root);
 	if (id != NULL)
 		return found(t, name, id);
-	if (!last)
+	if (!last || sink_reads_again(t))
 		return GOT_MORE;
 	if (testrail_digits(name) && strlen(name) > 3)
 		return sink_park(t, "plan: no open plan has the id or the name %s", name);

@@ -192,7 +192,9 @@ enum got testrail_reuse_got(struct talk *t, const struct reply *r)
 	}
 	bool last = sink_turn_page(t, page.count, page.last);
 	cJSON_Delete(page.root);
-	return kept ? GOT_NEXT : last ? no_run(t) : GOT_MORE;
+	if (kept)
+		return GOT_NEXT;
+	return last && !sink_reads_again(t) ? no_run(t) : GOT_MORE;
 }
 
 /* run.reuse of several suites: each takes the entry of its name that the plan has. */

@@ -128,6 +128,31 @@ def test_run_reuse_behind_the_first_page(resultd, rail):
     assert cases_of(rail, theirs) == ["t1", "t6"]
 
 
+@pytest.mark.parametrize("kind", ["runs", "plans"])
+def test_what_moves_from_page_to_page_is_found(resultd, rail, kind):
+    """Another run (or plan) is completed between the two pages: ours is on neither of them."""
+    if kind == "runs":
+        theirs = rail.store.add_run(1, 11, {"name": "nightly", "include_all": False}, [1006])
+        others = [rail.store.add_run(1, 11, {"name": f"r{number}", "include_all": False}, [1001])
+                  for number in range(250)]
+        resultd.deliver_to(rail, run={"reuse": True, "close": False})
+    else:
+        theirs = rail.store.add_plan(1, {"name": "Release 1"})
+        others = [rail.store.add_plan(1, {"name": f"p{number}"}) for number in range(250)]
+        resultd.deliver_to(rail, plan="Release 1", run={"close": False})
+    held = rail.fault(f"get_{kind}", before="hang", call=2)
+    importing = resultd.spawn("import", "--timeout", "20h", "--run-name", "nightly",
+                              resultd.write("t1.xml", junit(case("t1"))))
+    rail.wait_for(f"get_{kind}", count=2)
+    others[7]["is_completed"] = True
+    held.release()
+    assert importing.wait().code == 0
+    if kind == "runs":
+        assert cases_of(rail, theirs) == ["t1", "t6"]
+    assert not rail.calls("add_run") and not rail.calls("add_plan") and len(rail.results()) == 1
+    assert len(rail.calls(f"get_{kind}")) == 3
+
+
 # ---- close-run ----
 
 @pytest.mark.parametrize("close", [True, False])

@@ -357,8 +357,11 @@ static void of_others_run_no_test_is_lost(void **state)
 				     ",\"tests\":[{\"id\":1,\"case_id\":12},{\"id\":2,\"case_id\":\"99\"}]}"),
 			 GOT_MORE);
 	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
-	assert_path(&w, "get_tests/90&limit=250&offset=2");
-	assert_int_equal(talking_got(&w, 200, "{" LAST ",\"tests\":[{\"id\":3,\"case_id\":7}]}"), GOT_MORE);
+	assert_path(&w, "get_tests/90&limit=250&offset=1");
+	assert_int_equal(talking_got(&w, 200,
+				     "{" LAST
+				     ",\"tests\":[{\"id\":2,\"case_id\":\"99\"},{\"id\":3,\"case_id\":7}]}"),
+			 GOT_MORE);
 	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
 	assert_true(w.request.write);
 	assert_path(&w, "update_run/90");
@@ -376,6 +379,38 @@ static void of_others_run_no_test_is_lost(void **state)
 			 GOT_MORE);
 	assert_int_equal(talking_ask(&w, "extend-run"), ASK_LEARN);
 	assert_int_equal(talking_count(&w, LEARNED_LINKED), 1);
+	talking_end(&w);
+}
+
+/* Somebody takes a test out of the run between two pages: the next one has moved up, and is on neither. */
+static void tests_that_moved_are_read_anew(void **state)
+{
+	struct talking w;
+
+	(void)state;
+	start(&w, BASE);
+	talking_bookmark(&w, FOREIGN);
+	talking_links(&w, 3, 3, ids);
+	talking_ask(&w, "extend-run");
+	assert_int_equal(talking_got(&w, 200,
+				     "{" MORE
+				     ",\"tests\":[{\"id\":1,\"case_id\":12},{\"id\":2,\"case_id\":99}]}"),
+			 GOT_MORE);
+	talking_ask(&w, "extend-run");
+	assert_path(&w, "get_tests/90&limit=250&offset=1");
+	assert_int_equal(talking_got(&w, 200, "{" LAST ",\"tests\":[{\"id\":4,\"case_id\":7}]}"),
+			 GOT_UNKNOWN);
+	assert_non_null(strstr(w.t.err.text, "changed while they were read"));
+	assert_null(cJSON_GetObjectItem(w.t.bookmark, "tests"));
+	talking_ask(&w, "extend-run");
+	assert_path(&w, "get_tests/90");
+	/* Pages of one test cannot overlap; they are read all the same. */
+	assert_int_equal(talking_got(&w, 200, "{" MORE ",\"tests\":[{\"id\":2,\"case_id\":99}]}"), GOT_MORE);
+	talking_ask(&w, "extend-run");
+	assert_path(&w, "get_tests/90&limit=250&offset=1");
+	assert_int_equal(talking_got(&w, 200, "{" LAST ",\"tests\":[{\"id\":4,\"case_id\":7}]}"), GOT_MORE);
+	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
+	assert_body(&w, "{\"include_all\":false,\"case_ids\":[7,99,11,12,13]}");
 	talking_end(&w);
 }
 
@@ -473,6 +508,7 @@ int main(void)
 		cmocka_unit_test(a_lost_update_is_over_when_the_run_shows_it),
 		cmocka_unit_test(our_run_may_have_been_changed),
 		cmocka_unit_test(of_others_run_no_test_is_lost),
+		cmocka_unit_test(tests_that_moved_are_read_anew),
 		cmocka_unit_test(a_run_that_cannot_be_extended),
 		cmocka_unit_test(runs_are_closed_once),
 	};
