@@ -28,10 +28,12 @@ static void owe(struct world *w, int64_t run)
 
 	if (w->healthy == NULL)
 		return;
+	/* A clock that was just set back makes waits longer that began before: of others, whom this run waits for. */
+	bool upset = w->jumped > 0 && w->now_ms - w->jumped_ms < UPSET_MS;
 	*o = (struct owed_since){ .at_ms = w->now_ms,
 				  .requests = w->healthy->requests,
 				  .crashes = w->crashes,
-				  .jumps = w->jumped,
+				  .jumps = w->jumped - upset,
 				  .known = true,
 				  .over = o->over };
 }

@@ -410,6 +410,7 @@ void story_happen(struct world *w)
 			jump = rng_between(r, -10 * MINUTE_MS, 10 * MINUTE_MS);
 		w->wall_skew_ms += jump;
 		w->jumped++;
+		w->jumped_ms = w->now_ms;
 		for (size_t i = 0; i < w->site_count; i++)
 			w->site[i].block_void = true;
 		world_trace(w, "the clock jumps by %lld s", (long long)(jump / 1000));

@@ -202,6 +202,7 @@ struct world {
 	/* what is counted */
 	bool retried; /* somebody had what was parked sent again */
 	uint64_t requests, faults, crashes, jumped, turns;
+	int64_t jumped_ms; /* when the clock last did */
 	char failed[1024]; /* the first violation */
 	char property[16];
 };
