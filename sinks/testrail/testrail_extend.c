@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TESTS_STALE_MS 60000
+enum { TESTS_STALE_MS = 60 * 1000, TESTS_BROKEN_OFF_MS = 10 * 60 * 1000 };
 
 static cJSON *run_of(const struct talk *t)
 {
@@ -122,8 +122,6 @@ static void ask_reading(struct talk *t, struct request *r, enum reading what)
 		testrail_get(r, "get_run", testrail_run_id(t));
 		return;
 	case READ_TESTS:
-		if (tests == NULL)
-			sink_set_int(sink_object(t->bookmark, "tests"), "at", t->now_ms);
 		testrail_get(r, "get_tests", testrail_run_id(t));
 		testrail_page_args(r, sink_int(tests, "offset", 0));
 		return;
@@ -141,8 +139,10 @@ static enum ask extend(struct talk *t, struct request *r, const struct testrail_
 		testrail_linked(t, cases);
 		return ASK_LEARN;
 	}
-	if (t->now_ms - sink_int(tests_of(t), "at", t->now_ms) > TESTS_STALE_MS)
-		/* Others may have added tests since, and update_run would drop them. */
+	/* Others may have added tests since the last page, and update_run would drop them.  Between two pages of a slow
+	 * server, or around a pause, it may take longer: what they add stands at the end of the list. */
+	int64_t age = t->now_ms - sink_int(tests_of(t), "at", t->now_ms);
+	if (age > (sink_bool(tests_of(t), "complete") ? TESTS_STALE_MS : TESTS_BROKEN_OFF_MS))
 		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
 	sink_set_string(sink_scratch(t), "digest", testrail_cases_digest(t, cases));
 	sink_set_int(sink_scratch(t), "given", (int64_t)cases->count);
@@ -303,6 +303,7 @@ static enum got tests_got(struct talk *t, const struct reply *r)
 	cJSON_DeleteItemFromObjectCaseSensitive(tests, "last");
 	if (overlap)
 		sink_set_string(tests, "last", last);
+	sink_set_int(tests, "at", t->now_ms);
 	if (page.last)
 		sink_set_int(tests, "complete", 1);
 	cJSON_Delete(page.root);

@@ -382,6 +382,39 @@ static void of_others_run_no_test_is_lost(void **state)
 	talking_end(&w);
 }
 
+/* A page a minute, by a slow server or a slow pace: the list is read to its end, not begun anew for its age. */
+static void a_list_that_takes_long_is_read_to_its_end(void **state)
+{
+	struct talking w;
+	char page[256];
+
+	(void)state;
+	start(&w, BASE);
+	talking_bookmark(&w, FOREIGN);
+	talking_links(&w, 3, 3, ids);
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
+		assert_non_null(strstr(w.request.path.data, "get_tests/90"));
+		assert_true(i == 0 || strstr(w.request.path.data, "offset=") != NULL);
+		w.t.now_ms += 70000;
+		snprintf(page, sizeof(page),
+			 "{%s,\"tests\":[{\"id\":%d,\"case_id\":%d},{\"id\":%d,\"case_id\":%d}]}",
+			 i < 7 ? MORE : LAST, i + 1, i + 101, i + 2, i + 102);
+		assert_int_equal(talking_got(&w, 200, page), GOT_MORE);
+	}
+	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
+	assert_body(&w,
+		    "{\"include_all\":false,\"case_ids\":[101,102,103,104,105,106,107,108,109,11,12,13]}");
+	/* One that was broken off long ago is not gone on with. */
+	talking_bookmark(&w, FOREIGN);
+	talking_ask(&w, "extend-run");
+	talking_got(&w, 200, "{" MORE ",\"tests\":[{\"id\":1,\"case_id\":1},{\"id\":2,\"case_id\":2}]}");
+	w.t.now_ms += 3600000;
+	talking_ask(&w, "extend-run");
+	assert_path(&w, "get_tests/90");
+	talking_end(&w);
+}
+
 /* Somebody takes a test out of the run between two pages: the next one has moved up, and is on neither. */
 static void tests_that_moved_are_read_anew(void **state)
 {
@@ -508,6 +541,7 @@ int main(void)
 		cmocka_unit_test(a_lost_update_is_over_when_the_run_shows_it),
 		cmocka_unit_test(our_run_may_have_been_changed),
 		cmocka_unit_test(of_others_run_no_test_is_lost),
+		cmocka_unit_test(a_list_that_takes_long_is_read_to_its_end),
 		cmocka_unit_test(tests_that_moved_are_read_anew),
 		cmocka_unit_test(a_run_that_cannot_be_extended),
 		cmocka_unit_test(runs_are_closed_once),
