@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define FULL_AGAIN_MS (INT64_C(7) * 86400000) /* deleted cases are found out at least so often */
-#define LIST_STALE_MS 600000                  /* a half-read list is not continued after this */
+#define LIST_STALE_MS 600000                  /* so long after its last page a list is not continued */
 #define FRESH_MS      2000                    /* side by side, deliveries share one refresh */
 #define OLD_FRESH_MS  300000                  /* where there is no search, the whole list is the refresh */
 #define SLID_MAX      3                       /* then the list is taken as it is */
@@ -48,19 +48,22 @@ static bool reading(const cJSON *l)
 
 static void stop_reading(cJSON *l)
 {
-	static const char *const cursor[] = { "offset", "last", "began", "began_s", "tries", "phase" };
+	static const char *const cursor[] = {
+		"offset", "last", "began", "paged", "began_s", "tries", "phase"
+	};
 
 	for (size_t i = 0; i < sizeof(cursor) / sizeof(cursor[0]); i++)
 		cJSON_DeleteItemFromObjectCaseSensitive(l, cursor[i]);
 }
 
-static void start_reading(cJSON *l, int64_t now_ms, enum phase phase)
+static void start_reading(cJSON *l, int64_t began_ms, int64_t now_ms, enum phase phase)
 {
 	int64_t tries = sink_int(l, "tries", 0), began = sink_int(l, "began_s", 0);
 
 	stop_reading(l);
 	sink_set_int(l, "offset", 0);
-	sink_set_int(l, "began", now_ms);
+	sink_set_int(l, "began", began_ms);
+	sink_set_int(l, "paged", now_ms);
 	sink_set_int(l, "began_s", began);
 	sink_set_int(l, "tries", tries);
 	sink_set_int(l, "phase", phase);
@@ -84,8 +87,8 @@ static cJSON *state(struct talk *t)
 		l = sink_object(t->facts, "cases");
 		sink_set_string(l, "scope", scope);
 	}
-	int64_t began = sink_int(l, "began", 0);
-	if (reading(l) && !within(began, t->now_ms, LIST_STALE_MS))
+	int64_t paged = sink_int(l, "paged", 0);
+	if (reading(l) && !within(paged, t->now_ms, LIST_STALE_MS))
 		stop_reading(l);
 	return l;
 }
@@ -111,7 +114,7 @@ enum ask aio_cases_ask(struct talk *t, struct request *r)
 			return ASK_SKIP;
 		bool full = old || sink_int(l, "since", 0) <= 0 ||
 			    !within(sink_int(l, "full_at", 0), t->now_ms, FULL_AGAIN_MS);
-		start_reading(l, t->now_ms, full ? PHASE_ALL : PHASE_UPDATED);
+		start_reading(l, t->now_ms, t->now_ms, full ? PHASE_ALL : PHASE_UPDATED);
 	}
 	int64_t phase = sink_int(l, "phase", PHASE_ALL);
 	if (phase == PHASE_ALL) {
@@ -147,7 +150,7 @@ static void done(struct talk *t, cJSON *l)
 	int64_t phase = sink_int(l, "phase", PHASE_ALL);
 
 	if (phase == PHASE_UPDATED && !sink_bool(l, "stamped")) {
-		start_reading(l, began, PHASE_CREATED);
+		start_reading(l, began, t->now_ms, PHASE_CREATED);
 		return;
 	}
 	if (phase == PHASE_ALL) {
@@ -185,6 +188,7 @@ enum got aio_cases_got(struct talk *t, const struct reply *r)
 	if (!aio_page(r, &page))
 		return GOT_UNKNOWN;
 	cJSON *l = sink_object(t->facts, "cases");
+	sink_set_int(l, "paged", t->now_ms);
 	int64_t offset = sink_int(l, "offset", 0), tries = sink_int(l, "tries", 0);
 	int64_t phase = sink_int(l, "phase", PHASE_ALL);
 	if (offset == 0) {
@@ -199,7 +203,7 @@ enum got aio_cases_got(struct talk *t, const struct reply *r)
 	} else if (!joins(l, &page) && tries < SLID_MAX) {
 		cJSON_Delete(page.root);
 		sink_set_int(l, "tries", tries + 1);
-		start_reading(l, sink_int(l, "began", 0), (enum phase)phase);
+		start_reading(l, sink_int(l, "began", 0), t->now_ms, (enum phase)phase);
 		return GOT_MORE;
 	}
 	const cJSON *item;

@@ -18,7 +18,7 @@
 #include <string.h>
 
 #define FULL_AGAIN_MS     (INT64_C(7) * 86400000) /* deleted cases are found out at least so often */
-#define LIST_STALE_MS     600000                  /* a half-read list is not continued after this */
+#define LIST_STALE_MS     600000                  /* so long after its last page a list is not continued */
 #define JITTER_MS         5000
 #define FRESH_MS          2000 /* side by side, deliveries share one refresh */
 #define SECTIONS_FRESH_MS 10000
@@ -105,7 +105,7 @@ static bool reading(const cJSON *l)
 
 static void stop_reading(cJSON *l)
 {
-	static const char *const cursor[] = { "offset", "last",  "began",  "began_s",   "tries",
+	static const char *const cursor[] = { "offset", "last",  "began",  "paged",     "began_s", "tries",
 					      "delta",  "suite", "opened", "sectioned", "after" };
 
 	for (size_t i = 0; i < sizeof(cursor) / sizeof(cursor[0]); i++)
@@ -113,13 +113,14 @@ static void stop_reading(cJSON *l)
 }
 
 /* suite: the first of several, or the one that is meant; NULL: there is one only. */
-static void start_reading(cJSON *l, const char *suite, int64_t now_ms, bool delta)
+static void start_reading(cJSON *l, const char *suite, int64_t began_ms, int64_t now_ms, bool delta)
 {
 	int64_t tries = sink_int(l, "tries", 0);
 
 	stop_reading(l);
 	sink_set_int(l, "offset", 0);
-	sink_set_int(l, "began", now_ms);
+	sink_set_int(l, "began", began_ms);
+	sink_set_int(l, "paged", now_ms);
 	sink_set_int(l, "tries", tries);
 	sink_set_int(l, "delta", delta);
 	sink_set_string(l, "suite", suite);
@@ -137,9 +138,9 @@ static cJSON *state(struct talk *t, const struct list_kind *k)
 		l = sink_object(t->facts, k->group);
 		sink_set_string(l, "scope", scope);
 	}
-	int64_t began = sink_int(l, "began", 0);
+	int64_t paged = sink_int(l, "paged", 0);
 	/* By the server's clock, which is known to a second only: it may seem to go back. */
-	if (reading(l) && (t->now_ms < began - JITTER_MS || t->now_ms - began > LIST_STALE_MS))
+	if (reading(l) && (t->now_ms < paged - JITTER_MS || t->now_ms - paged > LIST_STALE_MS))
 		stop_reading(l);
 	return l;
 }
@@ -290,7 +291,8 @@ enum ask testrail_cases_ask(struct talk *t, struct request *r)
 			sink_set_int(l, "since", 0);
 		sink_set_int(l, "fields", updates);
 		sink_set_string(l, "of", *of != '\0' ? of : NULL);
-		start_reading(l, testrail_several(c) ? testrail_suite_at(t, 0) : NULL, t->now_ms, !full);
+		start_reading(l, testrail_several(c) ? testrail_suite_at(t, 0) : NULL, t->now_ms, t->now_ms,
+			      !full);
 		sink_set_int(l, "sectioned", full && sink_bool(l, "big"));
 		cJSON_DeleteItemFromObjectCaseSensitive(sink_scratch(t), "sections");
 	}
@@ -331,7 +333,7 @@ enum ask testrail_sections_ask(struct talk *t, struct request *r)
 		if (testrail_several(t->conf) ? !next_suite(t, l, &suite)
 					      : within(sink_int(l, "at", 0), t->now_ms, SECTIONS_FRESH_MS))
 			return ASK_SKIP;
-		start_reading(l, suite, t->now_ms, false);
+		start_reading(l, suite, t->now_ms, t->now_ms, false);
 	}
 	list_args(t, r, &sections, sections.call);
 	testrail_page_args(r, sink_int(l, "offset", 0));
@@ -404,7 +406,7 @@ static enum got read_again(struct talk *t, cJSON *l, const struct list_kind *k)
 
 	sink_set_int(l, "tries", sink_int(l, "tries", 0) + 1);
 	start_reading(l, suite != NULL && k == &cases ? testrail_suite_at(t, 0) : suite,
-		      sink_int(l, "began", 0), sink_bool(l, "delta"));
+		      sink_int(l, "began", 0), t->now_ms, sink_bool(l, "delta"));
 	sink_set_int(l, "sectioned", sectioned);
 	cJSON_DeleteItemFromObjectCaseSensitive(sink_scratch(t), "sections");
 	return GOT_MORE;
@@ -415,6 +417,7 @@ static enum got read_page(struct talk *t, const struct reply *r, const struct li
 	cJSON *l = sink_object(t->facts, k->group);
 	struct testrail_page page;
 
+	sink_set_int(l, "paged", t->now_ms);
 	if (k == &cases && listing_sections(t, l)) {
 		enum got got = sections_got(t, l, r);
 		if (got != GOT_MORE || listing_sections(t, l) || section_at(t, l) != NULL)

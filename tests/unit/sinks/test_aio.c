@@ -176,6 +176,29 @@ static void cases_are_read_only_where_something_is_left(void **state)
 	talking_end(&w);
 }
 
+/* An hour for all its pages, at a slow pace or with pauses in between. */
+static void a_list_that_takes_long_is_read_to_its_end(void **state)
+{
+	struct talking w;
+	char page[128], path[128];
+	(void)state;
+
+	ready(&w, "");
+	w.t.unmatched = 3;
+	for (int i = 0; i < 12; i++) {
+		assert_int_equal(talking_ask(&w, "cases"), ASK_SEND);
+		snprintf(path, sizeof(path), "project/AT/testcase?startAt=%d&maxResults=100", i);
+		assert_asks(&w, METHOD_GET, path);
+		w.t.now_ms += 300000;
+		snprintf(page, sizeof(page),
+			 "{\"items\":[{\"key\":\"AT-TC-%d\"},{\"key\":\"AT-TC-%d\"}],\"isLast\":%s}", i + 1,
+			 i + 2, i < 11 ? "false" : "true");
+		assert_int_equal(talking_got(&w, 200, page), i < 11 ? GOT_MORE : GOT_NEXT);
+	}
+	assert_int_equal(talking_count(&w, LEARNED_LIST_END), 1);
+	talking_end(&w);
+}
+
 /* ---- the cycle ---- */
 
 static void a_cycle_is_found_again_by_its_token(void **state)
@@ -496,6 +519,7 @@ int main(void)
 		cmocka_unit_test(the_project_is_read_once_and_resolved),
 		cmocka_unit_test(an_older_server_is_asked_for_its_lists),
 		cmocka_unit_test(cases_are_read_only_where_something_is_left),
+		cmocka_unit_test(a_list_that_takes_long_is_read_to_its_end),
 		cmocka_unit_test(a_cycle_is_found_again_by_its_token),
 		cmocka_unit_test(the_oldest_cycle_of_a_title_is_taken),
 		cmocka_unit_test(a_batch_is_settled_key_by_key),

@@ -167,6 +167,35 @@ static void a_half_read_list_goes_on_or_begins_anew(void **state)
 	talking_end(&w);
 }
 
+/* An hour for all its pages, at a slow pace or with pauses in between; and once it had to be begun anew. */
+static void a_list_that_takes_long_is_read_to_its_end(void **state)
+{
+	struct talking w;
+	char page[128], path[128];
+
+	(void)state;
+	start(&w, BASE, "{" KNOWN "}");
+	for (int i = 0; i < 12; i++) {
+		assert_int_equal(talking_ask(&w, "cases"), ASK_SEND);
+		int at = i < 3 ? i : i - 3;
+		snprintf(path, sizeof(path),
+			 at == 0 ? "get_cases/7&suite_id=2" : "get_cases/7&suite_id=2&limit=250&offset=%d",
+			 at);
+		assert_non_null(strstr(w.request.path.data, path));
+		assert_true(at > 0 || strstr(w.request.path.data, "offset") == NULL);
+		w.t.now_ms += 300000;
+		if (i == 2) { /* somebody has deleted one of the first page */
+			assert_int_equal(talking_got(&w, 200, "{" MORE ",\"cases\":[{\"id\":9}]}"), GOT_MORE);
+			continue;
+		}
+		snprintf(page, sizeof(page), "{%s,\"cases\":[{\"id\":%d},{\"id\":%d}]}", i < 11 ? MORE : LAST,
+			 at + 1, at + 2);
+		assert_int_equal(talking_got(&w, 200, page), i < 11 ? GOT_MORE : GOT_NEXT);
+	}
+	assert_int_equal(talking_count(&w, LEARNED_LIST_END), 1);
+	talking_end(&w);
+}
+
 static void another_suite_is_another_list(void **state)
 {
 	struct talking w;
@@ -679,6 +708,7 @@ int main(void)
 		cmocka_unit_test(what_slid_over_the_edge_is_read_again),
 		cmocka_unit_test(a_list_always_ends),
 		cmocka_unit_test(a_half_read_list_goes_on_or_begins_anew),
+		cmocka_unit_test(a_list_that_takes_long_is_read_to_its_end),
 		cmocka_unit_test(another_suite_is_another_list),
 		cmocka_unit_test(without_a_date_the_window_is_wider),
 		cmocka_unit_test(clocks_may_differ),
