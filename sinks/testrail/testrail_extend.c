@@ -385,8 +385,9 @@ enum looked testrail_extend_looked(struct talk *t, const struct reply *r)
 {
 	cJSON *run = run_of(t);
 	int64_t sent = cases_sent(t);
-	/* A run of ours that had as many before does not show whether it was updated. */
-	int64_t had = sink_bool(run, "own") && !sink_bool(run, "changed") ? sink_int(run, "size", -1) : -1;
+	/* A run of ours that had as many before, for all that is known, does not show whether it was updated. */
+	bool own = sink_bool(run, "own") && !sink_bool(run, "changed");
+	int64_t had = sink_int(run, "size", -1);
 
 	if (!sink_ok(r)) {
 		/* A run that is gone takes no update any more; the step itself will be told so. */
@@ -399,7 +400,7 @@ enum looked testrail_extend_looked(struct talk *t, const struct reply *r)
 	cJSON_Delete(root);
 	if (!there)
 		return LOOKED_UNSURE;
-	if (tests != sent || sent == had)
+	if (tests != sent || (own && (had < 0 || had == sent)))
 		return LOOKED_NONE;
 	sink_set_int(run, "size", sent);
 	if (!testrail_several(t->conf) && testrail_all_sent(t))

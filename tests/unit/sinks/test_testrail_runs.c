@@ -286,6 +286,8 @@ static void a_lost_update_is_over_when_the_run_shows_it(void **state)
 		{ "\"own\":1,\"size\":2", 200, "{\"id\":90,\"untested_count\":2}", LOOKED_NONE },
 		/* As many as before: whether it happened cannot be seen. */
 		{ "\"own\":1,\"size\":3", 200, "{\"id\":90,\"untested_count\":3}", LOOKED_NONE },
+		{ "\"own\":1", 200, "{\"id\":90,\"untested_count\":3}", LOOKED_NONE },
+		{ "\"own\":1,\"changed\":1", 200, "{\"id\":90,\"untested_count\":3}", LOOKED_ALL },
 		{ "\"own\":0", 200, "{\"id\":90,\"passed_count\":1,\"untested_count\":2}", LOOKED_ALL },
 		{ "\"own\":1,\"size\":2", 404, "{\"error\":\"no\"}", LOOKED_NONE },
 		{ "\"own\":1,\"size\":2", 502, "", LOOKED_UNSURE },
