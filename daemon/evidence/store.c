@@ -53,6 +53,7 @@ struct evidence_batch {
 	struct pending pending[PENDING];
 	size_t count;
 	bool touched[FOLDERS], made;
+	struct err err; /* what could not be placed; it sticks, as files before it were told as kept */
 };
 
 struct evidence_spool {
@@ -228,26 +229,24 @@ static int full(struct evidence_store *s, int rc)
 	return rc;
 }
 
-static int flush(struct evidence_batch *b, struct err *err)
+static void flush(struct evidence_batch *b)
 {
-	int rc = 0;
-
 	for (size_t i = 0; i < b->count; i++) {
-		if (rc == 0)
-			rc = place(b, &b->pending[i], err);
+		if (b->err.code == 0)
+			full(b->store, place(b, &b->pending[i], &b->err));
 		drop_file(b->pending[i].fd, b->pending[i].tmp);
 	}
 	b->count = 0;
-	return full(b->store, rc);
 }
 
-/* A whole file that has its hash; fd and tmp are taken over. */
-static int take_in(struct evidence_batch *b, int fd, char *tmp, struct evidence_blob *blob, struct err *err)
+/* A whole file that has its hash; fd and tmp are taken over.  What fails when it is placed concerns the files
+ * before it as well, so that is for the sync to tell. */
+static void take_in(struct evidence_batch *b, int fd, char *tmp, struct evidence_blob *blob)
 {
 	name_blob(blob);
-	if (is_here(b, blob)) {
+	if (b->err.code != 0 || is_here(b, blob)) {
 		drop_file(fd, tmp);
-		return 0;
+		return;
 	}
 	/* The disk begins now; what the sync finds left to do is little. */
 	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
@@ -255,7 +254,8 @@ static int take_in(struct evidence_batch *b, int fd, char *tmp, struct evidence_
 	p->fd = fd;
 	p->tmp = tmp;
 	memcpy(p->kept, blob->kept, sizeof(p->kept));
-	return b->count == PENDING ? flush(b, err) : 0;
+	if (b->count == PENDING)
+		flush(b);
 }
 
 struct evidence_batch *evidence_batch_new(struct evidence_store *s)
@@ -280,9 +280,12 @@ void evidence_batch_free(struct evidence_batch *b)
 
 int evidence_batch_sync(struct evidence_batch *b, struct err *err)
 {
-	int rc = flush(b, err);
+	int rc = 0;
 
-	if (rc == 0 && b->made)
+	flush(b);
+	if (b->err.code != 0)
+		return err_set(err, b->err.code, "%s", b->err.text);
+	if (b->made)
 		rc = file_sync_dir(b->store->dir, err);
 	for (unsigned i = 0; i < FOLDERS && rc == 0; i++) {
 		if (!b->touched[i])
@@ -382,7 +385,8 @@ int evidence_batch_copy(struct evidence_batch *b, int fd, uint64_t max, struct e
 		drop_file(to, tmp);
 		return rc;
 	}
-	return take_in(b, to, tmp, out, err);
+	take_in(b, to, tmp, out);
+	return 0;
 }
 
 int evidence_batch_bytes(struct evidence_batch *b, const void *data, size_t len, struct evidence_blob *out,
@@ -412,7 +416,8 @@ int evidence_batch_bytes(struct evidence_batch *b, const void *data, size_t len,
 		drop_file(fd, tmp);
 		return rc;
 	}
-	return take_in(b, fd, tmp, out, err);
+	take_in(b, fd, tmp, out);
+	return 0;
 }
 
 /* ---- what comes in pieces ---- */
@@ -499,7 +504,7 @@ int evidence_spool_end(struct evidence_spool *p, bool *cut, struct evidence_blob
 		} else {
 			*out = p->blob;
 			digest_get(p->digest, out->sha256);
-			rc = take_in(p->batch, p->fd, p->tmp, out, err);
+			take_in(p->batch, p->fd, p->tmp, out);
 			p->fd = -1;
 			p->tmp = NULL;
 		}

@@ -54,7 +54,8 @@ int evidence_batch_copy(struct evidence_batch *b, int fd, uint64_t max, struct e
 			struct err *err);
 int evidence_batch_bytes(struct evidence_batch *b, const void *data, size_t len, struct evidence_blob *out,
 			 struct err *err);
-/* All that was copied is on disk, under its name. */
+/* All that was copied is on disk, under its name.  An error says that some of it is not, and sticks: nothing that
+ * came with this batch may be told as kept. */
 int evidence_batch_sync(struct evidence_batch *b, struct err *err);
 
 /* A file that comes in pieces.  An error sticks; end tells it.  More than max bytes: the rest is dropped and

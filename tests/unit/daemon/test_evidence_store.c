@@ -172,6 +172,34 @@ static void many_files_are_all_there(void **state)
 	assert_int_equal(files_in("tmp"), 0);
 }
 
+/* More files than are synced at once, and the place of an early one is taken by something else. */
+static void what_cannot_be_placed_is_told_by_the_sync(void **state)
+{
+	enum { MANY = 100 };
+	struct evidence_batch *b = evidence_batch_new(store);
+	struct evidence_blob blob;
+	struct err err = ERR_NONE;
+	char text[32];
+
+	(void)state;
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(text, sizeof(text), "file %u", i);
+		assert_int_equal(evidence_batch_bytes(b, text, strlen(text), &blob, &err), 0);
+		if (i == 3) {
+			char *folder = xasprintf("evidence/%.2s", blob.kept);
+			close(put(folder, "in the way"));
+			free(folder);
+		}
+	}
+	for (unsigned again = 0; again < 2; again++) {
+		err_clear(&err);
+		assert_int_equal(evidence_batch_sync(b, &err), -ENOTDIR);
+		assert_non_null(strstr(err.text, "cannot move a file"));
+	}
+	evidence_batch_free(b);
+	assert_int_equal(files_in("tmp"), 0);
+}
+
 static void a_text_in_pieces_is_one_file(void **state)
 {
 	enum { PIECES = 30000 };
@@ -236,6 +264,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_not_synced_leaves_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(limits_and_want_of_room_are_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_files_are_all_there, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_cannot_be_placed_is_told_by_the_sync, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_text_in_pieces_is_one_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_what_is_old_and_its_own_is_removed, setup, teardown),
 	};
