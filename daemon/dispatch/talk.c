@@ -13,9 +13,11 @@
 
 /* What a sink may keep for a step, and text in a batch. */
 #define FILES_AGAIN_MS 5000
-#define STEP_ARENA     ((size_t)64 << 20)
-#define BATCH_BYTES    ((size_t)1 << 20)
-#define FOLDER_BYTES   ((size_t)4 << 20)
+/* Between two walks that found nothing to send, though something is owed. */
+#define OWED_AGAIN_MS 5000
+#define STEP_ARENA    ((size_t)64 << 20)
+#define BATCH_BYTES   ((size_t)1 << 20)
+#define FOLDER_BYTES  ((size_t)4 << 20)
 
 struct list *talk_link(struct conversation *c)
 {
@@ -297,7 +299,12 @@ static void table_end(struct conversation *c)
 	int64_t due = common != NULL && o->oldest_ms != INT64_MAX
 			      ? o->oldest_ms + lane_scaled(c->lane, common->linger_ms) - clock_wall_ms()
 			      : 1000;
-	talk_await(c, due > 0 ? due : 0, NULL);
+	if (due <=
+	    0) { /* its time came on the way; or no step takes it, and that must not go round at once */
+		due = lane_scaled(c->lane, OWED_AGAIN_MS);
+		log_debug(&c->log, "%" PRIu64 " are owed that no step has sent: looked at again", o->owed);
+	}
+	talk_await(c, due, NULL);
 }
 
 static bool gate_open(const struct conversation *c)

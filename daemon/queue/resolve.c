@@ -225,9 +225,20 @@ static int64_t place_node(struct slice *s, int64_t parent, const char *name, siz
 	size_t max = s->plan->place_max >= 32 ? s->plan->place_max : SIZE_MAX;
 	const char *cut = utf8_key(&s->scratch, name, strlen(name), max);
 	int64_t key = match_key(s->q->digest, cut == NULL ? name : cut);
-	int64_t id = db_get(db, "SELECT id FROM place WHERE delivery = ?1 AND parent = ?2 AND key = ?3",
-			    DB(db_i(s->d->id), db_i(parent), db_i(key)), 0);
+	int64_t id = 0;
+	bool parked = false;
 
+	struct db_stmt *stmt =
+		db_query(db, "SELECT id, parked FROM place WHERE delivery = ?1 AND parent = ?2 AND key = ?3",
+			 DB(db_i(s->d->id), db_i(parent), db_i(key)));
+	if (db_row(stmt)) {
+		id = db_int(stmt, 0);
+		parked = db_int(stmt, 1) != 0;
+	}
+	db_end(stmt);
+	/* Refused to those who came before: for this one it is asked again, else nobody would offer it. */
+	if (parked)
+		db_run(db, "UPDATE place SET parked = 0 WHERE id = ?1", DB(db_i(id)));
 	if (id != 0)
 		return id;
 	db_run(db, "INSERT INTO place(delivery, parent, key, name, depth) VALUES(?1, ?2, ?3, ?4, ?5)",

@@ -356,6 +356,49 @@ static void places_form_a_tree_and_are_found_level_by_level(void **state)
 	arena_done(&arena);
 }
 
+/* A later part brings tests for a section that was refused to an earlier one: it is asked for them once more, and
+ * what was parked stays so. */
+static void a_refused_place_is_asked_again_for_new_tests(void **state)
+{
+	static const struct fx_result first[] = { { "c", "t1", OUTCOME_PASSED, .suite = { "api" } } };
+	static const struct fx_result second[] = { { "c", "t2", OUTCOME_PASSED, .suite = { "api" } },
+						   { "c", "t3", OUTCOME_PASSED, .suite = { "api", "v1" } } };
+	struct fx *f = *state;
+	int64_t d = one_part(f, "x", first, 1);
+	struct arena arena = ARENA_LIMIT(1 << 20);
+	struct learned l;
+
+	learned_init(&l, &arena);
+	assert_int_equal(fx_resolve(f, d, &fx_creating), 0);
+	struct rows *rows = fx_rows(f, d, ROWS_PLACES, 10);
+	assert_int_equal(rows->count, 1);
+	learned_parked(&l, rows->row[0].id, "refused");
+	assert_int_equal(fx_note(f, d, SETTLE_DELIVERED, &l, NULL), 0);
+	one_part(f, "y", second, 2);
+	assert_int_equal(fx_resolve(f, d, &fx_creating), 0);
+	assert_int_equal(f->owed.owed, 2);
+	assert_int_equal(f->owed.parked, 1);
+	rows = fx_rows(f, d, ROWS_PLACES, 10);
+	assert_int_equal(rows->count, 1);
+	assert_string_equal(rows->row[0].name, "api");
+	learned_parked(&l, rows->row[0].id, "refused again");
+	assert_int_equal(fx_note(f, d, SETTLE_GO_ON, &l, NULL), 0);
+	assert_int_equal(fx_rows(f, d, ROWS_PLACES, 10)->count, 0);
+	assert_int_equal(fx_owed(f, d).owed, 0);
+	assert_int_equal(f->owed.parked, 3);
+	/* A third finds it made: the level beneath, refused with it, is offered too. */
+	one_part(f, "z", (struct fx_result[]){ { "c", "t4", OUTCOME_PASSED, .suite = { "api", "v1" } } }, 1);
+	learned_remote(&l, "section", "p1", "50", "", "api", NULL, NULL);
+	assert_int_equal(fx_note(f, d, SETTLE_GO_ON, &l, NULL), 0);
+	assert_int_equal(fx_resolve(f, d, &fx_creating), 0);
+	rows = fx_rows(f, d, ROWS_PLACES, 10);
+	assert_int_equal(rows->count, 1);
+	assert_string_equal(rows->row[0].name, "v1");
+	assert_string_equal(rows->row[0].remote_id, "50");
+	learned_done(&l);
+	arena_done(&arena);
+}
+
 static void cases_are_made_once_a_key_and_one_place_at_a_time(void **state)
 {
 	static const struct fx_result r[] = {
@@ -671,6 +714,7 @@ int main(void)
 		TEST(a_new_test_of_a_posted_case_brings_the_settled_ones_along),
 		TEST(what_finds_no_case_can_be_ignored),
 		TEST(places_form_a_tree_and_are_found_level_by_level),
+		TEST(a_refused_place_is_asked_again_for_new_tests),
 		TEST(cases_are_made_once_a_key_and_one_place_at_a_time),
 		TEST(a_place_that_lacks_a_variable_stops_the_resolving),
 		TEST(cases_that_are_gone_are_looked_for_again),
