@@ -61,15 +61,23 @@ static void read_path(struct config_reader *r, const struct config_key *row, con
 		      char **out)
 {
 	const char *s = n->text;
+	char *whole;
 
-	if (*s == '\0' || holds_control(s))
+	if (*s == '\0' || holds_control(s)) {
 		config_fault_type(r, n, row->name, "a path", false);
-	else if (*s == '~' && (s[1] == '\0' || s[1] == '/'))
+		return;
+	}
+	if (*s == '~' && (s[1] == '\0' || s[1] == '/')) {
 		config_fault_node(r, n, "\"%s\": ~ is not expanded; write the whole path", row->name);
-	else if (strlen(s) > PATH_BYTES_MAX)
+		return;
+	}
+	whole = config_absolute(r->folder, s);
+	if (strlen(whole) > PATH_BYTES_MAX) {
 		config_fault_node(r, n, "\"%s\": a path longer than %d bytes", row->name, PATH_BYTES_MAX);
-	else
-		*out = config_absolute(r->folder, s);
+		free(whole);
+		return;
+	}
+	*out = whole;
 }
 
 static void read_url(struct config_reader *r, const struct config_key *row, const struct yaml_node *n,

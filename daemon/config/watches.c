@@ -156,6 +156,9 @@ static const char *path_problem(const char *path)
 	for (const char *s = path; *s != '\0';) {
 		size_t len = strcspn(s, "/"), before = strcspn(s, "{}/");
 		const char *open = s + before;
+		/* What lies above a folder that only matches a pattern is no tree to look through. */
+		if (len == 2 && strncmp(s, "..", 2) == 0 && memchr(path, '{', (size_t)(s - path)) != NULL)
+			return ".. may not stand behind a capture in the path";
 		if (before < len) {
 			size_t name = *open == '{' ? strcspn(open + 1, "{}/") : 0;
 			if (*open != '{' || open[1 + name] != '}')

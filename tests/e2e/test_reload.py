@@ -45,6 +45,8 @@ def test_row_65_a_bad_file_keeps_the_old_configuration(resultd, testrail, runnin
     good = resultd.config.read_text()
     for text, words in (("watch: [", "resultd.yaml:"), ("nonsense: 1\n", "nonsense"),
                         (good.replace('"inbox"', '"inbox", "pol": 3'), "did you mean"),
+                        (good.replace("{job}\"", "{job}/../x\""), "behind a capture"),
+                        (good.replace(str(resultd.inbox) + "/{job}", "x/" * 2045 + "{job}"), "path longer than"),
                         (good.replace(str(resultd.state), str(resultd.folder / "other")), "state_dir cannot change")):
         resultd.config.write_text(text)
         reload(daemon, "nothing was changed")
