@@ -58,7 +58,7 @@ static void on_collect_closed(void *cookie)
 	struct daemon *d = cookie;
 
 	d->collect = NULL;
-	app_quit(&d->app, EXIT_OK);
+	app_quit(&d->app, d->app.code);
 }
 
 /* ---- reload ---- */
