@@ -127,6 +127,12 @@ static void admin(const void *conf, struct sink_admin *out)
 	*out = (struct sink_admin){ .project = c->project, .base = "" };
 }
 
+/* A token that was granted runs out: axosoft_refused() knows whether another one is to be asked for. */
+static enum answer_class classify(const struct reply *r)
+{
+	return r->status == 401 ? ANSWER_ITEM : ANSWER_DEFAULT;
+}
+
 extern const struct sink sink_axosoft;
 const struct sink sink_axosoft = {
 	.name = "axosoft",
@@ -137,6 +143,7 @@ const struct sink sink_axosoft = {
 	.check = axosoft_check,
 	.endpoint = endpoint,
 	.plan = plan,
+	.classify = classify,
 	.cause = cause,
 	.counts = counts,
 	.holds_ms = holds_ms,

@@ -57,8 +57,9 @@ struct axosoft_conf {
 	int64_t hold_close_ms;
 	bool attachments;
 	struct sink_common common;
-	/* Granted for user and password: held in memory alone, and the one member that is not configuration. */
+	/* Granted for user and password, and for which run: held in memory alone, and no configuration. */
 	char granted[AXOSOFT_TOKEN_SIZE];
+	int64_t granted_for;
 };
 
 extern const struct config_key axosoft_keys[];

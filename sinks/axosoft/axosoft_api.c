@@ -3,7 +3,8 @@
  * axosoft_api.c - how Axosoft is spoken to: paths, the token, refusals in words.
  *
  * A token that was granted for user and password is kept in memory alone.  Where the server does not take it
- * any more, another one is asked for, once in a row. */
+ * any more, another one is asked for, once in a row: what refuses one that was granted for this very run
+ * (a client that is not allowed any more) would refuse the next one, too, and the sink pauses. */
 #include "sinks/axosoft/axosoft.h"
 
 #include "daemon/config/secret.h"
@@ -13,14 +14,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct axosoft_conf *conf_of(const struct talk *t)
+/* What was granted lies in it: the one thing there that changes. */
+static struct axosoft_conf *conf_of(const struct talk *t)
 {
-	return t->conf;
-}
-
-static char *granted_of(const struct talk *t)
-{
-	return ((struct axosoft_conf *)(uintptr_t)t->conf)->granted;
+	return (struct axosoft_conf *)(uintptr_t)t->conf;
 }
 
 static void path(struct talk *t, struct request *r, const char *fmt, va_list ap)
@@ -30,7 +27,7 @@ static void path(struct talk *t, struct request *r, const char *fmt, va_list ap)
 	buf_printf(&r->path, "api/%s/", c->version);
 	buf_vprintf(&r->path, fmt, ap);
 	if (c->token == NULL)
-		r->authorization = granted_of(t);
+		r->authorization = conf_of(t)->granted;
 }
 
 void axosoft_get(struct talk *t, struct request *r, const char *fmt, ...)
@@ -68,7 +65,7 @@ bool axosoft_needs_token(struct talk *t, struct request *r)
 {
 	const struct axosoft_conf *c = t->conf;
 
-	if (c->token != NULL || granted_of(t)[0] != '\0')
+	if (c->token != NULL || conf_of(t)->granted[0] != '\0')
 		return false;
 	/* Documented with parameters in the address; a form is what clients send, and what no proxy logs. */
 	struct buf *to = c->grant == 0 ? &r->body : &r->path;
@@ -96,7 +93,10 @@ bool axosoft_needs_token(struct talk *t, struct request *r)
 
 void axosoft_grant(struct talk *t, const char *token)
 {
-	snprintf(granted_of(t), AXOSOFT_TOKEN_SIZE, "%s", token);
+	struct axosoft_conf *c = conf_of(t);
+
+	snprintf(c->granted, sizeof(c->granted), "%s", token);
+	c->granted_for = t->run != NULL ? t->run->id : 0;
 }
 
 bool axosoft_token_taken(struct talk *t, const struct reply *r)
@@ -133,13 +133,17 @@ const char *axosoft_item_url(struct talk *t, const struct axosoft_item *item)
 
 enum got axosoft_refused(struct talk *t, const struct reply *r, const char *doing, enum got otherwise)
 {
+	struct axosoft_conf *c = conf_of(t);
+
 	err_set(&t->err, -EPROTO, "%s: HTTP %d: %s", doing, r->status, sink_words(t->arena, r));
 	if (r->status != 401)
 		return otherwise;
-	if (conf_of(t)->token != NULL || granted_of(t)[0] == '\0')
+	if (c->token != NULL)
 		return GOT_LOCKED;
-	explicit_bzero(granted_of(t), AXOSOFT_TOKEN_SIZE);
-	return GOT_BACK;
+	bool fresh = c->granted_for == t->run->id;
+	explicit_bzero(c->granted, sizeof(c->granted));
+	c->granted_for = 0;
+	return fresh ? GOT_LOCKED : GOT_BACK;
 }
 
 const char *axosoft_id(struct arena *a, const cJSON *object, const char *name)

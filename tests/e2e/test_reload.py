@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from defects import local, section
 from expect import each_case_once
-from reports import numbered
+from reports import case, junit, numbered
 from resultd import wait_until
 
 
@@ -118,6 +119,20 @@ def test_what_existed_stays_ignored_and_what_comes_meanwhile_is_taken(resultd, t
     testrail.wait_for("close_run", answered=True)
     each_case_once(testrail, 2)
     assert len(testrail.runs) == 1
+    assert daemon.terminate().code == 0
+
+
+def test_defects_are_switched_on_for_runs_of_a_watch(resultd, axosoft, running):
+    def configure(**keys):
+        running.configure(sinks=local(resultd), defects=section(resultd, axosoft, **keys))
+
+    configure(mode="off")
+    daemon = resultd.spawn("run")
+    daemon.says("watching")
+    configure()
+    reload(daemon)
+    resultd.drop("nightly/TEST-a.xml", junit(case("pays", failure="no answer")))
+    wait_until(lambda: axosoft.items, what="a work item")
     assert daemon.terminate().code == 0
 
 
