@@ -51,9 +51,10 @@ static int64_t unshifted(const struct parser *p, int64_t ms)
 			continue;
 		if (ms >= s->started_ms - second && ms <= s->finished_ms + second)
 			return ms;
-		int64_t off = ms - s->started_ms, quarters = off / quarter;
-		/* The nearest quarter at or before, so that what is left is the time since the start. */
-		if (off - quarters * quarter < -second)
+		/* The nearest quarter at or before, so that what is left is the time since the start; stamps are
+		 * cut to seconds, so that may be one second less than none. */
+		int64_t off = ms - s->started_ms + second, quarters = off / quarter;
+		if (off % quarter < 0)
 			quarters--;
 		int64_t moved = ms - quarters * quarter;
 		if (quarters >= -4 * 14 && quarters <= 4 * 14 && moved <= s->finished_ms + second)

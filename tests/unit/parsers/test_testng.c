@@ -228,6 +228,16 @@ static void a_local_time_that_says_utc(void **state)
 		  "status=\"PASS\" "
 		  "name=\"m\" started-at=\"2012-04-17T12:17:00Z\"/></class></test></suite></testng-results>",
 		  { "\"started_at\":\"2012-04-17T12:17:00.000Z\"" } },
+		{ "two hours off, begun within the second before its suite",
+		  "<testng-results><suite name=\"A\" started-at=\"2018-01-02T12:10:58Z\" "
+		  "finished-at=\"2018-01-02T12:11:10Z\"><test name=\"T\" started-at=\"2018-01-02T12:10:58Z\" "
+		  "finished-at=\"2018-01-02T12:11:10Z\"><class name=\"c\"><test-method status=\"PASS\" "
+		  "name=\"m\" started-at=\"2018-01-02T14:10:57Z\"/><test-method status=\"PASS\" "
+		  "name=\"n\" started-at=\"2018-01-02T07:10:57Z\"/></class></test></suite></testng-results>",
+		  { "\"name\":\"m\",\"id\":\"c.m\",\"status\":\"passed\",\"flaky\":false,\"known_failure\":"
+		    "false,\"started_at\":\"2018-01-02T12:10:57.000Z\"",
+		    "\"name\":\"n\",\"id\":\"c.n\",\"status\":\"passed\",\"flaky\":false,\"known_failure\":"
+		    "false,\"started_at\":\"2018-01-02T12:10:57.000Z\"" } },
 		{ "newer: an abbreviation",
 		  "<testng-results><suite name=\"A\"><test name=\"T\"><class name=\"c\"><test-method "
 		  "status=\"PASS\" name=\"m\" started-at=\"2024-01-02T03:04:05 "
