@@ -178,7 +178,7 @@ static bool case_attr(struct parser *p, struct build *b, struct case_attrs *c, c
 		c->file = value;
 		return true;
 	case 'l':
-		if (strcmp(key, "line") != 0)
+		if (strcmp(key, "line") != 0 && strcmp(key, "lineno") != 0) /* cocotb, minitest-reporters */
 			return false;
 		if (!scalar_line(value, &c->line))
 			c->line = 0;
@@ -304,7 +304,8 @@ static const struct xml_rule junit_rules[] = {
 	{ "properties", CASE, PROPERTIES, NULL, NULL, false },
 	{ "properties", SUITE, SUITE_PROPERTIES, NULL, NULL, false },
 	{ "property", PROPERTIES | CASE, PROPERTY, junit_property_open, junit_property_close, true },
-	{ "property", SUITE_PROPERTIES, OTHER, junit_suite_property_open, junit_suite_property_close, true },
+	{ "property", SUITE_PROPERTIES | SUITE, OTHER, junit_suite_property_open, junit_suite_property_close,
+	  true },
 	{ "item", PROPERTY, OTHER, junit_item_open, junit_item_close, true },
 	{ "*", CASE, OTHER, junit_unknown_open, junit_unknown_close, true },
 	{ 0 },

@@ -28,11 +28,17 @@ static void problem_place(struct parser *p, const char **attrs)
 
 static void problem_attrs(struct parser *p, struct problem *problem, const char **attrs)
 {
+	const char **all = attrs;
+
 	problem_place(p, attrs);
 	for (; attrs[0] != NULL; attrs += 2) {
 		if (strcmp(attrs[0], "message") == 0)
 			text_attr(p, &problem->message, TEXT_MESSAGE, attrs[1]);
 		else if (strcmp(attrs[0], "type") == 0)
+			problem->type = build_string(p, attrs[1]);
+		else if (strcmp(attrs[0], "error_msg") == 0 && xml_attr(all, "message") == NULL) /* cocotb */
+			text_attr(p, &problem->message, TEXT_MESSAGE, attrs[1]);
+		else if (strcmp(attrs[0], "error_type") == 0 && xml_attr(all, "type") == NULL)
 			problem->type = build_string(p, attrs[1]);
 		else if (strcmp(attrs[0], "time") == 0) /* nextest tells of each attempt */
 			problem->duration_ms = build_duration_ms(p, attrs[1]);

@@ -342,11 +342,12 @@ static void properties_of_suites_are_told_apart(void **state)
 	struct reading x =
 		read_text("<testsuites><properties><property name='r' "
 			  "value='1'/></properties><testsuite><properties><property name='s'>two</property>"
-			  "<property name='s_token' value='t'/><property/></properties><testcase "
+			  "<property name='s_token' value='t'/><property/></properties>"
+			  "<property name='random_seed' value='17'/><testcase "
 			  "name='a'/></testsuite></testsuites>");
 
 	(void)state;
-	assert_string_equal(x.properties.data, "r=1;s=two;s_token=***;");
+	assert_string_equal(x.properties.data, "r=1;s=two;s_token=***;random_seed=17;");
 	assert_null(strstr(x.lines.data, "properties"));
 	reading_done(&x);
 }

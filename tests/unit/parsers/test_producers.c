@@ -204,6 +204,13 @@ static const struct dialect_row python[] = {
 	    "\"failure\":{\"type\":\"AssertionError\",\"message\":\"1 != 2\"}" } },
 	{ "3.1 behave: undefined steps as failures, status",
 	  X "<testsuite name=\"f\" tests=\"1\" failures=\"1\" skipped=\"0\"><testcase "
+	{ "3.1 cocotb: error_type and error_msg, lineno, properties right in the suite",
+	  X "<testsuites name=\"results\"><testsuite name=\"all\" package=\"all\"><property "
+	    "name=\"random_seed\" value=\"17\"/><testcase name=\"t\" classname=\"test_dff\" "
+	    "file=\"/p/test_dff.py\" lineno=\"12\" time=\"0.1\"><failure error_type=\"AssertionError\" "
+	    "error_msg=\"q was 1\"/></testcase></testsuite></testsuites>",
+	  { "\"status\":\"failed\"", "\"failure\":{\"type\":\"AssertionError\",\"message\":\"q was 1\"}",
+	    "\"file\":\"/p/test_dff.py\",\"line\":12}", "!properties" } },
 	    "classname=\"f.F\" name=\"s\" status=\"failed\" "
 	    "time=\"0.1\"><failure type=\"undefined\" message=\"No "
 	    "Message\"><![CDATA[...]]></failure></testcase></testsuite>",
@@ -589,6 +596,10 @@ static const struct dialect_row others[] = {
 	{ "3.1 mgunit: a skip that is a failure stays one",
 	  X "<testsuite name=\"m\"><testcase classname=\"m\" name=\"x\"><failure>skipped: not "
 	    "here</failure></testcase></testsuite>",
+	{ "3.1 minitest-reporters: lineno",
+	  X "<testsuite name=\"T\" filepath=\"test/t_test.rb\"><testcase name=\"test_a\" lineno=\"30\" "
+	    "classname=\"T\" assertions=\"1\" time=\"0.1\" file=\"test/t_test.rb\"/></testsuite>",
+	  { "\"file\":\"test/t_test.rb\",\"line\":30}", "!properties" } },
 	  { "\"status\":\"failed\"", "\"detail\":\"skipped: not here\"" } },
 	{ "3.1 testmo: conventions in output and properties",
 	  X "<testsuite name=\"T\"><testcase name=\"t\"><properties><property name=\"attachment\" "
