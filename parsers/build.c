@@ -143,7 +143,9 @@ struct problem *build_problem(struct parser *p, enum problem_kind kind, enum out
 {
 	struct build *b = p->build;
 
-	if (kind == PROBLEM_SKIPPED)
+	/* Who expects a failure says so before it (Catch2's !mayfail, node's todo).  A skip behind one only ends
+	 * a test that has failed already. */
+	if (kind == PROBLEM_SKIPPED && b->worst < OUTCOME_FAILED)
 		b->skipped = true;
 	else if (kind == PROBLEM_FLAKY)
 		b->flaky = true;
@@ -471,7 +473,7 @@ static void settle(struct parser *p)
 	r->outcome = b->worst;
 	if (r->outcome == OUTCOME_PASSED && !b->flaky)
 		r->outcome = b->verdict;
-	r->known_failure = b->skipped && r->outcome == OUTCOME_FAILED;
+	r->known_failure = b->skipped && !b->completed && r->outcome == OUTCOME_FAILED;
 	r->flaky = r->outcome == OUTCOME_PASSED && b->flaky;
 	if (p->options->counts_only)
 		return;

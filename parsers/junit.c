@@ -50,13 +50,16 @@ static bool verdict_word(const char *word, enum outcome *out)
 		const char *word;
 		enum outcome outcome;
 	} words[] = {
-		{ "notrun", OUTCOME_SKIPPED },  { "not run", OUTCOME_SKIPPED },
-		{ "not_run", OUTCOME_SKIPPED }, { "disabled", OUTCOME_SKIPPED },
-		{ "skipped", OUTCOME_SKIPPED }, { "skip", OUTCOME_SKIPPED },
-		{ "ignored", OUTCOME_SKIPPED }, { "suppressed", OUTCOME_SKIPPED },
-		{ "failed", OUTCOME_FAILED },   { "fail", OUTCOME_FAILED },
-		{ "failure", OUTCOME_FAILED },  { "error", OUTCOME_ERROR },
-		{ "errored", OUTCOME_ERROR },   { "broken", OUTCOME_ERROR },
+		{ "notrun", OUTCOME_SKIPPED },   { "not run", OUTCOME_SKIPPED },
+		{ "not_run", OUTCOME_SKIPPED },  { "disabled", OUTCOME_SKIPPED },
+		{ "skipped", OUTCOME_SKIPPED },  { "skip", OUTCOME_SKIPPED },
+		{ "ignored", OUTCOME_SKIPPED },  { "suppressed", OUTCOME_SKIPPED },
+		{ "pending", OUTCOME_SKIPPED },  { "inconclusive", OUTCOME_SKIPPED },
+		{ "aborted", OUTCOME_SKIPPED },  { "stopped", OUTCOME_SKIPPED },
+		{ "canceled", OUTCOME_SKIPPED }, { "cancelled", OUTCOME_SKIPPED },
+		{ "failed", OUTCOME_FAILED },    { "fail", OUTCOME_FAILED },
+		{ "failure", OUTCOME_FAILED },   { "error", OUTCOME_ERROR },
+		{ "errored", OUTCOME_ERROR },    { "broken", OUTCOME_ERROR },
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -73,8 +76,11 @@ static void take_verdict(struct build *b, const char *word)
 {
 	enum outcome o;
 
-	if (lower(word[0]) == 'r' || lower(word[0]) == 'c' || lower(word[0]) == 'p' ||
-	    !verdict_word(word, &o))
+	if (equal_nocase(word, "run") || equal_nocase(word, "completed") || equal_nocase(word, "passed")) {
+		b->ran = true;
+		return;
+	}
+	if (!verdict_word(word, &o))
 		return;
 	/* Both attributes may speak: not executed beats what it would have been. */
 	if (b->verdict == OUTCOME_PASSED || o == OUTCOME_SKIPPED)
@@ -171,6 +177,15 @@ static bool case_attr(struct parser *p, struct build *b, struct case_attrs *c, c
 		if (strcmp(key, "result") != 0)
 			return false;
 		take_verdict(b, value);
+		/* GoogleTest would say "skipped" of a test that nothing but skips. */
+		b->completed = equal_nocase(value, "completed");
+		return true;
+	case 'i':
+		/* Eclipse: @Ignore, and what the run was stopped in or before; nobody knows how it would end. */
+		if ((strcmp(key, "ignored") != 0 && strcmp(key, "incomplete") != 0) ||
+		    !equal_nocase(value, "true"))
+			return false;
+		b->verdict = OUTCOME_SKIPPED;
 		return true;
 	case 'f':
 		if (strcmp(key, "file") != 0)
@@ -211,8 +226,9 @@ static void case_open(void *cookie, const char *element, const char **attrs)
 			build_property(p, a[0], a[1]);
 	}
 	b->r.duration_ms = build_duration_ms(p, c.time);
-	/* GoogleTest lists a disabled test under its marked name; nothing ran. */
-	if (c.name != NULL && b->verdict == OUTCOME_PASSED && strncmp(c.name, "DISABLED_", 9) == 0)
+	/* GoogleTest lists a disabled test under its marked name; nothing ran, unless it says so
+	 * (--gtest_also_run_disabled_tests). */
+	if (c.name != NULL && b->verdict == OUTCOME_PASSED && !b->ran && strncmp(c.name, "DISABLED_", 9) == 0)
 		b->verdict = OUTCOME_SKIPPED;
 	if (p->options->counts_only)
 		return;

@@ -87,7 +87,8 @@ struct build {
 	struct problem *problems, **last_problem;
 	size_t problem_count;
 	enum outcome verdict;          /* from attributes, where no child says */
-	bool skipped, flaky;           /* a child said so */
+	bool skipped, flaky;           /* a child said so; skipped: before any failure */
+	bool ran, completed;           /* an attribute said so */
 	enum outcome worst;            /* of the children: PASSED where none */
 	struct slot out, err, scratch; /* scratch: the text of a property, an item, a parameter */
 	size_t line;                   /* where in out the line that is open begins (TestNG) */

@@ -20,7 +20,7 @@ static void verdicts(void **state)
 		{ "", "<failure/><error/>", "error" },
 		{ "", "<skipped/><error/>", "error" },
 		{ "", "<skipped/><failure/>", "failed known" },
-		{ "", "<failure/><skipped/>", "failed known" },
+		{ "", "<failure/><skipped/>", "failed" },
 		{ "", "<flakyFailure/>", "passed flaky" },
 		{ "", "<flakyError/>", "passed flaky" },
 		{ "", "<flakyFailure/><failure/>", "failed" },
@@ -55,6 +55,22 @@ static void verdicts(void **state)
 		{ "name='DISABLED_x'", "", "skipped" },
 		{ "name='DISABLED_x'", "<failure/>", "failed" },
 		{ "name='x_DISABLED_'", "", "passed" },
+		{ "name='DISABLED_x' status='run' result='completed'", "", "passed" },
+		{ "name='DISABLED_x' status='run' result='suppressed'", "", "skipped" },
+		{ "status='Inconclusive'", "", "skipped" },
+		{ "status='CANCELED'", "", "skipped" },
+		{ "status='cancelled'", "", "skipped" },
+		{ "status='pending'", "", "skipped" },
+		{ "result='aborted'", "", "skipped" },
+		{ "result='stopped'", "", "skipped" },
+		{ "status='CANCELED'", "<failure/>", "failed" },
+		{ "ignored='true'", "", "skipped" },
+		{ "ignored='false' incomplete='false'", "", "passed" },
+		{ "ignored='true'", "<failure/>", "failed" },
+		/* what is expected is said before; completed is not skipped */
+		{ "", "<failure/><skipped/><failure/>", "failed" },
+		{ "", "<error/><skipped/><failure/>", "error" },
+		{ "status='run' result='completed'", "<skipped/><failure/>", "failed" },
 	};
 
 	(void)state;

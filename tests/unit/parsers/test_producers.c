@@ -118,8 +118,10 @@ static const struct dialect_row java[] = {
 	{ "3.1 Eclipse: testrun",
 	  X "<testrun name=\"x\" tests=\"1\"><testsuite name=\"a\"><testcase name=\"t\" "
 	    "classname=\"a\" "
-	    "incomplete=\"true\"/></testsuite></testrun>",
-	  { "\"suite\":[\"a\"]", "\"status\":\"passed\"" } },
+	    "incomplete=\"true\"/><testcase name=\"u\" classname=\"a\" "
+	    "ignored=\"true\"/></testsuite></testrun>",
+	  { "\"suite\":[\"a\"]", "\"id\":\"a.t\",\"status\":\"skipped\"",
+	    "\"id\":\"a.u\",\"status\":\"skipped\"" } },
 	{ "3.1 ScalaTest: words for names",
 	  X "<testsuite name=\"S\"><testcase classname=\"S\" name=\"(It is not a test)\"/></testsuite>",
 	  { "\"name\":\"(It is not a test)\"", "!refs" } },
@@ -202,8 +204,6 @@ static const struct dialect_row python[] = {
 	    "type=\"AssertionError\"></failure></testcase></testsuite>",
 	  { "\"id\":\"Suite.Sub Suite.Case One\"",
 	    "\"failure\":{\"type\":\"AssertionError\",\"message\":\"1 != 2\"}" } },
-	{ "3.1 behave: undefined steps as failures, status",
-	  X "<testsuite name=\"f\" tests=\"1\" failures=\"1\" skipped=\"0\"><testcase "
 	{ "3.1 cocotb: error_type and error_msg, lineno, properties right in the suite",
 	  X "<testsuites name=\"results\"><testsuite name=\"all\" package=\"all\"><property "
 	    "name=\"random_seed\" value=\"17\"/><testcase name=\"t\" classname=\"test_dff\" "
@@ -211,6 +211,8 @@ static const struct dialect_row python[] = {
 	    "error_msg=\"q was 1\"/></testcase></testsuite></testsuites>",
 	  { "\"status\":\"failed\"", "\"failure\":{\"type\":\"AssertionError\",\"message\":\"q was 1\"}",
 	    "\"file\":\"/p/test_dff.py\",\"line\":12}", "!properties" } },
+	{ "3.1 behave: undefined steps as failures, status",
+	  X "<testsuite name=\"f\" tests=\"1\" failures=\"1\" skipped=\"0\"><testcase "
 	    "classname=\"f.F\" name=\"s\" status=\"failed\" "
 	    "time=\"0.1\"><failure type=\"undefined\" message=\"No "
 	    "Message\"><![CDATA[...]]></failure></testcase></testsuite>",
@@ -434,6 +436,19 @@ static const struct dialect_row native[] = {
 	    "tagged with !mayfail\"/>"
 	    "<failure message=\"1 == 2\" type=\"REQUIRE\">x</failure></testcase></testsuite>",
 	  { "\"status\":\"failed\"", "\"known_failure\":true" } },
+	{ "3.1 GoogleTest, Catch2: a skip behind a failure makes it no known one",
+	  X "<testsuite name=\"S\"><testcase name=\"a\" status=\"run\" result=\"completed\" "
+	    "classname=\"S\"><failure message=\"f.cc:4 bad\" type=\"\">x</failure><skipped "
+	    "message=\"f.cc:5\">no more</skipped></testcase><testcase name=\"b\" classname=\"S\">"
+	    "<failure message=\"1 == 2\" type=\"CHECK\">x</failure><skipped type=\"SKIP\">y</skipped>"
+	    "</testcase></testsuite>",
+	  { "\"id\":\"S.a\",\"status\":\"failed\",\"flaky\":false,\"known_failure\":false",
+	    "\"id\":\"S.b\",\"status\":\"failed\",\"flaky\":false,\"known_failure\":false",
+	    "\"message\":\"f.cc:4 bad\"", "!known_failure\":true" } },
+	{ "3.1 GoogleTest: --gtest_also_run_disabled_tests",
+	  X "<testsuite name=\"S\"><testcase name=\"DISABLED_b\" status=\"run\" result=\"completed\" "
+	    "classname=\"S\"/></testsuite>",
+	  { "\"id\":\"S.DISABLED_b\",\"status\":\"passed\"" } },
 	{ "3.1 Catch2 of old: no name, stamp 0, internal error",
 	  X "<testsuite timestamp=\"0\"><testcase classname=\"c\" name=\"t\"><internalError "
 	    "message=\"x\">y</internalError></testcase></testsuite>",
@@ -581,6 +596,10 @@ static const struct dialect_row others[] = {
 	    "time=\"0\"/><testcase name=\"#4\" time=\"0\"><skipped>TODO</skipped>"
 	    "</testcase></testsuite></testsuites>",
 	  { "\"class\":\"t/a.t\",\"name\":\"#3 adds up\"", "\"status\":\"skipped\"" } },
+	{ "3.1 minitest-reporters: lineno",
+	  X "<testsuite name=\"T\" filepath=\"test/t_test.rb\"><testcase name=\"test_a\" lineno=\"30\" "
+	    "classname=\"T\" assertions=\"1\" time=\"0.1\" file=\"test/t_test.rb\"/></testsuite>",
+	  { "\"file\":\"test/t_test.rb\",\"line\":30}", "!properties" } },
 	{ "3.1 .NET: byte order mark, seven decimals, local stamp, suite for an assembly",
 	  "\xef\xbb\xbf" X "<testsuites><testsuite name=\"A.dll\" tests=\"1\" skipped=\"0\" "
 	  "failures=\"0\" errors=\"0\" time=\"0.0000001\" "
@@ -596,10 +615,6 @@ static const struct dialect_row others[] = {
 	{ "3.1 mgunit: a skip that is a failure stays one",
 	  X "<testsuite name=\"m\"><testcase classname=\"m\" name=\"x\"><failure>skipped: not "
 	    "here</failure></testcase></testsuite>",
-	{ "3.1 minitest-reporters: lineno",
-	  X "<testsuite name=\"T\" filepath=\"test/t_test.rb\"><testcase name=\"test_a\" lineno=\"30\" "
-	    "classname=\"T\" assertions=\"1\" time=\"0.1\" file=\"test/t_test.rb\"/></testsuite>",
-	  { "\"file\":\"test/t_test.rb\",\"line\":30}", "!properties" } },
 	  { "\"status\":\"failed\"", "\"detail\":\"skipped: not here\"" } },
 	{ "3.1 testmo: conventions in output and properties",
 	  X "<testsuite name=\"T\"><testcase name=\"t\"><properties><property name=\"attachment\" "
