@@ -15,7 +15,7 @@
  *   adds      how a case comes into a cycle: 0 by the mark itself, 1 by a mark with addCaseToCycle, 2 singly
  *             where a mark refuses it
  * bookmark (one object a delivery):
- *   cycle     {id, key, own, found}
+ *   cycle     {id, key, own, found}; own: made by us, and not for others to find (cycle.reuse)
  *   searched  the title that no cycle had
  *   folder    {id} or {none, why, fails}: of the cycle that is to be made
  *   each      {case key: {run, tests: {test: {n, run}}}}: runs of a case that are posted while others are owed
@@ -121,7 +121,7 @@ bool aio_old(const struct talk *t, const char *call);
 /* Notes that the server does not know a call, and says so once. */
 void aio_learn_old(struct talk *t, const char *call, const char *instead);
 const char *aio_cycle(const struct talk *t); /* its key; NULL: none yet */
-bool aio_own(const struct talk *t);          /* the cycle is one that we made */
+bool aio_own(const struct talk *t);          /* we made the cycle, and for us alone */
 void aio_forget_cycle(struct talk *t);
 const char *aio_status(const struct talk *t, enum verdict v); /* its name over there; NULL: none is sent */
 /* Values of `fields` for a request: an array "customFields" (or wrapped for updates). */

@@ -15,6 +15,14 @@
 
 #define OBJECTIVE (32u << 10)
 
+/* What is made under its title for others to find is theirs, too, from the start: their runs stand in it. */
+static bool ours_alone(const struct talk *t)
+{
+	const struct aio_conf *c = t->conf;
+
+	return !c->cycle.reuse;
+}
+
 static void keep_cycle(struct talk *t, const cJSON *item, bool own)
 {
 	cJSON *cycle = sink_object(t->bookmark, "cycle");
@@ -421,7 +429,7 @@ enum got aio_add_cycle_got(struct talk *t, const struct reply *r)
 	cJSON *root = sink_json(r);
 	bool made = is_cycle(t, root);
 	if (made) {
-		keep_cycle(t, root, true);
+		keep_cycle(t, root, ours_alone(t));
 		say_folder(t);
 	}
 	cJSON_Delete(root);
@@ -471,7 +479,7 @@ enum looked aio_add_cycle_looked(struct talk *t, const struct reply *r)
 		    !is_cycle(t, item))
 			continue;
 		hit = true;
-		keep_cycle(t, item, true);
+		keep_cycle(t, item, ours_alone(t));
 	}
 	bool last = sink_turn_page(t, page.count, page.last);
 	cJSON_Delete(page.root);

@@ -470,6 +470,9 @@ static bool is_sent(struct talk *t, const cJSON *entry, const struct aio_run *ru
 		if (run->fresh && text != NULL && strstr(text, t->run->token) != NULL)
 			return before == NULL || strcmp(before, id) != 0;
 	}
+	/* Among others each run of ours carries its token: one with comments and without it is theirs. */
+	if (run->fresh && !aio_own(t) && cJSON_GetArraySize(comments) > 0)
+		return false;
 	if (run->fresh && before != NULL)
 		return strcmp(before, id) != 0;
 	if (run->fresh)

@@ -230,6 +230,7 @@ static enum got settle(struct talk *t, const cJSON *root)
 enum got aio_migrate_got(struct talk *t, const struct reply *r)
 {
 	static const char *const cycle[] = { "cycle", NULL };
+	const struct aio_conf *c = t->conf;
 
 	if (!sink_ok(r)) {
 		const char *words = sink_words(t->arena, r);
@@ -240,7 +241,7 @@ enum got aio_migrate_got(struct talk *t, const struct reply *r)
 				      "runs are dated today, their comments say when they were");
 			return GOT_NEXT;
 		}
-		if (r->status == 404 && aio_own(t)) {
+		if (r->status == 404 && (aio_own(t) || c->cycle.key == NULL)) {
 			const char *text = arena_strdup(t->arena, t->err.text);
 			aio_forget_cycle(t);
 			return sink_back(t, "%s", text);

@@ -444,6 +444,59 @@ static void a_first_touch_among_others_is_a_run_of_its_own(void **state)
 	talking_end(&w);
 }
 
+/* Others find by its title what was made under cycle.reuse, and their runs come to stand in it. */
+static void a_cycle_made_for_others_to_find_is_theirs_too(void **state)
+{
+#define SHOWN(comment)                                                                                \
+	"{\"items\":[{\"testCase\":{\"key\":\"AT-TC-1\"},\"latestRun\":{\"ID\":5,\"testRunStatus\":{" \
+	"\"name\":"                                                                                   \
+	"\"Passed\"},\"createdDate\":1795255200000,\"comments\":[{\"comment\":\"" comment             \
+	"\"}]}}],\"isLast\":true}"
+	static const struct {
+		bool lost;
+		const char *latest;
+		enum looked looked;
+	} row[] = {
+		{ false, SHOWN("rd-ffffffffffffffffffff"), LOOKED_NONE },
+		{ false, SHOWN(TALK_TOKEN), LOOKED_SOME },
+		{ true, SHOWN("rd-ffffffffffffffffffff"), LOOKED_NONE },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < COUNT(row); i++) {
+		struct talking w;
+		ready(&w, "    cycle: {name: Weekly, reuse: true, start_on: 2026-11-21}\n");
+		talking_bookmark(&w, "{}");
+		assert_int_equal(talking_ask(&w, "find-cycle"), ASK_SEND);
+		assert_int_equal(talking_got(&w, 200, "{\"items\":[],\"isLast\":true}"), GOT_NEXT);
+		assert_int_equal(talking_ask(&w, "add-cycle"), ASK_SEND);
+		if (row[i].lost) {
+			talking_freeze(&w);
+			assert_int_equal(talking_look(&w, true), ASK_SEND);
+			assert_int_equal(talking_looked(&w, 200,
+							"{\"items\":[{\"key\":\"AT-CY-7\",\"objective\":"
+							"\"" TALK_TOKEN "\"}],\"isLast\":true}"),
+					 LOOKED_ALL);
+		} else {
+			assert_int_equal(talking_got(&w, 200, "{\"key\":\"AT-CY-7\",\"ID\":7}"), GOT_NEXT);
+		}
+		rows_three(&w);
+		assert_int_equal(talking_ask(&w, "mark"), ASK_SEND);
+		assert_non_null(strstr(w.request.path.data, "AT-CY-7/bulk/testrun/update?createNewRun=true"));
+		assert_non_null(strstr(w.request.body.data, TALK_TOKEN));
+		talking_freeze(&w);
+		assert_int_equal(talking_look(&w, true), ASK_SEND);
+		enum looked looked = talking_looked(&w, 200, row[i].latest);
+		if (looked == LOOKED_MORE) { /* some are there: the list is read a second time */
+			talking_look(&w, false);
+			looked = talking_looked(&w, 200, row[i].latest);
+		}
+		assert_int_equal(looked, row[i].looked);
+		talking_end(&w);
+	}
+#undef SHOWN
+}
+
 static void a_case_outside_the_cycle_is_added_and_marked_again(void **state)
 {
 	struct talking w;
@@ -527,6 +580,7 @@ int main(void)
 		cmocka_unit_test(a_lost_batch_is_looked_up_in_the_cycle),
 		cmocka_unit_test(pages_that_moved_are_read_again),
 		cmocka_unit_test(a_first_touch_among_others_is_a_run_of_its_own),
+		cmocka_unit_test(a_cycle_made_for_others_to_find_is_theirs_too),
 		cmocka_unit_test(a_case_outside_the_cycle_is_added_and_marked_again),
 		cmocka_unit_test(a_migration_dates_its_runs_and_is_looked_up_by_them),
 	};
