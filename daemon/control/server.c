@@ -464,12 +464,17 @@ static int address(const char *path, int dir_fd, struct sockaddr_un *out)
 	return -errno;
 }
 
-static int answered(const char *path, int dir_fd)
+static bool is_file_of(const struct control_server *s, const struct stat *there)
+{
+	return there->st_ino == s->made.st_ino && there->st_dev == s->made.st_dev;
+}
+
+static int answered(const char *path, int dir_fd, const struct control_server *instead)
 {
 	struct sockaddr_un at;
 	struct stat st;
 
-	if (lstat(path, &st) < 0)
+	if (lstat(path, &st) < 0 || (instead != NULL && is_file_of(instead, &st)))
 		return 0;
 	if (!S_ISSOCK(st.st_mode))
 		return -EEXIST;
@@ -539,8 +544,9 @@ static int prepare(struct control_server *s, struct err *err)
 	}
 	if (rc == 0 && s->opt.group != NULL && find_group(s->opt.group, &s->group) < 0)
 		rc = err_set(err, -ENOENT, "there is no group \"%s\" (control: {group})", s->opt.group);
-	if (rc == 0)
-		rc = answered(s->path, s->dir_fd);
+	if (rc == 0 && !s->opt.ours)
+		rc = answered(s->path, s->dir_fd, s->opt.instead);
+	s->opt.instead = NULL; /* it does not live as long as we do */
 	if (rc == -EADDRINUSE)
 		err_set(err, rc, "another process serves the control socket \"%s\"", s->path);
 	if (rc == -EEXIST)
@@ -630,7 +636,7 @@ void control_close(struct control_server *s, void (*done)(void *cookie), void *c
 	s->done = done;
 	s->cookie = cookie;
 	/* Our own next socket may stand there by now. */
-	if (lstat(s->path, &there) == 0 && there.st_ino == s->made.st_ino && there.st_dev == s->made.st_dev)
+	if (lstat(s->path, &there) == 0 && is_file_of(s, &there))
 		unlink(s->path);
 	s->handles++;
 	uv_close((uv_handle_t *)&s->poll, on_poll_closed);

@@ -33,6 +33,8 @@ struct control_options {
 	const char *path;  /* of the socket */
 	unsigned mode;     /* of the socket; 0: 0600 */
 	const char *group; /* NULL: as it comes */
+	bool ours; /* whatever lies at path is replaced, without asking whether somebody answers there */
+	const struct control_server *instead; /* NULL, or who serves until now: its socket is replaced, too */
 	void *(*opened)(void *cookie, struct control_client *c, const struct control_peer *peer);
 	void (*request)(void *session, struct control_request *r);
 	void (*closed)(void *session);
@@ -41,7 +43,8 @@ struct control_options {
 };
 
 /* Binds beside the path and renames into place, so whoever connects finds the old socket or the new one,
- * never one without its mode.  -EADDRINUSE: another process answers there. */
+ * never one without its mode; on a failure what was there is there still.  -EADDRINUSE: another process
+ * answers there. */
 int control_open(const struct control_options *options, struct control_server **out, struct err *err);
 const char *control_path(const struct control_server *s);
 size_t control_clients(const struct control_server *s);

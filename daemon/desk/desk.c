@@ -255,23 +255,26 @@ static int serve(struct desk *d, struct control_server **out, struct err *err)
 {
 	const struct config *c = d->app->config;
 	char *own = desk_path(d->app->state.dir);
+	const char *path = c->control.path != NULL ? c->control.path : own;
+	const bool elsewhere = strcmp(path, own) != 0;
+	/* We hold the directory: whatever lies there is our own, or what a process left that died.  It is replaced,
+	 * and not removed before: where a reload fails, it is the way to the socket that goes on. */
 	const struct control_options options = {
 		.loop = &d->app->loop,
-		.path = c->control.path != NULL ? c->control.path : own,
+		.path = path,
 		.mode = c->control.path != NULL ? (unsigned)c->control.mode : 0600,
 		.group = c->control.path != NULL ? c->control.group : NULL,
+		.ours = !elsewhere,
+		.instead = d->server,
 		.opened = opened,
 		.request = on_request,
 		.closed = closed,
 		.cookie = d,
 	};
-	bool elsewhere = strcmp(options.path, own) != 0;
 
-	/* We hold the directory: whatever lies there is what a process left that died. */
-	unlink(own);
 	int rc = control_open(&options, out, err);
 	if (rc == 0 && elsewhere)
-		rc = record(d, options.path, err);
+		rc = record(d, path, err);
 	free(own);
 	return rc;
 }

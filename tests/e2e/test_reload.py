@@ -3,6 +3,7 @@
 
 import json
 import signal
+import stat
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,38 @@ def test_the_socket_moves(resultd, testrail, running):
     running.configure(control=str(second))
     assert resultd("status").code == 0, "the old one goes on"
     assert daemon.terminate().code == 0
+
+
+def test_a_socket_that_cannot_be_made_leaves_the_one_that_is(resultd, testrail, running):
+    """Whether it lies in the state directory or elsewhere, those who look there still find it."""
+    own, away = resultd.state / "control", resultd.folder / "a.sock"
+    daemon = running()
+    for keys in ({}, {"control": str(away)}):
+        running.configure(**keys)
+        reload(daemon)
+        before = own.lstat()
+        for bad in ({"path": str(resultd.folder / "b.sock"), "group": "no-such-group"},
+                    {"path": str(resultd.folder / "nowhere" / "b.sock")}):
+            running.configure(control=bad)
+            reload(daemon, "no-such-group" if "group" in bad else "cannot make the control socket")
+        assert own.lstat().st_ino == before.st_ino
+        running.configure()
+        assert resultd("status").code == 0, "the old one goes on"
+    reload(daemon)
+    assert own.is_socket() and not own.is_symlink() and not away.exists()
+    assert daemon.terminate().code == 0
+
+
+def test_the_mode_of_the_socket_changes_where_it_is(resultd, testrail, running):
+    path = resultd.folder / "a.sock"
+    daemon = running(control={"path": str(path), "mode": "0600"})
+    for mode in ("0666", "0600"):
+        running.configure(control={"path": str(path), "mode": mode})
+        reload(daemon)
+        assert stat.S_IMODE(path.stat().st_mode) == int(mode, 8)
+        assert resultd("status").code == 0
+    assert daemon.terminate().code == 0
+    assert not path.exists()
 
 
 def descriptors(daemon):
