@@ -267,6 +267,24 @@ def test_a_token_is_granted_for_user_and_password_and_never_logged(resultd, axos
     assert axosoft.issued == 2 and len(axosoft.items) == 3
 
 
+def test_a_token_that_expires_under_a_daemon_is_renewed(resultd, axosoft):
+    drop = resultd.folder / "drop"
+    drop.mkdir()
+    watch = [{"name": "w", "path": str(drop), "files": ["*.xml"], "settle": "50ms", "run": {"close_after": "100ms"}}]
+    resultd.configure(local(resultd), watch=watch, defects=section(
+        resultd, axosoft, token=None, user=axo.USER, password=secret(resultd, "axo.password", axo.PASSWORD),
+        client_id=axo.CLIENT_ID, client_secret=secret(resultd, "axo.client", axo.CLIENT_SECRET)))
+    daemon = resultd.spawn("run")
+    daemon.says("watching")
+    for number, (name, message) in enumerate((("pays", "no answer"), ("ships", "wrong address"), ("mails", "no post"))):
+        (drop / f"{number}.xml").write_text(junit(case(name, failure=message), case("fine")))
+        wait_until(lambda: len(axosoft.items) == number + 1, what=f"item {number + 1}")
+        assert axosoft.issued == number + 1
+        axosoft.expired.add(axosoft.token)      # 30 days later
+    daemon.terminate()
+    assert "paused" not in daemon.err
+
+
 def test_the_other_header_passes_a_front_server(resultd, axosoft):
     axosoft.hosted_bearer = False
     configure(resultd, axosoft, header="x-authorization")
