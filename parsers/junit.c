@@ -106,22 +106,58 @@ static const char *dotted(const char *name)
 	return last;
 }
 
+static bool names_script(const char *s)
+{
+	static const char *const endings[] = { ".ts", ".js", ".tsx", ".jsx", ".mts", ".mjs", ".cts", ".cjs" };
+	size_t len = strlen(s);
+
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		size_t n = strlen(endings[i]);
+		if (len > n && strcmp(s + len - n, endings[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Playwright's hostname is the project (browser), so the same test repeats once for each.  It is known by
  * an id on <testsuites>, a suite named by its file, and cases that carry that name as their class. */
 static bool hostname_is_variant(const struct parser *p, const struct suite *s, const char *class_name)
 {
-	static const char *const endings[] = { ".ts", ".js", ".tsx", ".jsx", ".mts", ".mjs", ".cts", ".cjs" };
+	return p->root_id && s != NULL && s->hostname != NULL && s->name != NULL && class_name != NULL &&
+	       strcmp(s->name, class_name) == 0 && names_script(class_name);
+}
 
-	if (!p->root_id || s == NULL || s->hostname == NULL || s->name == NULL || class_name == NULL ||
-	    strcmp(s->name, class_name) != 0)
-		return false;
-	size_t len = strlen(class_name);
-	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-		size_t n = strlen(endings[i]);
-		if (len > n && strcmp(class_name + len - n, endings[i]) == 0)
-			return true;
+/* Those who describe() a test write its reference at the beginning of its own title, and that may stand in the
+ * middle of the name: "login › C1: works" (Playwright), "login > C1: works" (Vitest), "login C1: works" with
+ * the title as class (mocha) or the describe as suite (jest-junit). */
+static void refs_from_titles(struct parser *p, const char *class_name)
+{
+	struct build *b = p->build;
+	const char *name = b->r.name, *suite = p->path_count > 0 ? p->path[p->path_count - 1] : "";
+
+	if (name == NULL || strchr(name, 'C') == NULL)
+		return;
+	const char *mark = strstr(name, " › ") != NULL                      ? " › "
+			   : class_name != NULL && names_script(class_name) ? " > "
+									    : NULL;
+	if (mark != NULL) {
+		char *title = arena_strndup(&b->arena, name, strlen(name));
+		for (char *next; title != NULL && (next = strstr(title, mark)) != NULL;
+		     title = next + strlen(mark)) {
+			*next = '\0';
+			refs_from_name(&b->refs, title);
+		}
+		if (title != NULL)
+			refs_from_name(&b->refs, title);
+		return;
 	}
-	return false;
+	size_t len = strlen(name), title = class_name != NULL ? strlen(class_name) : 0, front = strlen(suite);
+	if (title > 0 && title + 1 < len && name[len - title - 1] == ' ' &&
+	    strcmp(name + len - title, class_name) == 0)
+		refs_from_name(&b->refs, class_name);
+	else if (title == len && front > 0 && front + 1 < len && name[front] == ' ' &&
+		 strncmp(name, suite, front) == 0 && strcmp(name, class_name) == 0)
+		refs_from_name(&b->refs, name + front + 1);
 }
 
 struct case_attrs {
@@ -246,6 +282,7 @@ static void case_open(void *cookie, const char *element, const char **attrs)
 	} else {
 		build_name(p, p->path_count > 0 ? p->path[p->path_count - 1] : NULL, name);
 	}
+	refs_from_titles(p, class_name);
 	if (c.stamp != NULL)
 		b->r.started_ms = build_stamp(p, c.stamp);
 	if (hostname_is_variant(p, s, class_name))

@@ -298,6 +298,32 @@ static const struct dialect_row javascript[] = {
 	    "a b/trace.zip]]\n"
 	    "[[ATTACHMENT|shot.png]]\n]]></system-out></testcase></testsuite></testsuites>",
 	  { "\"evidence\":[{\"path\":\"../test-results/a b/trace.zip\"},{\"path\":\"shot.png\"}]",
+	{ "3.1 Playwright: a reference in a title inside a describe",
+	  X "<testsuites id=\"\" name=\"\"><testsuite name=\"a.spec.ts\" hostname=\"\"><testcase "
+	    "name=\"login › C123: works\" classname=\"a.spec.ts\"/><testcase name=\"C7 login › as admin › "
+	    "works\" "
+	    "classname=\"a.spec.ts\"/><testcase name=\"as admin C8 › works\" classname=\"a.spec.ts\"/>"
+	    "<testcase name=\"a › the C64 emulator starts › b\" "
+	    "classname=\"a.spec.ts\"/></testsuite></testsuites>",
+	  { "\"refs\":[\"C123\"]", "\"refs\":[\"C7\"]", "\"refs\":[\"C8\"]", "!\"C64\"" } },
+	{ "3.1 vitest: a reference in a title inside a describe",
+	  X "<testsuites name=\"vitest tests\"><testsuite name=\"a.test.ts\"><testcase "
+	    "name=\"login &gt; C123: works\" classname=\"a.test.ts\"/><testcase name=\"the C64 emulator "
+	    "starts\" "
+	    "classname=\"a.test.ts\"/></testsuite><testsuite name=\"S\"><testcase name=\"a &gt; C65 b\" "
+	    "classname=\"S\"/></testsuite></testsuites>",
+	  { "\"refs\":[\"C123\"]", "!\"C64\"", "!\"C65\"" } },
+	{ "3.1 mocha: a reference in a title inside a describe",
+	  X "<testsuites name=\"Mocha Tests\"><testsuite name=\"login\"><testcase name=\"login C123: works\" "
+	    "classname=\"C123: works\"/><testcase name=\"the C64 emulator starts\" classname=\"emulator "
+	    "starts\"/>"
+	    "<testcase name=\"the C65 starts\" classname=\"65 starts\"/></testsuite></testsuites>",
+	  { "\"refs\":[\"C123\"]", "!\"C64\"", "!\"C65\"" } },
+	{ "3.1 jest-junit: a reference in a title inside a describe",
+	  X "<testsuites name=\"jest tests\"><testsuite name=\"login\"><testcase name=\"login C123: works\" "
+	    "classname=\"login C123: works\"/><testcase name=\"log C64 in\" classname=\"log C64 in\"/>"
+	    "<testcase name=\"login C65 starts\" classname=\"Other\"/></testsuite></testsuites>",
+	  { "\"refs\":[\"C123\"]", "!\"C64\"", "!\"C65\"" } },
 	    "[\"issue\",\"X-1\"]", "[\"text\",\"in the body\"]", "[\"skip\",\"\"]", "!variant" } },
 	{ "3.1 Playwright, Xray: evidence in the report",
 	  X "<testsuite name=\"a\"><testcase name=\"n\" classname=\"c\"><properties><property "
