@@ -160,6 +160,16 @@ static void refs_from_titles(struct parser *p, const char *class_name)
 		refs_from_name(&b->refs, name + front + 1);
 }
 
+/* The device that the suite was run on, where one report tells of several. */
+static const char *device(const struct parser *p)
+{
+	for (size_t i = p->suite_count; i > 0; i--) {
+		if (p->suite[i - 1].device != NULL && p->suite[i - 1].device_sure)
+			return p->suite[i - 1].device;
+	}
+	return NULL;
+}
+
 struct case_attrs {
 	const char *name, *class_name, *class_other, *time, *file, *stamp, *message;
 	int64_t line;
@@ -287,6 +297,8 @@ static void case_open(void *cookie, const char *element, const char **attrs)
 		b->r.started_ms = build_stamp(p, c.stamp);
 	if (hostname_is_variant(p, s, class_name))
 		b->r.variant = build_string(p, s->hostname);
+	else
+		b->r.variant = build_string(p, device(p));
 	const char *file = c.file != NULL && *c.file != '\0' ? c.file : s != NULL ? s->file : NULL;
 	b->r.file = build_string(p, file);
 	b->r.line = c.line;

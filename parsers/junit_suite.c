@@ -36,11 +36,32 @@ bool junit_enough(struct parser *p, unsigned attributes)
 	return true;
 }
 
+static void suite_device(struct suite *s, const char *device, bool sure)
+{
+	if (*device == '\0' || strlen(device) > 1024 || s->device != NULL)
+		return;
+	s->device = xstrdup(device);
+	s->device_sure |= sure;
+}
+
+/* Android's Gradle plugin writes a file for each device, and tells it beside flavor and project. */
+static void device_property(struct parser *p, const char *key, const char *value)
+{
+	struct suite *s = suite_top(p);
+
+	if (s == NULL || key == NULL || p->options->counts_only)
+		return;
+	if (strcmp(key, "device") == 0 && value != NULL)
+		suite_device(s, value, false);
+	else if (strcmp(key, "flavor") == 0 || strcmp(key, "project") == 0)
+		s->device_sure = true;
+}
+
 void junit_suite_open(void *cookie, const char *element, const char **attrs)
 {
 	struct parser *p = self(cookie);
 	bool is_suite = strcmp(xml_local(element), "testsuite") == 0;
-	const char *name = "", *stamp = NULL, *hostname = NULL, *file = NULL;
+	const char *name = "", *stamp = NULL, *hostname = NULL, *file = NULL, *device = NULL;
 	const char *tests = NULL, *failures = NULL, *errors = NULL, *skipped = NULL;
 	unsigned count = 0;
 
@@ -79,6 +100,10 @@ void junit_suite_open(void *cookie, const char *element, const char **attrs)
 			if (strcmp(key, "hostname") == 0)
 				hostname = value;
 			break;
+		case 'd':
+			if (strcmp(key, "device") == 0) /* Maestro, Flank: a suite for each */
+				device = value;
+			break;
 		case 'i':
 			if (!is_suite && strcmp(key, "id") == 0)
 				p->root_id = true;
@@ -106,6 +131,8 @@ void junit_suite_open(void *cookie, const char *element, const char **attrs)
 		return;
 	if (hostname != NULL && *hostname != '\0' && strlen(hostname) <= 1024)
 		s->hostname = xstrdup(hostname);
+	if (device != NULL)
+		suite_device(s, device, true);
 	if (file != NULL && *file != '\0' && strlen(file) <= 4096 && p->suite_count <= p->limits.depth)
 		s->file = xstrdup(file);
 }
@@ -153,6 +180,7 @@ void junit_suite_property_open(void *cookie, const char *element, const char **a
 	const char *key = xml_attr(attrs, "name"), *value = xml_attr(attrs, "value");
 
 	(void)element;
+	device_property(p, key, value);
 	if ((p->events->property == NULL && p->events->evidence == NULL) || key == NULL)
 		return;
 	if (value != NULL && *value != '\0')

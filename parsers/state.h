@@ -108,7 +108,8 @@ struct build {
 };
 
 struct suite {
-	char *name, *hostname, *file;
+	char *name, *hostname, *file, *device;
+	bool device_sure; /* an attribute tells the device, or Android's other properties stand beside it */
 	int64_t started_ms, finished_ms;
 	uint64_t tests, failures, errors, skipped;              /* as declared; UINT64_MAX: not */
 	uint64_t had_cases, had_failed, had_error, had_skipped; /* the parser's counts when it opened */

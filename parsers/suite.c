@@ -89,6 +89,7 @@ void suite_pop(struct parser *p)
 	free(s->name);
 	free(s->hostname);
 	free(s->file);
+	free(s->device);
 	p->suite_count--;
 }
 

@@ -122,6 +122,16 @@ static const struct dialect_row java[] = {
 	    "ignored=\"true\"/></testsuite></testrun>",
 	  { "\"suite\":[\"a\"]", "\"id\":\"a.t\",\"status\":\"skipped\"",
 	    "\"id\":\"a.u\",\"status\":\"skipped\"" } },
+	{ "3.1 Android's Gradle plugin: the device is a property beside flavor and project",
+	  X
+	  "<testsuites><testsuite name=\"a.B\"><properties><property name=\"device\" value=\"Pixel_3a - "
+	  "11\"/>"
+	  "<property name=\"flavor\" value=\"\"/><property name=\"project\" value=\":app\"/></properties>"
+	  "<testcase name=\"t\" classname=\"a.B\"/></testsuite><testsuite name=\"a.C\"><properties><property "
+	  "name=\"device\" value=\"/dev/sda\"/></properties><testcase name=\"u\" "
+	  "classname=\"a.C\"/></testsuite>"
+	  "</testsuites>",
+	  { "\"name\":\"t\",\"variant\":\"Pixel_3a - 11\"", "!/dev/sda" } },
 	{ "3.1 ScalaTest: words for names",
 	  X "<testsuite name=\"S\"><testcase classname=\"S\" name=\"(It is not a test)\"/></testsuite>",
 	  { "\"name\":\"(It is not a test)\"", "!refs" } },
@@ -288,16 +298,6 @@ static const struct dialect_row javascript[] = {
 	    "hostname=\"firefox\" tests=\"1\"><testcase name=\"works\" classname=\"a.spec.ts\" "
 	    "time=\"1\"/></testsuite></testsuites>",
 	  { "\"variant\":\"chromium\"", "\"variant\":\"firefox\"" } },
-	{ "3.1 Playwright: attachments in the output, annotations as properties",
-	  X "<testsuites id=\"\" name=\"\"><testsuite name=\"a.spec.ts\" hostname=\"\"><testcase "
-	    "name=\"s › works\" classname=\"a.spec.ts\">"
-	    "<properties><property name=\"issue\" value=\"X-1\"></property><property "
-	    "name=\"text\">in the body</property>"
-	    "<property name=\"skip\" "
-	    "value=\"\"></property></properties><system-out><![CDATA[\n[[ATTACHMENT|../test-results/"
-	    "a b/trace.zip]]\n"
-	    "[[ATTACHMENT|shot.png]]\n]]></system-out></testcase></testsuite></testsuites>",
-	  { "\"evidence\":[{\"path\":\"../test-results/a b/trace.zip\"},{\"path\":\"shot.png\"}]",
 	{ "3.1 Playwright: a reference in a title inside a describe",
 	  X "<testsuites id=\"\" name=\"\"><testsuite name=\"a.spec.ts\" hostname=\"\"><testcase "
 	    "name=\"login › C123: works\" classname=\"a.spec.ts\"/><testcase name=\"C7 login › as admin › "
@@ -324,6 +324,16 @@ static const struct dialect_row javascript[] = {
 	    "classname=\"login C123: works\"/><testcase name=\"log C64 in\" classname=\"log C64 in\"/>"
 	    "<testcase name=\"login C65 starts\" classname=\"Other\"/></testsuite></testsuites>",
 	  { "\"refs\":[\"C123\"]", "!\"C64\"", "!\"C65\"" } },
+	{ "3.1 Playwright: attachments in the output, annotations as properties",
+	  X "<testsuites id=\"\" name=\"\"><testsuite name=\"a.spec.ts\" hostname=\"\"><testcase "
+	    "name=\"s › works\" classname=\"a.spec.ts\">"
+	    "<properties><property name=\"issue\" value=\"X-1\"></property><property "
+	    "name=\"text\">in the body</property>"
+	    "<property name=\"skip\" "
+	    "value=\"\"></property></properties><system-out><![CDATA[\n[[ATTACHMENT|../test-results/"
+	    "a b/trace.zip]]\n"
+	    "[[ATTACHMENT|shot.png]]\n]]></system-out></testcase></testsuite></testsuites>",
+	  { "\"evidence\":[{\"path\":\"../test-results/a b/trace.zip\"},{\"path\":\"shot.png\"}]",
 	    "[\"issue\",\"X-1\"]", "[\"text\",\"in the body\"]", "[\"skip\",\"\"]", "!variant" } },
 	{ "3.1 Playwright, Xray: evidence in the report",
 	  X "<testsuite name=\"a\"><testcase name=\"n\" classname=\"c\"><properties><property "
@@ -342,6 +352,16 @@ static const struct dialect_row javascript[] = {
 	    "hostname=\"box\"><testcase classname=\"src/a.test.ts\" "
 	    "name=\"works\" time=\"0.1\"/></testsuite></testsuites>",
 	  { "!variant", "\"class\":\"src/a.test.ts\"" } },
+	{ "3.1 Maestro, Flank: the device is an attribute of the suite",
+	  X "<testsuites><testsuite name=\"Test Suite\" device=\"iPhone 15\" tests=\"1\" "
+	    "failures=\"1\"><testcase "
+	    "id=\"a\" name=\"a\" classname=\"a\" time=\"5\"><failure>no</failure></testcase></testsuite>"
+	    "<testsuite name=\"Test Suite\" device=\"Pixel 8\" tests=\"1\" failures=\"0\"><testcase id=\"a\" "
+	    "name=\"a\" classname=\"a\" time=\"4\"/></testsuite><testsuite name=\"Test Suite\" "
+	    "device=\"\"><testcase "
+	    "name=\"b\"/></testsuite></testsuites>",
+	  { "\"name\":\"a\",\"variant\":\"iPhone 15\"", "\"name\":\"a\",\"variant\":\"Pixel 8\"",
+	    "!\"variant\":\"\"" } },
 	{ "3.1 Karma: a suite for each browser, several failures, NaN",
 	  X "<testsuite name=\"Chrome 90.0\" package=\"\" timestamp=\"2024-01-02T03:04:05\" "
 	    "tests=\"1\" time=\"NaN\"><testcase name=\"adds\" "
