@@ -282,6 +282,7 @@ struct dispatch *dispatch_new(const struct dispatch_options *options)
 		l->log = (struct log_ctx){ .who = l->who };
 		l->batch = l->sink->batch(cs->conf);
 		l->again = true;
+		l->lost = true; /* a talk of the configuration before may have ended so, in a pause */
 		list_init(&l->talks);
 		list_append(&d->lanes, &l->link);
 		const struct lane *before = lane_before(l);
