@@ -59,6 +59,7 @@ struct conversation {
 	uint64_t doubts_settled; /* of the lane, when the rows were asked for */
 	bool want_exclusive;
 	bool want_pace;
+	bool paused; /* what waits for the pace waited through a pause of the sink, too */
 	bool awaits; /* the note under way waits for more to come */
 	bool ends;   /* the sink closes its run over there (struct sink_links) */
 	unsigned backs;

@@ -62,8 +62,9 @@ void talk_send(struct conversation *c)
 			talk_later(c, 0, NULL);
 		return;
 	}
+	bool paused = l->paused_until_ms > now || (l->scope != NULL && l->scope->pace.blocked_until_ms > now);
 	if (lane_held(l)) {
-		c->want_pace = true;
+		c->want_pace = c->paused = true;
 		return;
 	}
 	if (l->dispatch->opt.dry && c->request.method != METHOD_GET && !c->request.reads) {
@@ -77,10 +78,18 @@ void talk_send(struct conversation *c)
 	}
 	if (wait > 0) {
 		c->want_pace = true;
+		c->paused = c->paused || paused;
 		lane_arm(l, now + wait);
 		return;
 	}
+	paused = c->paused;
+	c->paused = false;
 	if (c->request.write && c->step->look != NULL && !c->looking) {
+		/* What it takes away, if it comes after what others have added, is asked for by what is there now. */
+		if (paused && c->step->repeats) {
+			talk_later(c, 0, "waited through a pause: asked anew");
+			return;
+		}
 		/* What another delivery may have made is not made again before that is known. */
 		wait = c->step->exclusive ? lane_doubt_wait_ms(l, c->delivery) : 0;
 		if (wait > 0) {
