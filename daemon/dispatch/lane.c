@@ -23,6 +23,8 @@ enum {
 	DOUBT_OVER_MS = 30 * 60 * 1000,
 	HOPELESS_MS = 10 * 60 * 1000,
 	HOPELESS_LOOKS = 2 * LOOKS_MAX,
+	LOST_MS = 60 * 60 * 1000,
+	LOST_LOOKS = 4 * LOOKS_MAX,
 };
 
 int64_t lane_now(void)
@@ -128,6 +130,7 @@ void lane_block_scope(struct lane *l, int64_t wait_ms, const char *reason)
 
 void lane_success(struct lane *l)
 {
+	l->served++;
 	l->fails = 0;
 	if (l->scope != NULL)
 		l->scope->limited = 0;
@@ -169,7 +172,19 @@ void lane_looks_work(struct lane *l, int64_t delivery)
 	struct doubt *x = doubt_of(l, delivery);
 
 	if (x != NULL)
-		x->unsure = 0;
+		x->unsure = x->lost = 0;
+}
+
+/* An outage answers nobody; a look-up that the server cannot answer is lost again and again while others are not. */
+void lane_look_lost(struct lane *l, int64_t delivery)
+{
+	struct doubt *x = doubt_of(l, delivery);
+
+	if (x == NULL)
+		return;
+	if (l->served != x->served && x->lost++ == 0)
+		x->lost_ms = lane_now();
+	x->served = l->served;
 }
 
 void lane_sure(struct lane *l, int64_t delivery)
@@ -191,20 +206,28 @@ static int64_t could_ask_ms(const struct lane *l, const struct doubt *x)
 									: at;
 }
 
-/* One bad delivery does not stop the others for ever: not where the server has had nothing but unusable answers to its
- * look-up for minutes (a few in a row are no reason to make a case twice, nor is an outage in which some answers are
- * good), nor where it has gone away (dropped by a person). */
+/* The server has had nothing but unusable answers to a look-up for minutes (a few in a row are no reason to make a case
+ * twice, nor is an outage in which some answers are good), or none at all for long while others were answered. */
+static bool hopeless(const struct lane *l, const struct doubt *x)
+{
+	int64_t now = lane_now();
+
+	return (x->unsure >= HOPELESS_LOOKS && now > x->unsure_ms + lane_scaled(l, HOPELESS_MS)) ||
+	       (x->lost >= LOST_LOOKS && now > x->lost_ms + lane_scaled(l, LOST_MS));
+}
+
+/* One bad delivery does not stop the others for ever: not where its look-up is hopeless, nor where it has gone away
+ * (dropped by a person). */
 int64_t lane_doubt_wait_ms(const struct lane *l, int64_t delivery)
 {
 	int64_t now = lane_now(), wait = 0;
 
 	for (size_t i = 0; i < l->doubt_count; i++) {
 		const struct doubt *x = &l->doubt[i];
-		bool hopeless =
-			x->unsure >= HOPELESS_LOOKS && now > x->unsure_ms + lane_scaled(l, HOPELESS_MS);
-		if (x->delivery == delivery || hopeless || now > could_ask_ms(l, x) + DOUBT_OVER_MS)
+		if (x->delivery == delivery || hopeless(l, x) || now > could_ask_ms(l, x) + DOUBT_OVER_MS)
 			continue;
-		int64_t left = x->due_ms - now + 1000, least = lane_scaled(l, DOUBT_AGAIN_MS);
+		int64_t left = x->due_ms - now + lane_scaled(l, 1000);
+		int64_t least = lane_scaled(l, DOUBT_AGAIN_MS);
 		if (left < least)
 			left = least;
 		if (left > wait)

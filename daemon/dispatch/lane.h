@@ -23,6 +23,9 @@ struct doubt {
 	int64_t delivery, due_ms; /* mono: its next look-up */
 	unsigned unsure;          /* look-ups in a row whose answers were of no use */
 	int64_t unsure_ms;        /* mono: the first of them */
+	unsigned lost;            /* in a row without an answer, while others got theirs */
+	int64_t lost_ms;          /* mono: the first of them */
+	uint64_t served;          /* the lane's, at the last one */
 };
 
 struct lane {
@@ -61,8 +64,8 @@ struct lane {
 	int64_t back_ms;         /* mono; the end of the last time in which nothing could be sent */
 	int64_t next_ms;         /* mono; when the next delivery is due */
 	char pause_reason[600];
-	int64_t server_ms, server_mono_ms; /* the server's clock as last seen, and when; 0: not yet */
-	uint64_t requests, failures;
+	int64_t server_ms, server_mono_ms;   /* the server's clock as last seen, and when; 0: not yet */
+	uint64_t requests, failures, served; /* served: good answers */
 	struct traffic traffic;
 };
 
@@ -99,6 +102,8 @@ void lane_success(struct lane *l);
 void lane_doubt(struct lane *l, int64_t delivery, int64_t due_ms, bool unsure);
 /* The server has given a usable answer to a look-up of this delivery, or to a page of it. */
 void lane_looks_work(struct lane *l, int64_t delivery);
+/* One got no answer that could be read, or one of 5xx. */
+void lane_look_lost(struct lane *l, int64_t delivery);
 void lane_sure(struct lane *l, int64_t delivery);
 /* How long a write of this delivery has to wait for what another one does not know; 0: it need not. */
 int64_t lane_doubt_wait_ms(const struct lane *l, int64_t delivery);

@@ -67,6 +67,8 @@ static void lost(struct conversation *c, int64_t wait_ms, const char *reason)
 	if (c->intended) {
 		/* A failed look-up waits as long as it was told; the first look comes 5 s after the send. */
 		int64_t first = c->looking ? wait_ms : lane_scaled(c->lane, retry_look_ms(0));
+		if (c->looking)
+			lane_look_lost(c->lane, c->delivery);
 		c->looking = false;
 		talk_unknown(c, wait_ms < first ? wait_ms : first, reason);
 	} else {
@@ -292,7 +294,8 @@ static bool unanswered(struct conversation *c, const struct reply *reply, const 
 	case EXCHANGE_TOO_LARGE:
 		if (asks_for_less(c, reply))
 			return true;
-		/* fall through */
+		c->unsure = c->looking; /* it will not become smaller */
+					/* fall through */
 	case EXCHANGE_LOST:
 		wait = talk_backoff(c);
 		lane_pause(l, lane_scaled(l, retry_look_ms(0)), false, "%s", reason);

@@ -132,9 +132,9 @@ def test_row_54_while_look_ups_fail_it_stays_unknown_and_nothing_is_sent_again(r
     one_closed_run(testrail, cases=5)
 
 
-def two_runs_that_create(resultd, testrail):
-    """A daemon; each folder of its watch is a run."""
-    resultd.scale = 100             # ten minutes are six seconds
+def two_runs_that_create(resultd, testrail, look=Answer(200, "queued"), scale=100):
+    """A daemon; each folder of its watch is a run.  Ten minutes are six seconds."""
+    resultd.scale = scale
     resultd.configure({"rail": resultd.rail(testrail, linger="1s", create={"cases": True})},
                       watch=[{"name": "w", "path": f"{resultd.inbox}/{{build}}", "files": ["*.xml"], "settle": "20ms",
                               "poll_interval": "1s",
@@ -142,7 +142,7 @@ def two_runs_that_create(resultd, testrail):
     daemon = resultd.spawn("run")
     daemon.says("watching")
     testrail.fault("add_cases", after="reset")
-    testrail.always("look_cases", Answer(200, "queued"))
+    testrail.always("look_cases", look)
     return daemon
 
 
@@ -166,15 +166,16 @@ def test_row_54_what_one_run_does_not_know_no_other_run_makes(resultd, testrail)
     assert len(testrail.results()) == 6
 
 
-def test_row_54_a_look_up_that_is_never_answered_does_not_stop_the_other_runs(resultd, testrail):
-    """After ten minutes of nothing else."""
-    daemon = two_runs_that_create(resultd, testrail)
+@pytest.mark.parametrize("look, scale, minutes", [(Answer(200, "queued"), 100, 10), (500, 600, 60)])
+def test_row_54_a_look_up_that_is_never_answered_does_not_stop_the_other_runs(resultd, testrail, look, scale, minutes):
+    """After ten minutes of nothing but nonsense; after an hour of no answer at all, while others are answered."""
+    daemon = two_runs_that_create(resultd, testrail, look, scale)
     resultd.drop("first/r.xml", numbered(3))
     testrail.wait_for("look_cases")
     began = time.monotonic()
     resultd.drop("second/r.xml", numbered(3, first=4))
     testrail.wait_for("add_cases", count=2, timeout=60)
-    assert time.monotonic() - began > 600 / resultd.scale - 1 and len(testrail.calls("look_cases")) >= 6
+    assert time.monotonic() - began > 60 * minutes / scale - 1 and len(testrail.calls("look_cases")) >= 6
     testrail.calm()
     both_closed(testrail, daemon)
     assert len(testrail.store.cases) == 6 and len(testrail.calls("add_cases")) == 2
