@@ -313,11 +313,14 @@ enum ask testrail_cases_ask(struct talk *t, struct request *r)
 static bool next_suite(struct talk *t, const cJSON *l, const char **suite)
 {
 	const cJSON *read = cJSON_GetObjectItemCaseSensitive(l, "read");
+	const cJSON *now = cJSON_GetObjectItemCaseSensitive(sink_scratch(t), "read");
 	const char *section;
 
 	for (size_t i = 0; i < t->rows->count; i++) {
 		testrail_section_split(t, t->rows->row[i].remote_id, suite, &section);
-		if (*suite != NULL && !within(sink_int(read, *suite, 0), t->now_ms, SECTIONS_FRESH_MS))
+		/* Each once in this step: of many suites the first is old again before the last has been read. */
+		if (*suite != NULL && !sink_bool(now, *suite) &&
+		    !within(sink_int(read, *suite, 0), t->now_ms, SECTIONS_FRESH_MS))
 			return true;
 	}
 	return false;
@@ -370,6 +373,7 @@ static void done(struct talk *t, cJSON *l, const struct list_kind *k)
 	}
 	if (k == &sections && suite != NULL) {
 		sink_set_int(sink_object(l, "read"), suite, began);
+		sink_set_int(sink_object(sink_scratch(t), "read"), suite, 1);
 		stop_reading(l);
 		return;
 	}

@@ -161,6 +161,13 @@ static inline enum ask talking_ask(struct talking *w, const char *step)
 	return w->step->ask(&w->t, &w->request);
 }
 
+/* After GOT_MORE: what the step keeps in scratch is there. */
+static inline enum ask talking_ask_more(struct talking *w)
+{
+	talking_fresh(w);
+	return w->step->ask(&w->t, &w->request);
+}
+
 static inline enum ask talking_look(struct talking *w, bool first)
 {
 	talking_fresh(w);

@@ -196,6 +196,31 @@ static void a_list_that_takes_long_is_read_to_its_end(void **state)
 	talking_end(&w);
 }
 
+/* Longer than a list is taken for fresh: the first suite is not read again once the last one has been. */
+static void sections_of_many_suites_are_read_once(void **state)
+{
+	static const char *const place[] = { "1/", "2/", "3/", "4/" };
+	struct talking w;
+	char suite[32];
+
+	(void)state;
+	start(&w, BASE "    suites: [A, B, C, D]\n    create: {cases: true, suite: A}\n",
+	      "{\"project\":{\"wanted\":\"Datahub\",\"id\":\"7\",\"mode\":3},\"scope\":\"p7\",\"suite\":{"
+	      "\"project\":\"7\","
+	      "\"ids\":{\"1\":\"A\",\"2\":\"B\",\"3\":\"C\",\"4\":\"D\"}}}");
+	for (size_t i = 0; i < COUNT(place); i++)
+		talking_row(&w, place[i], "a", OUTCOME_PASSED, 1, NULL);
+	for (size_t i = 0; i < COUNT(place); i++) {
+		assert_int_equal(i == 0 ? talking_ask(&w, "sections") : talking_ask_more(&w), ASK_SEND);
+		snprintf(suite, sizeof(suite), "get_sections/7&suite_id=%zu", i + 1);
+		assert_non_null(strstr(w.request.path.data, suite));
+		w.t.now_ms += 8000;
+		assert_int_equal(talking_got(&w, 200, "[]"), GOT_MORE);
+	}
+	assert_int_equal(talking_ask_more(&w), ASK_SKIP);
+	talking_end(&w);
+}
+
 static void another_suite_is_another_list(void **state)
 {
 	struct talking w;
@@ -709,6 +734,7 @@ int main(void)
 		cmocka_unit_test(a_list_always_ends),
 		cmocka_unit_test(a_half_read_list_goes_on_or_begins_anew),
 		cmocka_unit_test(a_list_that_takes_long_is_read_to_its_end),
+		cmocka_unit_test(sections_of_many_suites_are_read_once),
 		cmocka_unit_test(another_suite_is_another_list),
 		cmocka_unit_test(without_a_date_the_window_is_wider),
 		cmocka_unit_test(clocks_may_differ),
