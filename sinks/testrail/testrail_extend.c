@@ -128,6 +128,14 @@ static void ask_reading(struct talk *t, struct request *r, enum reading what)
 	}
 }
 
+/* Whether one that was given to the run before is perhaps not among these. */
+static bool misses(const struct talk *t, const cJSON *run, const struct testrail_cases *cases)
+{
+	int64_t size = sink_int(run, "size", -1), count = (int64_t)cases->count;
+
+	return testrail_several(t->conf) ? count <= size : count - (int64_t)t->rows->new_ids < size;
+}
+
 /* ASK_SKIP: this run lacks nothing, or nothing that a request could give it. */
 static enum ask extend(struct talk *t, struct request *r, const struct testrail_cases *cases)
 {
@@ -144,6 +152,9 @@ static enum ask extend(struct talk *t, struct request *r, const struct testrail_
 	int64_t age = t->now_ms - sink_int(tests_of(t), "at", t->now_ms);
 	if (age > (sink_bool(tests_of(t), "complete") ? TESTS_STALE_MS : TESTS_BROKEN_OFF_MS))
 		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "tests");
+	/* A case that the lists do not show any more may have its test in the run all the same, and results in it. */
+	if (sink_bool(run, "own") && misses(t, run, cases))
+		sink_set_int(run, "changed", 1);
 	sink_set_string(sink_scratch(t), "digest", testrail_cases_digest(t, cases));
 	sink_set_int(sink_scratch(t), "given", (int64_t)cases->count);
 	enum reading what = reading(t);

@@ -317,6 +317,7 @@ static void a_lost_update_is_over_when_the_run_shows_it(void **state)
 /* A run of ours is looked at before it is given a new set: what somebody added must not be dropped. */
 static void our_run_may_have_been_changed(void **state)
 {
+	static const char *const more[] = { "11", "12", "13", "14" };
 	struct talking w;
 
 	(void)state;
@@ -330,7 +331,7 @@ static void our_run_may_have_been_changed(void **state)
 	assert_int_equal(w.step->ask(&w.t, &w.request), ASK_SEND);
 	assert_non_null(strstr(w.request.path.data, "update_run/90"));
 	assert_int_equal(talking_got(&w, 200, "{\"id\":90}"), GOT_NEXT);
-	talking_links(&w, 1, 3, ids);
+	talking_links(&w, 1, 4, more);
 	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
 	assert_int_equal(talking_got(&w, 200, "{\"id\":90,\"passed_count\":1,\"custom_status1_count\":3}"),
 			 GOT_MORE);
@@ -339,7 +340,19 @@ static void our_run_may_have_been_changed(void **state)
 	assert_int_equal(talking_got(&w, 200, "[{\"case_id\":11},{\"case_id\":12},{\"case_id\":44}]"),
 			 GOT_MORE);
 	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
-	assert_body(&w, "{\"include_all\":false,\"case_ids\":[11,12,44,13]}");
+	assert_body(&w, "{\"include_all\":false,\"case_ids\":[11,12,44,13,14]}");
+	talking_end(&w);
+	/* The lists do not show one any more that we have given to the run: its test may be there all the same. */
+	start(&w, BASE);
+	talking_bookmark(&w, "{\"run\":{\"id\":\"90\",\"own\":1,\"all\":0,\"plan\":\"\",\"size\":4}}");
+	talking_links(&w, 1, 4, more);
+	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
+	assert_path(&w, "get_tests/90");
+	assert_int_equal(
+		talking_got(&w, 200, "[{\"case_id\":11},{\"case_id\":12},{\"case_id\":13},{\"case_id\":9}]"),
+		GOT_MORE);
+	assert_int_equal(talking_ask(&w, "extend-run"), ASK_SEND);
+	assert_body(&w, "{\"include_all\":false,\"case_ids\":[11,12,13,9,14]}");
 	talking_end(&w);
 }
 
