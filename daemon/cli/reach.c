@@ -20,10 +20,11 @@ int reach_reply(struct control_link *link, int64_t timeout_ms, cJSON **out, stru
 	if (rc < 0 || !reply_is(*out, "error"))
 		return rc;
 	const char *text = reply_text(*out, "text");
-	err_set(err, -EINVAL, "%s", text != NULL ? text : "refused");
+	rc = reply_number(*out, "code") == CONTROL_AGAIN ? -EAGAIN : -EINVAL;
+	err_set(err, rc, "%s", text != NULL ? text : "refused");
 	cJSON_Delete(*out);
 	*out = NULL;
-	return -EINVAL;
+	return rc;
 }
 
 int reach_socket(const struct cli *cli, const char *command, const char *path, struct control_link **out,

@@ -47,6 +47,7 @@ struct places {
 	const char *path[4];
 	char *recorded;
 	size_t count;
+	struct err busy; /* who answered, and has no room for us now */
 };
 
 static void find_places(const struct import *im, struct places *out)
@@ -69,10 +70,11 @@ static void find_places(const struct import *im, struct places *out)
 }
 
 /* EXIT_OK with *link NULL: nobody answers (yet). */
-static int try_places(struct import *im, const struct places *p, struct control_link **link)
+static int try_places(struct import *im, struct places *p, struct control_link **link)
 {
 	struct stat st;
 
+	err_clear(&p->busy);
 	for (size_t i = 0; i < p->count; i++) {
 		struct err err = ERR_NONE;
 		int rc = reach_socket(im->cli, "submit", p->path[i], link, &err);
@@ -85,6 +87,8 @@ static int try_places(struct import *im, const struct places *p, struct control_
 			fprintf(stderr, "resultd submit: %s\n", err.text);
 			return EXIT_USAGE;
 		}
+		if (rc == -EAGAIN)
+			p->busy = err;
 	}
 	return EXIT_OK;
 }
@@ -118,8 +122,12 @@ static int work(struct import *im)
 		}
 		if (clock_mono_ms() >= restart_ms) {
 			bool some = im->accepted + im->duplicates > 0;
-			fprintf(stderr, "resultd submit: nobody answers at %s%s; is resultd running?\n",
-				places.path[0], some ? " any more" : "");
+			if (places.busy.code != 0)
+				fprintf(stderr, "resultd submit: %s\n", places.busy.text);
+			else
+				fprintf(stderr,
+					"resultd submit: nobody answers at %s%s; is resultd running?\n",
+					places.path[0], some ? " any more" : "");
 			code = some && im->ended ? EXIT_UNDELIVERED : EXIT_INTERNAL;
 			break;
 		}

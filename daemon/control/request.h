@@ -20,6 +20,8 @@ enum {
 	CONTROL_LINE_MAX = 512 * 1024, /* bytes of a request, without its newline */
 	CONTROL_NODES_MAX = 65536,     /* values in one request */
 	CONTROL_PATH_MAX = 4096,
+	CONTROL_AGAIN =
+		3, /* the code of an error that is over in a while: nothing is wrong with the request */
 };
 
 enum control_do {

@@ -168,15 +168,20 @@ size_t control_unsent(const struct control_client *c)
 	return c->out.len - c->out_at;
 }
 
-static void refuse(struct control_client *c, const char *words)
+static void turn_away(struct control_client *c, int code, const char *words)
 {
 	cJSON *o = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(o, "re", "error");
-	cJSON_AddNumberToObject(o, "code", 2);
+	cJSON_AddNumberToObject(o, "code", code);
 	cJSON_AddStringToObject(o, "text", words);
 	control_send(c, o);
 	control_end(c);
+}
+
+static void refuse(struct control_client *c, const char *words)
+{
+	turn_away(c, 2, words);
 }
 
 /* ---- in ---- */
@@ -403,7 +408,7 @@ static void accept_one(struct control_server *s)
 			    (long)c->peer.uid, (long)c->peer.pid);
 		refuse(c, "you may not use this socket: its group (control: {group}) decides who may");
 	} else if (s->count > CLIENTS_MAX) {
-		refuse(c, "too many clients at once; try again");
+		turn_away(c, CONTROL_AGAIN, "too many clients at once; try again");
 	} else {
 		c->session = s->opt.opened(s->opt.cookie, c, &c->peer);
 		c->opened = true;

@@ -291,3 +291,21 @@ class TestTheSocket:
             client.socket.shutdown(socket.SHUT_RDWR)
         wait_until(lambda: resultd("status", "--json").code == 0, what="room again")
         assert daemon.terminate().code == 0
+
+    def test_a_job_beyond_the_limit_waits_until_there_is_room(self, resultd, testrail, held):
+        daemon = held()
+        at = resultd.state / "control"
+        clients = [Client(at) for _ in range(128)]
+        for client in clients:
+            client.greet()
+        waiting = [resultd.spawn(command, *options, "--json", "--timeout", "60s", "--run-key", command,
+                                 resultd.write(f"{command}.xml", numbered(2, first=first)))
+                   for command, options, first in (("submit", ("--wait", "--control", at), 1), ("import", (), 3))]
+        stays(lambda: all(job.running for job in waiting), 1.0, what="jobs that come again")
+        for client in clients:
+            client.socket.shutdown(socket.SHUT_RDWR)
+        for job in waiting:
+            done = job.wait()
+            assert done.code == 0 and done.delivery()["state"] == "delivered", done
+        each_case_once(testrail, 4)
+        assert daemon.terminate().code == 0
