@@ -7,6 +7,7 @@
  * bookmark.import holds
  *   runs     {case key: run id}   errors  {name or key: words}: of what was told and is not settled yet
  *   words    of a report that was refused as a whole
+ *   answered when the last report was dealt with, on the clock of the server
  *   names    {automation key: case key}, where that key is the method's name alone (import.ignore_class)
  *   batch    the id of a batch that is under way; since: when it was sent; listing, offset: the cycle is read */
 #include "sinks/aio/aio.h"
@@ -136,6 +137,24 @@ static void note_name(struct talk *t, const char *name, const char *key)
 		sink_set_string(sink_object(state(t), "names"), name, key);
 }
 
+/* What an earlier report was told of the same test is over. */
+static void forget_error(struct talk *t, const cJSON *entry)
+{
+	cJSON *errors = cJSON_GetObjectItemCaseSensitive(state(t), "errors");
+	const char *class = sink_string(entry, "className"), *name = sink_string(entry, "name");
+	const char *const told[] = {
+		entry->string,
+		sink_string(entry, "tcKey"),
+		name,
+		class != NULL && name != NULL ? arena_printf(t->arena, "%s.%s", class, name) : NULL,
+	};
+
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		if (told[i] != NULL)
+			cJSON_DeleteItemFromObjectCaseSensitive(errors, told[i]);
+	}
+}
+
 static void read_done(struct talk *t, const cJSON *done)
 {
 	cJSON *runs = sink_object(state(t), "runs");
@@ -148,6 +167,7 @@ static void read_done(struct talk *t, const cJSON *done)
 		const cJSON *last = cJSON_IsArray(list) && list->child != NULL ? list->child->prev : list;
 		if (key == NULL)
 			continue;
+		forget_error(t, entry);
 		char id[32] = "";
 		if (cJSON_IsNumber(last))
 			snprintf(id, sizeof(id), "%.0f", last->valuedouble);
@@ -173,13 +193,15 @@ static void read_errors(struct talk *t, const cJSON *all)
 }
 
 /* The report is dealt with, whatever became of its cases. */
-static enum got dealt(struct talk *t, const char *id)
+static enum got dealt(struct talk *t, const struct reply *r)
 {
 	static const char *const over[] = { "batch", "since", "listing", "offset" };
 
 	for (size_t i = 0; i < sizeof(over) / sizeof(over[0]); i++)
 		cJSON_DeleteItemFromObjectCaseSensitive(state(t), over[i]);
-	learned_posted(&t->learned, t->rows->row[0].id, id);
+	if (r->server_ms != TIME_UNKNOWN)
+		sink_set_int(state(t), "answered", r->server_ms);
+	learned_posted(&t->learned, t->rows->row[0].id, NULL);
 	return GOT_MORE;
 }
 
@@ -192,6 +214,15 @@ static enum got refused(struct talk *t, const char *words)
 	return GOT_MORE;
 }
 
+/* From when on a change may be the work of the report: it was sent after the one before was dealt with. */
+static int64_t work_since(struct talk *t, int64_t sent_ms)
+{
+	int64_t answered = sink_int(state(t), "answered", 0);
+	int64_t from = sent_ms != TIME_UNKNOWN ? sent_ms - AIO_LOOK_MS : 0;
+
+	return answered > from ? answered : from;
+}
+
 static enum got upload_got(struct talk *t, const struct reply *r)
 {
 	cJSON *root = sink_json(r);
@@ -202,14 +233,14 @@ static enum got upload_got(struct talk *t, const struct reply *r)
 
 	if (batch != NULL) {
 		sink_set_string(state(t), "batch", batch);
-		sink_set_int(state(t), "since", t->now_ms - AIO_LOOK_MS);
+		sink_set_int(state(t), "since", work_since(t, t->now_ms));
 		got = GOT_MORE;
 	} else if (status != NULL) {
 		read_done(t, done);
 		read_errors(t, errors);
 		const char *words = sink_words(t->arena, r);
 		bool none = strcasecmp(status, "FAILED") == 0 && !cJSON_IsObject(errors);
-		got = none ? refused(t, words) : dealt(t, NULL);
+		got = none ? refused(t, words) : dealt(t, r);
 	}
 	cJSON_Delete(root);
 	return got;
@@ -240,11 +271,11 @@ static enum got batch_got(struct talk *t, const struct reply *r)
 				       words != NULL ? words : "without a word"));
 }
 
-/* Cases of the cycle whose latest run was changed since the report was sent. */
-static size_t note_changed(struct talk *t, const cJSON *items, int64_t since_ms)
+/* Cases of the cycle whose latest run was changed since the report was sent, into `runs`.  How many, without
+ * those whose run is known of an earlier report, which may have been answered in the same second. */
+static size_t note_changed(struct talk *t, const cJSON *items, int64_t since_ms, cJSON *runs)
 {
-	cJSON *runs = sink_object(state(t), "runs");
-	const cJSON *item;
+	const cJSON *item, *known = cJSON_GetObjectItemCaseSensitive(state(t), "runs");
 	size_t n = 0;
 
 	cJSON_ArrayForEach(item, items)
@@ -258,10 +289,12 @@ static size_t note_changed(struct talk *t, const cJSON *items, int64_t since_ms)
 		if (key == NULL || id == NULL || at == TIME_UNKNOWN || at < since_ms)
 			continue;
 		const cJSON *test = cJSON_GetObjectItemCaseSensitive(item, "testCase");
+		const char *before = sink_string(known, key);
+		if (before == NULL || strcmp(before, id) != 0)
+			n++;
 		sink_set_string(runs, key, id);
 		note_name(t, sink_string(test, "automationKey"), key);
 		aio_learn_case(t, test);
-		n++;
 	}
 	return n;
 }
@@ -272,11 +305,11 @@ static enum got list_got(struct talk *t, const struct reply *r)
 
 	if (!aio_page(r, &page))
 		return GOT_UNKNOWN;
-	note_changed(t, page.items, sink_int(state(t), "since", 0));
+	note_changed(t, page.items, sink_int(state(t), "since", 0), sink_object(state(t), "runs"));
 	sink_set_int(state(t), "offset", sink_int(state(t), "offset", 0) + page.count);
 	bool last = page.last;
 	cJSON_Delete(page.root);
-	return last ? dealt(t, NULL) : GOT_MORE;
+	return last ? dealt(t, r) : GOT_MORE;
 }
 
 enum got aio_import_got(struct talk *t, const struct reply *r)
@@ -313,6 +346,7 @@ enum looked aio_import_looked(struct talk *t, const struct reply *r)
 {
 	cJSON *scratch = sink_scratch(t);
 	struct aio_page page;
+	const cJSON *item;
 
 	if (!is_report(t))
 		return aio_evidence_looked(t, r);
@@ -322,8 +356,10 @@ enum looked aio_import_looked(struct talk *t, const struct reply *r)
 	}
 	if (!aio_page(r, &page))
 		return LOOKED_UNSURE;
-	int64_t since = t->sent_ms != TIME_UNKNOWN ? t->sent_ms - AIO_LOOK_MS : 0;
-	int64_t hits = sink_int(scratch, "hits", 0) + (int64_t)note_changed(t, page.items, since);
+	int64_t since = work_since(t, t->sent_ms);
+	/* Kept apart to the end: a look-up that is broken off and begun anew counts the same runs again. */
+	cJSON *found = sink_object(scratch, "runs");
+	int64_t hits = sink_int(scratch, "hits", 0) + (int64_t)note_changed(t, page.items, since, found);
 	sink_set_int(scratch, "hits", hits);
 	bool last = sink_turn_page(t, page.count, page.last);
 	cJSON_Delete(page.root);
@@ -331,7 +367,9 @@ enum looked aio_import_looked(struct talk *t, const struct reply *r)
 		return LOOKED_MORE;
 	if (hits == 0)
 		return LOOKED_NONE;
-	dealt(t, NULL);
+	cJSON_ArrayForEach(item, found)
+		sink_set_string(sink_object(state(t), "runs"), item->string, item->valuestring);
+	dealt(t, r);
 	return LOOKED_ALL;
 }
 
@@ -356,6 +394,7 @@ static enum ask settle(struct talk *t, bool bound)
 	cJSON *s = state(t), *runs = cJSON_GetObjectItemCaseSensitive(s, "runs");
 	const cJSON *errors = cJSON_GetObjectItemCaseSensitive(s, "errors");
 	const char *whole = sink_string(s, "words");
+	bool settled = false;
 
 	for (size_t i = 0; i < t->rows->count; i++) {
 		const struct row *row = &t->rows->row[i];
@@ -370,7 +409,12 @@ static enum ask settle(struct talk *t, bool bound)
 		id = *id != '\0' ? arena_strdup(t->arena, id) : NULL;
 		learned_posted(&t->learned, row->id, id);
 		cJSON_DeleteItemFromObjectCaseSensitive(runs, row->remote_id);
+		settled = true;
 	}
+	/* Its time is in whole seconds, and no ids tell any more what was done in the one of the answer. */
+	int64_t answered = sink_int(s, "answered", 0);
+	if (settled && answered % 1000 == 0)
+		sink_set_int(s, "answered", answered + 999);
 	return ASK_LEARN;
 }
 

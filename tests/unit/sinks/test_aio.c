@@ -564,6 +564,121 @@ static void a_migration_dates_its_runs_and_is_looked_up_by_them(void **state)
 	talking_end(&w);
 }
 
+/* ---- the importer ---- */
+
+#define CHANGED(key, id, at) \
+	"{\"testCase\":{\"key\":\"" key "\"},\"latestRun\":{\"ID\":" #id ",\"updatedDate\":" #at "}}"
+#define PAGE(items, last) "{\"items\":[" items "],\"isLast\":" last "}"
+#define DONE(name, key, id)                                                                                 \
+	"{\"status\":\"SUCCESS\",\"processedData\":{\"a.B." name "\":{\"tcKey\":\"" key "\",\"className\":" \
+	"\"a.B\",\"name\":\"" name "\",\"runId\":[" #id "]}}}"
+
+static void hand_over(struct talking *w)
+{
+	static const struct row_evidence report = { .name = "a.xml",
+						    .kept = "ab/cd",
+						    .type = "application/xml",
+						    .sha256 = "",
+						    .size = 5,
+						    .of_run = true,
+						    .test = "",
+						    .named = "a.xml",
+						    .origin = EVIDENCE_REPORT };
+
+	talking_no_rows(w);
+	talking_row(w, NULL, "a.B.one", OUTCOME_PASSED, 1, NULL);
+	w->rows.row[0].evidence = &report;
+	assert_int_equal(talking_ask(w, "import"), ASK_SEND);
+	assert_non_null(strstr(w->request.path.data, "import/results"));
+}
+
+/* The answer to a second report is lost, a moment after the first one was answered at 10:00:00. */
+static void a_lost_report_is_not_taken_for_the_one_before(void **state)
+{
+	static const struct {
+		bool settled;
+		const char *page;
+		enum looked looked;
+	} row[] = {
+		/* What the first one did, before its answer or in that second. */
+		{ false, PAGE(CHANGED("AT-TC-1", 5, 1795255200400), "true"), LOOKED_NONE },
+		{ false, PAGE(CHANGED("AT-TC-1", 5, 1795255199000), "true"), LOOKED_NONE },
+		{ false, PAGE(CHANGED("AT-TC-9", 4, 1795255199000), "true"), LOOKED_NONE },
+		{ true, PAGE(CHANGED("AT-TC-1", 5, 1795255200400), "true"), LOOKED_NONE },
+		/* What the second one did. */
+		{ false,
+		  PAGE(CHANGED("AT-TC-1", 5, 1795255200400) "," CHANGED("AT-TC-2", 6, 1795255200500), "true"),
+		  LOOKED_ALL },
+		{ false, PAGE(CHANGED("AT-TC-1", 7, 1795255200500), "true"), LOOKED_ALL },
+		{ true, PAGE(CHANGED("AT-TC-1", 5, 1795255201000), "true"), LOOKED_ALL },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < COUNT(row); i++) {
+		struct talking w;
+		ready(&w, "    mode: import\n");
+		hand_over(&w);
+		assert_int_equal(talking_got(&w, 200, DONE("one", "AT-TC-1", 5)), GOT_MORE);
+		if (row[i].settled) {
+			talking_no_rows(&w);
+			talking_row(&w, "AT-TC-1", "a.B.one", OUTCOME_PASSED, 1, NULL);
+			assert_int_equal(talking_ask(&w, "import-results"), ASK_LEARN);
+			assert_string_equal(talking_learned(&w, LEARNED_POSTED, 0)->id, "5");
+			talking_saved(&w);
+		}
+		hand_over(&w);
+		talking_look(&w, true);
+		assert_int_equal(talking_looked(&w, 200, row[i].page), row[i].looked);
+		talking_end(&w);
+	}
+}
+
+static void a_look_up_of_a_report_that_is_begun_anew_finds_it_again(void **state)
+{
+	struct talking w;
+	(void)state;
+
+	ready(&w, "    mode: import\n");
+	hand_over(&w);
+	talking_look(&w, true);
+	assert_int_equal(talking_looked(&w, 200, PAGE(CHANGED("AT-TC-1", 5, 1795255200400), "false")),
+			 LOOKED_MORE);
+	talking_look(&w, false);
+	assert_int_equal(talking_looked(&w, 200, ""), LOOKED_UNSURE);
+	talking_look(&w, true);
+	assert_int_equal(talking_looked(&w, 200, PAGE(CHANGED("AT-TC-1", 5, 1795255200400), "true")),
+			 LOOKED_ALL);
+	talking_no_rows(&w);
+	talking_row(&w, "AT-TC-1", "a.B.one", OUTCOME_PASSED, 1, NULL);
+	assert_int_equal(talking_ask(&w, "import-results"), ASK_LEARN);
+	assert_string_equal(talking_learned(&w, LEARNED_POSTED, 0)->id, "5");
+	talking_end(&w);
+}
+
+static void an_error_of_an_earlier_report_parks_nothing_of_a_later_one(void **state)
+{
+	struct talking w;
+	(void)state;
+
+	ready(&w, "    mode: import\n");
+	hand_over(&w);
+	assert_int_equal(
+		talking_got(&w, 200,
+			    "{\"status\":\"SUCCESS_WITH_ERROR\",\"errors\":{\"a.B.one\":{\"message\":"
+			    "\"steps do not match\"},\"a.B.two\":{\"message\":\"no case found\"}}}"),
+		GOT_MORE);
+	hand_over(&w);
+	assert_int_equal(talking_got(&w, 200, DONE("one", "AT-TC-1", 5)), GOT_MORE);
+	talking_no_rows(&w);
+	talking_row(&w, "AT-TC-1", "a.B.one", OUTCOME_PASSED, 1, NULL);
+	talking_row(&w, "AT-TC-2", "a.B.two", OUTCOME_PASSED, 1, NULL);
+	assert_int_equal(talking_ask(&w, "import-results"), ASK_LEARN);
+	assert_string_equal(talking_learned(&w, LEARNED_POSTED, 0)->id, "5");
+	assert_int_equal(talking_count(&w, LEARNED_PARKED), 1);
+	assert_string_equal(talking_learned(&w, LEARNED_PARKED, 0)->text, "no case found");
+	talking_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -582,6 +697,9 @@ int main(void)
 		cmocka_unit_test(a_first_touch_among_others_is_a_run_of_its_own),
 		cmocka_unit_test(a_cycle_made_for_others_to_find_is_theirs_too),
 		cmocka_unit_test(a_case_outside_the_cycle_is_added_and_marked_again),
+		cmocka_unit_test(a_lost_report_is_not_taken_for_the_one_before),
+		cmocka_unit_test(a_look_up_of_a_report_that_is_begun_anew_finds_it_again),
+		cmocka_unit_test(an_error_of_an_earlier_report_parks_nothing_of_a_later_one),
 		cmocka_unit_test(a_migration_dates_its_runs_and_is_looked_up_by_them),
 	};
 
