@@ -315,7 +315,7 @@ static enum got got_search(struct talk *t, const cJSON *root)
 
 	if (!cJSON_IsArray(axosoft_data(root)) || mark == NULL)
 		return GOT_UNKNOWN;
-	bool found = axosoft_find_marked(t, axosoft_data(root), mark, &item);
+	bool found = axosoft_find_marked(t, axosoft_data(root), mark, NULL, &item);
 	bool group = strcmp(mark, row->remote_id) != 0;
 	item.shared = group;
 	/* What stood for a suite and is closed is not that of today's failures. */
@@ -476,6 +476,26 @@ static enum looked looked_comments(struct talk *t, const cJSON *rows)
 	return LOOKED_NONE;
 }
 
+/* The item that was sent, if it is among those that hold its mark.  What it follows holds the same one: the item
+ * that is known, others before that, the closed one of a suite.  They are not it. */
+static bool find_sent(struct talk *t, const cJSON *rows, const char *mark, struct axosoft_item *out)
+{
+	const struct row *row = &t->rows->row[0];
+	bool summary = strncmp(mark, "fp-", 3) != 0; /* the run's own: it follows none */
+	bool shared = summary || strcmp(mark, row->remote_id) != 0;
+	const char *old = summary ? NULL : axosoft_item_of(t, row).id;
+
+	if (!axosoft_find_marked(t, rows, mark, old, out) ||
+	    (out->done && !summary && (shared || old != NULL)))
+		return false;
+	out->shared = shared;
+	if (summary)
+		sink_set_string(t->bookmark, "summary", out->id);
+	else if (shared)
+		sink_set_string(sink_object(t->bookmark, "groups"), mark, out->id);
+	return true;
+}
+
 enum looked axosoft_file_looked(struct talk *t, const struct reply *r)
 {
 	const char *what = sink_string(sink_scratch(t), "doing");
@@ -494,13 +514,7 @@ enum looked axosoft_file_looked(struct talk *t, const struct reply *r)
 		looked = LOOKED_UNSURE;
 	} else if (mark == NULL) {
 		looked = looked_comments(t, rows);
-	} else if (axosoft_find_marked(t, rows, mark, &item)) {
-		bool summary = strncmp(mark, "fp-", 3) != 0;
-		item.shared = summary || strcmp(mark, t->rows->row[0].remote_id) != 0;
-		if (summary)
-			sink_set_string(t->bookmark, "summary", item.id);
-		else if (item.shared)
-			sink_set_string(sink_object(t->bookmark, "groups"), mark, item.id);
+	} else if (find_sent(t, rows, mark, &item)) {
 		made(t, &item, 1);
 		looked = LOOKED_ALL;
 	}

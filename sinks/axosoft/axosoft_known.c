@@ -268,8 +268,10 @@ void axosoft_ask_marked(struct talk *t, struct request *r, const char *mark)
 	list_args(r, NAMES_PAGE);
 }
 
-/* The item whose name holds the mark, exactly; the newest that is open goes first. */
-bool axosoft_find_marked(struct talk *t, const cJSON *rows, const char *mark, struct axosoft_item *out)
+/* The item whose name holds the mark, exactly, and which is not the one of the id `not`; the newest that is open
+ * goes first. */
+bool axosoft_find_marked(struct talk *t, const cJSON *rows, const char *mark, const char * not,
+			 struct axosoft_item *out)
 {
 	const char *wanted = arena_printf(t->arena, "[%s]", mark);
 	const cJSON *row;
@@ -282,7 +284,8 @@ bool axosoft_find_marked(struct talk *t, const cJSON *rows, const char *mark, st
 		if (name == NULL || wanted == NULL || strstr(name, wanted) == NULL)
 			continue;
 		read_item(t, row, &item);
-		if (item.id != NULL && (!found || !item.done)) {
+		if (item.id != NULL && (not == NULL || strcmp(item.id, not ) != 0) &&
+		    (!found || !item.done)) {
 			*out = item;
 			found = true;
 		}

@@ -177,6 +177,17 @@ def test_a_closed_item_is_replaced_or_left_by_policy(resultd, axosoft, known, it
     assert len(axosoft.items) == items
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_successor_whose_answer_is_lost_is_made_once(resultd, axosoft, when):
+    item = make_one(resultd, axosoft, known={"closed": "replace"})
+    axosoft.move(item, 42, completed=True)
+    axosoft.fault("POST features", **{when: "close"})
+    done = again(resultd)
+    assert len(axosoft.items) == 2 and done.delivery("defects")["posted"] == 1
+    again(resultd, "third")
+    assert len(axosoft.items) == 2 and axosoft.comments[-1]["item"] != item["id"]
+
+
 def test_a_deleted_or_archived_item_is_made_anew(resultd, axosoft):
     item = make_one(resultd, axosoft)
     item["archived"] = True

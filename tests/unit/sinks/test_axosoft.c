@@ -175,6 +175,65 @@ static void a_lost_answer_is_looked_up_by_its_mark(void **state)
 	}
 }
 
+#define MARKED(id, done) "{\"id\":" id ",\"name\":\"x [fp-0123456789abcdef0123]\",\"is_completed\":" done "}"
+
+/* 991 is closed, and holds the mark of its successor; so does what stood before it. */
+static void a_lost_successor_is_not_its_predecessor(void **state)
+{
+	static const struct {
+		const char *body, *found;
+	} row[] = {
+		{ "{\"data\":[" MARKED("991", "true") "]}", NULL },
+		{ "{\"data\":[" MARKED("991", "false") "]}", NULL }, /* opened again by a person */
+		{ "{\"data\":[" MARKED("980", "true") "," MARKED("991", "true") "]}", NULL },
+		{ "{\"data\":[" MARKED("991", "true") "," MARKED("995", "false") "]}", "995" },
+		{ "{\"data\":[" MARKED("995", "false") "," MARKED("991", "true") "]}", "995" },
+	};
+	struct talking w;
+	(void)state;
+
+	for (size_t i = 0; i < COUNT(row); i++) {
+		begin(&w, "    known: {closed: replace}\n", 0);
+		w.rows.row[0].remote_json = "{\"id\":\"991\",\"ours\":1,\"done\":1,\"run\":1}";
+		assert_int_equal(talking_ask(&w, "item"), ASK_SEND);
+		assert_true(w.request.write && body_has(&w, "[fp-0123456789abcdef0123]"));
+		talking_freeze(&w);
+		assert_int_equal(talking_look(&w, true), ASK_SEND);
+		assert_int_equal(talking_looked(&w, 200, row[i].body),
+				 row[i].found != NULL ? LOOKED_ALL : LOOKED_NONE);
+		assert_int_equal(sink_int(w.t.bookmark, "made", 0), row[i].found != NULL);
+		if (row[i].found != NULL)
+			assert_string_equal(talking_learned(&w, LEARNED_POSTED, 0)->id, row[i].found);
+		talking_end(&w);
+	}
+}
+
+static void a_lost_item_of_a_suite_is_not_the_closed_one(void **state)
+{
+	struct row_failure many = history;
+	struct talking w;
+	char body[256];
+	(void)state;
+
+	many.suite = "shop.Cart";
+	many.suite_failures = 12;
+	for (int done = 0; done < 2; done++) {
+		begin(&w, "", 0);
+		w.rows.row[0].failure = &many;
+		(void)talking_ask(&w, "item");
+		assert_int_equal(talking_got(&w, 200, "{\"data\":[]}"), GOT_MORE);
+		assert_int_equal(once_more(&w), ASK_SEND);
+		assert_true(w.request.write);
+		talking_freeze(&w);
+		(void)talking_look(&w, true);
+		(void)snprintf(body, sizeof(body),
+			       "{\"data\":[{\"id\":991,\"name\":\"x [%s]\",\"percent_complete\":%d}]}",
+			       axosoft_suite_mark("shop.Cart", &w.arena), done * 100);
+		assert_int_equal(talking_looked(&w, 200, body), done ? LOOKED_NONE : LOOKED_ALL);
+		talking_end(&w);
+	}
+}
+
 static void a_refusal_says_the_servers_words(void **state)
 {
 	struct talking w;
@@ -199,6 +258,8 @@ int main(void)
 		cmocka_unit_test(a_list_without_the_name_is_read_again_where_it_is_not_fresh),
 		cmocka_unit_test(row_41_answers_that_are_none),
 		cmocka_unit_test(a_lost_answer_is_looked_up_by_its_mark),
+		cmocka_unit_test(a_lost_successor_is_not_its_predecessor),
+		cmocka_unit_test(a_lost_item_of_a_suite_is_not_the_closed_one),
 		cmocka_unit_test(a_refusal_says_the_servers_words),
 	};
 
