@@ -32,6 +32,7 @@ enum {
 	OUT_CALM = 1 << 20, /* above this its requests wait */
 	PIECE = 64 * 1024,
 	SWEEP_MS = 5000,
+	DEAF_MS = 1000,
 	HELLO_MS = 30 * 1000,
 	SILENCE_MS = 10 * 60 * 1000,
 	FLUSH_MS = 2000,
@@ -61,7 +62,8 @@ struct control_server {
 	char *path;
 	int fd, dir_fd;
 	gid_t group;
-	bool any; /* the socket's mode lets everybody in */
+	bool any;  /* the socket's mode lets everybody in */
+	bool deaf; /* no descriptor for another client: a sweep listens again */
 	uv_poll_t poll;
 	uv_timer_t sweep;
 	struct list clients, closing;
@@ -77,6 +79,7 @@ struct control_server {
 
 static void watch(struct control_client *c);
 static void on_sweep(uv_timer_t *timer);
+static void on_listen(uv_poll_t *poll, int status, int events);
 
 static void on_client_closed(uv_handle_t *handle)
 {
@@ -387,10 +390,17 @@ static void accept_one(struct control_server *s)
 	int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE)
-			log_warning(&log_ctx, "no client can be taken: %s", strerror(errno));
+		/* The client stays where it is, so the socket would be readable at once again. */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+			if (!s->deaf)
+				log_warning(&log_ctx, "no client can be taken: %s", strerror(errno));
+			s->deaf = true;
+			uv_poll_stop(&s->poll);
+			uv_timer_start(&s->sweep, on_sweep, DEAF_MS, SWEEP_MS);
+		}
 		return;
 	}
+	s->deaf = false;
 	struct control_client *c = xcalloc(1, sizeof(*c));
 	c->server = s;
 	c->fd = fd;
@@ -445,6 +455,8 @@ static void on_sweep(uv_timer_t *timer)
 			bury(c);
 	}
 	maybe_done(s);
+	if (s->deaf && !s->stopping)
+		uv_poll_start(&s->poll, UV_READABLE, on_listen);
 	if (s->count == 0 && !s->stopping)
 		uv_timer_stop(&s->sweep);
 	else

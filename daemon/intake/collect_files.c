@@ -362,13 +362,15 @@ bool collect_take(struct source *s, const char *relative, int64_t mtime_ms, cons
 		f->first_ms = again != NULL ? again->first_ms : 0;
 		f->wait_ms = again != NULL ? again->wait_ms : 0;
 		f->mtime_ms = mtime_ms;
-		int root = open(s->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		int root = open(s->root[0] != '\0' ? s->root : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		int error = root < 0 ? errno : 0;
 		struct evidence_places places = { 0 };
 		evidence_places_watch(s->watch, s->root, path, &places);
 		const struct intake_job job = {
 			.path = path,
 			.root_fd = root,
 			.relative = relative,
+			.error = error,
 			.run = &spec.run,
 			.timezone = spec.timezone,
 			.variant = spec.variant,

@@ -631,7 +631,10 @@ void intake_take(struct intake *in, const struct intake_job *job, intake_done_fn
 	t->relative = xstrdup(job->relative);
 	t->timezone = xstrdup(job->timezone);
 	t->variant = xstrdup(job->variant);
+	t->given_error = job->error;
 	t->root_fd = job->root_fd >= 0 ? fcntl(job->root_fd, F_DUPFD_CLOEXEC, 3) : -1;
+	if (job->root_fd >= 0 && t->root_fd < 0)
+		t->given_error = errno;
 	t->given_fd = job->opened ? fcntl(job->fd, F_DUPFD_CLOEXEC, 3) : -1;
 	if (job->opened && t->given_fd < 0)
 		t->given_error = errno;

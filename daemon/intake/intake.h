@@ -41,6 +41,7 @@ struct intake_job {
 	const char *path;     /* as the user named it */
 	int root_fd;          /* relative to this, links refused; -1: path as it stands */
 	const char *relative; /* with root_fd */
+	int error;            /* errno: neither could be opened, and the path as it stands is not to be */
 	bool opened;          /* fd is the file itself, opened by who handed it over; path only names it */
 	int fd;               /* with opened; duplicated */
 	const struct run_spec *run;

@@ -481,8 +481,8 @@ int exchange_prepare(struct exchange_op *op, const struct http_timeouts *timeout
 		rc = prepare_headers(op);
 	if (rc == 0) {
 		rc = prepare_method(op);
-		no_file = rc < 0 && rc != -ENOMEM && op->request->upload_path != NULL;
-		if (no_file)
+		no_file = upload_gone(rc) && op->request->upload_path != NULL;
+		if (rc < 0 && rc != -ENOMEM && op->request->upload_path != NULL)
 			what = op->request->upload_path;
 	}
 	if (rc == 0)

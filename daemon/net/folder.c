@@ -185,6 +185,12 @@ static int open_parent(const struct folder_op *op, int *fd, const char **name, s
 	return 0;
 }
 
+/* -EBADMSG: the file of an upload is not what was to be sent, now and later. */
+static int no_upload(int rc)
+{
+	return upload_gone(rc) ? -EBADMSG : rc == -EMFILE || rc == -ENFILE ? rc : -EAGAIN;
+}
+
 /* The file of an upload, in pieces: its size is nobody's memory. */
 static int copy_upload(const struct request *q, int to)
 {
@@ -194,15 +200,16 @@ static int copy_upload(const struct request *q, int to)
 	uint64_t size = 0;
 	int rc = 0;
 
-	if (from < 0 || fstat(from, &st) < 0 || !S_ISREG(st.st_mode)) {
-		if (from >= 0)
-			close(from);
+	if (from < 0)
+		return no_upload(-errno);
+	if (fstat(from, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(from);
 		return -EBADMSG;
 	}
 	for (ssize_t n; rc == 0 && (n = read(from, piece, sizeof(piece))) != 0;) {
 		if (n < 0 && errno == EINTR)
 			continue;
-		rc = n < 0 ? -EBADMSG : file_write_all(to, piece, (size_t)n);
+		rc = n < 0 ? no_upload(-errno) : file_write_all(to, piece, (size_t)n);
 		size += n > 0 ? (uint64_t)n : 0;
 	}
 	close(from);

@@ -5,6 +5,8 @@
 
 #include "daemon/base/clock.h"
 
+#include <errno.h>
+
 #define PATH_MAX_BYTES  (64u << 10) /* with its query; servers refuse longer ones anyway */
 #define BODY_MAX_BYTES  (64u << 20) /* a batch is far smaller; this stops a mistake, not a user */
 #define REPLY_MAX_BYTES (16u << 20)
@@ -24,6 +26,20 @@ void request_done(struct request *r)
 		return;
 	buf_done(&r->path);
 	buf_done(&r->body);
+}
+
+bool upload_gone(int rc)
+{
+	switch (-rc) {
+	case ENOENT:
+	case ENOTDIR:
+	case ELOOP:
+	case ENXIO: /* a socket */
+	case EINVAL:
+	case ESTALE:
+		return true;
+	}
+	return false;
 }
 
 void reply_init(struct reply *r)

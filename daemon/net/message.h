@@ -46,6 +46,8 @@ enum exchange {
 	EXCHANGE_CANCELLED,
 	EXCHANGE_NO_FILE, /* nothing was sent: the file to be uploaded is not there, or not what it was */
 };
+/* Whether this error of opening an upload says EXCHANGE_NO_FILE.  All others (EMFILE, EIO...) may pass. */
+bool upload_gone(int rc);
 
 struct reply {
 	enum exchange exchange;

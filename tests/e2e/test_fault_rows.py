@@ -253,6 +253,29 @@ def test_row_16_without_descriptors_it_waits_and_recovers(resultd, testrail):
     each_case_once(testrail, 4)
 
 
+def test_row_16_a_client_that_cannot_be_taken_costs_no_work(resultd, testrail):
+    known(testrail, 1)
+    watching(resultd, testrail)
+    daemon = resultd.spawn("--log-level", "debug", "run")
+    daemon.says("watching")
+    pid = daemon.process.pid
+    hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+    used = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, hard))
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(20)
+        client.connect(str(resultd.state / "control"))
+        daemon.says("no client can be taken")
+        resultd.drop("a.xml", numbered(1))
+        daemon.says("a.xml: .*Too many open files")     # so it goes on, and has come this way many times
+        assert daemon.err.count("no client can be taken") == 1
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))
+        client.sendall(b"nonsense\n")
+        assert client.recv(1000)
+    testrail.wait_until(lambda: len(testrail.results()) == 1, timeout=90, what="the result")
+    assert daemon.terminate().code == 0
+
+
 def test_row_17_memory_fails_at_any_place_and_nothing_is_lost_or_twice(faulty, make_testrail):
     """The N-th allocation fails, over the whole life of an import: a clean end, or none, and then once."""
     died, number = 0, 400

@@ -289,6 +289,44 @@ static void a_disk_that_takes_no_more_is_507(void **state)
 	close_fixture(&f);
 }
 
+/* An upload of which the target or the file itself cannot be opened right now is none that cannot be opened. */
+static void without_descriptors_an_upload_is_503(void **state)
+{
+	struct fixture f;
+	struct rlimit before, small;
+	struct call k;
+	int next = -1;
+
+	(void)state;
+	open_fixture(&f, 0, NULL, NULL);
+	assert_int_equal(run(&f, METHOD_PUT, "old", "0123", 0, ""), 200);
+	char *from = xasprintf("%s/old", f.dir);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	small = before;
+	for (unsigned spare = 0; spare <= 3; spare++) {
+		begin(&k, &f, METHOD_PUT, "new", NULL, 0);
+		k.request.upload_path = from;
+		next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		close(next);
+		small.rlim_cur = (rlim_t)next + spare;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &small), 0);
+		executor_reap(f.executor);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		assert_int_equal(k.exchange, EXCHANGE_ANSWERED);
+		assert_int_equal(k.status, spare < 3 ? 503 : 200);
+		end(&k);
+	}
+	assert_int_equal(run(&f, METHOD_GET, "new", NULL, 0, "0123"), 200);
+	unlink(from);
+	begin(&k, &f, METHOD_PUT, "new", NULL, 0);
+	k.request.upload_path = from;
+	executor_reap(f.executor);
+	assert_int_equal(k.exchange, EXCHANGE_NO_FILE);
+	end(&k);
+	free(from);
+	close_fixture(&f);
+}
+
 static void a_file_in_the_way_is_said(void **state)
 {
 	struct fixture f;
@@ -371,6 +409,7 @@ int main(void)
 		cmocka_unit_test(only_plain_paths_beneath_are_taken),
 		cmocka_unit_test(an_answer_has_a_ceiling),
 		cmocka_unit_test(a_disk_that_takes_no_more_is_507),
+		cmocka_unit_test(without_descriptors_an_upload_is_503),
 		cmocka_unit_test(a_file_in_the_way_is_said),
 		cmocka_unit_test(threads_cancel_and_close),
 		cmocka_unit_test(what_was_never_begun_is_not_sent),

@@ -4,6 +4,8 @@
 #include "tests/unit/net/client.h"
 #include "tests/unit/net/server.h"
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static char *temp_file(size_t size)
@@ -143,6 +145,34 @@ static void what_is_no_file_is_not_uploaded(void **state)
 	free(path);
 }
 
+/* The file is there, and may be opened again in a while. */
+static void want_of_descriptors_is_no_want_of_the_file(void **state)
+{
+	char *path = temp_file(10);
+	struct rlimit before, small;
+	struct client c;
+	struct call k;
+
+	(void)state;
+	client_open(&c, "http://127.0.0.1:9");
+	call_init(&k, METHOD_POST, "attach", NULL);
+	k.request.upload_path = path;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	small = before;
+	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	close(next);
+	small.rlim_cur = (rlim_t)next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &small), 0);
+	call_run(&k, &c);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(k.exchange, EXCHANGE_NOT_SENT);
+	assert_true(has(k.error, path));
+	call_free(&k);
+	client_close(&c);
+	unlink(path);
+	free(path);
+}
+
 static void cut_the_file(struct server *s, int fd, void *path)
 {
 	if (server_read_head(s, fd)) {
@@ -180,6 +210,7 @@ int main(void)
 		cmocka_unit_test(a_file_is_streamed_as_a_form),
 		cmocka_unit_test(a_raw_file_is_the_body_as_it_is),
 		cmocka_unit_test(what_is_no_file_is_not_uploaded),
+		cmocka_unit_test(want_of_descriptors_is_no_want_of_the_file),
 		cmocka_unit_test(a_file_that_shrinks_is_no_upload),
 	};
 
