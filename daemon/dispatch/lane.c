@@ -2,7 +2,8 @@
  *
  * lane.c - one sink: which of its deliveries run, when it is left alone, and what it is in doubt about.
  *
- * Invariant: a delivery has at most one talk; a lane has at most endpoint.parallel talks.  Loop thread. */
+ * Invariant: a delivery has at most one talk; a lane has at most endpoint.parallel talks, and where that is more
+ * than one a backfill never has the last place.  Loop thread. */
 #include "daemon/dispatch/lane.h"
 
 #include "daemon/base/clock.h"
@@ -238,6 +239,13 @@ int64_t lane_doubt_wait_ms(const struct lane *l, int64_t delivery)
 
 /* ---- turns ---- */
 
+static size_t places(const struct lane *l)
+{
+	size_t n = l->endpoint.parallel > 0 ? l->endpoint.parallel : 1;
+
+	return n < PARALLEL_MAX ? n : PARALLEL_MAX;
+}
+
 /* What an earlier life left. */
 static void on_doubts(void *cookie, int rc, const struct due *due, size_t count, int64_t next_ms,
 		      const struct err *err)
@@ -273,7 +281,12 @@ static void on_due(void *cookie, int rc, const struct due *due, size_t count, in
 		return;
 	}
 	for (size_t i = 0; i < count && !d->stopping; i++) {
-		struct conversation *c = talk_start(l, due[i].delivery);
+		if (l->talk_count == places(l)) {
+			/* The backfill goes at its next step, and this one is asked for again. */
+			l->make_way = true;
+			break;
+		}
+		struct conversation *c = talk_start(l, due[i].delivery, due[i].backfill);
 		list_append(&l->talks, talk_link(c));
 		l->talk_count++;
 	}
@@ -318,7 +331,7 @@ void lane_turn(struct lane *l)
 {
 	struct dispatch *d = l->dispatch;
 	int64_t busy[PARALLEL_MAX];
-	size_t n = 0;
+	size_t n = 0, backfills = 0;
 
 	list_each_safe(link, &l->talks)
 		talk_wake(talk_of(link));
@@ -329,10 +342,13 @@ void lane_turn(struct lane *l)
 		lane_arm(l, lane_now() + BEFORE_MS);
 		return;
 	}
-	size_t most = l->endpoint.parallel > 0 ? l->endpoint.parallel : 1;
-	if (most > PARALLEL_MAX)
-		most = PARALLEL_MAX;
-	if (l->talk_count >= most)
+	size_t most = places(l);
+	list_each(link, &l->talks) {
+		busy[n++] = talk_delivery(talk_of(link));
+		backfills += talk_backfill(talk_of(link));
+	}
+	/* Where the only place is a backfill's, a live run is asked for all the same. */
+	if (n == most && (backfills < most || l->make_way))
 		return;
 	int64_t now = lane_now();
 	if (l->paused_until_ms > now) {
@@ -352,8 +368,6 @@ void lane_turn(struct lane *l)
 	/* One probe after trouble; all lanes again once it went well. */
 	if (l->fails > 0 && l->talk_count > 0)
 		return;
-	list_each(link, &l->talks)
-		busy[n++] = talk_delivery(talk_of(link));
 	if (l->lost) {
 		l->lost = false;
 		l->surveyed = false; /* what is taken back is in doubt from then on */
@@ -366,8 +380,10 @@ void lane_turn(struct lane *l)
 		return;
 	}
 	l->again = false;
-	queue_due(d->opt.queue, l->config->name, clock_wall_ms(), busy, n,
-		  l->fails > 0 ? 1 : most - l->talk_count, on_due, l);
+	size_t max = n == most || l->fails > 0 ? 1 : most - n;
+	size_t kept = most > 1; /* for live runs: a backfill may take hours */
+	queue_due(d->opt.queue, l->config->name, clock_wall_ms(), busy, n, max,
+		  backfills < most - kept ? most - kept - backfills : 0, on_due, l);
 }
 
 void lane_ended(struct lane *l, struct conversation *c)
@@ -375,6 +391,7 @@ void lane_ended(struct lane *l, struct conversation *c)
 	list_remove(talk_link(c));
 	l->talk_count--;
 	l->again = true;
+	l->make_way = false;
 	lane_arm(l, 0);
 	/* What it made of failures is told by the others. */
 	if (l->sink->cause != NULL)

@@ -53,9 +53,10 @@ struct lane {
 	uint64_t doubts_settled; /* so far: what was read before the last one may be made already */
 	bool surveyed;           /* those that an earlier life left are among them */
 
-	bool asking; /* a queue_due is under way */
-	bool again;  /* something changed meanwhile */
-	bool proved; /* an answer of 2xx came: the login works */
+	bool asking;   /* a queue_due is under way */
+	bool again;    /* something changed meanwhile */
+	bool make_way; /* all places are taken by backfills, and a live run is due */
+	bool proved;   /* an answer of 2xx came: the login works */
 	bool locked;
 	bool held;      /* nothing may be sent: it could not be recorded */
 	bool lost;      /* a talk ended without its outcome recorded: its delivery is to be reclaimed */
@@ -115,12 +116,13 @@ void lane_turn(struct lane *l);
 void lane_ended(struct lane *l, struct conversation *c);
 
 struct conversation;
-struct conversation *talk_start(struct lane *lane, int64_t delivery);
+struct conversation *talk_start(struct lane *lane, int64_t delivery, bool backfill);
 struct conversation *talk_check(struct lane *lane);
 void talk_wake(struct conversation *c);   /* pace or exclusivity may allow it to go on */
 void talk_cancel(struct conversation *c); /* ends its exchange; it then records and ends */
 struct list *talk_link(struct conversation *c);
 struct conversation *talk_of(struct list *link);
 int64_t talk_delivery(const struct conversation *c);
+bool talk_backfill(const struct conversation *c);
 
 #endif

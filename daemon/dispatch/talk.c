@@ -34,6 +34,11 @@ int64_t talk_delivery(const struct conversation *c)
 	return c->delivery;
 }
 
+bool talk_backfill(const struct conversation *c)
+{
+	return c->backfill;
+}
+
 const struct sink_common *talk_common(const struct conversation *c)
 {
 	return c->lane->sink->common != NULL ? c->lane->sink->common(c->lane->config->conf) : NULL;
@@ -453,12 +458,29 @@ static bool may_enter(struct conversation *c)
 	return false;
 }
 
+/* Below live traffic: between two requests a backfill leaves what a live run waits for. */
+static bool gives_way(const struct conversation *c)
+{
+	const struct lane *l = c->lane;
+
+	if (!c->backfill || l->make_way)
+		return c->backfill;
+	if (l->exclusive != c)
+		return false;
+	list_each(link, &l->talks) {
+		const struct conversation *other = talk_of(link);
+		if (other->want_exclusive && !other->backfill)
+			return true;
+	}
+	return false;
+}
+
 void talk_walk(struct conversation *c)
 {
 	struct queue *q = c->lane->dispatch->opt.queue;
 
 	c->want_exclusive = false;
-	if (c->cancelled || c->lane->dispatch->stopping) {
+	if (c->cancelled || c->lane->dispatch->stopping || gives_way(c)) {
 		talk_later(c, 0, NULL);
 		return;
 	}
@@ -570,10 +592,11 @@ static struct conversation *new_talk(struct lane *lane, int64_t delivery)
 	return c;
 }
 
-struct conversation *talk_start(struct lane *lane, int64_t delivery)
+struct conversation *talk_start(struct lane *lane, int64_t delivery, bool backfill)
 {
 	struct conversation *c = new_talk(lane, delivery);
 
+	c->backfill = backfill;
 	queue_load(lane->dispatch->opt.queue, delivery, on_loaded, c);
 	return c;
 }

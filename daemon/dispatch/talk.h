@@ -28,6 +28,7 @@ struct conversation {
 	struct list link;
 	struct lane *lane;
 	int64_t delivery;
+	bool backfill;
 	struct delivery *d;
 	struct log_ctx log;
 

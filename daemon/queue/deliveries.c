@@ -27,7 +27,7 @@ struct due_op {
 	char *sink;
 	int64_t now_ms, next_ms;
 	int64_t *busy;
-	size_t busy_count, max, count;
+	size_t busy_count, max, backfills, count;
 	struct due *due;
 };
 
@@ -102,6 +102,8 @@ static int due_work(struct queue *q, struct op *op, struct err *err)
 	o->due = xcalloc(o->max, sizeof(*o->due));
 	read_due(q, o, false);
 	read_misdated(q, o, false);
+	if (o->backfills < o->max - o->count)
+		o->max = o->count + o->backfills;
 	read_due(q, o, true);
 	read_misdated(q, o, true);
 	return 0;
@@ -125,7 +127,7 @@ static void due_drop(struct op *op)
 }
 
 void queue_due(struct queue *q, const char *sink, int64_t now_ms, const int64_t *busy, size_t busy_count,
-	       size_t max, queue_due_fn *done, void *cookie)
+	       size_t max, size_t backfills, queue_due_fn *done, void *cookie)
 {
 	struct due_op *o = op_new(sizeof(*o), 0, due_work, due_answer, due_drop);
 
@@ -138,6 +140,7 @@ void queue_due(struct queue *q, const char *sink, int64_t now_ms, const int64_t 
 	if (busy_count > 0)
 		memcpy(o->busy, busy, busy_count * sizeof(*busy));
 	o->max = max > 1000 ? 1000 : max;
+	o->backfills = backfills;
 	op_start(q, &o->op);
 }
 

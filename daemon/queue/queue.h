@@ -250,10 +250,10 @@ struct due {
 typedef void queue_due_fn(void *cookie, int rc, const struct due *due, size_t count, int64_t next_ms,
 			  const struct err *err);
 /* Deliveries of one sink that are due (waiting or unknown, due_ms <= now), live before backfill, oldest
- * first, at most max.  next_ms: when the next one will be (INT64_MAX: none).  busy: deliveries to leave
- * out.  Claims nothing: one process, one dispatch. */
+ * first, at most max, and at most backfills of a backfill.  next_ms: when the next one will be (INT64_MAX: none).
+ * busy: deliveries to leave out.  Claims nothing: one process, one dispatch. */
 void queue_due(struct queue *q, const char *sink, int64_t now_ms, const int64_t *busy, size_t busy_count,
-	       size_t max, queue_due_fn *done, void *cookie);
+	       size_t max, size_t backfills, queue_due_fn *done, void *cookie);
 
 /* All deliveries of one sink whose last write may or may not have happened, due or not. */
 void queue_doubts(struct queue *q, const char *sink, queue_due_fn *done, void *cookie);

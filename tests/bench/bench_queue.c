@@ -282,7 +282,7 @@ static double resolve(struct queue *q, const char *sink, struct resolver *plan, 
 {
 	struct probe probe = { 0 };
 
-	queue_due(q, sink, INT64_MAX - 1, NULL, 0, 1, on_due, NULL);
+	queue_due(q, sink, INT64_MAX - 1, NULL, 0, 1, 1, on_due, NULL);
 	wait_answer();
 	double start = now_s(), cpu = process_cpu_s();
 	queue_resolve(q, due.delivery, plan, on_owed, NULL);
@@ -437,7 +437,7 @@ int main(int argc, char **argv)
 	deliver(q, ROWS_ALL, 250, 400);
 	if (phases < 3)
 		goto end;
-	queue_due(q, "rail", INT64_MAX - 1, NULL, 0, 1, on_due, NULL);
+	queue_due(q, "rail", INT64_MAX - 1, NULL, 0, 1, 1, on_due, NULL);
 	wait_answer();
 	learn_cases(q, count);
 	struct resolver match = { .order = { RESOLVE_AUTOMATION }, .match = true, .scope = "p" };

@@ -5,6 +5,8 @@ import pytest
 
 from aio_scene import all_there_once, broken, creating, named
 from reports import case, junit, numbered, suite
+from resultd import wait_until
+from standins.http_server import Fault
 
 WRITES = ["case_folder_path", "create_case", "cycle_folder_path", "add_tags", "create_cycle", "mark_bulk", "cycle_state"]
 
@@ -97,6 +99,45 @@ def test_a_backfill_keeps_its_times(resultd, site):
     assert len(site.calls("migrate_cycle")) == 1
     assert all(1740000000000 < run["createdDate"] < 1742000000000 for run in site.runs())
     assert len(site.runs()) == 20
+
+
+@pytest.fixture
+def daemon(resultd, site):
+    """Told to create cases; what is imported is handed to it."""
+    resultd.configure({"aio": resultd.aio(site, create={"cases": True, "folder": ["{suite}"]})},
+                      watch=[{"name": "inbox", "path": str(resultd.inbox)}])
+    daemon = resultd.spawn("run")
+    daemon.says("watching")
+    return daemon
+
+
+def test_two_backfills_leave_a_place_for_a_live_run(resultd, site, daemon):
+    live = resultd.write("live.xml", named(3, site))
+    site.always("migrate_runs", Fault(before="hang"))
+    for number in (1, 2):
+        resultd.imports(resultd.write(f"{number}.xml", dated(site, 20)), options=["--backfill", "--no-wait"])
+    site.wait_for("migrate_runs")
+    resultd.imports(live)
+    assert len(site.calls("mark_bulk")) == 1 and len(site.calls("migrate_runs")) == 1 and len(site.runs()) == 3
+    site.calm()
+    site.wait_until(lambda: len(site.runs()) == 43, what="both backfills")
+    assert daemon.terminate().code == 0
+    assert all(len(statuses) == 1 for statuses in site.statuses_by_key().values())
+
+
+def test_a_backfill_that_makes_cases_lets_a_live_run_by(resultd, site, daemon):
+    live = resultd.write("live.xml", named(3, site))
+    hanging = site.fault("create_case", before="hang", call=3)
+    resultd.imports(resultd.write("old.xml", numbered(60)), options=["--backfill", "--no-wait"])
+    site.wait_for("create_case", 3)
+    resultd.imports(live, options=["--no-wait"])
+    wait_until(lambda: resultd.status()["sinks"][0]["deliveries_under_way"] == 2, what="the live run's talk")
+    hanging.release()
+    site.wait_until(lambda: len(site.runs()) == 63, what="both runs")
+    assert daemon.terminate().code == 0
+    (posted,) = site.calls("mark_bulk")
+    assert posted.number < site.calls("create_case")[-1].number
+    assert len(site.calls("create_case")) == 60 and len(site.only_project.cases) == 63
 
 
 def test_a_server_without_migration_gets_the_times_in_comments(resultd, aio_server):

@@ -36,6 +36,22 @@ def test_with_a_threshold_of_two_runs_there_are_none_and_then_3(resultd, axosoft
     assert len(axosoft.items) == 3
 
 
+def test_a_backfill_makes_way_for_a_live_run(resultd, axosoft):
+    resultd.configure(local(resultd), defects=section(resultd, axosoft, caps={"per_run": 20}),
+                      watch=[{"name": "inbox", "path": str(resultd.inbox)}])
+    daemon = resultd.spawn("run")
+    daemon.says("watching")
+    hanging = axosoft.fault("POST features", before="hang", call=2)
+    run(resultd, "old", failing(20, [f"Cause{chr(65 + number)}" for number in range(20)]),
+        options=["--backfill", "--no-wait"])
+    axosoft.wait_for("POST features", 2)
+    run(resultd, "live", junit(case("pays", failure="quite another one")), options=["--no-wait"])
+    hanging.release()
+    wait_until(lambda: len(axosoft.items) == 21, what="the items of both runs")
+    assert daemon.terminate().code == 0
+    assert "quite another one" not in list(axosoft.items.values())[-1]["description"]
+
+
 def test_a_run_that_passes_begins_the_count_anew(resultd, axosoft):
     configure(resultd, axosoft, after={"runs": 2})
     bad, good = junit(case("pays", failure="no 1")), junit(case("pays"))

@@ -313,7 +313,7 @@ static UNUSED void fx_on_due(void *cookie, int rc, const struct due *due, size_t
 static UNUSED size_t fx_due(struct fx *f, const char *sink, int64_t now_ms)
 {
 	fx_begin(f);
-	queue_due(f->q, sink, now_ms, NULL, 0, 64, fx_on_due, f);
+	queue_due(f->q, sink, now_ms, NULL, 0, 64, 64, fx_on_due, f);
 	assert_int_equal(fx_wait(f), 0);
 	return f->due_count;
 }

@@ -426,10 +426,18 @@ static void due_is_live_before_backfill_and_leaves_out_the_busy(void **state)
 	assert_int_equal(fx_due(f, "aio", NOW + 8), 0);
 	int64_t busy[2] = { id[0], id[2] };
 	fx_begin(f);
-	queue_due(f->q, "rail", NOW + 10, busy, 2, 1, fx_on_due, f);
+	queue_due(f->q, "rail", NOW + 10, busy, 2, 1, 1, fx_on_due, f);
 	assert_int_equal(fx_wait(f), 0);
 	assert_int_equal(f->due_count, 1);
 	assert_int_equal(f->due[0].delivery, id[1]);
+	for (size_t backfills = 0; backfills < 2; backfills++) {
+		fx_begin(f);
+		queue_due(f->q, "rail", NOW + 10, NULL, 0, 8, backfills, fx_on_due, f);
+		assert_int_equal(fx_wait(f), 0);
+		assert_int_equal(f->due_count, 2 + backfills);
+		assert_int_equal(f->due[1].delivery, id[1]);
+	}
+	assert_int_equal(f->due[2].delivery, id[2]);
 }
 
 static void what_comes_between_the_look_and_the_wait_makes_it_due(void **state)

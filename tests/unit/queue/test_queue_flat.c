@@ -124,7 +124,7 @@ static void resolve(struct fx *f, int64_t delivery, enum rows_kind kind, int cou
 static void due(struct fx *f)
 {
 	fx_begin(f);
-	queue_due(f->q, "rail", NOW + 1000000, NULL, 0, AT_ONCE, fx_on_due, f);
+	queue_due(f->q, "rail", NOW + 1000000, NULL, 0, AT_ONCE, AT_ONCE, fx_on_due, f);
 	assert_int_equal(fx_wait(f), 0);
 	assert_true(f->due_count > 0 && f->due_count <= AT_ONCE);
 }
