@@ -377,6 +377,9 @@ static const struct xml_rule junit_rules[] = {
 };
 
 const struct xml_dialect junit_dialect = {
+	{ "expected", PROBLEM, OTHER, junit_part_open, junit_part_close, true }, /* Eclipse */
+	{ "actual", PROBLEM, OTHER, junit_part_open, junit_part_close, true },
+	{ "trace", PROBLEM, OTHER, junit_part_open, junit_part_close, true },
 	.format = "junit",
 	.rules = junit_rules,
 	.root = TOP,

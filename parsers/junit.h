@@ -34,6 +34,8 @@ void junit_error_open(void *cookie, const char *element, const char **attrs);
 void junit_failure_open(void *cookie, const char *element, const char **attrs);
 void junit_other_attempt_open(void *cookie, const char *element, const char **attrs);
 void junit_out_open(void *cookie, const char *element, const char **attrs);
+void junit_part_close(void *cookie);
+void junit_part_open(void *cookie, const char *element, const char **attrs);
 void junit_skipped_open(void *cookie, const char *element, const char **attrs);
 void junit_text_close(void *cookie);
 

@@ -96,6 +96,36 @@ void junit_text_close(void *cookie)
 		text_pop(p);
 }
 
+/* Parts of a failure's text that have elements of their own: each begins a line, whatever the layout between. */
+static void part_line(struct parser *p)
+{
+	struct build *b = junit_case(p);
+
+	if (b == NULL || b->targets == 0 || b->targets > TARGETS)
+		return;
+	struct slot *slot = b->target[b->targets - 1].slot;
+	if (slot == NULL || slot->cut || slot->len == 0)
+		return;
+	while (slot->len > 0 && text_blank(slot->s + slot->len - 1, 1)) {
+		slot->len--;
+		slot->whole--;
+	}
+	if (slot->len > 0)
+		slot_append(p, slot, TEXT_DETAIL, "\n", 1);
+}
+
+void junit_part_open(void *cookie, const char *name, const char **attrs)
+{
+	(void)name;
+	(void)attrs;
+	part_line(self(cookie));
+}
+
+void junit_part_close(void *cookie)
+{
+	part_line(self(cookie));
+}
+
 /* The attempt that is open: the last of the list, unless it was one too many. */
 static struct problem *last_problem(struct build *b)
 {

@@ -132,6 +132,14 @@ static const struct dialect_row java[] = {
 	  "classname=\"a.C\"/></testsuite>"
 	  "</testsuites>",
 	  { "\"name\":\"t\",\"variant\":\"Pixel_3a - 11\"", "!/dev/sda" } },
+	{ "3.1 Eclipse: what was expected and what came, each in its line",
+	  X "<testrun><testsuite name=\"a\"><testcase name=\"t\" "
+	    "classname=\"a\"><failure><expected>one</expected>"
+	    "<actual>two</actual><trace>org.junit.ComparisonFailure: x\n\tat y\n</trace></failure></testcase>"
+	    "<testcase name=\"u\" classname=\"a\"><error>\n      <expected>three</expected>\n      "
+	    "<actual>four</actual>\n      tail\n    </error></testcase></testsuite></testrun>",
+	  { "\"detail\":\"one\\ntwo\\norg.junit.ComparisonFailure: x\\n\\tat y\"",
+	    "\"detail\":\"three\\nfour\\n" } },
 	{ "3.1 ScalaTest: words for names",
 	  X "<testsuite name=\"S\"><testcase classname=\"S\" name=\"(It is not a test)\"/></testsuite>",
 	  { "\"name\":\"(It is not a test)\"", "!refs" } },
