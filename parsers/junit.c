@@ -257,6 +257,26 @@ static bool case_attr(struct parser *p, struct build *b, struct case_attrs *c, c
 	}
 }
 
+/* TestCafe's reporter writes behind a name how the test went; what is left of it is the same in each run. */
+static size_t testcafe_name(struct build *b, const char *name)
+{
+	static const char shots[] = " (screenshots: ", unstable[] = " (unstable)";
+	size_t len = strlen(name), n = sizeof(unstable) - 1;
+	const char *path = NULL;
+
+	if (len > 0 && name[len - 1] == ')') {
+		for (const char *at = name; (at = strstr(at, shots)) != NULL; at++)
+			path = at;
+	}
+	if (path != NULL)
+		len = (size_t)(path - name);
+	if (len > n && memcmp(name + len - n, unstable, n) == 0) {
+		b->flaky = true;
+		len -= n;
+	}
+	return len;
+}
+
 static void case_open(void *cookie, const char *element, const char **attrs)
 {
 	struct parser *p = self(cookie);
@@ -276,10 +296,14 @@ static void case_open(void *cookie, const char *element, const char **attrs)
 	 * (--gtest_also_run_disabled_tests). */
 	if (c.name != NULL && b->verdict == OUTCOME_PASSED && !b->ran && strncmp(c.name, "DISABLED_", 9) == 0)
 		b->verdict = OUTCOME_SKIPPED;
+	const struct suite *s = suite_top(p);
+	if (s != NULL && s->testcafe && c.name != NULL) {
+		const char *own = arena_strndup(&b->arena, c.name, testcafe_name(b, c.name));
+		c.name = own != NULL ? own : c.name;
+	}
 	if (p->options->counts_only)
 		return;
 
-	const struct suite *s = suite_top(p);
 	const char *class_name = c.class_name != NULL && *c.class_name != '\0' ? c.class_name : c.class_other;
 	const char *name = c.name != NULL ? c.name : "";
 	const char *dot;
@@ -353,6 +377,9 @@ static const struct xml_rule junit_rules[] = {
 	{ "ignored", CASE, PROBLEM, junit_skipped_open, junit_text_close, true }, /* TestNG's file a <test> */
 	/* An assumption that did not hold, by Ant's junitlauncher. */
 	{ "aborted", CASE, PROBLEM, junit_skipped_open, junit_text_close, true },
+	{ "expected", PROBLEM, OTHER, junit_part_open, junit_part_close, true }, /* Eclipse */
+	{ "actual", PROBLEM, OTHER, junit_part_open, junit_part_close, true },
+	{ "trace", PROBLEM, OTHER, junit_part_open, junit_part_close, true },
 	{ "flakyFailure", CASE, RERUN, junit_other_attempt_open, junit_text_close, true },
 	{ "flakyError", CASE, RERUN, junit_other_attempt_open, junit_text_close, true },
 	{ "rerunFailure", CASE, RERUN, junit_other_attempt_open, junit_text_close, true },
@@ -377,9 +404,6 @@ static const struct xml_rule junit_rules[] = {
 };
 
 const struct xml_dialect junit_dialect = {
-	{ "expected", PROBLEM, OTHER, junit_part_open, junit_part_close, true }, /* Eclipse */
-	{ "actual", PROBLEM, OTHER, junit_part_open, junit_part_close, true },
-	{ "trace", PROBLEM, OTHER, junit_part_open, junit_part_close, true },
 	.format = "junit",
 	.rules = junit_rules,
 	.root = TOP,

@@ -114,6 +114,7 @@ struct suite {
 	uint64_t tests, failures, errors, skipped;              /* as declared; UINT64_MAX: not */
 	uint64_t had_cases, had_failed, had_error, had_skipped; /* the parser's counts when it opened */
 	bool in_path;
+	bool testcafe; /* JUnit: written by TestCafe's reporter */
 };
 
 struct parser {

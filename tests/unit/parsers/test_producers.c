@@ -370,6 +370,19 @@ static const struct dialect_row javascript[] = {
 	    "name=\"b\"/></testsuite></testsuites>",
 	  { "\"name\":\"a\",\"variant\":\"iPhone 15\"", "\"name\":\"a\",\"variant\":\"Pixel 8\"",
 	    "!\"variant\":\"\"" } },
+	{ "3.1 TestCafe: quarantine and screenshots in the name, one number for failures and errors",
+	  X "<testsuite name=\"TestCafe Tests: Chrome 90.0 / Linux 0.0\" tests=\"4\" failures=\"1\" "
+	    "errors=\"1\" skipped=\"0\"><testcase classname=\"F\" name=\"works (unstable)\"/><testcase "
+	    "classname=\"F\" name=\"fails (unstable) (screenshots: "
+	    "/s/2026-11-20/test-2)\"><failure><![CDATA[no]]>"
+	    "</failure></testcase><testcase classname=\"F\" name=\"adds (more)\"/><testcase classname=\"F\" "
+	    "name=\"plain\"/></testsuite>",
+	  { "\"id\":\"F.works\",\"status\":\"passed\",\"flaky\":true",
+	    "\"id\":\"F.fails\",\"status\":\"failed\",\"flaky\":false", "\"id\":\"F.adds (more)\"",
+	    "\"id\":\"F.plain\",\"status\":\"passed\",\"flaky\":false", "!header", "!evidence" } },
+	{ "3.1 others than TestCafe: words in brackets belong to the name",
+	  X "<testsuite name=\"S\"><testcase classname=\"F\" name=\"works (unstable)\"/></testsuite>",
+	  { "\"id\":\"F.works (unstable)\",\"status\":\"passed\",\"flaky\":false" } },
 	{ "3.1 Karma: a suite for each browser, several failures, NaN",
 	  X "<testsuite name=\"Chrome 90.0\" package=\"\" timestamp=\"2024-01-02T03:04:05\" "
 	    "tests=\"1\" time=\"NaN\"><testcase name=\"adds\" "
