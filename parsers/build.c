@@ -251,6 +251,12 @@ static void step_files(struct parser *p, const char *value)
 	for (const char *at = value; (at = strstr(at, begin)) != NULL;) {
 		at += sizeof(begin) - 1;
 		const char *end = strstr(at, "]]");
+		/* A bracket that the path opened is its own: "out/test[1]". */
+		int open = 0;
+		for (const char *c = at; end != NULL && c < end; c++)
+			open += (*c == '[') - (*c == ']');
+		for (; open > 0 && end[2] == ']'; open--)
+			end++;
 		char *path = end != NULL ? strndup(at, (size_t)(end - at)) : NULL;
 		if (path == NULL)
 			return;

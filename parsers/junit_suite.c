@@ -219,5 +219,5 @@ void junit_suite_out_close(void *cookie)
 	struct parser *p = cookie;
 
 	p->suite_out = false;
-	buf_reset(&p->suite_marker);
+	suite_output_end(p);
 }

@@ -68,6 +68,7 @@ enum marker_state { MARKER_NONE, MARKER_OPENING, MARKER_VALUE };
 /* "[[ATTACHMENT|path]]" and its like, found while output streams by. */
 struct marker {
 	enum marker_state state;
+	int brackets;    /* MARKER_OPENING: how many are open in held */
 	bool secret;     /* MARKER_VALUE of a redacted name: the value is held back from the output */
 	struct buf held; /* MARKER_OPENING: from "[[" on; MARKER_VALUE: the value */
 	char *key;
@@ -149,6 +150,7 @@ struct parser {
 	struct buf suite_value;
 	bool suite_out;          /* a suite's output is open */
 	struct buf suite_marker; /* of an [[ATTACHMENT|path]] in it: from "[[" on */
+	int suite_brackets;      /* how many are open in suite_marker */
 	/* TestNG */
 	bool detail_full; /* the open exception has given its full trace */
 	char *class_name;
@@ -172,6 +174,7 @@ struct suite *suite_top(struct parser *p);
 int64_t suite_started(const struct parser *p);
 /* A suite's output goes nowhere, but for the files that it names. */
 void suite_output(struct parser *p, const char *s, size_t len);
+void suite_output_end(struct parser *p);
 void suite_property(struct parser *p, const char *key, const char *value);
 void suites_clear(struct parser *p);
 

@@ -120,10 +120,35 @@ void suite_property(struct parser *p, const char *key, const char *value)
 		p->events->property(p->cookie, key, secret ? "***" : value != NULL ? value : "");
 }
 
+static const char begin[] = "[[ATTACHMENT|";
+static const size_t opening = sizeof(begin) - 1;
+
+/* Where a bracket is open still, a third "]" belongs to the path: "out/test[1]". */
+static bool marker_whole(const struct buf *held)
+{
+	/* opening + 3: at least one character is left */
+	return held->len >= opening + 3 && held->data[held->len - 1] == ']' &&
+	       held->data[held->len - 2] == ']';
+}
+
+static void marker_take(struct parser *p)
+{
+	struct buf *held = &p->suite_marker;
+
+	held->data[held->len - 2] = '\0';
+	p->events->evidence(p->cookie, held->data + opening);
+	buf_reset(held);
+}
+
+void suite_output_end(struct parser *p)
+{
+	if (marker_whole(&p->suite_marker))
+		marker_take(p);
+	buf_reset(&p->suite_marker);
+}
+
 void suite_output(struct parser *p, const char *s, size_t len)
 {
-	static const char begin[] = "[[ATTACHMENT|";
-	const size_t opening = sizeof(begin) - 1;
 	struct buf *held = &p->suite_marker;
 
 	for (size_t i = 0; i < len;) {
@@ -134,6 +159,10 @@ void suite_output(struct parser *p, const char *s, size_t len)
 			i = (size_t)(bracket - s);
 		}
 		char c = s[i];
+		if (c != ']' && marker_whole(held)) {
+			marker_take(p);
+			continue;
+		}
 		size_t n = held->len;
 		/* "[[[": the first one is text. */
 		if (n == 2 && c == '[') {
@@ -147,10 +176,8 @@ void suite_output(struct parser *p, const char *s, size_t len)
 		}
 		buf_putc(held, c);
 		i++;
-		if (held->len < opening + 3 || c != ']' || held->data[held->len - 2] != ']')
-			continue;
-		held->data[held->len - 2] = '\0'; /* opening + 3: at least one character is left */
-		p->events->evidence(p->cookie, held->data + opening);
-		buf_reset(held);
+		p->suite_brackets = (n > 0 ? p->suite_brackets : 0) + (c == '[') - (c == ']');
+		if (p->suite_brackets <= 0 && marker_whole(held))
+			marker_take(p);
 	}
 }

@@ -177,6 +177,15 @@ static bool prefix_of(const char *word, const char *s, size_t len)
 	return memcmp(word, s, len < n ? len : n) == 0;
 }
 
+/* Its end was read.  Where brackets are open still, a third "]" belongs to what stands in it: "out/test[1]". */
+static bool marker_whole(const struct marker *m)
+{
+	size_t len = m->held.len;
+
+	return m->state == MARKER_OPENING && len > sizeof(property) && m->held.data[len - 1] == ']' &&
+	       m->held.data[len - 2] == ']';
+}
+
 /* One character of an opening; false: it is none, and the character was not taken. */
 static bool marker_opening(struct parser *p, char c, struct slot *slot, enum text_kind kind)
 {
@@ -200,7 +209,8 @@ static bool marker_opening(struct parser *p, char c, struct slot *slot, enum tex
 		}
 		return false;
 	}
-	if (len > sizeof(property) && s[len - 1] == ']' && s[len - 2] == ']')
+	m->brackets += (c == '[') - (c == ']');
+	if (marker_whole(m) && m->brackets <= 0)
 		marker_take(p, slot, kind);
 	return true;
 }
@@ -261,12 +271,17 @@ static void scan(struct parser *p, struct slot *slot, enum text_kind kind, const
 			if (bracket != NULL) {
 				m->state = MARKER_OPENING;
 				buf_putc(&m->held, '[');
+				m->brackets = 1;
 				used++;
 			}
 			break;
 		}
 		case MARKER_OPENING:
 			while (used < len && m->state == MARKER_OPENING) {
+				if (marker_whole(m) && s[used] != ']') {
+					marker_take(p, slot, kind);
+					break;
+				}
 				if (!marker_opening(p, s[used], slot, kind)) {
 					marker_give_up(p, slot, kind);
 					break;
@@ -306,6 +321,8 @@ void text_pop(struct parser *p)
 	if (b->targets >= TARGETS)
 		return;
 	const struct target *t = &b->target[b->targets];
+	if (marker_whole(&p->marker) && t->scan && t->slot != NULL)
+		marker_take(p, t->slot, t->kind);
 	if (p->marker.state != MARKER_NONE && t->scan && t->slot != NULL)
 		marker_give_up(p, t->slot, t->kind);
 	if (p->spilling != NULL && p->spilling == t->slot)

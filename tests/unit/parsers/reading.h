@@ -30,6 +30,7 @@ struct reading {
 	struct buf lines;      /* one JSON object a result */
 	struct buf spilled;    /* "[kind:bytes]" for each long text */
 	struct buf properties; /* "key=value;" of suites */
+	struct buf files;      /* "path;" of suites */
 	enum parser_outcome outcome;
 	struct parser_stats stats;
 	struct err err;
@@ -85,6 +86,13 @@ static void reading_property(void *cookie, const char *key, const char *value)
 	buf_printf(&x->properties, "%s=%s;", key, value);
 }
 
+static void reading_evidence(void *cookie, const char *path)
+{
+	struct reading *x = cookie;
+
+	buf_printf(&x->files, "%s;", path);
+}
+
 static void reading_pass(struct reading *x, const struct parser_options *options, const char *data,
 			 size_t len, size_t piece, bool repair)
 {
@@ -92,7 +100,8 @@ static void reading_pass(struct reading *x, const struct parser_options *options
 						     .text_begin = reading_begin,
 						     .text_chunk = reading_chunk,
 						     .text_end = reading_end,
-						     .property = reading_property };
+						     .property = reading_property,
+						     .evidence = reading_evidence };
 	struct parser *p = NULL;
 	const char *encoding;
 
@@ -122,6 +131,7 @@ static void reading_done(struct reading *x)
 	buf_done(&x->lines);
 	buf_done(&x->spilled);
 	buf_done(&x->properties);
+	buf_done(&x->files);
 	buf_done(&x->warnings);
 }
 
@@ -132,6 +142,7 @@ static struct reading read_bytes(const struct parser_options *options, const cha
 	struct reading x = { .lines = BUF_LIMIT(1 << 28),
 			     .spilled = BUF_LIMIT(1 << 20),
 			     .properties = BUF_LIMIT(1 << 20),
+			     .files = BUF_LIMIT(1 << 20),
 			     .warnings = BUF_LIMIT(1 << 20),
 			     .refuse_after = refuse_after };
 	struct parser_options plain = { .now_ms = NOW, .redacted = parser_redacted_default };
@@ -141,6 +152,7 @@ static struct reading read_bytes(const struct parser_options *options, const cha
 	buf_puts(&x.lines, "");
 	buf_puts(&x.spilled, "");
 	buf_puts(&x.properties, "");
+	buf_puts(&x.files, "");
 	buf_puts(&x.warnings, "");
 	reading_pass(&x, options, data, len, piece, false);
 	if (x.outcome == PARSER_REPAIR) {
@@ -149,6 +161,7 @@ static struct reading read_bytes(const struct parser_options *options, const cha
 		buf_reset(&x.lines);
 		buf_reset(&x.spilled);
 		buf_reset(&x.properties);
+		buf_reset(&x.files);
 		buf_reset(&x.warnings);
 		reading_pass(&x, options, data, len, piece, true);
 	}

@@ -368,6 +368,22 @@ static void properties_of_suites_are_told_apart(void **state)
 	reading_done(&x);
 }
 
+static void files_of_suites_are_told_apart(void **state)
+{
+	static const char xml[] =
+		"<testsuite><testcase name='a'/><system-out>x [[ATTACHMENT|a.png]] [[[ATTACHMENT|b]]] "
+		"[[ATTACHMENT|out/test[1]]]\n[[ATTACHMENT|c[d]]; [[ATTACHMENT|no\n]]</system-out>"
+		"<system-out>[[ATTACHMENT|e[f]]</system-out><system-out>g]]</system-out></testsuite>";
+
+	(void)state;
+	for (size_t piece = 0; piece < 2; piece++) {
+		struct reading x = read_bytes(NULL, xml, sizeof(xml) - 1, piece, 0);
+		assert_string_equal(x.files.data, "a.png;b;out/test[1];c[d;e[f;");
+		assert_null(strstr(x.lines.data, "evidence"));
+		reading_done(&x);
+	}
+}
+
 static void markers(void **state)
 {
 	static const struct dialect_row row[] = {
@@ -438,6 +454,18 @@ static void markers(void **state)
 		{ "white space around a path",
 		  "<testcase name='a'><system-out>[[ATTACHMENT| a.png ]]</system-out></testcase>",
 		  { "{\"path\":\"a.png\"}" } },
+		{ "a path that ends in a bracket of its own",
+		  "<testcase name='a'><properties><property name='step' value='[[ATTACHMENT|s[1]]] "
+		  "[[ATTACHMENT|b]]]'/>"
+		  "</properties><system-out>[[ATTACHMENT|out/test[1]]]\n[[ATTACHMENT|c[d]]; "
+		  "[[[ATTACHMENT|e]]]"
+		  "[[PROPERTY|k=v[2]]]</system-out><system-err>[[ATTACHMENT|f[g]]</system-err></testcase>",
+		  { "\"evidence\":[{\"path\":\"s[1]\",\"step\":1},{\"path\":\"b\",\"step\":1},"
+		    "{\"path\":\"out/test[1]\"},{\"path\":\"c[d\"},{\"path\":\"e\"},{\"path\":\"f[g\"}]",
+		    "[\"k\",\"v[2]\"]",
+		    "\"stdout\":\"[[ATTACHMENT|out/test[1]]]\\n[[ATTACHMENT|c[d]]; [[[ATTACHMENT|e]]]"
+		    "[[PROPERTY|k=v[2]]]\"",
+		    "\"stderr\":\"[[ATTACHMENT|f[g]]\"" } },
 		{ "only in output",
 		  "<testcase name='a'><failure>[[ATTACHMENT|a]]</failure></testcase>",
 		  { "!evidence" } },
@@ -459,6 +487,7 @@ int main(void)
 		cmocka_unit_test(texts),
 		cmocka_unit_test(properties),
 		cmocka_unit_test(properties_of_suites_are_told_apart),
+		cmocka_unit_test(files_of_suites_are_told_apart),
 		cmocka_unit_test(markers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
