@@ -79,6 +79,9 @@ struct loading { /* a part between queue_take() and its end; queue thread */
 	struct loading *next;
 	int64_t part;
 	uint64_t chunks, results, evidence; /* that were stored for it */
+	bool given_up;                      /* its row is being removed */
+	bool again;                         /* which failed: once more, when the disk takes writes */
+	char *reason;
 };
 
 struct runner;
@@ -146,7 +149,10 @@ int64_t store_delete_chunks(struct queue *q, int64_t part, int64_t before, int64
 
 /* ---- runs.c ---- */
 
-struct loading *runs_loading(struct queue *q, int64_t part);
+struct loading *runs_loading(struct queue *q, int64_t part); /* NULL also where it was given up */
+/* The disk takes writes: parts that could not be given up for want of room are given up now. */
+void runs_abandon_again(struct queue *q);
+void runs_loading_free(struct queue *q);
 /* Deliveries of an ended run (0: of all) that wait for more, though none will come, are due. */
 void runs_wake_ended(struct queue *q, int64_t run, int64_t now_ms);
 void runs_remove_if_empty(struct queue *q, int64_t run);

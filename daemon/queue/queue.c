@@ -58,11 +58,7 @@ static void queue_free(struct queue *q)
 	pthread_cond_destroy(&r->wake);
 	pthread_cond_destroy(&r->room);
 	pthread_mutex_destroy(&r->lock);
-	while (q->loading != NULL) {
-		struct loading *l = q->loading;
-		q->loading = l->next;
-		free(l);
-	}
+	runs_loading_free(q);
 	group_forget(q);
 	store_forget(q);
 	chunk_packer_free(q->packer);

@@ -140,7 +140,8 @@ struct part_summary {
  * again.  After any error but -ENOSPC the part is to be abandoned. */
 void queue_finish_part(struct queue *q, int64_t part, const struct part_summary *summary, queue_done_fn *done,
 		       void *cookie);
-/* The part never was.  A reason (not NULL) is kept beside the path, for `status` (malformed reports). */
+/* The part never was.  A reason (not NULL) is kept beside the path, for `status` (malformed reports).
+ * -ENOSPC: it is given up all the same, as soon as the disk takes writes again. */
 void queue_abandon_part(struct queue *q, int64_t part, const char *reason, queue_done_fn *done, void *cookie);
 /* Nothing more will come for this run: its deliveries become due. */
 void queue_end_run(struct queue *q, int64_t run, int64_t now_ms, queue_done_fn *done, void *cookie);

@@ -240,22 +240,25 @@ static void lose_group(struct runner *r, int rc, const struct err *err)
 	r->lazy_bytes = 0;
 }
 
-void runner_settle(struct queue *q, bool force)
+/* Commits and answers; an error where the transaction was lost. */
+static int settle(struct queue *q, bool force, struct err *err)
 {
 	struct runner *r = q->runner;
+	int rc = 0;
 
 	if (db_in_transaction(q->db) && (force || r->dirty || r->lazy_bytes > LAZY_MAX)) {
-		int rc = db_commit(q->db);
+		rc = db_commit(q->db);
 		if (rc < 0) {
-			struct err err = ERR_NONE;
-			db_failed(q->db, &err);
+			db_failed(q->db, err);
 			if (db_broken(q->db) || db_in_transaction(q->db)) {
 				broken(q);
-				return;
+				return rc;
 			}
 			db_clear(q->db);
 			group_forget(q);
-			lose_group(r, rc, &err);
+			lose_group(r, rc, err);
+		} else if (!queue_ending(q)) {
+			runs_abandon_again(q);
 		}
 		r->in_group = 0;
 		r->dirty = false;
@@ -264,6 +267,14 @@ void runner_settle(struct queue *q, bool force)
 		release_gathered(r);
 	}
 	answer_group(q);
+	return rc;
+}
+
+void runner_settle(struct queue *q, bool force)
+{
+	struct err ignored = ERR_NONE;
+
+	settle(q, force, &ignored);
 }
 
 static int64_t now_ms(void)
@@ -284,7 +295,7 @@ static bool gathering(const struct queue *q)
 	    queue_inline(q))
 		return false;
 	for (const struct loading *l = q->loading; l != NULL; l = l->next)
-		loading++;
+		loading += l->given_up ? 0 : 1;
 	return loading > r->gathered_count && now_ms() < r->gathered_by_ms;
 }
 
@@ -378,11 +389,14 @@ static void run_op(struct queue *q, struct op *op)
 		return;
 	}
 	if (rc == OP_AGAIN) {
-		runner_settle(q, true);
-		pthread_mutex_lock(&r->lock);
-		op_list_put(&r->waiting, op);
-		pthread_mutex_unlock(&r->lock);
-		return;
+		rc = settle(q, true, &err);
+		if (rc == 0 || !write) {
+			pthread_mutex_lock(&r->lock);
+			op_list_put(&r->waiting, op);
+			pthread_mutex_unlock(&r->lock);
+			return;
+		}
+		fail_op(op, rc, &err); /* its slice is lost, and what it remembers of it is wrong */
 	}
 	op_list_put(&r->group, op);
 	if (alone)

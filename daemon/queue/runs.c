@@ -30,7 +30,7 @@ enum {
 struct loading *runs_loading(struct queue *q, int64_t part)
 {
 	for (struct loading *l = q->loading; l != NULL; l = l->next)
-		if (l->part == part)
+		if (l->part == part && !l->given_up)
 			return l;
 	return NULL;
 }
@@ -50,10 +50,17 @@ static void loading_remove(struct queue *q, int64_t part)
 		struct loading *l = *at;
 		if (l->part == part) {
 			*at = l->next;
+			free(l->reason);
 			free(l);
 			return;
 		}
 	}
+}
+
+void runs_loading_free(struct queue *q)
+{
+	while (q->loading != NULL)
+		loading_remove(q, q->loading->part);
 }
 
 /* ---- take ---- */
@@ -324,7 +331,6 @@ struct part_op {
 	struct part_summary summary;
 	char *format, *warnings, *vars_json, *reason, *source_name;
 	void *source;
-	bool begun; /* the first slice is done */
 };
 
 static void part_drop(struct op *op)
@@ -468,21 +474,24 @@ void queue_finish_part(struct queue *q, int64_t part, const struct part_summary 
 	op_start(q, &p->base.op);
 }
 
+/* A slice may be lost with its transaction, so nothing but the rows says how far it went. */
 static int abandon_work(struct queue *q, struct op *op, struct err *err)
 {
 	struct part_op *p = (struct part_op *)op;
+	struct loading *l = runs_loading(q, p->part);
+	int64_t state = -1;
 
-	if (!p->begun) {
-		int64_t state = -1;
-		struct db_stmt *s =
-			db_query(q->db, "SELECT run, state FROM part WHERE id = ?1", DB(db_i(p->part)));
-		if (db_row(s)) {
-			p->run = db_int(s, 0);
-			state = db_int(s, 1);
-		}
-		db_end(s);
-		if (state == PART_READY)
-			return err_set(err, -EALREADY, "part %lld is finished already", (long long)p->part);
+	struct db_stmt *s = db_query(q->db, "SELECT run, state FROM part WHERE id = ?1", DB(db_i(p->part)));
+	if (db_row(s)) {
+		p->run = db_int(s, 0);
+		state = db_int(s, 1);
+	}
+	db_end(s);
+	if (state == PART_READY)
+		return err_set(err, -EALREADY, "part %lld is finished already", (long long)p->part);
+	if (l != NULL)
+		l->given_up = true;
+	if (state == PART_LOADING) {
 		if (p->reason != NULL)
 			db_run(q->db,
 			       "INSERT INTO bad(run_key, path, kept, reason, at_ms)"
@@ -492,34 +501,54 @@ static int abandon_work(struct queue *q, struct op *op, struct err *err)
 		db_run(q->db, "DELETE FROM bad WHERE id <= (SELECT max(id) FROM bad) - ?1",
 		       DB(db_i(BAD_MAX)));
 		db_run(q->db, "DELETE FROM part WHERE id = ?1", DB(db_i(p->part)));
-		if (p->run != 0) {
-			runs_wake_ended(q, p->run, p->now_ms);
-			runs_remove_if_empty(q, p->run);
-		}
+		runs_wake_ended(q, p->run, p->now_ms);
+		runs_remove_if_empty(q, p->run);
 	}
 	/* Blobs that nobody names are found when they are swept. */
-	if (evidence_delete(q, p->part, EVIDENCE_SLICE, NULL, NULL) == EVIDENCE_SLICE) {
-		p->begun = true;
+	if (evidence_delete(q, p->part, EVIDENCE_SLICE, NULL, NULL) == EVIDENCE_SLICE)
 		return OP_AGAIN;
+	return store_delete_chunks(q, p->part, CHUNK_SEQ_MAX, DELETE_SLICE) == DELETE_SLICE ? OP_AGAIN : 0;
+}
+
+/* A full disk keeps the row, and a run whose part is being loaded cannot end: it is not forgotten. */
+static void abandon_settled(struct queue *q, struct op *op)
+{
+	const struct part_op *p = (struct part_op *)op;
+
+	if (op->rc == 0) {
+		loading_remove(q, p->part);
+		return;
 	}
-	int64_t deleted = store_delete_chunks(q, p->part, CHUNK_SEQ_MAX, DELETE_SLICE);
-	if (db_failed(q->db, NULL) < 0)
-		return 0;
-	p->begun = true;
-	loading_remove(q, p->part);
-	return deleted == DELETE_SLICE ? OP_AGAIN : 0;
+	for (struct loading *l = q->loading; l != NULL; l = l->next) {
+		if (l->part != p->part || op->rc != -ENOSPC)
+			continue;
+		l->again = true;
+		free(l->reason);
+		l->reason = xstrdup(p->reason);
+	}
 }
 
 void queue_abandon_part(struct queue *q, int64_t part, const char *reason, queue_done_fn *done, void *cookie)
 {
 	struct part_op *p = op_new(sizeof(*p), OP_WRITE | OP_ALONE, abandon_work, done_answer, part_drop);
 
+	p->base.op.settled = abandon_settled;
 	p->base.done = done;
 	p->base.cookie = cookie;
 	p->part = part;
 	p->reason = xstrdup(reason);
 	p->now_ms = clock_wall_ms();
 	op_start(q, &p->base.op);
+}
+
+void runs_abandon_again(struct queue *q)
+{
+	for (struct loading *l = q->loading; l != NULL; l = l->next) {
+		if (!l->again)
+			continue;
+		l->again = false;
+		queue_abandon_part(q, l->part, l->reason, NULL, NULL);
+	}
 }
 
 /* ---- runs ---- */

@@ -247,9 +247,125 @@ static void row_11_a_full_disk_is_reported_and_heals(void **state)
 	assert_int_equal(f->fatal.code, 0);
 }
 
+/* ---- a disk that takes no writes for a while ---- */
+
+static int refused; /* so many writes to the log find no room; -1: all */
+static sqlite3_vfs full_vfs;
+static sqlite3_io_methods log_methods;
+static const sqlite3_io_methods *file_methods;
+
+static int log_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
+{
+	if (refused == 0)
+		return file_methods->xWrite(file, data, len, at);
+	refused -= refused > 0 ? 1 : 0;
+	return SQLITE_FULL;
+}
+
+static int log_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags, int *out)
+{
+	(void)vfs;
+	sqlite3_vfs *real = full_vfs.pAppData;
+	int rc = real->xOpen(real, name, file, flags, out);
+
+	if (rc == SQLITE_OK && (flags & SQLITE_OPEN_WAL) != 0) {
+		file_methods = file->pMethods;
+		log_methods = *file_methods;
+		log_methods.xWrite = log_write;
+		file->pMethods = &log_methods;
+	}
+	return rc;
+}
+
+static int full_setup(void **state)
+{
+	sqlite3_vfs *real = sqlite3_vfs_find(NULL);
+
+	refused = 0;
+	full_vfs = *real;
+	full_vfs.pNext = NULL;
+	full_vfs.zName = "full";
+	full_vfs.pAppData = real;
+	full_vfs.xOpen = log_open;
+	assert_int_equal(sqlite3_vfs_register(&full_vfs, 1), SQLITE_OK);
+	return fx_setup(state);
+}
+
+static int full_teardown(void **state)
+{
+	refused = 0;
+	int rc = fx_teardown(state);
+	sqlite3_vfs_unregister(&full_vfs);
+	return rc;
+}
+
+/* A run that has ended and waits for the last of its parts; what that holds is on the disk. */
+static int64_t run_that_waits(struct fx *f, int results)
+{
+	int64_t run = fx_part(f, &(struct fx_take){ .key = "k", .content = "x" }, two, 2), d;
+
+	assert_int_equal(fx_take(f, &(struct fx_take){ .key = "k", .content = "y" }), 0);
+	assert_int_equal(f->taken.run, run);
+	struct part_writer *w = part_writer_new(f->q, f->taken.part);
+	for (int i = 0; i < results; i++) {
+		char name[24];
+		(void)snprintf(name, sizeof(name), "t%d", i);
+		fx_add(w, &(struct fx_result){ .class_name = "c", .name = name, .outcome = OUTCOME_PASSED },
+		       1);
+	}
+	assert_int_equal(part_writer_end(w, NULL), 0);
+	assert_int_equal(fx_end_run(f, run), 0);
+	d = fx_only(f, "rail");
+	assert_int_equal(fx_resolve(f, d, &fx_all), 0);
+	fx_post_all(f, d, ROWS_ALL);
+	struct owed saw = fx_owed(f, d);
+	assert_int_equal(saw.owed, 0);
+	assert_int_equal(saw.parts_loading, 1);
+	assert_int_equal(fx_await(f, d, &saw, NOW + 10), 0);
+	assert_int_equal(fx_due(f, "rail", NOW + 1000000), 0);
+	return d;
+}
+
+/* The disk takes writes again: the first of them brings the part's end along, and its run's. */
+static void goes_on(struct fx *f, int64_t d)
+{
+	assert_int_equal(fx_owed(f, d).parts_loading, 1);
+	block(f, "scope");
+	for (int i = 0; i < 20; i++)
+		queue_turn(f->q);
+	assert_int_equal(fx_owed(f, d).parts_loading, 0);
+	assert_int_equal(fx_due(f, "rail", INT64_MAX - 1), 1);
+	assert_int_equal(fx_status(f)->parts, 1);
+	assert_int_equal(f->fatal.code, 0);
+}
+
+static void row_11_a_part_that_a_full_disk_kept_is_given_up_later(void **state)
+{
+	struct fx *f = *state;
+	int64_t d = run_that_waits(f, 2);
+
+	refused = -1;
+	assert_int_equal(fx_finish(f, f->taken.part, NOW), -ENOSPC);
+	assert_int_equal(fx_abandon(f, f->taken.part, NULL), -ENOSPC);
+	refused = 0;
+	goes_on(f, d);
+}
+
+static void row_11_a_slice_that_a_full_disk_lost_is_an_error(void **state)
+{
+	struct fx *f = *state;
+	int64_t d = run_that_waits(f, 40000); /* more chunks than one slice deletes */
+
+	refused = 1;
+	assert_int_equal(fx_abandon(f, f->taken.part, "torn"), -ENOSPC);
+	assert_int_equal(refused, 0);
+	goes_on(f, d);
+}
+
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fx_setup, fx_teardown)
+#define TEST_FULL(name) cmocka_unit_test_setup_teardown(name, full_setup, full_teardown)
+#define TEST(name)      cmocka_unit_test_setup_teardown(name, fx_setup, fx_teardown)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_clean_end_leaves_one_file),
 		TEST(row_57_a_newer_schema_is_refused_in_one_line),
@@ -259,6 +375,8 @@ int main(void)
 		TEST(row_58_network_file_systems_are_known),
 		TEST(row_58_a_missing_directory_is_one_line),
 		TEST(row_11_a_full_disk_is_reported_and_heals),
+		TEST_FULL(row_11_a_part_that_a_full_disk_kept_is_given_up_later),
+		TEST_FULL(row_11_a_slice_that_a_full_disk_lost_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
