@@ -20,6 +20,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Requests of one client that are worked for; the rest waits in the socket.  At most two of them can last (a wait,
+ * and a verb that asks back), so what stands behind, an answer to that too, has its turn. */
+enum { AT_ONCE = 16 };
+
 static const struct log_ctx log_ctx = { .who = "control" };
 
 /* ---- sessions ---- */
@@ -54,8 +58,11 @@ void session_fail(struct session *s, int code, const char *text)
 
 void session_hold(struct session *s)
 {
-	if (s->refs++ == 0 && s->client != NULL)
+	s->refs++;
+	if (s->refs == 1 && s->client != NULL)
 		control_busy(s->client, true);
+	if (s->refs == AT_ONCE && s->client != NULL)
+		control_hold(s->client, true);
 }
 
 static bool has_ended(const struct session *s, int64_t run)
@@ -90,12 +97,13 @@ static void session_free(struct session *s)
 
 void session_release(struct session *s)
 {
-	if (--s->refs > 0)
-		return;
-	if (s->client == NULL)
-		session_free(s);
-	else
+	s->refs--;
+	if (s->refs == AT_ONCE - 1 && s->client != NULL)
+		control_hold(s->client, false);
+	else if (s->refs == 0 && s->client != NULL)
 		control_busy(s->client, false);
+	else if (s->refs == 0)
+		session_free(s);
 }
 
 static void *opened(void *cookie, struct control_client *c, const struct control_peer *peer)

@@ -87,7 +87,7 @@ static void on_given(void *cookie, int rc, const struct err *err)
 	session_send(s, o);
 	close(g->fd);
 	free(g);
-	session_took(s);
+	session_release(s);
 }
 
 void session_give(struct session *s, struct control_request *r)
@@ -106,7 +106,7 @@ void session_give(struct session *s, struct control_request *r)
 	g->id = id;
 	g->fd = r->fd;
 	r->fd = -1;
-	session_take(s);
+	session_hold(s);
 	evidence_gather_give(s->desk->app->gather, id, a->named, a->of_run, a->bad, g->fd, on_given, g);
 }
 

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AT_ONCE = 16 /* files of one client in intake; the rest waits in the socket */ };
-
 static const struct log_ctx log_ctx = { .who = "control" };
 
 /* ---- open ---- */
@@ -122,20 +120,6 @@ static int make_spec(struct session *s, const char *path, struct arena *a, struc
 
 /* ---- files ---- */
 
-void session_take(struct session *s)
-{
-	session_hold(s);
-	if (++s->files == AT_ONCE && s->client != NULL)
-		control_hold(s->client, true);
-}
-
-void session_took(struct session *s)
-{
-	if (s->files-- == AT_ONCE && s->client != NULL)
-		control_hold(s->client, false);
-	session_release(s);
-}
-
 struct handed {
 	struct session *session;
 	int64_t id;
@@ -187,7 +171,7 @@ static void on_taken(void *cookie, const struct intake_outcome *o)
 		desk_kick(s->desk, true);
 	}
 	free(h);
-	session_took(s);
+	session_release(s);
 }
 
 /* Names that go into logs, the queue and pages: what could steer a terminal is refused at the door. */
@@ -234,7 +218,7 @@ void session_file(struct session *s, struct control_request *r)
 			.timezone = zone != NULL ? zone : spec.timezone,
 			.variant = spec.variant,
 		};
-		session_take(s);
+		session_hold(s);
 		intake_take(a->intake, &job, on_taken, h);
 	}
 	arena_done(&arena);

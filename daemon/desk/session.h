@@ -48,7 +48,6 @@ struct session {
 	struct context *context;
 	struct run_ids runs;  /* that its files joined */
 	struct run_ids ended; /* those of them that it ended */
-	size_t files;         /* in intake, or being kept */
 	/* Folders of its watch that its reports came from: where the watch's `evidence` lies. */
 	struct session_base {
 		int64_t run;
@@ -67,13 +66,11 @@ cJSON *session_reply(const char *re);
 void session_send(struct session *s, cJSON *reply); /* takes ownership; nothing where the client is gone */
 /* {"re":"error"}: the client is told why, with the exit code that is due, and let go. */
 void session_fail(struct session *s, int code, const char *text);
+/* One more thing under way for it, or one less: at some number the rest has to wait in the socket. */
 void session_hold(struct session *s);
 void session_release(struct session *s);                   /* may free it */
 void session_gone(struct session *s);                      /* its client is: ends what only it wanted */
 bool session_joined(const struct session *s, int64_t run); /* by one of its files */
-/* One more file in hand, or one less: at some number the rest has to wait in the socket. */
-void session_take(struct session *s);
-void session_took(struct session *s);
 void session_log(const struct session *s, const char *what);
 void desk_kick(struct desk *d, bool soon);
 

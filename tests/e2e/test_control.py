@@ -281,6 +281,21 @@ class TestTheSocket:
         each_case_once(testrail, 4)
         assert again.terminate().code == 0
 
+    def test_requests_without_end_are_taken_a_few_at_a_time(self, resultd, held):
+        daemon = held()
+        client = Client(resultd.state / "control")
+        client.greet()
+        # The last one is answered as soon as it is taken.
+        client.send(b'{"do":"status"}\n' * 200 + b'{"do":"receipt","runs":[]}\n' * 200
+                    + b'{"do":"hello","protocol":1}\n')
+        answered = 0
+        while client.reply()["re"] != "hello":
+            answered += 1
+        assert answered >= 400 - 16
+        for _ in range(400 - answered):
+            assert client.reply()["re"] in ("status", "receipt")
+        assert daemon.terminate().code == 0
+
     def test_clients_beyond_the_limit_are_told(self, resultd, held):
         daemon = held()
         clients = [Client(resultd.state / "control") for _ in range(128)]
