@@ -7,6 +7,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/json.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,12 +192,13 @@ static bool listed(const struct buf *ids, const char *id)
 	return false;
 }
 
-static void list_args(struct request *r, int64_t size)
+static void list_args(struct request *r, int64_t page, int64_t size)
 {
 	char text[24];
 
+	snprintf(text, sizeof(text), "%lld", (long long)page);
+	sink_arg(r, "page", text);
 	snprintf(text, sizeof(text), "%lld", (long long)size);
-	sink_arg(r, "page", "1");
 	sink_arg(r, "page_size", text);
 }
 
@@ -205,56 +207,112 @@ void axosoft_ask_items(struct talk *t, struct request *r, const char *ids, size_
 	axosoft_get(t, r, "%s", axosoft_type_word(t->conf));
 	sink_arg(r, "filters", arena_printf(t->arena, "id=in[%s]", ids));
 	sink_arg(r, "columns", columns(t));
-	list_args(r, (int64_t)count);
+	list_args(r, sink_int(sink_scratch(t), "page", 1), (int64_t)count);
+}
+
+/* Those that are asked for next, each once; returns how many they are. */
+static size_t next_ids(struct talk *t, struct buf *ids)
+{
+	size_t most = (size_t)sink_int(sink_scratch(t), "most", IDS_MAX), n = 0;
+	struct axosoft_item item;
+
+	for (size_t i = 0; i < t->rows->count && n < most; i++) {
+		if (!unseen(t, &t->rows->row[i], &item) || listed(ids, item.id))
+			continue;
+		buf_printf(ids, "%s%s", n > 0 ? "," : "", item.id);
+		n++;
+	}
+	return n;
 }
 
 enum ask axosoft_known_ask(struct talk *t, struct request *r)
 {
 	struct buf ids = BUF_LIMIT(16u << 10);
-	struct axosoft_item item;
-	size_t n = 0;
+	size_t n = next_ids(t, &ids);
 
-	for (size_t i = 0; i < t->rows->count && n < IDS_MAX; i++) {
-		if (!unseen(t, &t->rows->row[i], &item))
-			continue;
-		if (!listed(&ids, item.id))
-			buf_printf(&ids, "%s%s", n > 0 ? "," : "", item.id);
-		n++;
-	}
 	if (n > 0)
 		axosoft_ask_items(t, r, ids.data, n);
 	buf_done(&ids);
 	return n > 0 ? ASK_SEND : ASK_SKIP;
 }
 
-enum got axosoft_known_got(struct talk *t, const struct reply *r)
+static const cJSON *row_of(struct talk *t, const cJSON *rows, const char *id)
 {
 	const cJSON *row;
+
+	cJSON_ArrayForEach(row, rows)
+	{
+		const char *shown = axosoft_id(t->arena, row, "id");
+		if (shown != NULL && strcmp(shown, id) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+/* What the list says of those that were asked for and that it shows; gone: of those that it does not show.  Returns
+ * how many failures have learned something. */
+static size_t learn_known(struct talk *t, const cJSON *rows, const struct buf *ids, bool gone)
+{
+	struct axosoft_item item;
 	size_t n = 0;
+
+	for (size_t i = 0; i < t->rows->count; i++) {
+		if (!unseen(t, &t->rows->row[i], &item) || !listed(ids, item.id))
+			continue;
+		const cJSON *row = row_of(t, rows, item.id);
+		if ((row == NULL) != gone)
+			continue;
+		item.missing = gone; /* deleted, or archived: such ones are not listed */
+		item.seen_run = t->run->id;
+		if (row != NULL)
+			read_item(t, row, &item);
+		axosoft_learn_item(t, &t->rows->row[i], &item);
+		n++;
+	}
+	return n;
+}
+
+/* What is not shown is gone only where the list is whole: it may hold fewer rows than were asked for, and the first
+ * page may be page 0.  Where it is not known to be whole, the others are asked for again, by themselves; where none was
+ * shown, in smaller pieces, so that each may stand alone at last. */
+static enum got take_known(struct talk *t, const cJSON *root, const struct buf *ids, size_t asked)
+{
+	const cJSON *rows = axosoft_data(root), *meta = cJSON_GetObjectItemCaseSensitive(root, "metadata");
+	int64_t shown = cJSON_GetArraySize(rows), total = sink_int(meta, "total_count", -1),
+		page = sink_int(meta, "page_size", 0);
+	bool full = page > 0 && page < (int64_t)asked && shown >= page;
+	bool whole = asked == 1 || (total == shown && !full);
+	size_t found = learn_known(t, rows, ids, false);
+
+	if (found == 0 && shown == 0 && total > 0 && sink_int(sink_scratch(t), "page", 1) == 1) {
+		sink_set_int(sink_scratch(t), "page", 0);
+		return GOT_MORE;
+	}
+	if (found == 0 && (shown > 0 || total > 0)) {
+		err_set(&t->err, -EPROTO, "look-up of known items: the list shows none that was asked for");
+		return GOT_UNKNOWN;
+	}
+	if (whole)
+		(void)learn_known(t, rows, ids, true);
+	else if (found == 0)
+		sink_set_int(sink_scratch(t), "most", (int64_t)asked / 2);
+	return GOT_MORE;
+}
+
+enum got axosoft_known_got(struct talk *t, const struct reply *r)
+{
+	struct buf ids = BUF_LIMIT(16u << 10);
 
 	if (!sink_ok(r))
 		return axosoft_refused(t, r, "look-up of known items", GOT_PARK);
 	cJSON *root = sink_json(r);
-	const cJSON *rows = axosoft_data(root);
-	bool list = cJSON_IsArray(rows);
-	for (size_t i = 0; list && i < t->rows->count && n < IDS_MAX; i++) {
-		struct axosoft_item item, now = { .done_ms = TIME_UNKNOWN };
-		if (!unseen(t, &t->rows->row[i], &item))
-			continue;
-		n++;
-		now = item;
-		now.missing = true; /* deleted, or archived: such ones are not listed */
-		now.seen_run = t->run->id;
-		cJSON_ArrayForEach(row, rows)
-		{
-			const char *id = axosoft_id(t->arena, row, "id");
-			if (id != NULL && strcmp(id, item.id) == 0)
-				read_item(t, row, &now);
-		}
-		axosoft_learn_item(t, &t->rows->row[i], &now);
-	}
+	size_t asked = next_ids(t, &ids);
+	enum got got = !cJSON_IsArray(axosoft_data(root)) ? GOT_UNKNOWN
+		       : asked == 0                       ? GOT_NEXT
+							  : take_known(t, root, &ids, asked);
+	buf_done(&ids);
 	cJSON_Delete(root);
-	return !list ? GOT_UNKNOWN : n > 0 ? GOT_MORE : GOT_NEXT;
+	return got;
 }
 
 /* ---- by the mark in its name ---- */
@@ -265,7 +323,7 @@ void axosoft_ask_marked(struct talk *t, struct request *r, const char *mark)
 	sink_arg(r, "search_field", "name");
 	sink_arg(r, "search_string", arena_printf(t->arena, "\"%s\"", mark));
 	sink_arg(r, "columns", columns(t));
-	list_args(r, NAMES_PAGE);
+	list_args(r, 1, NAMES_PAGE);
 }
 
 /* The item whose name holds the mark, exactly, and which is not the one of the id `not`; the newest that is open

@@ -230,6 +230,18 @@ def test_known_items_are_looked_at_in_one_call(resultd, axosoft):
     assert len(axosoft.items) == 9 and len(axosoft.calls()) == before + 1
 
 
+@pytest.mark.parametrize("server", [{"page_max": 4}, {"first_page": 0}])
+def test_known_items_beyond_the_servers_page_are_not_deleted(resultd, axosoft, server):
+    configure(resultd, axosoft)
+    names = [f"Cause{chr(65 + number)}" for number in range(9)]
+    run(resultd, "1", failing(9, names))
+    for name, value in server.items():
+        setattr(axosoft, name, value)
+    axosoft.items.pop(min(axosoft.items))       # this one is
+    run(resultd, "2", failing(9, names, salt=2))
+    assert len(axosoft.items) == 9 and len(axosoft.comments) == 8
+
+
 # ---- fields ----
 
 def test_fields_as_the_plugin_has_them(resultd, axosoft):

@@ -57,6 +57,7 @@ class Axosoft(Server):
         self.form_token = True          # the token address takes a POST form, too
         self.features_only = False      # newer accounts: POST /defects is refused
         self.first_page = 1
+        self.page_max = 1000            # rows of a list at most, whatever page_size says
         self.attachments_refused = False
         self.items = {}                 # id -> item
         self.comments, self.attachments = [], []
@@ -259,7 +260,7 @@ class Axosoft(Server):
         if "page" not in request.query or "page_size" not in request.query:
             self._violate(request, "a list without page and page_size")
         page = max(int(request.query.get("page", self.first_page)), self.first_page)
-        size = max(1, min(int(request.query.get("page_size", 10)), 1000))
+        size = max(1, min(int(request.query.get("page_size", 10)), self.page_max))
         start = (page - self.first_page) * size
         return Answer(200, {"data": rows[start:start + size],
                             "metadata": {"total_count": len(rows), "page": page, "page_size": size}})

@@ -234,6 +234,86 @@ static void a_lost_item_of_a_suite_is_not_the_closed_one(void **state)
 	}
 }
 
+#define SHOWN(id) "{\"id\":" id ",\"name\":\"x\"}"
+
+/* Four are asked for.  Which are learned, how it goes on, and what is asked for then. */
+static void what_a_list_may_have_left_out_is_not_gone(void **state)
+{
+	static const struct {
+		const char *body;
+		enum got got;
+		size_t learned, gone;
+		const char *next;
+	} row[] = {
+		{ "{\"data\":[" SHOWN("1") "," SHOWN("2") "," SHOWN("3") "," SHOWN("4") "]}", GOT_MORE, 4, 0,
+		  NULL },
+		{ "{\"data\":[" SHOWN("1") "," SHOWN("3") "],\"metadata\":{\"total_count\":2}}", GOT_MORE, 4,
+		  2, NULL },
+		{ "{\"data\":[" SHOWN("1") "," SHOWN("3") "],\"metadata\":{\"total_count\":4}}", GOT_MORE, 2,
+		  0, NULL },
+		{ "{\"data\":[" SHOWN("1") "," SHOWN(
+			  "3") "],\"metadata\":{\"total_count\":2,\"page_size\":2}}",
+		  GOT_MORE, 2, 0, NULL },
+		{ "{\"data\":[" SHOWN("1") "," SHOWN("3") "]}", GOT_MORE, 2, 0, NULL },
+		{ "{\"data\":[],\"metadata\":{\"total_count\":0}}", GOT_MORE, 4, 4, NULL },
+		{ "{\"data\":[]}", GOT_MORE, 0, 0, "in%5B1%2C2%5D" },
+		{ "{\"data\":[],\"metadata\":{\"total_count\":4}}", GOT_MORE, 0, 0, "page=0&page_size=4" },
+		{ "{\"data\":[" SHOWN("7") "]}", GOT_UNKNOWN, 0, 0, NULL },
+	};
+	static const char *const ids[] = { "1", "2", "3", "4" };
+	struct talking w;
+	(void)state;
+
+	for (size_t i = 0; i < COUNT(row); i++) {
+		size_t gone = 0;
+		begin(&w, "", 0);
+		for (size_t k = 1; k < COUNT(ids); k++)
+			talking_row(&w, ids[k], "shop.Cart.pays", OUTCOME_FAILED, 5, "no answer");
+		for (size_t k = 0; k < COUNT(ids); k++)
+			w.rows.row[k].remote_json =
+				arena_printf(&w.rows.arena, "{\"id\":\"%s\",\"ours\":1}", ids[k]);
+		assert_int_equal(talking_ask(&w, "known"), ASK_SEND);
+		assert_true(path_has(&w, "page=1&page_size=4"));
+		assert_int_equal(talking_got(&w, 200, row[i].body), row[i].got);
+		assert_int_equal(talking_count(&w, LEARNED_REMOTE), row[i].learned);
+		for (size_t k = 0; k < row[i].learned; k++)
+			gone += strstr(talking_learned(&w, LEARNED_REMOTE, k)->json, "\"missing\":1") != NULL;
+		assert_int_equal(gone, row[i].gone);
+		if (row[i].next != NULL) {
+			assert_int_equal(once_more(&w), ASK_SEND);
+			assert_true(path_has(&w, row[i].next));
+		}
+		talking_end(&w);
+	}
+}
+
+/* Asked for alone, and not shown: it is gone, but where the list counts it, or is about others. */
+static void one_that_is_asked_for_alone_is_gone_where_it_is_not_shown(void **state)
+{
+	static const struct {
+		const char *body;
+		enum got first, second;
+	} row[] = {
+		{ "{\"data\":[]}", GOT_MORE, GOT_MORE },
+		{ "{\"data\":[],\"metadata\":{\"total_count\":1}}", GOT_MORE, GOT_UNKNOWN },
+		{ "{\"data\":[" SHOWN("7") "]}", GOT_UNKNOWN, GOT_UNKNOWN },
+	};
+	struct talking w;
+	(void)state;
+
+	for (size_t i = 0; i < COUNT(row); i++) {
+		begin(&w, "", 0);
+		w.rows.row[0].remote_json = "{\"id\":\"1\",\"ours\":1}";
+		assert_int_equal(talking_ask(&w, "known"), ASK_SEND);
+		assert_int_equal(talking_got(&w, 200, row[i].body), row[i].first);
+		assert_int_equal(talking_count(&w, LEARNED_REMOTE), i == 0);
+		assert_int_equal(once_more(&w), ASK_SEND);
+		assert_int_equal(talking_got(&w, 200, row[i].body), row[i].second);
+		assert_int_equal(talking_count(&w, LEARNED_REMOTE), i == 0);
+		talking_end(&w);
+	}
+}
+
 static void a_refusal_says_the_servers_words(void **state)
 {
 	struct talking w;
@@ -260,6 +340,8 @@ int main(void)
 		cmocka_unit_test(a_lost_answer_is_looked_up_by_its_mark),
 		cmocka_unit_test(a_lost_successor_is_not_its_predecessor),
 		cmocka_unit_test(a_lost_item_of_a_suite_is_not_the_closed_one),
+		cmocka_unit_test(what_a_list_may_have_left_out_is_not_gone),
+		cmocka_unit_test(one_that_is_asked_for_alone_is_gone_where_it_is_not_shown),
 		cmocka_unit_test(a_refusal_says_the_servers_words),
 	};
 
