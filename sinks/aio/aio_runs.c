@@ -483,7 +483,9 @@ enum aio_fault aio_run_fault(struct talk *t, const struct row *row, const char *
 			cJSON_AddItemToArray(missing, cJSON_CreateString(key));
 		return AIO_FAULT_LATER;
 	}
-	if (!about_cycle && strcasestr(words, "status") == NULL && sink_says(words, gone)) {
+	/* A defect, an option of a field or a user may be what is not found: the case is well then. */
+	bool about_case = strcasestr(words, "case") != NULL || strcasestr(words, key) != NULL;
+	if (about_case && !about_cycle && strcasestr(words, "status") == NULL && sink_says(words, gone)) {
 		/* Nothing of that key: the test may find its case another way, else it is parked. */
 		learned_gone(&t->learned, "case", sink_string(t->facts, "scope"), key);
 		return AIO_FAULT_LATER;

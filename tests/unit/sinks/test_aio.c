@@ -299,6 +299,41 @@ static void a_batch_is_settled_key_by_key(void **state)
 	talking_end(&w);
 }
 
+static void only_words_about_the_case_say_that_it_is_gone(void **state)
+{
+	static const struct {
+		const char *words;
+		bool gone;
+	} row[] = {
+		{ "Issue 10234 does not exist", false },
+		{ "Option Blue not found for custom field Colour", false },
+		{ "No such user", false },
+		{ "Not found", false },
+		{ "Test case not found", true },
+		{ "AT-TC-2 does not exist", true },
+		{ "Invalid case key", true },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < COUNT(row); i++) {
+		struct talking w;
+		char body[256];
+		ready(&w, "");
+		rows_three(&w);
+		assert_int_equal(talking_ask(&w, "mark"), ASK_SEND);
+		snprintf(body, sizeof(body),
+			 "{\"status\":\"SUCCESS_WITH_ERROR\",\"errors\":{\"AT-TC-2\":{\"message\":\"%s\"}},"
+			 "\"processedData\":{\"AT-TC-1\":{\"ID\":5},\"AT-TC-3\":{\"ID\":6}}}",
+			 row[i].words);
+		assert_int_equal(talking_got(&w, 200, body), GOT_MORE);
+		assert_int_equal(talking_count(&w, LEARNED_GONE), row[i].gone);
+		assert_int_equal(talking_count(&w, LEARNED_PARKED), !row[i].gone);
+		if (!row[i].gone)
+			assert_string_equal(talking_learned(&w, LEARNED_PARKED, 0)->text, row[i].words);
+		talking_end(&w);
+	}
+}
+
 static void answers_that_say_nothing_of_a_case(void **state)
 {
 	static const struct {
@@ -691,6 +726,7 @@ int main(void)
 		cmocka_unit_test(a_cycle_is_found_again_by_its_token),
 		cmocka_unit_test(the_oldest_cycle_of_a_title_is_taken),
 		cmocka_unit_test(a_batch_is_settled_key_by_key),
+		cmocka_unit_test(only_words_about_the_case_say_that_it_is_gone),
 		cmocka_unit_test(answers_that_say_nothing_of_a_case),
 		cmocka_unit_test(a_lost_batch_is_looked_up_in_the_cycle),
 		cmocka_unit_test(pages_that_moved_are_read_again),
