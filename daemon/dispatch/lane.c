@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -327,6 +328,22 @@ const struct lane *lane_before(const struct lane *l)
 	return NULL;
 }
 
+/* Whether the facts are those that the queue has: else the talks that have them in hand end at their next steps, and
+ * the next delivery brings the queue's. */
+static bool facts_hold(struct lane *l)
+{
+	if (!l->facts_lost)
+		return true;
+	if (l->talk_count > 0)
+		return false;
+	cJSON_Delete(l->facts);
+	free(l->facts_saved);
+	l->facts = NULL;
+	l->facts_saved = NULL;
+	l->facts_lost = false;
+	return true;
+}
+
 void lane_turn(struct lane *l)
 {
 	struct dispatch *d = l->dispatch;
@@ -335,7 +352,7 @@ void lane_turn(struct lane *l)
 
 	list_each_safe(link, &l->talks)
 		talk_wake(talk_of(link));
-	if (d->stopping || l->asking || d->opt.queue == NULL)
+	if (d->stopping || l->asking || d->opt.queue == NULL || !facts_hold(l))
 		return;
 	const struct lane *before = lane_before(l);
 	if (before != NULL && (before->talk_count > 0 || before->asking)) {

@@ -41,6 +41,7 @@ struct lane {
 
 	cJSON *facts;      /* NULL until the first delivery was loaded */
 	char *facts_saved; /* as they stand in the queue */
+	bool facts_lost; /* a note failed: they may be ahead of it, and are read anew once no talk has them */
 	struct list talks;
 	size_t talk_count;
 	struct conversation *exclusive; /* who may be in an exclusive step */

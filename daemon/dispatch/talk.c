@@ -480,7 +480,7 @@ void talk_walk(struct conversation *c)
 	struct queue *q = c->lane->dispatch->opt.queue;
 
 	c->want_exclusive = false;
-	if (c->cancelled || c->lane->dispatch->stopping || gives_way(c)) {
+	if (c->cancelled || c->lane->dispatch->stopping || c->lane->facts_lost || gives_way(c)) {
 		talk_later(c, 0, NULL);
 		return;
 	}

@@ -54,8 +54,8 @@ void talk_queue_failed(struct conversation *c, const struct err *err)
 	log_error(&c->log, "the queue does not answer: %s", err->text);
 	lane_pause(c->lane, lane_scaled(c->lane, retry_wait_ms(2, (uint64_t)c->delivery)), false,
 		   "the queue does not answer: %s", err->text);
-	free(c->lane->facts_saved); /* it is not known what stands there now */
-	c->lane->facts_saved = NULL;
+	/* A page's cursor may stand in the facts and its rows nowhere: a list must not go on behind it. */
+	c->lane->facts_lost = true;
 	c->lane->lost = true; /* it may stand as "sending" still */
 	talk_end(c);
 }
@@ -93,7 +93,7 @@ void talk_note(struct conversation *c, enum settle settle, int64_t wait_ms, cons
 		.settle = settle,
 		.learned = &c->t.learned,
 		.bookmark = changed_json(c->bookmark, &c->bookmark_saved),
-		.facts = changed_json(c->lane->facts, &c->lane->facts_saved),
+		.facts = c->lane->facts_lost ? NULL : changed_json(c->lane->facts, &c->lane->facts_saved),
 		.now_ms = now,
 		.due_ms = wait_ms == TALK_FOREVER ? INT64_MAX : now + wait_ms,
 		.reason = reason,

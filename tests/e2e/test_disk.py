@@ -273,3 +273,25 @@ def test_an_outcome_that_found_no_room_at_all_is_looked_up(resultd, testrail, di
     daemon.terminate()
     assert len(testrail.results()) == 3
     assert len(testrail.calls("add_results_for_cases")) == 1
+
+
+def test_a_page_of_cases_that_found_no_room_is_read_again(resultd, testrail, disk):
+    """Its cases would be taken for missing, and made twice."""
+    known(testrail, 600)
+    resultd.configure({"rail": resultd.rail(testrail, create={"cases": True})}, keep={"low_water": 0},
+                      watch=[{"name": "inbox", "path": str(resultd.inbox)}])
+    daemon = resultd.spawn("run")
+    daemon.says("watching")
+    fault = testrail.fault("get_cases", before="hang", call=2)
+    resultd.imports(resultd.write("a.xml", numbered(600)), options=["--no-wait"])
+    testrail.wait_for("get_cases", 2)
+    (disk / "ballast").unlink()
+    filler = fill(disk)
+    fault.release()
+    daemon.says("the queue does not answer")
+    filler.unlink()
+    testrail.wait_until(lambda: len(testrail.results()) == 600, timeout=60, what="the results")
+    assert daemon.terminate().code == 0
+    assert testrail.calls("add_case") == [] and testrail.calls("add_cases") == []
+    offsets = [call.query.get("offset", "0") for call in testrail.calls("get_cases")]
+    assert offsets[0] == "0" and offsets[1] == offsets[2] and offsets.count("0") == 1, offsets
