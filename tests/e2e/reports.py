@@ -14,7 +14,8 @@ def case(name, classname="shop.Cart", time="0.25", failure=None, error=None, ski
     body = inside
     if refs:
         body += "<properties>" + "".join(f'<property name="test_id" value="{ref}"/>' for ref in refs) + "</properties>"
-    for tag, message in (("failure", failure), ("error", error), ("skipped", skipped)):
+    # A skip comes first: with a failure behind it, it says that the failure was expected.
+    for tag, message in (("skipped", skipped), ("failure", failure), ("error", error)):
         if message is not None:
             body += f'<{tag} type="Assertion" message={quoteattr(message)}>{escape(message)} at line 1</{tag}>'
     given = _attributes({"name": name, "classname": classname, "time": time, **attributes})
