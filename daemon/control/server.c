@@ -28,6 +28,7 @@
 enum {
 	CLIENTS_MAX = 128,
 	FDS_MAX = 32,       /* received, not yet wanted by a request */
+	FDS_ALL = 256,      /* the same of all clients: more than one each */
 	OUT_MAX = 64 << 20, /* bytes that wait for one client */
 	OUT_CALM = 1 << 20, /* above this its requests wait */
 	PIECE = 64 * 1024,
@@ -67,7 +68,7 @@ struct control_server {
 	uv_poll_t poll;
 	uv_timer_t sweep;
 	struct list clients, closing;
-	size_t count, handles;
+	size_t count, handles, fd_count;
 	struct stat made; /* the socket's file */
 	bool stopping;
 	int64_t stop_by_ms;
@@ -81,6 +82,13 @@ static void watch(struct control_client *c);
 static void on_sweep(uv_timer_t *timer);
 static void on_listen(uv_poll_t *poll, int status, int events);
 
+static void close_fds(struct control_client *c)
+{
+	c->server->fd_count -= c->fd_count;
+	while (c->fd_count > 0)
+		close(c->fds[--c->fd_count]);
+}
+
 static void on_client_closed(uv_handle_t *handle)
 {
 	struct control_client *c = handle->data;
@@ -88,8 +96,6 @@ static void on_client_closed(uv_handle_t *handle)
 
 	list_remove(&c->link);
 	close(c->fd);
-	for (size_t i = 0; i < c->fd_count; i++)
-		close(c->fds[i]);
 	buf_done(&c->in);
 	buf_done(&c->out);
 	free(c);
@@ -102,6 +108,7 @@ static void drop(struct control_client *c)
 	if (c->closing)
 		return;
 	c->closing = true;
+	close_fds(c);
 	uv_poll_stop(&c->poll);
 	uv_timer_start(&c->server->sweep, on_sweep, 0, SWEEP_MS);
 }
@@ -195,6 +202,7 @@ static int take_fd(struct control_client *c)
 		return -1;
 	int fd = c->fds[0];
 	memmove(c->fds, c->fds + 1, --c->fd_count * sizeof(c->fds[0]));
+	c->server->fd_count--;
 	return fd;
 }
 
@@ -253,15 +261,34 @@ static bool take_descriptors(struct control_client *c, struct msghdr *m)
 		for (size_t i = 0; i < n; i++) {
 			int fd;
 			memcpy(&fd, CMSG_DATA(h) + i * sizeof(int), sizeof(fd));
-			if (c->fd_count < FDS_MAX)
+			if (c->fd_count < FDS_MAX) {
 				c->fds[c->fd_count++] = fd;
-			else {
+				c->server->fd_count++;
+			} else {
 				close(fd);
 				ok = false;
 			}
 		}
 	}
 	return ok;
+}
+
+/* Some clients that hoard leave none for all others: who has most goes.  A command has one in hand at a time. */
+static void bound_descriptors(const struct control_server *s)
+{
+	struct control_client *most = NULL;
+
+	if (s->fd_count <= FDS_ALL)
+		return;
+	list_each(link, &s->clients) {
+		struct control_client *c = list_entry(link, struct control_client, link);
+		if (most == NULL || c->fd_count > most->fd_count)
+			most = c;
+	}
+	if (most == NULL)
+		return;
+	log_warning(&log_ctx, "process %ld holds too many descriptors: it is let go", (long)most->peer.pid);
+	refuse(most, "too many descriptors");
 }
 
 static void receive(struct control_client *c)
@@ -297,6 +324,7 @@ static void receive(struct control_client *c)
 	}
 	c->in.len += (size_t)n;
 	hand_over(c);
+	bound_descriptors(c->server);
 }
 
 static void on_client(uv_poll_t *poll, int status, int events)
@@ -349,6 +377,7 @@ void control_busy(struct control_client *c, bool busy)
 void control_end(struct control_client *c)
 {
 	c->ending = true;
+	close_fds(c);
 	watch(c);
 }
 
@@ -446,7 +475,9 @@ static void on_sweep(uv_timer_t *timer)
 
 	list_each_safe(link, &s->clients) {
 		struct control_client *c = list_entry(link, struct control_client, link);
-		int64_t most = c->asked ? silence : silence < HELLO_MS ? silence : HELLO_MS;
+		/* A stranger, or one that holds descriptors for a line that it does not end. */
+		bool hasty = !c->asked || c->fd_count > 0;
+		int64_t most = hasty && silence > HELLO_MS ? HELLO_MS : silence;
 		if (!c->closing && s->stopping && (c->out_at == c->out.len || now >= s->stop_by_ms))
 			drop(c);
 		else if (!c->closing && !c->busy && now - c->heard_ms > most)

@@ -281,6 +281,22 @@ class TestTheSocket:
         each_case_once(testrail, 4)
         assert again.terminate().code == 0
 
+    def test_descriptors_that_no_line_takes_are_bounded_over_all_clients(self, resultd, held):
+        daemon = held()
+        at = resultd.state / "control"
+        before = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+        hoarders = [Client(at) for _ in range(12)]
+        with open("/dev/null", "rb") as null:
+            for client in hoarders:
+                client.greet()
+                client.send(b'{"do":"file",', [null.fileno()] * 32)
+            for client in hoarders[:4]:
+                assert "too many descriptors" in refused(client)
+        wait_until(lambda: len(os.listdir(f"/proc/{daemon.process.pid}/fd")) <= before + 8 * 33 + 8,
+                   what="bounded descriptors")
+        assert resultd("submit", "--control", at, resultd.write("a.xml", numbered(2))).code == 0
+        assert daemon.terminate().code == 0
+
     def test_requests_without_end_are_taken_a_few_at_a_time(self, resultd, held):
         daemon = held()
         client = Client(resultd.state / "control")
