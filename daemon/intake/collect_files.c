@@ -307,7 +307,12 @@ void collect_on_sifted(void *cookie)
 
 static enum sift_answer sift(struct source *s, const char *path, int64_t mtime_ms)
 {
-	const struct sift_file file = { .path = path, .root = s->root, .mtime_ms = mtime_ms };
+	char *folder = evidence_workspace(s->watch, path);
+	size_t len = folder != NULL ? strlen(folder) : 0;
+	bool in = folder != NULL && strncmp(path, folder, len) == 0 && path[len] == '/';
+	const struct sift_file file = {
+		.path = path, .root = s->root, .folder = in ? folder : s->root, .mtime_ms = mtime_ms
+	};
 	const struct sift_tree tree = {
 		.wanted = sift_wanted,
 		.run_of = sift_run,
@@ -318,6 +323,7 @@ static enum sift_answer sift(struct source *s, const char *path, int64_t mtime_m
 	const char *why = NULL;
 	enum sift_answer answer = sift_ask(s->collect->sift, &file, &tree, &why);
 
+	free(folder);
 	if (answer == SIFT_LEAVE) {
 		s->collect->counts.skipped++;
 		log_info(&log_ctx, "skipped: %s: %s", path, why);

@@ -9,6 +9,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/intake/bag.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,16 +68,30 @@ static bool is_results(const char *base)
 	return strcmp(base, "testng-results.xml") == 0 || strcmp(base, "testng-results.xml.gz") == 0;
 }
 
-/* A name that says of itself that others are in it. */
-static bool is_aggregate(const char *base)
+/* Whether the name has the word; alone: not as a part of another one. */
+static bool has_word(const char *base, const char *word, bool alone)
 {
-	static const char *const word[] = { "merged", "combined", "aggregate", "tests-testsuites." };
+	const size_t n = strlen(word);
 
-	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
-		if (strcasestr(base, word[i]) != NULL)
+	for (const char *s = base; (s = strcasestr(s, word)) != NULL; s += n) {
+		if (!alone ||
+		    ((s == base || !isalnum((unsigned char)s[-1])) && !isalnum((unsigned char)s[n])))
 			return true;
 	}
 	return false;
+}
+
+/* A name that says of itself that others are in it.  TEST-com.acme.AggregateRootTest.xml is that of a class. */
+static bool is_aggregate(const char *base)
+{
+	static const char *const word[] = { "merged", "combined", "aggregate", "aggregated" };
+	bool alone = has_prefix(base, "TEST-");
+
+	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
+		if (has_word(base, word[i], alone))
+			return true;
+	}
+	return strcasestr(base, "tests-testsuites.") != NULL;
 }
 
 static bool in_junitreports(const char *path)
@@ -516,13 +531,13 @@ static char *head_of(const char *path)
 	return head;
 }
 
-char *family_scope(const char *path, const char *root)
+char *family_scope(const char *path, const char *root, const char *folder)
 {
 	char *scope = NULL, *runner;
 
 	if (is_aggregate(base_of(path))) {
 		scope = parts_dir(path);
-		if (!within(scope, root)) {
+		if (!within(scope, root) || !within(scope, folder)) {
 			free(scope);
 			scope = dir_of(path);
 		}

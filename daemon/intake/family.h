@@ -28,7 +28,8 @@ void family_done(struct family_file *file, size_t count);
 bool family_telling(const char *path);
 
 /* From the name, and from what lies beside it: may this file belong to a family?  The folder in which its
- * relatives are to be looked for (not above root, of which path is a part), or NULL; the caller frees. */
-char *family_scope(const char *path, const char *root);
+ * relatives are to be looked for, or NULL; the caller frees.  It is not above root, of which path is a part, and
+ * for the parts of a merged file not above folder: beside that lie other builds. */
+char *family_scope(const char *path, const char *root, const char *folder);
 
 #endif

@@ -16,7 +16,9 @@
 
 enum {
 	FOLDERS = 16,
-	FILES_MAX = 10000, /* of one folder; where there are more, all are taken */
+	/* Of one folder; where there are more, all are taken: it is walked on the loop's thread. */
+	FILES_MAX = 10000,   /* that may be reports */
+	ENTRIES_MAX = 30000, /* of any kind */
 };
 
 struct folder {
@@ -35,6 +37,7 @@ struct sift {
 	struct folder *folder[FOLDERS];
 	struct folder *pending; /* being decided, on a worker */
 	uint64_t clock;
+	size_t entries_max, files_max;
 };
 
 static void folder_free(struct folder *f)
@@ -62,7 +65,14 @@ struct sift *sift_new(struct executor *executor, void (*decided)(void *cookie), 
 	s->executor = executor;
 	s->decided = decided;
 	s->cookie = cookie;
+	sift_limit(s, ENTRIES_MAX, FILES_MAX);
 	return s;
+}
+
+void sift_limit(struct sift *s, size_t entries, size_t files)
+{
+	s->entries_max = entries;
+	s->files_max = files;
 }
 
 void sift_free(struct sift *s)
@@ -105,18 +115,21 @@ static bool same(const char *a, const char *b)
 	return a != NULL && b != NULL ? strcmp(a, b) == 0 : a == b;
 }
 
-static bool list(struct folder *f, const struct sift_tree *t, const char *but)
+static bool list(const struct sift *s, struct folder *f, const struct sift_tree *t, const char *but)
 {
 	char *paths[] = { f->scope, NULL };
 	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
+	size_t entries = 0, files = 0;
 	bool fits = true;
 
 	if (fts == NULL)
 		return true;
 	for (FTSENT *e; fits && (e = fts_read(fts)) != NULL;) {
+		fits = ++entries <= s->entries_max;
 		if (e->fts_info != FTS_F || strcmp(e->fts_path, but) == 0 ||
 		    !t->wanted(t->cookie, e->fts_path))
 			continue;
+		fits = fits && ++files < s->files_max;
 		const struct timespec *m = &e->fts_statp->st_mtim;
 		char *run = t->run_of(t->cookie, e->fts_path);
 		if (!same(run, f->run_asked)) {
@@ -124,7 +137,6 @@ static bool list(struct folder *f, const struct sift_tree *t, const char *but)
 			continue;
 		}
 		add(f, t, e->fts_path, (int64_t)m->tv_sec * 1000 + m->tv_nsec / 1000000, run);
-		fits = f->count < FILES_MAX;
 	}
 	fts_close(fts);
 	return fits;
@@ -174,10 +186,32 @@ static const struct family_file *known(struct sift *s, const struct sift_file *f
 	return NULL;
 }
 
+/* Where its relatives may lie.  Shards of one run lie in folders beside each other; but beside the folder of a
+ * build lie all other builds, which it would take long to walk, for nothing. */
+static char *scope_of(const struct sift_file *file, const struct sift_tree *t)
+{
+	char *scope = family_scope(file->path, file->root, file->root);
+	size_t len = strlen(file->folder);
+
+	if (scope == NULL || (strncmp(scope, file->folder, len) == 0 && strchr("/", scope[len]) != NULL))
+		return scope;
+	char *beside = xasprintf("%.*s/-%s", (int)(strrchr(file->folder, '/') - file->folder), file->folder,
+				 file->path + len);
+	char *run = t->run_of(t->cookie, file->path), *other = t->run_of(t->cookie, beside);
+	if (!same(run, other)) {
+		free(scope);
+		scope = family_scope(file->path, file->root, file->folder);
+	}
+	free(beside);
+	free(run);
+	free(other);
+	return scope;
+}
+
 enum sift_answer sift_ask(struct sift *s, const struct sift_file *file, const struct sift_tree *tree,
 			  const char **why)
 {
-	char *scope = family_scope(file->path, file->root);
+	char *scope = scope_of(file, tree);
 
 	if (scope == NULL)
 		return SIFT_TAKE;
@@ -202,7 +236,7 @@ enum sift_answer sift_ask(struct sift *s, const struct sift_file *file, const st
 	f->run_asked = xstrdup(run);
 	f->used = ++s->clock;
 	add(f, tree, file->path, file->mtime_ms, run);
-	if (!list(f, tree, file->path)) {
+	if (!list(s, f, tree, file->path)) {
 		folder_free(f);
 		return SIFT_TAKE;
 	}

@@ -17,10 +17,14 @@
 struct sift;
 struct sift *sift_new(struct executor *executor, void (*decided)(void *cookie), void *cookie);
 void sift_free(struct sift *s); /* when nothing is under way */
+/* What is looked at of one folder before it is given up: entries of any kind, and those that may be reports.
+ * For tests. */
+void sift_limit(struct sift *s, size_t entries, size_t files);
 bool sift_busy(const struct sift *s);
 
 struct sift_file {
 	const char *path, *root; /* absolute; path lies beneath root */
+	const char *folder;      /* beneath root, where path lies: that of one build or job */
 	int64_t mtime_ms;
 };
 /* What the caller knows of the files beside it; asked before sift_ask() returns. */

@@ -242,12 +242,20 @@ static void a_scope_is_given_where_relatives_may_be(void **state)
 		{ "/r/m/build/reports/tests/test/junitreports/TEST-x.xml", "/r/m/build" },
 		{ "/r/a/b/merged.xml", "/r/a" },
 		{ "/r/merged.xml", "/r" },
+		{ "/r/jobs/17/merged.xml", "/r/jobs/17" }, /* beside it lie other builds */
+		{ "/r/jobs/17/out/merged.xml", "/r/jobs/17" },
+		{ "/r/a/b/AggregatedReport.xml", "/r/a" },
+		{ "/r/a/b/TESTS-TestSuites.xml", "/r/a" },
+		{ "/r/a/b/TEST-merged.xml", "/r/a" },
+		{ "/r/a/b/TEST-com.acme.AggregateRootTest.xml", NULL },
+		{ "/r/a/b/TEST-com.acme.UnmergedTest.xml", NULL },
 		{ "/r/a/TEST-x.xml", NULL },
 		{ "/r/a/results.xml", NULL },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-		char *scope = family_scope(row[i].path, "/r");
+		bool job = strncmp(row[i].path, "/r/jobs/", 8) == 0;
+		char *scope = family_scope(row[i].path, "/r", job ? "/r/jobs/17" : "/r");
 		if (row[i].scope == NULL)
 			assert_null(scope);
 		else

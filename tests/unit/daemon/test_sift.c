@@ -34,6 +34,7 @@ struct world {
 	const char *taken;   /* this file was */
 	const char *unknown; /* what that run has taken is not known yet */
 	bool runs_by_folder;
+	char *folder; /* NULL: root */
 };
 
 static void on_decided(void *cookie)
@@ -125,6 +126,7 @@ static enum sift_answer ask(struct world *w, const char *path, const char **why)
 	assert_int_equal(stat(path, &st), 0);
 	const struct sift_file file = { .path = path,
 					.root = w->root,
+					.folder = w->folder != NULL ? w->folder : w->root,
 					.mtime_ms = (int64_t)st.st_mtim.tv_sec * 1000 +
 						    st.st_mtim.tv_nsec / 1000000 };
 	const struct sift_tree tree = {
@@ -266,6 +268,67 @@ static void files_of_other_runs_tell_nothing(void **state)
 	free(merged);
 }
 
+/* Beside the folder of a build lie others, beside that of a shard what belongs to it. */
+static void only_folders_of_the_same_run_are_walked(void **state)
+{
+	struct world *w = *state;
+	char *one = put(w, "18/one.xml", ONE), *merged = put(w, "17/merged.xml", ONE);
+	const char *why;
+
+	w->folder = xasprintf("%s/17", w->root);
+	w->runs_by_folder = true;
+	assert_int_equal(settle(w, merged, &why), SIFT_TAKE);
+	assert_int_equal(w->listed, 0);
+	w->runs_by_folder = false;
+	assert_int_equal(settle(w, merged, &why), SIFT_LEAVE);
+	free(w->folder);
+	free(one);
+	free(merged);
+}
+
+/* The walk holds up the loop: it ends, and the file is taken. */
+static void a_tree_too_large_to_walk_is_given_up(void **state)
+{
+	struct world *w = *state;
+	char *one = put(w, "17/one.xml", ONE), *merged = put(w, "17/merged.xml", ONE);
+	const char *why;
+
+	for (int i = 0; i < 20; i++) {
+		char name[40];
+		snprintf(name, sizeof(name), "17/%d.class", i);
+		free(put(w, name, ""));
+	}
+	sift_limit(w->sift, 20, 100);
+	assert_int_equal(ask(w, merged, &why), SIFT_TAKE);
+	assert_false(sift_busy(w->sift));
+	sift_limit(w->sift, 30, 100);
+	assert_int_equal(settle(w, merged, &why), SIFT_LEAVE);
+	free(one);
+	free(merged);
+}
+
+/* Each of them is asked for its run, whichever that is. */
+static void files_of_other_runs_count_as_well(void **state)
+{
+	struct world *w = *state;
+	char *one = put(w, "17/one.xml", ONE), *merged = put(w, "17/merged.xml", ONE);
+	const char *why;
+
+	w->runs_by_folder = true;
+	for (int i = 0; i < 20; i++) {
+		char name[40];
+		snprintf(name, sizeof(name), "18/%d.xml", i);
+		free(put(w, name, ""));
+	}
+	sift_limit(w->sift, 100, 20);
+	assert_int_equal(ask(w, merged, &why), SIFT_TAKE);
+	assert_false(sift_busy(w->sift));
+	sift_limit(w->sift, 100, 30);
+	assert_int_equal(settle(w, merged, &why), SIFT_LEAVE);
+	free(one);
+	free(merged);
+}
+
 static void more_folders_than_are_remembered(void **state)
 {
 	struct world *w = *state;
@@ -296,6 +359,9 @@ int main(void)
 		TEST(the_better_form_is_taken_where_none_was),
 		TEST(nothing_is_decided_before_it_is_known_what_was_taken),
 		TEST(files_of_other_runs_tell_nothing),
+		TEST(only_folders_of_the_same_run_are_walked),
+		TEST(a_tree_too_large_to_walk_is_given_up),
+		TEST(files_of_other_runs_count_as_well),
 		TEST(more_folders_than_are_remembered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
