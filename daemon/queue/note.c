@@ -352,6 +352,7 @@ static void learn(struct noting *n, const struct learned_item *l)
 	case LEARNED_GONE: {
 		int64_t shelf = remote_shelf(q, n->d.sink, kind, scope, false);
 		int64_t remote = shelf == 0 || l->id == NULL ? 0 : remote_find(q, shelf, l->id);
+		items_save_tally(q, &n->tally); /* what is owed decides where it is looked for */
 		if (remote != 0)
 			remote_gone(q, n->d.sink, remote);
 		break;
@@ -360,6 +361,7 @@ static void learn(struct noting *n, const struct learned_item *l)
 		remote_list_begin(q, remote_shelf(q, n->d.sink, kind, scope, true));
 		break;
 	case LEARNED_LIST_END:
+		items_save_tally(q, &n->tally);
 		remote_list_end(q, n->d.sink, remote_shelf(q, n->d.sink, kind, scope, true));
 		break;
 	case LEARNED_PLACE:

@@ -7,6 +7,7 @@
 #include "daemon/queue/internal.h"
 
 #include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
 
 #include <stdlib.h>
 
@@ -109,43 +110,58 @@ int64_t remote_by_name(struct queue *q, int64_t shelf, int64_t k)
 		      DB(db_i(shelf), db_i(k)), 0);
 }
 
-/* Deliveries that are not settled must not send to what is gone. */
-static void release(struct queue *q, const char *sink, int64_t remote)
+/* Deliveries that are not settled must not send to what is gone: one pass for all that went at once.  Where
+ * nothing is owed nothing is to be released, and of most deliveries that wait nothing is known yet. */
+static void release_cases(struct queue *q, const char *sink, const int64_t *remote, size_t count)
 {
-	struct {
-		int64_t id;
-	} open[64];
-	int64_t last = 0;
+	int64_t open[64], last = 0;
 	size_t n;
 
 	do {
 		n = 0;
 		struct db_stmt *s = db_query(q->db,
 					     "SELECT id FROM delivery WHERE sink = ?1 AND state <> 4"
-					     " AND id > ?2 ORDER BY id LIMIT 64",
+					     " AND n_owed > 0 AND id > ?2 ORDER BY id LIMIT 64",
 					     DB(db_s(sink), db_i(last)));
 		while (n < 64 && db_row(s))
-			open[n++].id = db_int(s, 0);
+			open[n++] = last = db_int(s, 0);
 		db_end(s);
-		for (size_t i = 0; i < n; i++) {
-			items_release(q, open[i].id, remote);
-			db_run(q->db,
-			       "UPDATE place SET remote_id = NULL WHERE delivery = ?1 AND remote_id ="
-			       " (SELECT r.rid FROM remote r JOIN shelf s ON s.id = r.shelf"
-			       " WHERE r.id = ?2 AND s.kind = 'section')",
-			       DB(db_i(open[i].id), db_i(remote)));
-			last = open[i].id;
-		}
+		for (size_t i = 0; i < n; i++)
+			for (size_t k = 0; k < count && db_failed(q->db, NULL) == 0; k++)
+				items_release(q, open[i], remote[k]);
 	} while (n == 64 && db_failed(q->db, NULL) == 0);
+}
+
+static void release_places(struct queue *q, const char *sink, int64_t shelf)
+{
+	db_run(q->db,
+	       "UPDATE place SET remote_id = NULL WHERE delivery IN (SELECT id FROM delivery WHERE sink = ?1"
+	       " AND state <> 4) AND remote_id IS NOT NULL AND EXISTS (SELECT 1 FROM remote r"
+	       " WHERE r.shelf = ?2 AND r.rid = place.remote_id AND r.gone = 1)",
+	       DB(db_s(sink), db_i(shelf)));
+}
+
+static void all_gone(struct queue *q, const char *sink, int64_t shelf, const int64_t *remote, size_t count)
+{
+	bool section =
+		db_get(q->db, "SELECT kind = 'section' FROM shelf WHERE id = ?1", DB(db_i(shelf)), 0) != 0;
+
+	for (size_t i = 0; i < count; i++)
+		db_run(q->db, "UPDATE remote SET gone = 1, name_key = NULL, alias_key = NULL WHERE id = ?1",
+		       DB(db_i(remote[i])));
+	if (section)
+		release_places(q, sink, shelf);
+	else
+		release_cases(q, sink, remote, count);
 }
 
 void remote_gone(struct queue *q, const char *sink, int64_t remote)
 {
-	db_run(q->db,
-	       "UPDATE remote SET gone = 1, name_key = NULL, alias_key = NULL WHERE id = ?1 AND gone = 0",
-	       DB(db_i(remote)));
-	if (db_changes(q->db) > 0)
-		release(q, sink, remote);
+	int64_t shelf =
+		db_get(q->db, "SELECT shelf FROM remote WHERE id = ?1 AND gone = 0", DB(db_i(remote)), 0);
+
+	if (shelf != 0)
+		all_gone(q, sink, shelf, &remote, 1);
 }
 
 void remote_list_begin(struct queue *q, int64_t shelf)
@@ -156,15 +172,24 @@ void remote_list_begin(struct queue *q, int64_t shelf)
 void remote_list_end(struct queue *q, const char *sink, int64_t shelf)
 {
 	int64_t mark = db_get(q->db, "SELECT mark FROM shelf WHERE id = ?1", DB(db_i(shelf)), 0);
-	/* What the loop changes is in none of the columns that this walk goes by. */
+	int64_t *gone = NULL;
+	size_t count = 0, room = 0;
 	struct db_stmt *s = db_query(q->db,
 				     "SELECT id FROM remote INDEXED BY sqlite_autoindex_remote_1"
 				     " WHERE shelf = ?1 AND gone = 0"
 				     " AND (mark < ?2 OR (mark > ?3 AND mark <= ?4))",
 				     DB(db_i(shelf), db_i(mark), db_i(MADE_MARK), db_i(mark_of_now(q))));
 
-	while (db_row(s))
-		remote_gone(q, sink, db_int(s, 0));
+	while (db_row(s)) {
+		if (count == room) {
+			room = room == 0 ? 64 : room * 2;
+			gone = xrealloc(gone, room, sizeof(*gone));
+		}
+		gone[count++] = db_int(s, 0);
+	}
+	if (count > 0)
+		all_gone(q, sink, shelf, gone, count);
+	free(gone);
 }
 
 const char *remote_rid(struct queue *q, int64_t remote, struct arena *arena, const char **json,

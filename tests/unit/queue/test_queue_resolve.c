@@ -531,6 +531,51 @@ static void cases_that_are_gone_are_looked_for_again(void **state)
 	arena_done(&arena);
 }
 
+/* Many at once, in several deliveries, and one that the same note has made. */
+static void what_a_list_lacks_is_gone_from_all_that_wait(void **state)
+{
+	static const struct fx_result r[] = {
+		{ "a.B", "one", OUTCOME_PASSED, .refs = { "C4" } },
+		{ "a.B", "two", OUTCOME_PASSED, .refs = { "C12" } },
+		{ "x", "new", OUTCOME_PASSED, .suite = { "web" } },
+	};
+	struct fx *f = *state;
+	int64_t d[3];
+	struct arena arena = ARENA_LIMIT(1 << 20);
+	struct learned l;
+
+	fx_part(f, &(struct fx_take){ .key = "k1", .content = "x" }, r, 3);
+	fx_part(f, &(struct fx_take){ .key = "k2", .content = "x" }, r, 3);
+	fx_part(f, &(struct fx_take){ .key = "k3", .content = "x" }, r, 3);
+	assert_int_equal(fx_due(f, "rail", NOW + 1000), 3);
+	for (int i = 0; i < 3; i++)
+		d[i] = f->due[i].delivery;
+	learned_init(&l, &arena);
+	fx_cases(f, d[0], known);
+	learned_remote(&l, "section", "p1", "50", "", "web", NULL, NULL);
+	assert_int_equal(fx_note(f, d[0], SETTLE_GO_ON, &l, NULL), 0);
+	for (int i = 0; i < 2; i++) { /* the third knows nothing yet */
+		assert_int_equal(fx_resolve(f, d[i], &fx_creating), 0);
+		assert_int_equal(f->owed.unbound, 1);
+		assert_int_equal(fx_rows(f, d[i], ROWS_PLACES, 10)->count, 0);
+	}
+	learned_case(&l, fx_rows(f, d[0], ROWS_CASES, 10)->row[0].id, "100");
+	learned_gone(&l, "case", "p1", "100");
+	learned_list_begin(&l, "case", "p1");
+	learned_list_end(&l, "case", "p1");
+	learned_list_begin(&l, "section", "p1");
+	learned_list_end(&l, "section", "p1");
+	assert_int_equal(fx_note(f, d[0], SETTLE_GO_ON, &l, NULL), 0);
+	assert_int_equal(fx_owed(f, d[0]).unmatched, 3);
+	assert_int_equal(fx_owed(f, d[1]).unmatched, 2);
+	assert_int_equal(fx_owed(f, d[2]).owed, 0);
+	struct rows *rows = fx_rows(f, d[1], ROWS_PLACES, 10);
+	assert_int_equal(rows->count, 1);
+	assert_string_equal(rows->row[0].name, "web");
+	learned_done(&l);
+	arena_done(&arena);
+}
+
 /* Two tests of one case, which is deleted after both were posted: the one that runs again takes the other along. */
 static void a_case_that_is_gone_takes_its_results_with_it(void **state)
 {
@@ -718,6 +763,7 @@ int main(void)
 		TEST(cases_are_made_once_a_key_and_one_place_at_a_time),
 		TEST(a_place_that_lacks_a_variable_stops_the_resolving),
 		TEST(cases_that_are_gone_are_looked_for_again),
+		TEST(what_a_list_lacks_is_gone_from_all_that_wait),
 		TEST(a_case_that_is_gone_takes_its_results_with_it),
 		TEST(links_know_what_is_new),
 		TEST(results_and_links_are_given_by_parent),
