@@ -7,7 +7,8 @@
  *   url       what the rest was learned from; another `url` in the configuration forgets everything
  *   config    {wanted, at, key, statuses[6], create{}, cycle_fields[], run_fields[]}: the project, resolved
  *   scope     the project, as cases and folders are kept by
- *   cases     {scope, since, at, full_at} and, while a list is being read, {phase, offset, last, began, tries}
+ *   cases     {scope, since, at, full_at} and, while a list is being read, {phase, offset, last, began, tries};
+ *             doubt: a key was refused as one of no case
  *   folders   {path: id} of cycles; tags {name: id}
  *   old       calls that this server does not know (answered 404 once): {config, case_search, cycle_search,
  *             tags, hierarchy, case_hierarchy, migrate, migrate_cycle, bulk, state,

@@ -20,7 +20,8 @@
 #define OLD_FRESH_MS  300000                  /* where there is no search, the whole list is the refresh */
 #define SLID_MAX      3                       /* then the list is taken as it is */
 #define OFFSET_MAX    INT64_C(20000000)
-#define MARGIN_MS     5000 /* clocks and seconds; our own clock is trusted less */
+#define DOUBT_MS      86400000 /* so often a list is read only for keys that were refused */
+#define MARGIN_MS     5000     /* clocks and seconds; our own clock is trusted less */
 #define OWN_MARGIN_MS 300000
 
 enum phase { PHASE_ALL, PHASE_UPDATED, PHASE_CREATED };
@@ -93,13 +94,16 @@ static cJSON *state(struct talk *t)
 	return l;
 }
 
-/* Whether a list could find anything: keys of the project itself need none. */
-static bool of_use(const struct talk *t)
+/* Whether a list could find anything: keys of the project itself need none, as long as each is taken.  What was
+ * refused once is not sent any more, so that only a list can tell that the case is there (again). */
+static bool of_use(const struct talk *t, const cJSON *l)
 {
 	const struct aio_conf *c = t->conf;
 	bool trusted = sink_string(aio_config(t), "trust") != NULL;
 
-	return match_has(&c->match, MATCH_AUTOMATION) || match_has(&c->match, MATCH_TITLE) || !trusted;
+	if (match_has(&c->match, MATCH_AUTOMATION) || match_has(&c->match, MATCH_TITLE) || !trusted)
+		return true;
+	return sink_bool(l, "doubt") && !within(sink_int(l, "at", 0), t->now_ms, DOUBT_MS);
 }
 
 enum ask aio_cases_ask(struct talk *t, struct request *r)
@@ -109,7 +113,7 @@ enum ask aio_cases_ask(struct talk *t, struct request *r)
 
 	if (!reading(l)) {
 		bool old = aio_old(t, "case_search");
-		if (t->unmatched == 0 || !of_use(t) ||
+		if (t->unmatched == 0 || !of_use(t, l) ||
 		    within(sink_int(l, "at", 0), t->now_ms, old ? OLD_FRESH_MS : FRESH_MS))
 			return ASK_SKIP;
 		bool full = old || sink_int(l, "since", 0) <= 0 ||

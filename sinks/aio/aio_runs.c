@@ -488,6 +488,7 @@ enum aio_fault aio_run_fault(struct talk *t, const struct row *row, const char *
 	if (about_case && !about_cycle && strcasestr(words, "status") == NULL && sink_says(words, gone)) {
 		/* Nothing of that key: the test may find its case another way, else it is parked. */
 		learned_gone(&t->learned, "case", sink_string(t->facts, "scope"), key);
+		sink_set_int(sink_object(t->facts, "cases"), "doubt", 1);
 		return AIO_FAULT_LATER;
 	}
 	return AIO_FAULT_PARKED;

@@ -107,6 +107,15 @@ def test_keys_of_other_projects_and_of_no_case_are_left_alone(resultd, aio):
     assert done.delivery("aio")["parked"] == 2
 
 
+def test_a_key_of_no_case_is_looked_for_in_the_list_once_where_only_keys_match(resultd, aio):
+    one, = keys(aio, 1)
+    resultd.deliver_to_aio(aio, match=["ref"])
+    for number in range(2):
+        done = resultd.imports(resultd.write(f"{number}.xml", named(f"{one} {number}", f"AT-TC-4711 {number}")), code=4)
+        assert done.delivery("aio")["posted"] == 1 and done.delivery("aio")["parked"] == 1
+    assert len(aio.calls("list_cases")) == 1 and len(aio.calls("mark_bulk")) == 2
+
+
 def test_one_test_may_name_several_cases_and_several_tests_one(resultd, aio):
     one, two = keys(aio, 2)
     resultd.deliver_to_aio(aio)

@@ -199,6 +199,34 @@ static void a_list_that_takes_long_is_read_to_its_end(void **state)
 	talking_end(&w);
 }
 
+/* Where only keys match, a key that was refused would find its case never again. */
+static void a_list_is_read_for_keys_alone_once_a_day_where_one_was_refused(void **state)
+{
+	struct talking w;
+	(void)state;
+
+	ready(&w, "    match: [ref]\n");
+	w.t.unmatched = 1;
+	assert_int_equal(talking_ask(&w, "cases"), ASK_SKIP);
+	talking_row(&w, "AT-TC-1", "a.B.one", OUTCOME_PASSED, 1, NULL);
+	assert_int_equal(talking_ask(&w, "mark"), ASK_SEND);
+	assert_int_equal(
+		talking_got(&w, 200,
+			    "{\"status\":\"FAILED\",\"errors\":{\"AT-TC-1\":{\"message\":\"Case AT-TC-1 "
+			    "does not exist\"}}}"),
+		GOT_MORE);
+	assert_int_equal(talking_ask(&w, "cases"), ASK_SEND);
+	assert_asks(&w, METHOD_GET, "project/AT/testcase?startAt=0&maxResults=100");
+	assert_int_equal(talking_got(&w, 200, "{\"items\":[{\"key\":\"AT-TC-1\"}],\"isLast\":true}"),
+			 GOT_NEXT);
+	w.t.now_ms += 23 * 3600000;
+	assert_int_equal(talking_ask(&w, "cases"), ASK_SKIP);
+	w.t.now_ms += 2 * 3600000;
+	assert_int_equal(talking_ask(&w, "cases"), ASK_SEND); /* what was changed since */
+	assert_asks(&w, METHOD_POST, "project/AT/testcase/search?startAt=0&maxResults=100");
+	talking_end(&w);
+}
+
 /* ---- the cycle ---- */
 
 static void a_cycle_is_found_again_by_its_token(void **state)
@@ -723,6 +751,7 @@ int main(void)
 		cmocka_unit_test(an_older_server_is_asked_for_its_lists),
 		cmocka_unit_test(cases_are_read_only_where_something_is_left),
 		cmocka_unit_test(a_list_that_takes_long_is_read_to_its_end),
+		cmocka_unit_test(a_list_is_read_for_keys_alone_once_a_day_where_one_was_refused),
 		cmocka_unit_test(a_cycle_is_found_again_by_its_token),
 		cmocka_unit_test(the_oldest_cycle_of_a_title_is_taken),
 		cmocka_unit_test(a_batch_is_settled_key_by_key),
