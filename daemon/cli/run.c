@@ -85,12 +85,28 @@ static char *watch_text(const struct config *c, const char *name)
 	return buf_steal(&text);
 }
 
+static bool same_strings(const struct config_strings *a, const struct config_strings *b)
+{
+	bool same = a->count == b->count;
+
+	for (size_t i = 0; same && i < a->count; i++)
+		same = strcmp(a->item[i], b->item[i]) == 0;
+	return same;
+}
+
+/* As far as it decides which runs a sink gets: how it delivers is not the watches' concern. */
+static bool same_choice(const struct config_sink *a, const struct config_sink *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->off == b->off && a->override == b->override &&
+	       same_strings(&a->watches, &b->watches) && same_strings(&a->along, &b->along);
+}
+
 static bool same_watches(const struct config *a, const struct config *b)
 {
 	bool same = a->watch_count == b->watch_count && a->sink_count == b->sink_count;
 
 	for (size_t i = 0; same && i < a->sink_count; i++)
-		same = strcmp(a->sink[i].name, b->sink[i].name) == 0;
+		same = same_choice(&a->sink[i], &b->sink[i]);
 	for (size_t i = 0; same && i < a->watch_count; i++) {
 		char *before = watch_text(a, a->watch[i].name), *after = watch_text(b, a->watch[i].name);
 		same = before != NULL && after != NULL && strcmp(before, after) == 0;
