@@ -127,12 +127,28 @@ static void wait_for_server(struct conversation *c, const struct reply *r, const
 		not_executed(c, wait, reason);
 }
 
-static void too_large(struct conversation *c, const char *reason)
+/* The rows of a refused request are halved in the queue, by its intent.  A request without one (a read, for rows) would
+ * be the same again, for ever: the delivery is parked. */
+static void refused(struct conversation *c, const char *reason)
+{
+	if (c->intended)
+		talk_note(c, SETTLE_SPLIT, 0, reason, talk_go_on);
+	else
+		talk_park(c, reason);
+}
+
+static void got(struct conversation *c, const struct reply *reply);
+
+static void too_large(struct conversation *c, const struct reply *reply, const char *reason)
 {
 	struct lane *l = c->lane;
 
 	if (c->looking || c->rows == NULL) {
 		talk_park(c, reason);
+		return;
+	}
+	if (c->step->look == NULL && c->request.write) {
+		got(c, reply); /* its rows are the step's own matter, not the size of the others' batches */
 		return;
 	}
 	/* Where the step has a number of rows of its own, the sink's shrinks by the same share. */
@@ -146,7 +162,7 @@ static void too_large(struct conversation *c, const char *reason)
 		talk_note(c, SETTLE_GO_ON, 0, NULL, talk_go_on);
 		return;
 	}
-	talk_note(c, SETTLE_SPLIT, 0, reason, talk_go_on);
+	refused(c, reason);
 }
 
 /* What the step made of an answer. */
@@ -194,7 +210,7 @@ static void follow(struct conversation *c, enum got what, const struct reply *re
 			return;
 		}
 		log_warning(&c->log, "%s: %zu rows refused: %s", c->step->name, c->rows->count, words);
-		talk_note(c, SETTLE_SPLIT, 0, words, talk_go_on);
+		refused(c, words);
 		return;
 	case GOT_PARK:
 		talk_park(c, words);
@@ -347,7 +363,7 @@ void talk_reply(void *cookie, const struct reply *reply)
 		wait_for_server(c, reply, reason);
 		return;
 	case ANSWER_TOO_LARGE:
-		too_large(c, reason);
+		too_large(c, reply, reason);
 		return;
 	case ANSWER_UNKNOWN:
 		wait = talk_backoff(c);

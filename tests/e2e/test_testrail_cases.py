@@ -206,6 +206,26 @@ def test_a_server_without_update_cases_updates_one_by_one(resultd, testrail, six
     assert (len(testrail.calls("update_cases")), len(testrail.calls("update_case"))) == (1, 6)
 
 
+def test_updates_that_are_too_large_keep_no_result_back(resultd, testrail, six):
+    testrail.always("update_cases", Answer(413, "too large"))
+    testrail.always("update_case", Answer(413, "too large"))
+    many(resultd, testrail)
+    assert len(testrail.results()) == 6 and len(testrail.calls("add_results_for_cases")) == 1
+    assert (len(testrail.calls("update_cases")), len(testrail.calls("update_case"))) == (1, 6)
+    assert all("The case was not updated" in result["comment"] for result in testrail.results())
+
+
+def test_sections_that_cannot_be_read_park_the_delivery(resultd, testrail):
+    resultd.deliver_to(testrail, create={"cases": True})
+    testrail.always("get_sections", Answer(413, "too large"))
+    resultd.imports(resultd.write("a.xml", junit(reported("t1"))), code=4)
+    assert len(testrail.calls("get_sections")) == 1 and testrail.results() == []
+    testrail.calm()
+    assert resultd("queue", "retry").code == 0
+    resultd.delivers()
+    assert len(testrail.results()) == 1
+
+
 def test_one_case_that_refuses_update_cases_costs_that_case_only(resultd, testrail, six):
     number = six[3]["id"]
     testrail.answers("update_cases", Answer(400, {"error": f"Field :case_ids contains an invalid ID ({number})."}))
