@@ -576,6 +576,25 @@ static void what_a_list_lacks_is_gone_from_all_that_wait(void **state)
 	arena_done(&arena);
 }
 
+/* The only thing owed came with the note that also takes it away. */
+static void a_case_may_be_made_and_gone_in_one_note(void **state)
+{
+	static const struct fx_result r[] = { { "x", "new", OUTCOME_PASSED, .suite = { NULL } } };
+	struct fx *f = *state;
+	int64_t d = one_part(f, "x", r, 1);
+	struct arena arena = ARENA_LIMIT(1 << 20);
+	struct learned l;
+
+	learned_init(&l, &arena);
+	assert_int_equal(fx_resolve(f, d, &fx_creating), 0);
+	learned_case(&l, fx_rows(f, d, ROWS_CASES, 10)->row[0].id, "100");
+	learned_gone(&l, "case", "p1", "100");
+	assert_int_equal(fx_note(f, d, SETTLE_GO_ON, &l, NULL), 0);
+	assert_int_equal(fx_owed(f, d).unmatched, 1);
+	learned_done(&l);
+	arena_done(&arena);
+}
+
 /* Two tests of one case, which is deleted after both were posted: the one that runs again takes the other along. */
 static void a_case_that_is_gone_takes_its_results_with_it(void **state)
 {
@@ -764,6 +783,7 @@ int main(void)
 		TEST(a_place_that_lacks_a_variable_stops_the_resolving),
 		TEST(cases_that_are_gone_are_looked_for_again),
 		TEST(what_a_list_lacks_is_gone_from_all_that_wait),
+		TEST(a_case_may_be_made_and_gone_in_one_note),
 		TEST(a_case_that_is_gone_takes_its_results_with_it),
 		TEST(links_know_what_is_new),
 		TEST(results_and_links_are_given_by_parent),
