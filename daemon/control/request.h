@@ -20,8 +20,8 @@ enum {
 	CONTROL_LINE_MAX = 512 * 1024, /* bytes of a request, without its newline */
 	CONTROL_NODES_MAX = 65536,     /* values in one request */
 	CONTROL_PATH_MAX = 4096,
-	CONTROL_AGAIN =
-		3, /* the code of an error that is over in a while: nothing is wrong with the request */
+	/* The code of an error that is over in a while, for which no request is to blame. */
+	CONTROL_AGAIN = 3,
 };
 
 enum control_do {

@@ -162,7 +162,7 @@ void lane_doubt(struct lane *l, int64_t delivery, int64_t due_ms, bool unsure)
 			l->doubt = xrealloc(l->doubt, l->doubt_room, sizeof(*l->doubt));
 		}
 		x = &l->doubt[l->doubt_count++];
-		*x = (struct doubt){ .delivery = delivery };
+		*x = (struct doubt){ .delivery = delivery, .served = l->served };
 	}
 	x->due_ms = due_ms;
 	if (unsure && x->unsure++ == 0)

@@ -304,8 +304,8 @@ static void table_end(struct conversation *c)
 	int64_t due = common != NULL && o->oldest_ms != INT64_MAX
 			      ? o->oldest_ms + lane_scaled(c->lane, common->linger_ms) - clock_wall_ms()
 			      : 1000;
-	if (due <=
-	    0) { /* its time came on the way; or no step takes it, and that must not go round at once */
+	/* Its time came on the way; or no step takes it, and that must not go round at once. */
+	if (due <= 0) {
 		due = lane_scaled(c->lane, OWED_AGAIN_MS);
 		log_debug(&c->log, "%" PRIu64 " are owed that no step has sent: looked at again", o->owed);
 	}

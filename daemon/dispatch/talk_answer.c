@@ -310,8 +310,9 @@ static bool unanswered(struct conversation *c, const struct reply *reply, const 
 	case EXCHANGE_TOO_LARGE:
 		if (asks_for_less(c, reply))
 			return true;
-		c->unsure = c->looking; /* it will not become smaller */
-					/* fall through */
+		/* A look-up's answer will not become smaller. */
+		c->unsure = c->looking;
+		/* fall through */
 	case EXCHANGE_LOST:
 		wait = talk_backoff(c);
 		lane_pause(l, lane_scaled(l, retry_look_ms(0)), false, "%s", reason);
