@@ -5,7 +5,8 @@
  *
  * A case has one run in a cycle of ours, which later results overwrite (createNewRun=false: safe to repeat).
  * In a cycle that we did not make, or that others find by its title, the first touch is a run of its own, so
- * that nothing of yesterday or of theirs is overwritten; and where `attempts` or `several` ask for each, every further one is a run of its own. */
+ * that nothing of yesterday or of theirs is overwritten; and where `attempts` or `several` ask for each, every
+ * further one is a run of its own. */
 #include "sinks/aio/aio.h"
 
 #include "daemon/base/clock.h"

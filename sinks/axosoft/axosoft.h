@@ -142,9 +142,9 @@ void axosoft_learn_item(struct talk *t, const struct row *row, const struct axos
 const cJSON *axosoft_data(const cJSON *root); /* what an answer is about; NULL: nothing */
 void axosoft_ask_items(struct talk *t, struct request *r, const char *ids, size_t count); /* "991,1004" */
 void axosoft_ask_marked(struct talk *t, struct request *r, const char *mark);
-/* The item whose name holds the mark, exactly, and which is not the one of the id `not` (NULL: any); the newest that
+/* The item whose name holds the mark, exactly, and which is not the one of the id `but` (NULL: any); the newest that
  * is open goes first. */
-bool axosoft_find_marked(struct talk *t, const cJSON *rows, const char *mark, const char * not,
+bool axosoft_find_marked(struct talk *t, const cJSON *rows, const char *mark, const char *but,
 			 struct axosoft_item *out);
 
 /* ---- steps ---- */

@@ -326,9 +326,9 @@ void axosoft_ask_marked(struct talk *t, struct request *r, const char *mark)
 	list_args(r, 1, NAMES_PAGE);
 }
 
-/* The item whose name holds the mark, exactly, and which is not the one of the id `not`; the newest that is open
+/* The item whose name holds the mark, exactly, and which is not the one of the id `but`; the newest that is open
  * goes first. */
-bool axosoft_find_marked(struct talk *t, const cJSON *rows, const char *mark, const char * not,
+bool axosoft_find_marked(struct talk *t, const cJSON *rows, const char *mark, const char *but,
 			 struct axosoft_item *out)
 {
 	const char *wanted = arena_printf(t->arena, "[%s]", mark);
@@ -342,8 +342,7 @@ bool axosoft_find_marked(struct talk *t, const cJSON *rows, const char *mark, co
 		if (name == NULL || wanted == NULL || strstr(name, wanted) == NULL)
 			continue;
 		read_item(t, row, &item);
-		if (item.id != NULL && (not == NULL || strcmp(item.id, not ) != 0) &&
-		    (!found || !item.done)) {
+		if (item.id != NULL && (but == NULL || strcmp(item.id, but) != 0) && (!found || !item.done)) {
 			*out = item;
 			found = true;
 		}
