@@ -353,18 +353,29 @@ static void on_tidy_over(uv_timer_t *handle)
 	retention_stop(a->retention);
 }
 
+static void tidied(struct app *a)
+{
+	while (a->walking || retention_busy(a->retention))
+		uv_run(&a->loop, UV_RUN_ONCE);
+}
+
 void app_tidy(struct app *a, int64_t max_ms)
 {
-	retention_start(a->retention);
-	app_tend_room(a);
 	if (max_ms == 0) {
 		uint64_t every = (uint64_t)APP_HOUR_MS / app_time_scale();
 		uv_timer_start(&a->tidy, on_hour, every, every);
+		retention_start(a->retention);
+		app_tend_room(a);
 		return;
 	}
 	uv_timer_start(&a->tidy, on_tidy_over, (uint64_t)max_ms, 0);
-	while (retention_busy(a->retention))
-		uv_run(&a->loop, UV_RUN_ONCE);
+	tidied(a);
+	retention_start(a->retention);
+	tidied(a);
+	/* Nobody comes back later to make the room that the regular pass did not. */
+	a->room_ms = 0;
+	app_tend_room(a);
+	tidied(a);
 	uv_timer_stop(&a->tidy);
 }
 

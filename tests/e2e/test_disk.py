@@ -135,8 +135,8 @@ def large(number, text):
 
 
 def test_runs_that_are_done_go_before_their_time_and_what_waits_stays(resultd, testrail):
-    """More than the ceiling comes along; all is delivered, the oldest are forgotten, no report is left out."""
-    count = 12
+    """Twice what there is room for comes along; all is delivered, the oldest are forgotten, none is left out."""
+    count = 20
     known(testrail, count)
     resultd.scale = 20000
     ceiling(resultd, testrail, "24MiB")
