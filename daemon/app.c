@@ -166,6 +166,22 @@ static int held_by_other(struct app *a, int rc, struct err *err)
 	return reached < 0 ? reached : -EALREADY;
 }
 
+/* Nothing is made where there is no state directory yet. */
+static int open_directory(struct app *a, struct err *err)
+{
+	const char *dir = a->config->state_dir;
+
+	if (a->opt.only_held && access(dir, F_OK) < 0 && errno == ENOENT)
+		return err_set(err, -ENOKEY, "there is no \"%s\"", dir);
+	int rc = state_open(dir, a->opt.command, &a->state, err);
+	if (rc < 0)
+		return held_by_other(a, rc, err);
+	if (!a->opt.only_held)
+		return 0;
+	state_close(&a->state);
+	return err_set(err, -ENOKEY, "nobody holds \"%s\"", dir);
+}
+
 static int wait_for_directory(struct app *a, struct err *err)
 {
 	int64_t until = clock_mono_ms() + a->opt.wait_ms;
@@ -173,9 +189,7 @@ static int wait_for_directory(struct app *a, struct err *err)
 
 	for (;;) {
 		err_clear(err);
-		int rc = state_open(a->config->state_dir, a->opt.command, &a->state, err);
-		if (rc < 0)
-			rc = held_by_other(a, rc, err);
+		int rc = open_directory(a, err);
 		if (rc != -EAGAIN || clock_mono_ms() >= until)
 			return rc;
 		if (!said)

@@ -24,6 +24,7 @@
 struct app_options {
 	const char *command; /* for the lock's text and the log */
 	int64_t wait_ms;     /* how long to wait for the directory; 0: not at all */
+	bool only_held;      /* of use only by who holds the directory: where nobody does, -ENOKEY */
 	/* Somebody else has the directory, or it is not ours to open (why).  1: who holds it was reached by
 	 * other means, and app_open() ends with -EALREADY; 0: not; negative: err says why that ends it. */
 	int (*held)(void *held_cookie, const char *dir, struct err *err);

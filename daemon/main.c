@@ -80,6 +80,7 @@ int main(int argc, char **argv)
 		}
 		int rc = c->run(&cli, argc - 1, argv + 1);
 		config_free(cli.config);
+		config_faults_done(&cli.lacking);
 		return rc;
 	}
 	fprintf(stderr, "resultd: unknown command \"%s\" (try \"resultd --help\")\n", argv[1]);

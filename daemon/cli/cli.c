@@ -172,8 +172,16 @@ static struct config_sink_type types[16];
 
 int cli_read(const char *file, const char *dir, struct config **out, struct config_faults *faults)
 {
-	return config_load(file, dir, types, sink_types(types, sizeof(types) / sizeof(types[0])), out,
-			   faults);
+	return config_load(file, dir, types, sink_types(types, sizeof(types) / sizeof(types[0])), out, faults,
+			   NULL);
+}
+
+static void say_faults(const struct config_faults *faults)
+{
+	for (size_t i = 0; i < faults->count; i++) {
+		char line[2048];
+		fprintf(stderr, "%s\n", err_string(&faults->item[i], line, sizeof(line)));
+	}
 }
 
 int cli_peek(struct cli *cli)
@@ -190,10 +198,8 @@ int cli_peek(struct cli *cli)
 		rc = config_parse(text.data != NULL ? text.data : "", text.len, given ? file : NULL, dir,
 				  types, sink_types(types, sizeof(types) / sizeof(types[0])), false,
 				  &cli->config, &faults);
-	for (size_t i = 0; given && i < faults.count; i++) {
-		char line[2048];
-		fprintf(stderr, "%s\n", err_string(&faults.item[i], line, sizeof(line)));
-	}
+	if (given)
+		say_faults(&faults);
 	if (given && rc < 0 && faults.count == 0)
 		fprintf(stderr, "resultd: %s\n", err.text);
 	config_faults_done(&faults);
@@ -206,17 +212,21 @@ int cli_peek(struct cli *cli)
 	return given && rc < 0 ? EXIT_USAGE : EXIT_OK;
 }
 
-int cli_load(struct cli *cli)
+static int load(struct cli *cli, struct config_faults *lacking)
 {
 	struct config_faults faults = { 0 };
 	const char *file = cli->config_file != NULL ? cli->config_file : default_config();
 	char *dir = cli->state_dir != NULL ? walk_absolute(cli->state_dir) : state_default_dir();
 
-	int rc = cli_read(file, dir, &cli->config, &faults);
-	for (size_t i = 0; i < faults.count; i++) {
-		char line[2048];
-		fprintf(stderr, "%s\n", err_string(&faults.item[i], line, sizeof(line)));
+	int rc = config_load(file, dir, types, sink_types(types, sizeof(types) / sizeof(types[0])),
+			     &cli->config, &faults, lacking);
+	if (rc < 0 && lacking != NULL) {
+		/* All that is wrong, in the order of the file. */
+		for (size_t i = 0; i < lacking->count; i++)
+			config_fault_take(&faults, &lacking->item[i]);
+		config_faults_done(lacking);
 	}
+	say_faults(&faults);
 	if (rc < 0 && faults.count == 0)
 		fprintf(stderr, "resultd: cannot read the configuration\n");
 	config_faults_done(&faults);
@@ -230,6 +240,22 @@ int cli_load(struct cli *cli)
 	log_setup(cli->level_given ? cli->level : (enum log_level)cli->config->log.level,
 		  (enum log_format)cli->config->log.format);
 	return EXIT_OK;
+}
+
+int cli_load(struct cli *cli)
+{
+	return load(cli, NULL);
+}
+
+int cli_load_apart(struct cli *cli)
+{
+	return load(cli, &cli->lacking);
+}
+
+int cli_lacking(const struct cli *cli)
+{
+	say_faults(&cli->lacking);
+	return EXIT_USAGE;
 }
 
 void cli_quiet(const struct cli *cli)

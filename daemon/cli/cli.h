@@ -23,7 +23,8 @@ struct cli {
 	const char *config_file, *state_dir; /* as given; NULL */
 	enum log_level level;
 	bool level_given;
-	struct config *config; /* after cli_load() */
+	struct config *config;        /* after cli_load() */
+	struct config_faults lacking; /* secrets that config is without, after cli_load_apart() */
 };
 
 struct command {
@@ -35,6 +36,11 @@ extern const struct command commands[]; /* ended by a zero row */
 
 /* Reads the configuration; prints every fault to standard error.  Returns EXIT_OK or EXIT_USAGE. */
 int cli_load(struct cli *cli);
+/* The same for commands that may do without the secrets, which can be the service's alone: those that send
+ * nothing, or that leave it to who holds the state directory. */
+int cli_load_apart(struct cli *cli);
+/* Says which secrets are lacking where one has to send after all; returns EXIT_USAGE. */
+int cli_lacking(const struct cli *cli);
 /* The file alone, said to nobody: for a reload.  dir: the state directory where the file names none. */
 int cli_read(const char *file, const char *dir, struct config **out, struct config_faults *faults);
 /* For commands that need no configuration of their own: what can be read of it, without its secrets.  A fault

@@ -176,6 +176,7 @@ static int work(struct deliver *d, struct cli *cli, struct await_options *wo)
 		struct app_options ao = {
 			.command = "deliver",
 			.wait_ms = wo->timeout_ms,
+			.only_held = cli->lacking.count > 0,
 			.on_signal = on_signal,
 			.on_change = on_change,
 			.cookie = d,
@@ -240,7 +241,7 @@ int cmd_deliver(struct cli *cli, int argc, char **argv)
 	if (rc == EXIT_OK && optind < argc)
 		rc = cli_usage("deliver", "takes no \"%s\"", argv[optind]);
 	if (rc == EXIT_OK)
-		rc = cli_load(cli);
+		rc = cli_load_apart(cli);
 	if (rc != EXIT_OK)
 		return rc;
 	cli_quiet(cli);

@@ -183,6 +183,7 @@ static int work(struct import *im)
 		const struct app_options ao = {
 			.command = "import",
 			.wait_ms = left > 0 ? left : 0,
+			.only_held = im->cli->lacking.count > 0,
 			.on_signal = on_signal,
 			.on_change = on_change,
 			.cookie = im,
@@ -276,7 +277,7 @@ int cmd_import(struct cli *cli, int argc, char **argv)
 	int code = import_options_read(&im.opt, "import", argc, argv);
 
 	if (code == EXIT_OK)
-		code = cli_load(cli);
+		code = im.opt.dry_run ? cli_load(cli) : cli_load_apart(cli);
 	cli_quiet(cli);
 	if (code == EXIT_OK) {
 		im.watch = im.opt.watch != NULL ? config_find_watch(cli->config, im.opt.watch) : NULL;

@@ -504,7 +504,7 @@ int cmd_queue(struct cli *cli, int argc, char **argv)
 	if (code == EXIT_OK)
 		code = read_verb(&v, argc, argv, &given, &verb);
 	if (code == EXIT_OK)
-		code = cli_load(cli);
+		code = cli_load_apart(cli);
 	if (code != EXIT_OK || verb == NULL)
 		goto out;
 	cli_quiet(cli);

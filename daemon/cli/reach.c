@@ -106,6 +106,8 @@ int reach_open(struct cli *cli, struct app *a, const struct app_options *options
 
 	if (rc == 0)
 		return EXIT_OK;
+	if (rc == -ENOKEY)
+		return cli_lacking(cli);
 	fprintf(stderr, "resultd: %s\n", err.text);
 	if (rc == -EINVAL)
 		return EXIT_USAGE;

@@ -9,7 +9,8 @@
 #include "daemon/control/client.h"
 
 /* Opens the directory (*link NULL: the app is open), or finds who holds it (*link is the caller's), or waits
- * within options->wait_ms for either.  EXIT_OK, or the exit code, said. */
+ * within options->wait_ms for either.  Where options->only_held and nobody does, it is said which secrets are
+ * lacking.  EXIT_OK, or the exit code, said. */
 int reach_open(struct cli *cli, struct app *a, const struct app_options *options, struct control_link **link);
 
 /* The same, and says nothing: 0, or -errno (err).  -EINVAL: who holds it will not serve us; -EAGAIN: it stays

@@ -315,7 +315,7 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 	if (rc == EXIT_OK && optind < argc)
 		rc = cli_usage("status", "takes no \"%s\"", argv[optind]);
 	if (rc == EXIT_OK)
-		rc = cli_load(cli);
+		rc = cli_load_apart(cli);
 	if (rc != EXIT_OK)
 		return rc;
 	const struct app_options ao = { .command = "status", .wait_ms = timeout_ms };

@@ -496,7 +496,7 @@ static void check_mode(struct loading *l, const struct stat *st)
 
 static int load(const char *text, size_t len, const char *file, const char *default_state_dir,
 		const struct config_sink_type *types, size_t type_count, bool resolve, const struct stat *st,
-		struct config **out, struct config_faults *faults)
+		struct config **out, struct config_faults *faults, struct config_faults *lacking)
 {
 	struct yaml_tree tree = { 0 };
 	struct config *c = xcalloc(1, sizeof(*c));
@@ -506,6 +506,7 @@ static int load(const char *text, size_t len, const char *file, const char *defa
 			    .file = file,
 			    .folder = folder,
 			    .resolve = resolve,
+			    .lacking = lacking,
 			    .faults = faults },
 		.types = types,
 		.type_count = type_count,
@@ -538,7 +539,7 @@ int config_parse(const char *text, size_t len, const char *file, const char *def
 		 const struct config_sink_type *types, size_t type_count, bool resolve, struct config **out,
 		 struct config_faults *faults)
 {
-	return load(text, len, file, default_state_dir, types, type_count, resolve, NULL, out, faults);
+	return load(text, len, file, default_state_dir, types, type_count, resolve, NULL, out, faults, NULL);
 }
 
 /* From a descriptor, so that what is checked and what is read are one file; a pipe will do. */
@@ -564,7 +565,8 @@ static int read_all(int fd, struct buf *out)
 }
 
 int config_load(const char *file, const char *default_state_dir, const struct config_sink_type *types,
-		size_t type_count, struct config **out, struct config_faults *faults)
+		size_t type_count, struct config **out, struct config_faults *faults,
+		struct config_faults *lacking)
 {
 	/* As much as can come, at once: a buffer that grows leaves copies of secrets behind. */
 	struct buf text = BUF_LIMIT(YAML_TREE_BYTES + 1);
@@ -573,7 +575,8 @@ int config_load(const char *file, const char *default_state_dir, const struct co
 
 	*out = NULL;
 	if (file == NULL)
-		return load("", 0, NULL, default_state_dir, types, type_count, true, NULL, out, faults);
+		return load("", 0, NULL, default_state_dir, types, type_count, true, NULL, out, faults,
+			    lacking);
 	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	rc = fd < 0 || fstat(fd, &st) < 0 ? -errno : buf_reserve(&text, YAML_TREE_BYTES + 1);
 	if (rc == 0)
@@ -588,7 +591,7 @@ int config_load(const char *file, const char *default_state_dir, const struct co
 		rc = -EINVAL;
 	} else {
 		rc = load(text.data, text.len, file, default_state_dir, types, type_count, true, &st, out,
-			  faults);
+			  faults, lacking);
 	}
 	if (text.data != NULL)
 		explicit_bzero(text.data, text.cap);

@@ -104,9 +104,12 @@ extern const struct config_key config_top_keys[], config_watch_keys[];
 /* Reads and checks.  On faults returns -EINVAL, *out stays NULL, and faults (empty before) holds all of
  * them in the order of the file, at most 100.  file == NULL: the built-in configuration (one sink "local"
  * of type local, its dir state_dir/runs, state_dir as given); a file without `sinks` gets that sink too.
- * A file that others can read and that holds a secret itself is refused. */
+ * A file that others can read and that holds a secret itself is refused.  lacking: takes what is wrong with secrets
+ * that this process cannot have (in an unset variable, an unreadable file), which the configuration then goes
+ * without; NULL: those are faults, too. */
 int config_load(const char *file, const char *default_state_dir, const struct config_sink_type *types,
-		size_t type_count, struct config **out, struct config_faults *faults);
+		size_t type_count, struct config **out, struct config_faults *faults,
+		struct config_faults *lacking);
 /* The same from memory, for tests and the fuzzer; secrets are not resolved where resolve is false. */
 int config_parse(const char *text, size_t len, const char *file, const char *default_state_dir,
 		 const struct config_sink_type *types, size_t type_count, bool resolve, struct config **out,

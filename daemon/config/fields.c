@@ -215,12 +215,28 @@ static int read_word(struct config_reader *r, const struct config_key *row, cons
 
 /* --- secrets: nothing of what stands there is ever quoted, since it may be the secret, misplaced --- */
 
+/* Once each: what `defects` says is read again for every entry of its `for`. */
+static void say_lacking(struct config_reader *r, const struct config_key *row, const struct yaml_node *n,
+			const struct err *err)
+{
+	for (size_t i = 0; i < r->lacking->count; i++) {
+		if (r->lacking->item[i].line == n->line && r->lacking->item[i].column == n->column)
+			return;
+	}
+	config_fault(r->lacking, r->file, n->line, n->column, "\"%s\": %s", row->name, err->text);
+}
+
 static void take_secret(struct config_reader *r, const struct config_key *row, const struct yaml_node *n,
 			enum secret_source source, const char *text, struct secret **out)
 {
 	struct err err = ERR_NONE;
+	int rc = secret_new(source, text, r->resolve, out, &err);
 
-	if (secret_new(source, text, r->resolve, out, &err) < 0)
+	if (rc < 0 && r->lacking != NULL && source != SECRET_INLINE) {
+		say_lacking(r, row, n, &err);
+		rc = secret_new(source, text, false, out, &err);
+	}
+	if (rc < 0)
 		config_fault_node(r, n, "\"%s\": %s", row->name, err.text);
 	else if (source == SECRET_INLINE && r->inline_secret == NULL)
 		r->inline_secret = n;

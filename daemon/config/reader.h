@@ -14,6 +14,7 @@ struct config_reader {
 	const char *file;                      /* for faults */
 	const char *folder;                    /* what relative paths begin at */
 	bool resolve;                          /* secrets */
+	struct config_faults *lacking;         /* of secrets that cannot be had; NULL: faults as others */
 	const struct yaml_node *inline_secret; /* the first one met; NULL: none */
 	bool refused;                          /* a node marked bad was met: its fault stands already */
 	struct config_faults *faults;

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import socket
 import stat
 
@@ -112,6 +113,28 @@ class TestRow59TwoProcessesOneDirectory:
         assert done.code == 0 and done.files("accepted") == ["a.xml"], done
         assert done.delivery()["state"] == "delivered"
         each_case_once(testrail, 3)
+
+    def test_who_asks_needs_none_of_the_secrets_of_the_service(self, resultd, testrail, held):
+        """The key is a credential of the service's unit: nobody else has it, and `status` must answer all the same."""
+        folder = resultd.folder / "credentials"
+        folder.mkdir()
+        (folder / "rail").write_text(testrail.key)
+        resultd.environment["CREDENTIALS_DIRECTORY"] = str(folder)
+        daemon = held({"key": {"credential": "rail", "file": None}})
+        del resultd.environment["CREDENTIALS_DIRECTORY"]
+        done = resultd.imports(resultd.write("a.xml", numbered(3)), options=["--timeout", "60s"])
+        assert done.code == 0 and done.delivery()["posted"] == 3, done
+        each_case_once(testrail, 3)
+        assert resultd.status()["pid"] == daemon.process.pid
+        for command in (["status"], ["queue", "list"], ["queue", "retry"], ["deliver"]):
+            done = resultd(*command)
+            assert done.code == 0 and done.err == "", done
+        assert daemon.terminate().code == 0
+        assert [resultd(*command).code for command in (["status"], ["queue", "list"])] == [0, 0]
+        for command in (["deliver"], ["import", resultd.write("b.xml", numbered(1))], ["import", "--dry-run", "."]):
+            done = resultd(*command)
+            assert len(done.err.splitlines()) == 1, done
+            assert done.code == 2 and re.search(r":\d+:\d+: \"key\": credential rail: ", done.err), done
 
     def test_row_59_an_import_that_does_not_deliver_is_waited_for(self, resultd, testrail, held):
         resultd.deliver_to(testrail, create={"cases": True, "section": "S"})

@@ -91,7 +91,8 @@ static void without_a_file_there_is_the_local_sink(void **state)
 	struct config *c = NULL;
 	(void)state;
 
-	assert_int_equal(config_load(NULL, "/home/x/state", sample_types, SAMPLE_TYPES, &c, &faults), 0);
+	assert_int_equal(config_load(NULL, "/home/x/state", sample_types, SAMPLE_TYPES, &c, &faults, NULL),
+			 0);
 	assert_null(c->file);
 	assert_string_equal(c->state_dir, "/home/x/state");
 	assert_non_null(config_find_sink(c, "local"));
@@ -99,7 +100,7 @@ static void without_a_file_there_is_the_local_sink(void **state)
 	config_free(c);
 
 	/* a program without a local sink has none by default */
-	assert_int_equal(config_load(NULL, "/home/x/state", sample_types, 1, &c, &faults), 0);
+	assert_int_equal(config_load(NULL, "/home/x/state", sample_types, 1, &c, &faults, NULL), 0);
 	assert_int_equal(c->sink_count, 0);
 	config_free(c);
 }

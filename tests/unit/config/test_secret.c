@@ -303,7 +303,7 @@ static void files_that_others_read_hold_no_secret(void **state)
 		struct config *c = NULL;
 		struct config_faults faults = { 0 };
 		char *path = write_file(row[i].name, row[i].text, strlen(row[i].text), row[i].mode);
-		int rc = config_load(path, "/s", sample_types, SAMPLE_TYPES, &c, &faults);
+		int rc = config_load(path, "/s", sample_types, SAMPLE_TYPES, &c, &faults, NULL);
 		if (row[i].command == NULL) {
 			assert_int_equal(rc, 0);
 			assert_string_equal(c->file, path);
@@ -334,7 +334,7 @@ static void group_readable_is_others(void **state)
 	char *path = write_file("group.yaml", text, strlen(text), 0640);
 	(void)state;
 
-	assert_int_equal(config_load(path, "/s", sample_types, SAMPLE_TYPES, &c, &faults), -EINVAL);
+	assert_int_equal(config_load(path, "/s", sample_types, SAMPLE_TYPES, &c, &faults, NULL), -EINVAL);
 	assert_non_null(strstr(faults.item[0].text, "chmod 600"));
 	config_faults_done(&faults);
 	free(path);
@@ -365,7 +365,7 @@ static void a_service_reads_by_its_group(void **state)
 		assert_int_equal(chown(path, 0, row[i].group), 0);
 		assert_int_equal(setegid(54321), 0);
 		assert_int_equal(seteuid(54321), 0);
-		int rc = config_load(path, "/s", sample_types, SAMPLE_TYPES, &c, &faults);
+		int rc = config_load(path, "/s", sample_types, SAMPLE_TYPES, &c, &faults, NULL);
 		assert_int_equal(seteuid(0), 0);
 		assert_int_equal(setegid(0), 0);
 		assert_int_equal(rc, row[i].command == NULL ? 0 : -EINVAL);
@@ -394,8 +394,9 @@ static void files_that_cannot_be_read(void **state)
 		{ path, "large.yaml:1:1: the file is larger than 1 MiB" },
 	};
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-		assert_int_equal(config_load(row[i].path, "/s", sample_types, SAMPLE_TYPES, &c, &faults),
-				 -EINVAL);
+		assert_int_equal(
+			config_load(row[i].path, "/s", sample_types, SAMPLE_TYPES, &c, &faults, NULL),
+			-EINVAL);
 		assert_null(c);
 		assert_int_equal(faults.count, 1);
 		err_string(&faults.item[0], line, sizeof(line));
