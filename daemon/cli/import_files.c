@@ -105,6 +105,10 @@ void import_took(struct import *im, size_t index, const struct intake_outcome *o
 		break;
 	case INTAKE_DUPLICATE:
 		im->duplicates++;
+		if (!o->complete) {
+			im->incomplete++;
+			import_say(im, "%s", reason);
+		}
 		break;
 	case INTAKE_SKIPPED:
 		im->skipped++;

@@ -153,7 +153,7 @@ static void on_taken(void *cookie, const struct intake_outcome *o)
 	cJSON_AddNumberToObject(reply, "run", (double)o->run);
 	/* Whoever gave a new report need not ask which files it lacks where it lacks none.  One that was here, and is
 	 * new to a sink only, was not read now. */
-	if (o->state == INTAKE_ACCEPTED && (o->evidence != NULL || o->cases > 0))
+	if (o->state == INTAKE_ACCEPTED && (o->evidence != NULL || (o->cases > 0 && !o->known)))
 		cJSON_AddNumberToObject(reply, "awaits",
 					o->evidence != NULL ? (double)o->evidence->awaited : 0);
 	if (o->state == INTAKE_ACCEPTED && o->warning_count > 0) {

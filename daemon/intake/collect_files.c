@@ -145,7 +145,7 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 	if (g == NULL && o->run != 0 && !o->run_ended)
 		g = collect_add_run(c, o->run, f->key, f->source->watch, f->path, f->mtime_ms);
 	if (f->source->watch->after != AFTER_KEEP &&
-	    ((o->state == INTAKE_ACCEPTED && o->complete) || o->state == INTAKE_DUPLICATE))
+	    (o->state == INTAKE_ACCEPTED || o->state == INTAKE_DUPLICATE) && o->complete)
 		collect_spend(c, g, f->source, f->relative, f->mtime_ms);
 	if (g != NULL && g->evidence != NULL && o->state == INTAKE_ACCEPTED)
 		evidence_run_report(g->evidence, f->path, o->evidence);

@@ -529,6 +529,18 @@ static void read_done(void *cookie)
 
 /* ---- take ---- */
 
+/* What was read of it when it came first holds of it now. */
+static void tell_known(struct task *t, const struct taken *taken)
+{
+	t->out.known = true;
+	t->out.cases = taken->cases;
+	t->out.complete = !taken->broke_off;
+	if (!taken->broke_off)
+		return;
+	err_set(&t->err, -EBADMSG, "it breaks off; what is finished of it was taken before");
+	err_place(&t->err, t->path, 0, 0);
+}
+
 static void on_taken(void *cookie, int rc, const struct taken *taken, const struct err *err)
 {
 	struct task *t = cookie;
@@ -541,8 +553,10 @@ static void on_taken(void *cookie, int rc, const struct taken *taken, const stru
 	t->out.run = taken->run;
 	snprintf(t->out.run_name, sizeof(t->out.run_name), "%s", taken->run_name);
 	t->out.run_ended = taken->run_ended;
-	t->out.complete = true;
 	t->out.failed = taken->bad;
+	t->out.complete = true;
+	if (taken->what != TAKE_NEW)
+		tell_known(t, taken);
 	switch (taken->what) {
 	case TAKE_DUPLICATE:
 		end(t, INTAKE_DUPLICATE);

@@ -60,8 +60,10 @@ struct intake_outcome {
 	int64_t run; /* 0: none */
 	char run_name[256];
 	bool run_ended; /* a duplicate of a run that has ended */
-	uint64_t cases,
-		failed; /* failed: what --fail-on looks at (known failures do not count), also of a duplicate */
+	bool known;     /* its content was here: a duplicate, or accepted for further sinks only */
+	/* complete, cases and failed hold of a duplicate, too.  failed: what --fail-on looks at (known failures do
+	 * not count). */
+	uint64_t cases, failed;
 	const struct err *err; /* why; code 0: nothing to say */
 	char *const *warnings;
 	size_t warning_count;

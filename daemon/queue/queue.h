@@ -95,6 +95,8 @@ struct taken {
 	char run_name[256]; /* with " (2)" where it is the next run of its key */
 	bool run_ended;     /* of the run that holds the duplicate */
 	uint64_t bad;       /* of content that is here: as part_summary had it; outlives its run */
+	uint64_t cases;     /* of content that is here, as long as its run is */
+	bool broke_off;     /* likewise: only its finished cases were taken */
 };
 typedef void queue_taken_fn(void *cookie, int rc, const struct taken *taken, const struct err *err);
 /* Finds the open run of the key or opens the next one, and begins a part in it, or says duplicate.  Variables that

@@ -182,12 +182,13 @@ static bool add_vars(struct queue *q, int64_t run, const char *vars, int64_t now
 /* What is known of this content under this key: true where the answer is in `taken`. */
 static bool take_known(struct queue *q, struct take_op *t, int64_t *generation)
 {
-	struct db_stmt *s =
-		db_query(q->db,
-			 "SELECT s.generation, s.run, s.part, s.last_ms, r.id, s.bad FROM seen s"
-			 " LEFT JOIN run r ON r.id = s.run AND r.id NOT IN (SELECT run FROM going)"
-			 " WHERE s.run_key = ?1 AND s.sha256 = ?2",
-			 DB(db_s(t->run.key), db_b(t->part.sha256, 32)));
+	struct db_stmt *s = db_query(
+		q->db,
+		"SELECT s.generation, s.run, s.part, s.last_ms, r.id, s.bad, p.cases, p.complete FROM seen s"
+		" LEFT JOIN run r ON r.id = s.run AND r.id NOT IN (SELECT run FROM going)"
+		" LEFT JOIN part p ON p.id = s.part AND p.run = r.id"
+		" WHERE s.run_key = ?1 AND s.sha256 = ?2",
+		DB(db_s(t->run.key), db_b(t->part.sha256, 32)));
 	if (!db_row(s))
 		return false;
 	int64_t last_ms = db_int(s, 3);
@@ -196,6 +197,8 @@ static bool take_known(struct queue *q, struct take_op *t, int64_t *generation)
 	t->taken.run = db_int(s, 1);
 	t->taken.part = db_int(s, 2);
 	t->taken.bad = (uint64_t)db_int(s, 5);
+	t->taken.cases = (uint64_t)db_int(s, 6);
+	t->taken.broke_off = !db_null(s, 7) && db_int(s, 7) == 0;
 	db_end(s);
 	if (t->part.again)
 		return false;

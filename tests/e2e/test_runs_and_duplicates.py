@@ -40,6 +40,22 @@ def test_the_same_file_again_is_a_duplicate_and_posts_nothing(resultd, testrail)
     each_case_once(testrail, 3)
 
 
+def test_a_file_that_broke_off_is_no_better_as_a_duplicate(resultd, testrail):
+    """The same command goes on with an import that was interrupted: it must not end with 0 where the first would not."""
+    known(testrail, 3)
+    resultd.deliver_to(testrail)
+    report = resultd.write("a.xml", numbered(3).rsplit("<testcase", 1)[0])
+    for state in ("accepted", "duplicate"):
+        done = resultd("import", "--json", "--run-key", "k", report)
+        entry, = done.receipt["files"]
+        assert done.code == 5 and "a.xml:" in done.err, done
+        assert (entry["state"], entry["complete"], entry["cases"]) == (state, False, 2) and entry["reason"], done
+    each_case_once(testrail, 2)
+    whole = resultd("import", "--json", "--run-key", "whole", resultd.write("b.xml", numbered(3)))
+    again = resultd("import", "--json", "--run-key", "whole", resultd.write("b.xml", numbered(3)))
+    assert (whole.code, again.code) == (0, 0) and again.receipt["files"][0]["cases"] == 3, again
+
+
 def test_the_same_content_under_another_key_is_another_run(resultd, testrail):
     known(testrail, 3)
     resultd.deliver_to(testrail)

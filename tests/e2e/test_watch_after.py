@@ -118,6 +118,21 @@ def test_malformed_and_broken_off_files_stay(resultd, watching):
     assert daemon.terminate().code == 0
 
 
+def test_a_broken_off_file_stays_as_a_duplicate_too(resultd, watching):
+    """What a restart finds again was taken before, but not the whole of it."""
+    daemon = watching("delete")
+    daemon.says("watching")
+    assert daemon.terminate().code == 0
+    broken = resultd.drop("nightly/17/TEST-cut.xml", numbered(3).rsplit("<testcase", 1)[0])
+    assert resultd("import", "--watch", "inbox", broken).code == 5
+    daemon = watching("delete")
+    gone(resultd.drop("nightly/17/TEST-good.xml", numbered(2)))
+    wait_until(lambda: resultd.status()["intake"]["duplicates"] == 1, what="the duplicate")
+    assert broken.exists()
+    assert daemon.terminate().code == 0
+    assert broken.exists()
+
+
 def test_row_2_crash_after_commit_before_archive(resultd, watching):
     """The key is known: after the restart the file is put away, and nothing is posted again."""
     done = resultd.folder / "done"
