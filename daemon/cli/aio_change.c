@@ -63,10 +63,23 @@ static const char *const step_server[] = { "stepOrder",      "testStepType",
 					   "assignedByID",   "assignmentDate",
 					   "gherkinKeyword", NULL };
 
+static const char *const comment_server[] = { "authorID", "createdDate", "updatedDate", NULL };
+static const char *const status_server[] = { "description", NULL };
+
 static void leave_out(cJSON *object, const char *const *names)
 {
 	for (size_t i = 0; names[i] != NULL; i++)
 		cJSON_DeleteItemFromObjectCaseSensitive(object, names[i]);
+}
+
+/* Of a run or a step: what is read-only in its status and comments. */
+static void leave_out_within(cJSON *of, const char *status)
+{
+	cJSON *comment;
+
+	leave_out(cJSON_GetObjectItemCaseSensitive(of, status), status_server);
+	cJSON_ArrayForEach(comment, cJSON_GetObjectItemCaseSensitive(of, "comments"))
+		leave_out(comment, comment_server);
 }
 
 /* ---- reading, merging, writing ---- */
@@ -309,8 +322,13 @@ int tcms_runs_steps(struct remote *r, const struct args *a)
 		return rc;
 	snprintf(id, sizeof(id), "%" PRId64, sink_int(run, "ID", -1));
 	leave_out(run, run_server);
+	leave_out_within(run, "testRunStatus");
 	cJSON *steps = cJSON_GetObjectItemCaseSensitive(run, "testRunSteps");
-	cJSON_ArrayForEach(step, steps) leave_out(step, step_server);
+	cJSON_ArrayForEach(step, steps)
+	{
+		leave_out(step, step_server);
+		leave_out_within(step, "testRunStepStatus");
+	}
 	for (size_t i = 2; rc == EXIT_OK && i < a->words; i++)
 		rc = change_step(r, steps, a->word[i]);
 	set_named(a, "status", run, "testRunStatus");

@@ -110,32 +110,58 @@ enum ask aio_steps_ask(struct talk *t, struct request *r)
 	return aio_send(t, r, "steps");
 }
 
+/* The named members of `from`, as far as they are there. */
+static cJSON *members(const cJSON *from, const char *const *names)
+{
+	cJSON *out = cJSON_CreateObject();
+
+	for (; *names != NULL; names++) {
+		const cJSON *item = cJSON_GetObjectItemCaseSensitive(from, *names);
+		if (item != NULL && !cJSON_IsNull(item))
+			cJSON_AddItemToObject(out, *names, cJSON_Duplicate(item, true));
+	}
+	return out;
+}
+
+/* A status and comments without what is read-only in them: a server may be strict, and its own stamps are
+ * numbers where the description wants texts. */
+static void lean(cJSON *of, const char *status)
+{
+	static const char *const of_status[] = { "ID", "name", NULL };
+	static const char *const of_comment[] = { "ID", "comment", NULL };
+	const cJSON *item, *had = cJSON_GetObjectItemCaseSensitive(of, status);
+
+	if (had != NULL)
+		cJSON_ReplaceItemInObjectCaseSensitive(of, status, members(had, of_status));
+	had = cJSON_GetObjectItemCaseSensitive(of, "comments");
+	if (had == NULL)
+		return;
+	cJSON *comments = cJSON_CreateArray();
+	cJSON_ArrayForEach(item, had) cJSON_AddItemToArray(comments, members(item, of_comment));
+	cJSON_ReplaceItemInObjectCaseSensitive(of, "comments", comments);
+}
+
 /* What may be written back: the description marks the rest as read-only, and comments without an id might be
  * added again. */
 static cJSON *writable(const cJSON *run, const cJSON *told)
 {
-	static const char *const kept[] = { "ID",          "testRunStatus", "effort",
-					    "isAutomated", "jiraDefectIDs", "customFields",
-					    "comments" };
-	static const char *const kept_of_step[] = { "ID",           "stepID",        "testRunStepStatus",
-						    "actualResult", "jiraDefectIDs", "comments" };
+	static const char *const kept[] = {
+		"ID",           "testRunStatus", "effort", "isAutomated", "jiraDefectIDs",
+		"customFields", "comments",      NULL
+	};
+	static const char *const kept_of_step[] = {
+		"ID",           "stepID", "testRunStepStatus", "actualResult", "jiraDefectIDs", "comments",
+		"assignedToID", NULL
+	};
 	const cJSON *item, *step = told->child;
-	cJSON *out = cJSON_CreateObject(), *steps;
+	cJSON *out = members(run, kept), *steps;
 
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-		item = cJSON_GetObjectItemCaseSensitive(run, kept[i]);
-		if (item != NULL)
-			cJSON_AddItemToObject(out, kept[i], cJSON_Duplicate(item, true));
-	}
+	lean(out, "testRunStatus");
 	steps = cJSON_AddArrayToObject(out, "testRunSteps");
 	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(run, "testRunSteps"))
 	{
-		cJSON *one = cJSON_CreateObject();
-		for (size_t i = 0; i < sizeof(kept_of_step) / sizeof(kept_of_step[0]); i++) {
-			const cJSON *own = cJSON_GetObjectItemCaseSensitive(item, kept_of_step[i]);
-			if (own != NULL)
-				cJSON_AddItemToObject(one, kept_of_step[i], cJSON_Duplicate(own, true));
-		}
+		cJSON *one = members(item, kept_of_step);
+		lean(one, "testRunStepStatus");
 		const char *status = step != NULL ? sink_string(step, "status") : NULL;
 		if (status != NULL && *status != '\0') {
 			cJSON_DeleteItemFromObjectCaseSensitive(one, "testRunStepStatus");

@@ -207,8 +207,7 @@ DEFECTS = thing({"jiraDefectIDs": list_of(integer), "jiraBulkListOperationType":
                 ["jiraDefectIDs"])
 CUSTOM_UPDATES = list_of(thing({"customFieldUpdateOperationType": one_of(OPERATIONS), "customValue": CUSTOM},
                                ["customValue"]))
-COMMENT = thing({"ID": integer, "comment": text, "authorID": text, "createdDate": moment, "updatedDate": moment},
-                ["comment"])
+COMMENT = thing({"ID": integer, "comment": text}, ["comment"])    # the rest of it is read-only
 STATUS_OBJECT = thing({"ID": integer, "name": text, "description": nullable(text)})
 
 IN_LIST = {"comparisonType": one_of({"IN"})}
