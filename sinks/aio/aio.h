@@ -21,7 +21,8 @@
  *   folder    {id} or {none, why, fails}: of the cycle that is to be made
  *   each      {case key: {run, tests: {test: {n, run}}}}: runs of a case that are posted while others are owed
  *             (attempts: each, several: each); run: the latest one
- *   missing   case keys that have to be added to the cycle singly; added: keys for which that was done
+ *   missing   case keys that have to be added to the cycle singly; added: keys for which that was done; given: those
+ *             of them whose adding was answered, and made the run that is to be marked
  *   steps     [{run, case, steps}]: runs whose steps are owed
  *   import    what the vendor's importer is doing with a report (aio_import.c)
  *   closed    true once the cycle is closed or locked over there, as configured
@@ -189,6 +190,8 @@ struct aio_run {
 	bool fresh;                  /* a run of its own (createNewRun), not the latest one overwritten */
 	bool last;                   /* with it the row is done */
 };
+bool aio_given(const struct talk *t,
+	       const char *key);         /* its first run in the cycle is the one that adding it made */
 bool aio_touched(const struct row *row); /* something of it has been posted before */
 bool aio_listed(const cJSON *list, const char *key);
 /* The run that is owed next for a row. */

@@ -241,7 +241,7 @@ bool aio_own(const struct talk *t)
 void aio_forget_cycle(struct talk *t)
 {
 	static const char *const names[] = { "cycle", "searched", "each",  "missing",
-					     "added", "steps",    "closed" };
+					     "added", "given",    "steps", "closed" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, names[i]);

@@ -69,6 +69,9 @@ static enum got missing_got(struct talk *t, const struct reply *r)
 		/* The mark that follows is refused, and the case is parked with those words. */
 		aio_say(t, "%s cannot be added to the cycle: %s", first_missing(t), t->err.text);
 		err_clear(&t->err);
+	} else {
+		/* Adding made a run: it is the one that the mark goes to, in whose cycle ever. */
+		cJSON_AddItemToArray(sink_array(t->bookmark, "given"), cJSON_CreateString(first_missing(t)));
 	}
 	brought(t);
 	cJSON_DeleteItemFromObjectCaseSensitive(sink_scratch(t), "adding");
@@ -453,6 +456,15 @@ static bool since(const struct talk *t, const cJSON *run, const char *stamp)
 	return at != TIME_UNKNOWN && t->sent_ms != TIME_UNKNOWN && at >= t->sent_ms - AIO_LOOK_MS;
 }
 
+/* Whether a case came into the cycle without a mark: from a set, or since it was added. */
+static bool stood_before(const struct talk *t, const char *key)
+{
+	const struct aio_conf *c = t->conf;
+
+	return c->cycle.sets.count > 0 ||
+	       aio_listed(cJSON_GetObjectItemCaseSensitive(t->bookmark, "added"), key);
+}
+
 /* Whether the latest run of a case is the one that was sent. */
 static bool is_sent(struct talk *t, const cJSON *entry, const struct aio_run *run, const cJSON *latest)
 {
@@ -477,11 +489,12 @@ static bool is_sent(struct talk *t, const cJSON *entry, const struct aio_run *ru
 		return strcmp(before, id) != 0;
 	if (run->fresh)
 		return since(t, latest, "createdDate");
-	/* The only run of a case in a cycle of ours: who should have set its status? */
+	/* The only run of a case in a cycle of ours: who should have set its status?  Where it stood there before its
+	 * mark, its first status may be the one that was sent. */
+	bool marked = sink_int(latest, "effort", -1) == sink_int(entry, "effort", -1);
 	if (!aio_touched(run->row))
-		return true;
-	return since(t, latest, "updatedDate") &&
-	       sink_int(latest, "effort", -1) == sink_int(entry, "effort", -1);
+		return marked || !stood_before(t, run->row->remote_id);
+	return marked && since(t, latest, "updatedDate");
 }
 
 static cJSON *sent_entries(struct talk *t)

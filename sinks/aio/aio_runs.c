@@ -63,6 +63,11 @@ static bool alone(struct talk *t, const struct result *r, size_t i, struct folde
 	return true;
 }
 
+bool aio_given(const struct talk *t, const char *key)
+{
+	return aio_listed(cJSON_GetObjectItemCaseSensitive(t->bookmark, "given"), key);
+}
+
 /* Whether each test of a row has runs of its own. */
 static bool many(const struct talk *t)
 {
@@ -148,12 +153,29 @@ bool aio_unsent(struct talk *t, const struct row_test *test)
 	return true;
 }
 
+/* The nth test of a row, in the order in which runs are made of them.  People look at a case's latest run: unless
+ * every test speaks for itself, the last is the one that decides for the case. */
+static const struct row_test *nth_test(struct talk *t, const struct row *row, size_t nth)
+{
+	const struct aio_conf *c = t->conf;
+	size_t decides = row->test_count - 1;
+
+	if (row->test_count == 1 || c->several == SEVERAL_EACH)
+		return &row->tests[nth];
+	struct folded f = fold_row(row, (enum several)c->several, t->arena);
+	for (size_t i = 0; i < row->test_count; i++) {
+		if (fold_test(&row->tests[i], t->arena).result == f.result)
+			decides = i;
+	}
+	return &row->tests[nth == row->test_count - 1 ? decides : nth < decides ? nth : nth + 1];
+}
+
 /* The next run of the row from *test, *nth on that has a status; false: there is none. */
 static bool find_owed(struct talk *t, const struct row *row, const cJSON *made, size_t *test, size_t *nth,
 		      struct aio_run *out)
 {
 	for (; *test < row->test_count; ++*test, *nth = 0) {
-		const struct row_test *of = &row->tests[*test];
+		const struct row_test *of = nth_test(t, row, *test);
 		int64_t done = sink_int(made_of(t, made, of), "n", 0);
 		if (done > 0 && *nth < (size_t)done)
 			*nth = (size_t)done;
@@ -174,7 +196,7 @@ static bool find_owed(struct talk *t, const struct row *row, const cJSON *made, 
 void aio_run_next(struct talk *t, const struct row *row, struct aio_run *out)
 {
 	const struct aio_conf *c = t->conf;
-	bool before = aio_touched(row);
+	bool before = aio_touched(row), own = aio_own(t) || aio_given(t, row->remote_id);
 	const cJSON *made = progress(t, row);
 	size_t test = 0, nth = 0;
 	struct aio_run behind = { 0 };
@@ -183,7 +205,7 @@ void aio_run_next(struct talk *t, const struct row *row, struct aio_run *out)
 	if (!many(t)) {
 		out->f = fold_row(row, (enum several)c->several, t->arena);
 		out->status = aio_status(t, out->f.verdict);
-		out->fresh = before ? made != NULL : made != NULL || !aio_own(t);
+		out->fresh = made != NULL || (!before && !own);
 		return;
 	}
 	if (find_owed(t, row, made, &test, &nth, out)) {
@@ -195,7 +217,7 @@ void aio_run_next(struct talk *t, const struct row *row, struct aio_run *out)
 	if (before)
 		out->fresh = c->attempts == AIO_EACH || row->test_count > 1 || made != NULL;
 	else
-		out->fresh = made != NULL || !aio_own(t);
+		out->fresh = made != NULL || !own;
 }
 
 size_t aio_run_all(struct talk *t, const struct row *row, struct aio_run *out, size_t max)
@@ -425,6 +447,7 @@ void aio_run_done(struct talk *t, const struct aio_run *run, const char *run_id)
 
 	cJSON_DeleteItemFromObjectCaseSensitive(t->bookmark, "backs");
 	unlist(cJSON_GetObjectItemCaseSensitive(t->bookmark, "added"), key);
+	unlist(cJSON_GetObjectItemCaseSensitive(t->bookmark, "given"), key);
 	aio_steps_owe(t, run, run_id);
 	if (run->test != NULL) {
 		cJSON *made = sink_object(each, key);

@@ -265,6 +265,18 @@ def test_a_site_that_marks_only_what_stands_in_the_cycle(resultd, aio, outside, 
     assert len(aio.calls("add_case")) == calls * 2
 
 
+def test_the_run_that_adding_a_case_makes_is_the_one_that_is_marked(resultd, aio):
+    names = keys(aio, 2)
+    theirs = aio.cycle("theirs", cases=[aio.case("of theirs")])
+    aio.outside = "refuse"
+    resultd.deliver_to_aio(aio, cycle={"key": theirs["key"]})
+    aio.fault("mark_bulk", before="reset", call=2)
+    resultd.imports(resultd.write("a.xml", junit(case(names[0]), case(names[1], skipped="later", time="2"))))
+    mine = [run for run in aio.runs(cycle=theirs) if run["_association"]["_case"]["key"] in names]
+    assert [(run["testRunStatus"]["name"], run["effort"]) for run in mine] == [("Passed", 0), ("Not Run", 2)]
+    assert "later" in aio.comments(mine[1])[0] and len(aio.calls("add_case")) == 2
+
+
 def test_a_status_that_was_renamed_meanwhile_is_read_again(resultd, aio):
     one, = keys(aio, 1)
     resultd.deliver_to_aio(aio, statuses={"passed": "3", "flaky": "3"})
@@ -296,6 +308,14 @@ def test_attempts_are_one_run_or_each_its_own(resultd, make_aio, make_resultd):
         resultd.imports(resultd.write("a.xml", junit(*[rerun(name) for name in names[:2]], case(names[2]))))
         assert aio.statuses_by_key() == {names[0]: ["Failed"] * runs, names[1]: ["Failed"] * runs,
                                          names[2]: ["Passed"]}
+
+
+@pytest.mark.parametrize("several, statuses", [("worst", ["Passed", "Failed"]), ("last", ["Failed", "Passed"])])
+def test_the_latest_of_all_attempts_is_that_of_the_test_which_decides(resultd, aio, several, statuses):
+    one, = keys(aio, 1)
+    resultd.deliver_to_aio(aio, attempts="each", several=several)
+    resultd.imports(resultd.write("a.xml", junit(case(f"{one} Firefox", failure="no"), case(f"{one} Chrome"))))
+    assert aio.statuses_by_key() == {one: statuses}
 
 
 def test_an_attempt_that_comes_later_updates_the_run_that_is_there(resultd, aio):
