@@ -11,6 +11,7 @@
 
 #include "daemon/base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -101,13 +102,21 @@ static void span_close(void *cookie)
 static void class_open(void *cookie, const char *element, const char **attrs)
 {
 	struct parser *p = self(cookie);
-	const char *name = xml_attr(attrs, "name");
+	const char *name = xml_attr(attrs, "name"), *package = xml_attr(attrs, "package");
 
 	(void)element;
 	free(p->class_name);
 	p->class_name = NULL;
-	if (name != NULL && !p->options->counts_only)
+	if (name == NULL || p->options->counts_only)
+		return;
+	/* splitClassAndPackageNames writes them apart, "[default]" for a class without a package. */
+	if (package == NULL || *package == '\0' || strcmp(package, "[default]") == 0) {
 		p->class_name = xstrdup(name);
+		return;
+	}
+	size_t size = strlen(package) + 1 + strlen(name) + 1;
+	p->class_name = xrealloc(NULL, size, 1);
+	snprintf(p->class_name, size, "%s.%s", package, name);
 }
 
 static void class_close(void *cookie)
@@ -396,8 +405,8 @@ static void attribute_close(void *cookie)
 	b->key = NULL;
 }
 
-/* <custom-attribute><name value="testrail"/><value value="C123"/></custom-attribute>, older: name and
- * values as attributes or text. */
+/* <custom-attribute><name value="testrail"/><value>[C123]</value></custom-attribute>; others write the value, or
+ * both, as attributes. */
 static void custom_open(void *cookie, const char *element, const char **attrs)
 {
 	struct parser *p = self(cookie);
@@ -427,6 +436,24 @@ static void custom_value(void *cookie, const char *element, const char **attrs)
 	(void)element;
 	if (p->build->key != NULL && value != NULL && !p->options->counts_only)
 		build_property(p, p->build->key, value);
+	scratch_open(p);
+}
+
+/* What Arrays.toString() makes of the values: "[C123, C124]". */
+static void custom_value_close(void *cookie)
+{
+	struct parser *p = self(cookie);
+	char *text = scratch_close(p);
+	size_t len = text != NULL ? strlen(text) : 0;
+
+	if (p->build->key == NULL || len == 0 || p->options->counts_only)
+		return;
+	if (text[0] == '[' && text[len - 1] == ']') {
+		text[len - 1] = '\0';
+		text++;
+	}
+	if (*text != '\0')
+		build_property(p, p->build->key, text);
 }
 
 static void custom_close(void *cookie)
@@ -443,7 +470,7 @@ static const struct xml_rule testng_rules[] = {
 	{ "params", METHOD, PARAMS, NULL, NULL, false },
 	{ "param", PARAMS, PARAM, NULL, NULL, false },
 	{ "value", PARAM, PARAM, value_open, value_close, true },
-	{ "value", CUSTOM, CUSTOM, custom_value, NULL, false },
+	{ "value", CUSTOM, CUSTOM, custom_value, custom_value_close, true },
 	{ "exception", METHOD, EXCEPTION, exception_open, NULL, false },
 	{ "message", EXCEPTION, EXCEPTION, message_open, text_close, true },
 	{ "short-stacktrace", EXCEPTION, EXCEPTION, trace_open, text_close, true },

@@ -271,6 +271,15 @@ static const struct dialect_row testng[] = {
 	  "<testng-results><suite name='S'><test name='T'><class name='[default]'><test-method status='PASS' "
 	  "name='m'/></class></test></suite></testng-results>",
 	  { "\"name\":\"m\"", "\"status\":\"passed\"" } },
+	{ "3.5 class and package apart",
+	  "<testng-results><suite name='S'><test name='T'><class name='Cart' package='shop.web'><test-method "
+	  "status='PASS' name='m'/></class></test></suite></testng-results>",
+	  { "\"id\":\"shop.web.Cart.m\"" } },
+	{ "3.5 class and package apart, [default]",
+	  "<testng-results><suite name='S'><test name='T'><class name='Cart' "
+	  "package='[default]'><test-method "
+	  "status='PASS' name='m'/></class></test></suite></testng-results>",
+	  { "\"id\":\"Cart.m\"" } },
 	{ "3.5 groups beside the tests are no tests",
 	  "<testng-results><suite name='S'><groups><group name='g'><method name='x' class='c' "
 	  "signature='s'/></group></groups>"

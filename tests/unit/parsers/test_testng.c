@@ -131,6 +131,13 @@ static void methods(void **state)
 		     "value=\"testrail\"/><value value=\"C123\"/></custom-attribute>"
 		     "<custom-attribute name=\"jira\" values=\"X-1\"/></custom-attributes></test-method>"),
 		  { "[\"testrail\",\"C123\"]", "[\"jira\",\"X-1\"]", "\"refs\":[\"C123\"]" } },
+		{ "custom attributes as TestNG writes them, and without a value",
+		  IN("<test-method status=\"PASS\" name=\"m\"><custom-attributes><custom-attribute><name "
+		     "value=\"test_id\"></name><value>\n  <![CDATA[[C123, "
+		     "C124]]]>\n</value></custom-attribute>"
+		     "<custom-attribute><name value=\"none\"></name><value><![CDATA[[]]]></value>"
+		     "</custom-attribute></custom-attributes></test-method>"),
+		  { "[[\"test_id\",\"C123, C124\"]]", "\"refs\":[\"C123\",\"C124\"]", "!none" } },
 		{ "a bad duration",
 		  IN("<test-method status=\"PASS\" name=\"m\" duration-ms=\"-5\"/>"),
 		  { "!duration_ms", "the duration \"-5\" makes no sense" } },
