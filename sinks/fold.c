@@ -41,6 +41,8 @@ struct attempt fold_attempt(const struct result *r, size_t i)
 /* A skip beside a pass is no contradiction: only a failure makes a later pass flaky. */
 static bool failed_once(const struct result *r)
 {
+	if (result_retried(r))
+		return true;
 	for (size_t i = 0; i < fold_attempts(r); i++) {
 		if (fold_attempt(r, i).outcome >= OUTCOME_FAILED)
 			return true;

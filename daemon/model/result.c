@@ -26,6 +26,18 @@ enum verdict result_verdict(const struct result *r)
 	return VERDICT_ERROR;
 }
 
+bool result_retried(const struct result *r)
+{
+	if (r->outcome != OUTCOME_SKIPPED)
+		return false;
+	for (size_t i = 0; i < r->property_count; i++) {
+		const struct property *p = &r->properties[i];
+		if (strcmp(p->key, "retried") == 0 && p->value != NULL && strcasecmp(p->value, "true") == 0)
+			return true;
+	}
+	return false;
+}
+
 double result_duration_ms(const struct result *r)
 {
 	return r->duration_ms;

@@ -82,6 +82,9 @@ struct result {
 
 enum verdict result_verdict(const struct result *r);
 double result_duration_ms(const struct result *r);
+/* TestNG writes an attempt that failed and was tried again as a skip with retried="true": it is bad news, and never
+ * the last word where the try after it is there. */
+bool result_retried(const struct result *r);
 
 /* The identity of a test within a run: variant + suite path + class + name + params, as 16 bytes of
  * SHA-256.  Equal identities in one run are attempts of one test. */

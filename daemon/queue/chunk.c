@@ -188,6 +188,8 @@ int chunk_build_add(struct chunk_build *b, const struct result *r, struct digest
 		flags |= ENTRY_KNOWN;
 	if (refs != 0)
 		flags |= ENTRY_REFS;
+	if (result_retried(r))
+		flags |= ENTRY_RETRIED;
 	result_identity(r, scratch, e);
 	put64(e + 16, match_key(scratch, r->id));
 	put64(e + 24, match_key(scratch, r->name));

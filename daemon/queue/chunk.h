@@ -55,7 +55,9 @@ enum {
 	ENTRY_BAD = 16,  /* of a test: some result did not pass */
 	ENTRY_MANY = 32, /* of a test: has more than one result */
 	ENTRY_REFS = 64,
-	ENTRY_STORED = ENTRY_OUTCOME | ENTRY_FLAKY | ENTRY_KNOWN | ENTRY_REFS, /* what an index holds */
+	ENTRY_RETRIED = 128, /* see result_retried() */
+	/* what an index holds */
+	ENTRY_STORED = ENTRY_OUTCOME | ENTRY_FLAKY | ENTRY_KNOWN | ENTRY_REFS | ENTRY_RETRIED,
 };
 
 struct chunk_entry {

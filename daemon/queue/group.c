@@ -83,16 +83,19 @@ void counts_add(struct counts *c, uint32_t flags, int64_t by)
 
 uint32_t fold_first(uint32_t flags)
 {
-	bool bad = (flags & ENTRY_OUTCOME) >= OUTCOME_FAILED || (flags & ENTRY_FLAKY) != 0;
+	bool bad = (flags & ENTRY_OUTCOME) >= OUTCOME_FAILED || (flags & (ENTRY_FLAKY | ENTRY_RETRIED)) != 0;
 
 	return bad ? flags | ENTRY_BAD : flags;
 }
 
 bool fold_further(uint32_t *flags, int64_t *started_ms, uint32_t further, int64_t further_started_ms)
 {
-	bool later = *started_ms == TIME_UNKNOWN || further_started_ms == TIME_UNKNOWN ||
-		     further_started_ms >= *started_ms;
+	bool unknown = *started_ms == TIME_UNKNOWN || further_started_ms == TIME_UNKNOWN;
+	bool later = unknown || further_started_ms >= *started_ms;
 
+	/* Those of one instant come in no order. */
+	if ((further & ENTRY_RETRIED) != 0 && (*flags & ENTRY_RETRIED) == 0)
+		later = !unknown && further_started_ms > *started_ms;
 	further = fold_first(further);
 	if (later) {
 		*flags = further | (*flags & (ENTRY_BAD | ENTRY_REFS)) | ENTRY_MANY;

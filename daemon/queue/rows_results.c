@@ -48,6 +48,17 @@ static size_t result_refs(struct fill *f, int64_t no, int64_t ref[ATTEMPTS_MAX])
 	return n;
 }
 
+/* In the order in which they came, but one that is known to be older goes before, and so does the attempt that was
+ * tried again before what began in the same instant. */
+static bool goes_before(const struct result *r, const struct result *other)
+{
+	bool known = r->started_ms != TIME_UNKNOWN && other->started_ms != TIME_UNKNOWN;
+
+	if (known && r->started_ms != other->started_ms)
+		return r->started_ms < other->started_ms;
+	return result_retried(r) && !result_retried(other);
+}
+
 static bool fill_test(struct fill *f, const struct item *item, struct row_test *out)
 {
 	int64_t ref[ATTEMPTS_MAX];
@@ -69,10 +80,8 @@ static bool fill_test(struct fill *f, const struct item *item, struct row_test *
 				f->damaged[f->damaged_count++] = *item;
 			return false;
 		}
-		/* In the order in which they came, but one that is known to be older goes before. */
 		size_t at = i;
-		while (at > 0 && r->started_ms != TIME_UNKNOWN && list[at - 1]->started_ms != TIME_UNKNOWN &&
-		       r->started_ms < list[at - 1]->started_ms) {
+		while (at > 0 && goes_before(r, list[at - 1])) {
 			list[at] = list[at - 1];
 			at--;
 		}

@@ -4,7 +4,7 @@
 import json
 from html.parser import HTMLParser
 
-from reports import case, junit, numbered
+from reports import case, junit, method, numbered, testng
 from resultd import wait_until
 
 
@@ -66,6 +66,17 @@ def test_hostile_run_names_do_not_leave_the_folder(resultd):
                     options=["--run-name", "../../../../evil", "--run-key", "../../key\x07/\u00e4"])
     outside = [path for path in resultd.folder.rglob("*evil*") if home_of(resultd) not in path.parents]
     assert outside == [] and len(lines_of(home_of(resultd))) == 1
+
+
+def test_a_try_that_testng_tried_again_makes_a_pass_flaky_in_any_order(resultd):
+    again = method("pays", "SKIP", message="timed out").replace(' name=', ' retried="true" name=', 1)
+    done = resultd.imports(resultd.write("testng-results.xml", testng(again, method("pays"))),
+                           resultd.write("b.xml", testng(method("ships"), again.replace("pays", "ships"))))
+    counts = done.receipt["runs"][0]["counts"]
+    assert (counts["tests"], counts["passed"], counts["skipped"], counts["flaky"]) == (2, 2, 0, 2)
+    for line in lines_of(home_of(resultd)):
+        assert (line["status"], line["flaky"]) == ("passed", True), line
+        assert [attempt["status"] for attempt in line["attempts"]] == ["skipped", "passed"], line
 
 
 def test_each_run_has_a_page_and_the_index_lists_them(resultd):

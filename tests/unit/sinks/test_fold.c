@@ -18,12 +18,18 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* 'p' passed, 's' skipped, 'f' failed, 'e' error, 'k' known failure, 'y' flaky by its own word. */
+/* 'p' passed, 's' skipped, 'f' failed, 'e' error, 'k' known failure, 'y' flaky by its own word, 'r' skipped because
+ * it was tried again. */
 static struct result of(char c)
 {
+	static const struct property retried = { "retried", "true" };
 	struct result r = { .id = "a.B.c", .name = "c", .duration_ms = 10, .started_ms = TIME_UNKNOWN };
 
-	r.outcome = c == 's'               ? OUTCOME_SKIPPED
+	if (c == 'r') {
+		r.properties = &retried;
+		r.property_count = 1;
+	}
+	r.outcome = c == 's' || c == 'r'   ? OUTCOME_SKIPPED
 		    : c == 'f' || c == 'k' ? OUTCOME_FAILED
 		    : c == 'e'             ? OUTCOME_ERROR
 					   : OUTCOME_PASSED;
@@ -43,7 +49,8 @@ static void attempts_become_a_verdict(void **state)
 		{ "pp", VERDICT_PASSED },        { "fp", VERDICT_FLAKY },        { "ep", VERDICT_FLAKY },
 		{ "pf", VERDICT_FAILED },        { "ff", VERDICT_FAILED },       { "sp", VERDICT_PASSED },
 		{ "fs", VERDICT_SKIPPED },       { "fsp", VERDICT_FLAKY },       { "kp", VERDICT_FLAKY },
-		{ "pk", VERDICT_KNOWN_FAILURE }, { "fpe", VERDICT_ERROR },
+		{ "pk", VERDICT_KNOWN_FAILURE }, { "fpe", VERDICT_ERROR },       { "rp", VERDICT_FLAKY },
+		{ "rrf", VERDICT_FAILED },       { "r", VERDICT_SKIPPED },
 	};
 
 	(void)state;
