@@ -4,8 +4,10 @@
 #include "daemon/base/utf8.h"
 
 #include "daemon/base/digest.h"
+#include "daemon/base/mem.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 unsigned utf8_length(const char *str, const char *end)
@@ -55,6 +57,23 @@ bool utf8_valid(const char *s, size_t len)
 		s += n;
 	}
 	return true;
+}
+
+char *utf8_mended(char *s)
+{
+	size_t len = s != NULL ? strlen(s) : 0;
+
+	if (utf8_valid(s, len))
+		return s;
+	char *mended = xcalloc(len + 1, 3), *to = mended;
+	for (const char *from = s, *end = s + len; from < end;) {
+		unsigned n = utf8_length(from, end);
+		memcpy(to, n > 0 ? from : "\xef\xbf\xbd", n > 0 ? n : 3);
+		to += n > 0 ? n : 3;
+		from += n > 0 ? n : 1;
+	}
+	free(s);
+	return mended;
 }
 
 size_t utf8_cut(const char *s, size_t len, size_t max)

@@ -5,6 +5,7 @@
 #include "daemon/cli/import.h"
 
 #include "daemon/base/mem.h"
+#include "daemon/base/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -102,7 +103,7 @@ void import_finish(struct import *im, cJSON *runs)
 		cJSON_AddItemToObject(receipt, "files", im->files);
 		cJSON_AddItemToObject(receipt, "runs", runs);
 		im->files = NULL;
-		char *text = cJSON_PrintUnformatted(receipt);
+		char *text = utf8_mended(cJSON_PrintUnformatted(receipt));
 		puts(text != NULL ? text : "{}");
 		free(text);
 		cJSON_Delete(receipt);

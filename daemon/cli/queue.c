@@ -6,6 +6,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/file.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/utf8.h"
 #include "daemon/cli/outcome.h"
 #include "daemon/cli/reach.h"
 
@@ -78,7 +79,7 @@ static void print(struct queue_view *v)
 	FILE *out = v->out;
 
 	if (v->json) {
-		char *all = cJSON_PrintUnformatted(v->deliveries);
+		char *all = utf8_mended(cJSON_PrintUnformatted(v->deliveries));
 		fprintf(out, "%s\n", all != NULL ? all : "[]");
 		free(all);
 		return;

@@ -4,6 +4,7 @@
 #include "daemon/cli/queue.h"
 
 #include "daemon/base/clock.h"
+#include "daemon/base/utf8.h"
 #include "daemon/queue/operate.h"
 
 #include <inttypes.h>
@@ -264,7 +265,7 @@ static void on_detail(void *cookie, int rc, const struct delivery_detail *d, con
 	}
 	if (v->json) {
 		cJSON *o = detail_json(d);
-		char *text = cJSON_PrintUnformatted(o);
+		char *text = utf8_mended(cJSON_PrintUnformatted(o));
 		fprintf(v->out, "%s\n", text != NULL ? text : "{}");
 		free(text);
 		cJSON_Delete(o);

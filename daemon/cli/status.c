@@ -9,6 +9,7 @@
 #include "daemon/app.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/utf8.h"
 #include "daemon/cli/cli.h"
 #include "daemon/cli/queue.h"
 #include "daemon/cli/reach.h"
@@ -257,7 +258,7 @@ static void print(const cJSON *status, bool json)
 		print_text(status);
 		return;
 	}
-	char *text = cJSON_PrintUnformatted(status);
+	char *text = utf8_mended(cJSON_PrintUnformatted(status));
 	puts(text != NULL ? text : "{}");
 	free(text);
 }

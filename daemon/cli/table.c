@@ -193,7 +193,7 @@ static void flush(struct table *t)
 
 static void print_json(FILE *out, const cJSON *value)
 {
-	char *text = cJSON_PrintUnformatted(value);
+	char *text = utf8_mended(cJSON_PrintUnformatted(value));
 
 	fputs(text != NULL ? text : "null", out);
 	free(text);

@@ -146,7 +146,7 @@ void index_json(struct buf *b, const cJSON *runs)
 	buf_puts(b, "{\"format\":\"resultd runs 1\",\"runs\":[");
 	cJSON_ArrayForEach(item, runs)
 	{
-		char *line = cJSON_PrintUnformatted(item);
+		char *line = utf8_mended(cJSON_PrintUnformatted(item));
 		buf_puts(b, item == runs->child ? "\n" : ",\n");
 		buf_puts(b, line != NULL ? line : "{}");
 		cJSON_free(line);

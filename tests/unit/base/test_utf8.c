@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
 
 static void only_utf8_is_valid(void **state)
 {
@@ -61,11 +63,33 @@ static void keys_are_stable_and_bounded(void **state)
 	arena_done(&a);
 }
 
+static void what_is_no_utf8_is_replaced(void **state)
+{
+	static const struct {
+		const char *from, *to;
+	} row[] = {
+		{ "", "" },
+		{ "plain \xc3\xbc", "plain \xc3\xbc" },
+		{ "\xfc", "\xef\xbf\xbd" },
+		{ "a\xff\xfe\xc3\xbc\xc3", "a\xef\xbf\xbd\xef\xbf\xbd\xc3\xbc\xef\xbf\xbd" },
+		{ "\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd" },
+	};
+
+	(void)state;
+	assert_null(utf8_mended(NULL));
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		char *mended = utf8_mended(strdup(row[i].from));
+		assert_string_equal(mended, row[i].to);
+		free(mended);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_utf8_is_valid),
 		cmocka_unit_test(cuts_fall_on_characters),
+		cmocka_unit_test(what_is_no_utf8_is_replaced),
 		cmocka_unit_test(keys_are_stable_and_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
