@@ -48,6 +48,11 @@ static int by_name(const FTSENT **a, const FTSENT **b)
 	return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
+static bool wanted(const struct walk *w, const char *dir, const FTSENT *e)
+{
+	return w->wants != NULL ? w->wants(w->cookie, dir, e->fts_path) : report_name(e->fts_name);
+}
+
 static void add_tree(struct walk *w, const char *path)
 {
 	char *root = xstrdup(path);
@@ -63,9 +68,17 @@ static void add_tree(struct walk *w, const char *path)
 	for (FTSENT *e; (e = fts_read(fts)) != NULL;) {
 		switch (e->fts_info) {
 		case FTS_F:
-			if (w->wants != NULL ? w->wants(w->cookie, path, e->fts_path)
-					     : report_name(e->fts_name))
+			if (wanted(w, path, e))
 				add_file(w, e->fts_path, false);
+			break;
+		case FTS_SL:
+		case FTS_SLNONE:
+		case FTS_DEFAULT: /* a pipe, a device, a socket */
+			if (wanted(w, path, e))
+				fprintf(stderr, "%s: left alone: it is %s\n", e->fts_path,
+					e->fts_info == FTS_DEFAULT
+						? "not a regular file"
+						: "a link, which is read only where it is named itself");
 			break;
 		case FTS_DNR:
 		case FTS_ERR:
