@@ -9,6 +9,7 @@
 #include "daemon/state.h"
 #include "sinks/sink.h"
 
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +103,18 @@ int cli_usage(const char *command, const char *fmt, ...)
 	va_end(ap);
 	fprintf(stderr, "\nTry \"resultd %s --help\".\n", command);
 	return EXIT_USAGE;
+}
+
+const char *cli_stumbled(int argc, char **argv)
+{
+	const char *last = argv[optind - 1];
+	/* In the middle of "-abc" the word is not counted yet. */
+	const char *next = optind < argc ? argv[optind] : "";
+
+	if (optopt != 0 && next[0] == '-' && next[1] != '-' && next[1] != '\0' &&
+	    strchr(next + 1, optopt) != NULL && !(last[0] == '-' && last[1] == optopt))
+		return next;
+	return last;
 }
 
 /* Commands of several verbs tell their usage from their own tables. */

@@ -50,6 +50,8 @@ int cli_peek(struct cli *cli);
 void cli_quiet(const struct cli *cli);
 /* "resultd import: ..." and a pointer to --help; returns EXIT_USAGE. */
 int cli_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The word that getopt_long() stumbled over. */
+const char *cli_stumbled(int argc, char **argv);
 void cli_help(const struct command *c);
 /* A duration of the command line; returns EXIT_OK or EXIT_USAGE (said). */
 int cli_duration(const char *command, const char *option, const char *text, int64_t *ms);

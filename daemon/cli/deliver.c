@@ -236,7 +236,7 @@ int cmd_deliver(struct cli *cli, int argc, char **argv)
 			rc = cli_progress("deliver", optarg, &progress);
 		else
 			rc = cli_usage("deliver", "unknown option, or one without its value: \"%s\"",
-				       argv[optind - 1]);
+				       cli_stumbled(argc, argv));
 	}
 	if (rc == EXIT_OK && optind < argc)
 		rc = cli_usage("deliver", "takes no \"%s\"", argv[optind]);

@@ -132,7 +132,7 @@ int import_options_read(struct import_options *o, const char *command, int argc,
 			o->control = optarg;
 			break;
 		default:
-			rc = cli_usage(command, "unknown option \"%s\"", argv[optind - 1]);
+			rc = cli_usage(command, "unknown option \"%s\"", cli_stumbled(argc, argv));
 		}
 	}
 	/* Whoever hands over has no queue of his own to try things in, and does not wait unless asked to. */

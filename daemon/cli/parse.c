@@ -421,8 +421,14 @@ static void add_report(struct list_of_reports *l, const char *name)
 
 static void add_argument(struct list_of_reports *l, const char *argument, struct parse *p)
 {
+	struct stat st;
+
 	if (strcmp(argument, "-") == 0) {
 		add_report(l, standard_input);
+		return;
+	}
+	if (stat(argument, &st) < 0) {
+		add_report(l, argument); /* it is said why when its turn comes */
 		return;
 	}
 	l->walk = xrealloc(l->walk, l->walks + 1, sizeof(*l->walk));
@@ -524,9 +530,11 @@ int cmd_parse(int argc, char **argv)
 
 	optind = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (c == ':')
+			return cli_usage("parse", "--format needs a value");
 		if (c != 'f')
-			return cli_usage("parse", "takes no \"%s\"", argv[optind > 0 ? optind - 1 : 0]);
+			return cli_usage("parse", "takes no \"%s\"", cli_stumbled(argc, argv));
 		if (strcmp(optarg, "jsonl") == 0)
 			p.form = FORM_JSONL;
 		else if (strcmp(optarg, "table") == 0)

@@ -268,7 +268,7 @@ static int read_options(struct queue_view *v, int argc, char **argv, struct give
 		}
 		if (c == ':' || c == '?') {
 			rc = cli_usage("queue", "unknown option, or one without its value: \"%s\"",
-				       argv[optind - 1]);
+				       cli_stumbled(argc, argv));
 			continue;
 		}
 		g->options |= (unsigned)c;

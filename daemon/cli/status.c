@@ -311,7 +311,7 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 			rc = cli_duration("status", "--timeout", optarg, &timeout_ms);
 		else
 			rc = cli_usage("status", "unknown option, or one without its value: \"%s\"",
-				       argv[optind - 1]);
+				       cli_stumbled(argc, argv));
 	}
 	if (rc == EXIT_OK && optind < argc)
 		rc = cli_usage("status", "takes no \"%s\"", argv[optind]);
