@@ -84,5 +84,5 @@ int cmd_check(struct cli *cli, int argc, char **argv)
 	buf_done(&text);
 	if (ask)
 		rc = online(cli, cli->config);
-	return fflush(stdout) == 0 ? rc : EXIT_INTERNAL;
+	return rc;
 }

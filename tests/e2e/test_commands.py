@@ -2,7 +2,9 @@
 """The command line: options, exit codes, receipts, and what each command says."""
 
 import json
+import os
 import re
+import subprocess
 
 import pytest
 
@@ -68,12 +70,12 @@ class TestExitCodes:
         ["import", "--timeout", "soon", "a.xml"], ["import", "--sink", "nobody", "a.xml"],
         ["parse", "--format", "runes", "a.xml"], ["import", "--set", "x", "a.xml"],
         ["import", "--timezone", "Mars/Phobos", "a.xml"], ["import", "--run-key", "", "a.xml"],
-        ["import", "--run-name=", "a.xml"], ["submit", "--timezone", "+9", "a.xml"]])
+        ["import", "--run-name=", "a.xml"], ["import", "--state", "", "a.xml"], ["import", "--config=", "a.xml"], ["submit", "--timezone", "+9", "a.xml"]])
     def test_usage(self, resultd, args):
         resultd.write("a.xml", numbered(1))
         done = resultd(*args)
         assert done.code == 2 and (done.err + done.out).strip()
-        assert done.out == "" or not args, "without a command the help may be the answer"
+        assert done.out == ""
 
     def test_not_delivered_in_time(self, resultd, testrail):
         testrail.always("*", 503)
@@ -158,6 +160,70 @@ def test_the_summary_names_the_run_and_links_to_it(resultd, testrail):
     assert done.code == 0, done
     said = done.out + done.err
     assert "nightly 7" in said and f"runs/view/{testrail.only_run['id']}" in said
+
+
+def test_what_is_no_report_file_is_left_alone_and_said(resultd, testrail):
+    known(testrail, 1)
+    resultd.deliver_to(testrail)
+    report = resultd.write("d/a.xml", numbered(1))
+    (report.parent / "b.xml").symlink_to(resultd.write("elsewhere.xml", numbered(1, first=2)))
+    os.mkfifo(report.parent / "c.xml")
+    (report.parent / "latest").symlink_to(report.parent)
+    done = resultd("import", "--json", report.parent)
+    assert done.code == 0 and [entry["path"] for entry in done.receipt["files"]] == [str(report)], done
+    assert "d/b.xml: left alone: it is a link" in done.err and "d/c.xml: left alone: " in done.err, done
+    assert "latest" not in done.err
+
+
+class TestOutput:
+    """What is printed is whole, or it is said that it is not."""
+
+    def run(self, resultd, *args, **keys):
+        return subprocess.run(resultd._command(args), env=resultd._environment(), cwd=resultd.folder, timeout=60,
+                              stdin=subprocess.DEVNULL, **keys)
+
+    def test_json_is_utf8_whatever_files_and_runs_are_called(self, resultd, testrail):
+        known(testrail, 2)
+        resultd.configure({"rail": resultd.rail(testrail), "home": {"type": "local", "dir": str(resultd.folder / "p")}})
+        report = resultd.write("a.xml", numbered(1))
+        odd = os.fsencode(report.parent) + b"/lat\xfcn"
+        os.mkdir(odd)
+        os.rename(report, os.path.join(odd, b"TEST-\xff.xml"))
+        for args in (["import", "--json", os.fsdecode(odd)],
+                     ["import", "--json", "--run-name", os.fsdecode(b"n\xfe"), resultd.write("b.xml", numbered(2))],
+                     ["queue", "list", "--all", "--json"], ["queue", "show", "1", "--json"], ["status", "--json"]):
+            done = subprocess.run([*resultd._command(())[:3], *map(os.fsencode, args)], env=resultd._environment(),
+                                  cwd=resultd.folder, capture_output=True, timeout=60)
+            assert done.returncode == 0, done
+            json.loads(done.stdout.decode("utf-8"))
+        json.loads((resultd.folder / "p/runs.json").read_bytes().decode("utf-8"))
+
+    @pytest.mark.parametrize("code, args", [
+        (70, ["--version"]), (70, ["import", "--help"]), (70, ["check"]), (70, ["status"]), (70, ["queue", "list"]),
+        (70, ["import", "--json", "a.xml"]), (0, ["import", "a.xml"]), (2, ["import", "--json"])])
+    def test_output_that_cannot_be_written_is_no_success(self, resultd, code, args):
+        report = resultd.write("a.xml", numbered(1))
+        args = [str(report) if arg == "a.xml" else arg for arg in args]
+        with open("/dev/full", "wb") as full:
+            done = self.run(resultd, *args, stdout=full, stderr=subprocess.PIPE)
+        assert done.returncode == code, done
+        assert (b"standard output cannot be written" in done.stderr) == (code != 2), done
+
+    def test_a_reader_that_has_read_enough_is_no_fault(self, resultd):
+        report = resultd.write("a.xml", numbered(1))
+        read, write = os.pipe()
+        os.close(read)
+        done = self.run(resultd, "import", "--json", str(report), stdout=write, stderr=subprocess.PIPE)
+        os.close(write)
+        assert done.returncode == 0 and done.stderr == b"", done
+
+    def test_closed_standard_files_are_no_place_for_the_queue(self, resultd):
+        report = resultd.write("a.xml", numbered(1))
+        command = " ".join(resultd._command(["import", report]))
+        done = subprocess.run(["sh", "-c", f"exec {command} <&- >&- 2>&-"], env=resultd._environment(),
+                              cwd=resultd.folder, timeout=60)
+        assert done.returncode == 0
+        assert resultd.imports(report).files("duplicate") == ["a.xml"]
 
 
 class TestParse:
@@ -322,6 +388,16 @@ def test_help_is_given_on_demand(resultd):
     for command in ("run", "import", "deliver", "parse", "check", "queue", "status"):
         assert re.search(rf"\b{command}\b", done.out)
     assert resultd("--version").code == 0
+    for args in (["import", "a.xml", "--help"], ["queue", "list", "--help"], ["check", "--online", "--help"]):
+        done = resultd(*args)
+        assert done.code == 0 and done.out.startswith(f"resultd {args[0]} "), done
+
+
+def test_an_unknown_option_is_called_by_its_name(resultd):
+    for args in (["import", "--json", "-dash.xml"], ["parse", "--format", "summary", "-dash.xml"],
+                 ["deliver", "-dash.xml"], ["status", "--json", "-dash.xml"], ["queue", "list", "-dash.xml"]):
+        done = resultd(*args)
+        assert done.code == 2 and '"-dash.xml"' in done.err, done
 
 
 def test_progress_is_shown_on_demand(resultd, testrail):
