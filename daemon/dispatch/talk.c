@@ -18,6 +18,8 @@
 #define STEP_ARENA    ((size_t)64 << 20)
 #define BATCH_BYTES   ((size_t)1 << 20)
 #define FOLDER_BYTES  ((size_t)4 << 20)
+/* How long a size that was refused is kept to: a proxy's limit stays, one long text does not. */
+#define LEARNED_MS ((int64_t)24 * 3600 * 1000)
 
 struct list *talk_link(struct conversation *c)
 {
@@ -135,14 +137,24 @@ static size_t files_of(const struct conversation *c)
 	return policy.max_files;
 }
 
+size_t talk_request_bytes(const struct conversation *c)
+{
+	const cJSON *learned = cJSON_GetObjectItemCaseSensitive(c->lane->facts, TALK_TOO_LARGE);
+	int64_t age = lane_server_now(c->lane) - sink_int(learned, "at", 0);
+
+	return age >= 0 && age < LEARNED_MS ? (size_t)sink_int(learned, "bytes", 0) : 0;
+}
+
 static struct rows_limit limit_of(const struct conversation *c, enum rows_kind kind)
 {
-	struct rows_limit limit = { .count = batch_of(c), .bytes = BATCH_BYTES };
+	struct rows_limit limit = { .count = batch_of(c),
+				    .bytes = BATCH_BYTES,
+				    .enough = talk_request_bytes(c) };
 
 	if (kind == ROWS_LINKS || kind == ROWS_RESULTS || kind == ROWS_DEFECTS)
 		limit.grouped = grouped(c);
 	if (kind == ROWS_LINKS)
-		limit.count = limit.bytes = SIZE_MAX;
+		limit.count = limit.bytes = limit.enough = SIZE_MAX;
 	else if (kind == ROWS_EVIDENCE)
 		limit = (struct rows_limit){ .count = 1, .bytes = BATCH_BYTES, .files = files_of(c) };
 	else if (c->lane->endpoint.folder)

@@ -114,6 +114,11 @@ void talk_reply(void *cookie, const struct reply *reply); /* a transport_done_fn
 
 /* ---- the walk (talk.c) ---- */
 
+/* In the sink's facts: what a 413 taught, and when. */
+#define TALK_TOO_LARGE "too_large"
+size_t talk_request_bytes(
+	const struct conversation *c); /* of results in one request at most; 0: not learned */
+
 void talk_walk(struct conversation *c);
 talk_then_fn talk_go_on, talk_go_next, talk_restart;
 

@@ -139,10 +139,37 @@ static void refused(struct conversation *c, const char *reason)
 
 static void got(struct conversation *c, const struct reply *reply);
 
-static void too_large(struct conversation *c, const struct reply *reply, const char *reason)
+/* Half of what the rows hold, or of their number where that is not known: one long text does not make the requests of
+ * all others small.  false: a single row is left, or the step's number of rows is not the sink's. */
+static bool shrink(struct conversation *c)
 {
 	struct lane *l = c->lane;
+	size_t count = c->rows->count, bytes = c->rows->bytes / 2, own = c->step->batch;
+	/* Where the step has a number of rows of its own, the sink's shrinks by the same share. */
+	size_t half = count / 2, before = talk_request_bytes(c);
 
+	if (count < 2)
+		return false;
+	if (own == 0 && bytes > 0 && (before == 0 || bytes < before)) {
+		cJSON *learned = sink_object(l->facts, TALK_TOO_LARGE);
+		sink_set_int(learned, "bytes", (int64_t)bytes);
+		sink_set_int(learned, "at", lane_server_now(l));
+		log_warning(&c->log,
+			    "%s: %zu rows refused as too large: half as much in a request from now on",
+			    c->step->name, count);
+		return true;
+	}
+	if (own > 0 && l->sink->batch != NULL)
+		half = (half * l->sink->batch(l->config->conf) + own - 1) / own;
+	if (own > 0 && half >= l->batch)
+		return false;
+	l->batch = half < l->batch ? half : l->batch;
+	log_warning(&c->log, "%s: refused as too large: batches of %zu from now on", c->step->name, l->batch);
+	return true;
+}
+
+static void too_large(struct conversation *c, const struct reply *reply, const char *reason)
+{
 	if (c->looking || c->rows == NULL) {
 		talk_park(c, reason);
 		return;
@@ -151,18 +178,10 @@ static void too_large(struct conversation *c, const struct reply *reply, const c
 		got(c, reply); /* its rows are the step's own matter, not the size of the others' batches */
 		return;
 	}
-	/* Where the step has a number of rows of its own, the sink's shrinks by the same share. */
-	size_t half = c->rows->count / 2, own = c->step->batch;
-	if (own > 0 && l->sink->batch != NULL)
-		half = (half * l->sink->batch(l->config->conf) + own - 1) / own;
-	if (c->rows->count > 1 && (own == 0 || half < l->batch)) {
-		l->batch = half < l->batch ? half : l->batch;
-		log_warning(&c->log, "%s: refused as too large: batches of %zu from now on", c->step->name,
-			    l->batch);
+	if (shrink(c))
 		talk_note(c, SETTLE_GO_ON, 0, NULL, talk_go_on);
-		return;
-	}
-	refused(c, reason);
+	else
+		refused(c, reason);
 }
 
 /* What the step made of an answer. */

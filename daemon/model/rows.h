@@ -24,8 +24,9 @@ enum rows_kind {
 };
 
 struct rows_limit {
-	size_t count; /* rows at most */
-	size_t bytes; /* of result text at most (one row is always given) */
+	size_t count;  /* rows at most */
+	size_t bytes;  /* of result text at most (one row is always given) */
+	size_t enough; /* likewise, but no row is cut short by it: what a request may hold; 0: as bytes */
 	/* ROWS_RESULTS, ROWS_DEFECTS: of cases with one parent only; ROWS_LINKS: sorted by parent, which `groups` tells. */
 	bool grouped;
 	size_t files; /* ROWS_EVIDENCE: of one result over there, and of the run; 0: no limit.  What is beyond
@@ -108,6 +109,7 @@ struct rows {
 	size_t id_count;
 	size_t new_ids; /* ROWS_LINKS: of them, not yet marked by learned_linked() */
 	bool more;      /* further rows wait behind these */
+	size_t bytes;   /* of the stored results in them; 0: not counted */
 };
 
 void rows_free(struct rows *rows);

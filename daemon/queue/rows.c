@@ -54,7 +54,7 @@ struct row *fill_next(struct fill *f)
 bool fill_full(const struct fill *f)
 {
 	return f->rc < 0 || f->rows->count >= f->limit.count ||
-	       (f->rows->count > 0 && f->bytes >= f->limit.bytes) || db_failed(f->q->db, NULL) < 0;
+	       (f->rows->count > 0 && f->bytes >= f->limit.enough) || db_failed(f->q->db, NULL) < 0;
 }
 
 bool seen_add(struct seen *s, int64_t v)
@@ -98,7 +98,7 @@ static int fill_frozen(struct fill *f)
 		f->rc = packed_read(blob, len, &arena, &packed);
 	}
 	db_end(s);
-	f->limit = (struct rows_limit){ .count = SIZE_MAX, .bytes = SIZE_MAX };
+	f->limit = (struct rows_limit){ .count = SIZE_MAX, .bytes = SIZE_MAX, .enough = SIZE_MAX };
 	if (f->rc == 0 && kind == f->rows->kind) {
 		switch (kind) {
 		case ROWS_NONE:
@@ -202,6 +202,8 @@ static int rows_work(struct queue *q, struct op *o, struct err *err)
 		f.limit.count = SIZE_MAX;
 	if (f.limit.bytes == 0)
 		f.limit.bytes = SIZE_MAX;
+	if (f.limit.enough == 0)
+		f.limit.enough = f.limit.bytes;
 	rc = op->frozen ? fill_frozen(&f) : fill(&f);
 	if (rc == 0 && f.rows->count == 0)
 		f.rows->more = false;

@@ -197,11 +197,12 @@ bool fill_row(struct fill *f, struct item *item, size_t count)
 	row->tests = test;
 	if (f->rc < 0 || row->test_count == 0)
 		return false;
-	if (f->rows->count > 0 && f->bytes > f->limit.bytes) {
+	if (f->rows->count > 0 && f->bytes > f->limit.enough) {
 		f->rows->more = true;
 		return false; /* it is the first of the next request */
 	}
 	f->rows->count++;
+	f->rows->bytes = f->bytes;
 	return true;
 }
 

@@ -309,6 +309,30 @@ def test_row_49_a_batch_that_is_too_large_is_halved_and_the_size_remembered(resu
     assert testrail.calls("add_results_for_cases")[:len(refused)] == refused, "only until the size was found"
 
 
+def test_row_49_the_size_is_remembered_by_the_next_process(resultd, testrail):
+    known(testrail, 100)
+    testrail.body_max = 12_000
+    resultd.deliver_to(testrail, batch=100)
+    for name in ("a", "b"):
+        resultd.imports("--run-key", name, resultd.write("a.xml", junit(*[
+            case(f"test_{number:05d}", failure="x" * 500) for number in range(1, 101)])))
+        if name == "a":
+            refused = [call for call in testrail.calls("add_results_for_cases") if call.status == 413]
+    assert refused == [call for call in testrail.calls("add_results_for_cases") if call.status == 413] != []
+
+
+def test_row_49_a_long_text_alone_does_not_make_all_requests_small(resultd, testrail):
+    known(testrail, 300)
+    testrail.body_max = 20_000
+    resultd.deliver_to(testrail)
+    resultd.imports(resultd.write("a.xml", junit(
+        *[case(f"test_{number:05d}", failure="x" * 40_000 if number == 7 else None)
+          for number in range(1, 301)])), code=4)
+    each_case_once(testrail, 299)
+    calls = testrail.calls("add_results_for_cases")
+    assert len([call for call in calls if call.status == 413]) <= 4 and len(calls) <= 8
+
+
 @pytest.mark.parametrize("bad", [{37}, {2, 99}, {50, 51}])
 def test_row_47_a_bad_result_is_found_by_halves_and_the_rest_arrives(resultd, testrail, bad):
     cases = known(testrail, 100)
