@@ -55,6 +55,7 @@ struct talk {
 	struct learned learned;   /* got and looked fill it */
 	struct err err;           /* why, for ASK_PARK, GOT_REFUSED, GOT_PARK, GOT_LOCKED */
 	size_t batch;             /* rows a request holds at most now (configured, or learned from 413) */
+	bool prove;               /* a step that proves the login asks, whatever is remembered */
 	uint64_t unmatched;       /* tests that the last resolving step has left to the next one */
 	const char *say;          /* got: a warning for the log, said once; lives in the arena */
 	const char *evidence_dir; /* absolute: row->evidence->kept lies beneath it (request.upload_path) */
@@ -100,6 +101,7 @@ struct step {
 	bool shared; /* exclusive, and among all sinks of one tracker: what is found or made by its name */
 	bool gate;   /* waits for a full batch, `linger`, or the end of the run */
 	bool check;  /* read-only, and proves the configuration: `check --online` walks these */
+	bool proves; /* the first one: what it reads says whether a 403 is about everything (talk->prove) */
 	bool final;  /* only when the run has ended, all is settled and nothing is parked */
 	enum ask (*ask)(struct talk *t, struct request *r);
 	enum got (*got)(struct talk *t, const struct reply *r);

@@ -246,7 +246,26 @@ static void follow(struct conversation *c, enum got what, const struct reply *re
 static void got(struct conversation *c, const struct reply *reply)
 {
 	c->t.say = NULL;
-	follow(c, c->step->got(&c->t, reply), reply);
+	enum got what = c->step->got(&c->t, reply);
+	if (c->step->proves && what == GOT_NEXT)
+		c->t.prove = false;
+	follow(c, what, reply);
+}
+
+/* A 403 is about one thing only where the login still holds: that is asked first, and then for the thing again.  Files
+ * have a permission of their own, which is often off. */
+static bool asks_for_proof(struct conversation *c, const struct reply *reply)
+{
+	const struct sink *sink = c->lane->sink;
+	bool own = c->lane->proved && c->request.upload_path != NULL;
+
+	if (own || reply->status != 403 ||
+	    (sink->classify != NULL && sink->classify(reply) != ANSWER_DEFAULT) || c->proving || c->looking ||
+	    c->checking || c->step->proves || !sink->steps[0].proves)
+		return false;
+	c->proving = c->t.prove = true;
+	talk_note(c, SETTLE_GO_ON, 0, NULL, talk_restart);
+	return true;
 }
 
 /* The step may ask for less; true: it does. */
@@ -357,12 +376,13 @@ void talk_reply(void *cookie, const struct reply *reply)
 	}
 	c->t.now_ms = lane_server_now(l);
 	describe(c, reply, reason, sizeof(reason));
-	if (unanswered(c, reply, reason))
+	if (unanswered(c, reply, reason) || asks_for_proof(c, reply))
 		return;
 	switch (by_status(c, reply)) {
 	case ANSWER_DEFAULT:
 	case ANSWER_OK:
 		lane_success(l);
+		c->proving = c->proving && c->step->proves;
 		if (c->looking)
 			talk_looked(c, reply);
 		else

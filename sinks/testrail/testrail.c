@@ -14,6 +14,7 @@
 static const struct step steps[] = {
 	{ .name = "login",
 	  .check = true,
+	  .proves = true,
 	  .exclusive = true,
 	  .ask = testrail_login_ask,
 	  .got = testrail_login_got },

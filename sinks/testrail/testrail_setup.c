@@ -27,7 +27,7 @@ enum ask testrail_login_ask(struct talk *t, struct request *r)
 		sink_set_string(t->facts, "url", c->url);
 		user = NULL;
 	}
-	if (user != NULL && strcmp(user, c->user) == 0)
+	if (user != NULL && strcmp(user, c->user) == 0 && !t->prove)
 		return ASK_SKIP;
 	if (!sink_bool(cJSON_GetObjectItemCaseSensitive(t->facts, "old"), "login")) {
 		testrail_get(r, "get_current_user", NULL);

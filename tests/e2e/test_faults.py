@@ -285,6 +285,34 @@ def test_row_44_a_key_revoked_in_the_middle_loses_nothing(resultd, testrail):
     one_closed_run(testrail, cases=20)
 
 
+def test_row_44_a_403_on_everything_in_the_middle_pauses_and_parks_nothing(resultd, testrail):
+    known(testrail, 20)
+    resultd.deliver_to(testrail, batch=5)
+    plain = testrail.handle
+    posts = []
+
+    def handle(request):
+        posts.append(request.endpoint == "add_results_for_cases")
+        return testrail.error(403) if sum(posts) >= 2 else plain(request)
+    testrail.handle = handle
+    done = resultd.imports("--timeout", "2s", resultd.write("a.xml", numbered(20)), code=3)
+    assert (done.delivery()["state"], done.delivery()["parked"]) == ("waiting", 0), done
+    testrail.handle = plain
+    resultd.delivers()
+    each_case_once(testrail, 20)
+    one_closed_run(testrail, cases=20)
+
+
+def test_row_45_what_is_forbidden_is_parked_by_the_next_process_too(resultd, testrail):
+    known(testrail, 3)
+    resultd.deliver_to(testrail)
+    testrail.always("add_results_for_cases", 403)
+    resultd.imports(resultd.write("a.xml", numbered(3)), code=4)
+    # the first thing that the next process asks for is the one that is forbidden
+    assert resultd("queue", "retry").code == 0
+    assert resultd("deliver", "--timeout", "5s").code == 4
+
+
 def test_row_45_no_permission_on_the_project_parks_what_needs_it(resultd, testrail):
     known(testrail, 3)
     resultd.deliver_to(testrail)
