@@ -386,6 +386,23 @@ static bool overruled(const struct converted *c, size_t i)
 	return false;
 }
 
+/* A run that is named by its id stands where it stands. */
+static bool placed(struct converted *c, size_t i)
+{
+	const char *ours = rows[i].ours;
+
+	if (ours == NULL || rows[i].section != TOP ||
+	    (strcmp(ours, "plan") != 0 && strcmp(ours, "suites") != 0))
+		return false;
+	for (size_t k = 0; k < ROWS; k++) {
+		if (strcmp(rows[k].theirs, "run_id") == 0 && c->value[k] != NULL) {
+			put_note(c, rows[i].theirs, "run_id names the run, wherever it stands");
+			return true;
+		}
+	}
+	return false;
+}
+
 static void take_document(struct converted *c, const struct yaml_node *root)
 {
 	if (root->kind != YAML_TREE_MAPPING) {
@@ -480,7 +497,7 @@ int trcli_convert(const char *path)
 		fprintf(stderr, "%s\n", err_string(&faults.item[i], line, sizeof(line)));
 	}
 	for (size_t i = 0; i < ROWS && !c.failed; i++) {
-		if (c.value[i] != NULL && !overruled(&c, i))
+		if (c.value[i] != NULL && !overruled(&c, i) && !placed(&c, i))
 			put_row(&c, &rows[i], c.value[i]);
 	}
 	if (!c.failed && !c.closes) /* trcli leaves a run open unless it is told otherwise */

@@ -78,6 +78,18 @@ def test_what_comes_out_is_a_configuration(resultd):
     assert checked.code == 0, checked
 
 
+def test_a_run_with_an_id_needs_no_plan(resultd):
+    """trcli takes both; here the plan would choose another run, and `check` would refuse what came out."""
+    done = convert(resultd, "host: h.example.com\nusername: u\nproject: P\nrun_id: 77\nplan_id: 8\n"
+                            "special_parser: multisuite\n")
+    assert "id: 77\n" in done.out and not re.search(r"^    (plan|suites):", done.out, re.M), done
+    assert re.search(r"#   plan_id +run_id names the run", done.out), done
+    resultd.environment["TESTRAIL_KEY"] = "from-the-environment"
+    resultd.secrets.append("from-the-environment")
+    resultd.configure_text(done.out)
+    assert resultd("check").code == 0
+
+
 def test_a_matcher_without_creation_stays_alone(resultd):
     assert "match: [ref]\n" in convert(resultd, "host: h.example.com\ncase_matcher: name\n").out
 
