@@ -272,6 +272,24 @@ static void on_spent(void *cookie, const struct spent_view *view, size_t count)
 	executor_submit(g->app->executor, measure, measured, g);
 }
 
+static bool stuck(const struct delivery_line *l)
+{
+	return l->reason != NULL && (l->state == DELIVERY_WAITING || l->state == DELIVERY_UNKNOWN);
+}
+
+/* A daemon tries again by itself, and knows which login was refused.  Where there is none somebody has to. */
+static void add_stuck(struct gathering *g, const struct delivery_line *line, size_t count)
+{
+	for (size_t i = 0; i < count && g->app->dispatch == NULL; i++) {
+		size_t k = 0;
+		while (k < i && !(stuck(&line[k]) && strcmp(line[k].sink, line[i].sink) == 0))
+			k++;
+		if (k == i && stuck(&line[i]) && config_find_sink(g->app->config, line[i].sink) != NULL)
+			need(g, "runs wait for sink %s, and nobody sends them (\"resultd deliver\"): %.600s",
+			     line[i].sink, line[i].reason);
+	}
+}
+
 static void on_lines(void *cookie, int rc, const struct delivery_line *line, size_t count,
 		     const struct err *err)
 {
@@ -279,6 +297,7 @@ static void on_lines(void *cookie, int rc, const struct delivery_line *line, siz
 	cJSON *list = cJSON_AddArrayToObject(g->out, "unsettled");
 
 	(void)err;
+	add_stuck(g, line, rc == 0 ? count : 0);
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		cJSON *d = cJSON_CreateObject();
 		cJSON_AddNumberToObject(d, "id", (double)line[i].id);

@@ -352,6 +352,8 @@ class TestQueueAndStatus:
         resultd.imports(resultd.write("a.xml", numbered(1)), code=3, options=["--timeout", "2s"])
         said = resultd("status")
         assert said.code == 0 and "Authentication failed" in said.out
+        [need] = resultd.status()["needs"]
+        assert "rail" in need and "Authentication failed" in need and "resultd deliver" in need
 
     def test_a_malformed_report_is_in_the_status(self, resultd, testrail):
         known(testrail, 1)
