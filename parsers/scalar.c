@@ -234,24 +234,37 @@ bool scalar_duration(const char *s, struct scalar_commas *commas, double *second
 
 /* ---- stamps ---- */
 
+/* Java's short names.  Of those that mean several the one of the source's own zone is taken, else the first. */
 static const struct {
 	const char *name;
 	int minutes;
 } abbreviation[] = {
-	{ "Z", 0 },      { "UTC", 0 },     { "GMT", 0 },     { "WET", 0 },    { "WEST", 60 },
-	{ "BST", 60 },   { "CET", 60 },    { "CEST", 120 },  { "MEZ", 60 },   { "MESZ", 120 },
-	{ "EET", 120 },  { "EEST", 180 },  { "MSK", 180 },   { "IST", 330 },  { "SGT", 480 },
-	{ "HKT", 480 },  { "AWST", 480 },  { "JST", 540 },   { "KST", 540 },  { "AEST", 600 },
-	{ "AEDT", 660 }, { "NZST", 720 },  { "NZDT", 780 },  { "EST", -300 }, { "EDT", -240 },
-	{ "CST", -360 }, { "CDT", -300 },  { "MST", -420 },  { "MDT", -360 }, { "PST", -480 },
-	{ "PDT", -420 }, { "AKST", -540 }, { "AKDT", -480 }, { "HST", -600 }, { "BRT", -180 },
+	{ "Z", 0 },       { "UTC", 0 },     { "GMT", 0 },     { "WET", 0 },    { "WEZ", 0 },
+	{ "WEST", 60 },   { "WESZ", 60 },   { "BST", 60 },    { "CET", 60 },   { "MEZ", 60 },
+	{ "CEST", 120 },  { "MESZ", 120 },  { "EET", 120 },   { "OEZ", 120 },  { "EEST", 180 },
+	{ "OESZ", 180 },  { "MSK", 180 },   { "TRT", 180 },   { "WAT", 60 },   { "CAT", 120 },
+	{ "SAST", 120 },  { "EAT", 180 },   { "IDT", 180 },   { "IRST", 210 }, { "GST", 240 },
+	{ "AZT", 240 },   { "GET", 240 },   { "SAMT", 240 },  { "PKT", 300 },  { "UZT", 300 },
+	{ "YEKT", 300 },  { "NPT", 345 },   { "BDT", 360 },   { "OMST", 360 }, { "ICT", 420 },
+	{ "WIB", 420 },   { "NOVT", 420 },  { "KRAT", 420 },  { "SGT", 480 },  { "HKT", 480 },
+	{ "MYT", 480 },   { "WITA", 480 },  { "IRKT", 480 },  { "AWST", 480 }, { "JST", 540 },
+	{ "KST", 540 },   { "YAKT", 540 },  { "ACST", 570 },  { "AEST", 600 }, { "VLAT", 600 },
+	{ "ACDT", 630 },  { "AEDT", 660 },  { "NZST", 720 },  { "NZDT", 780 }, { "NDT", -150 },
+	{ "NST", -210 },  { "ADT", -180 },  { "ART", -180 },  { "BRT", -180 }, { "UYT", -180 },
+	{ "CLST", -180 }, { "CLT", -240 },  { "VET", -240 },  { "EDT", -240 }, { "EST", -300 },
+	{ "CDT", -300 },  { "COT", -300 },  { "PET", -300 },  { "MDT", -360 }, { "MST", -420 },
+	{ "PDT", -420 },  { "AKDT", -480 }, { "AKST", -540 }, { "HST", -600 }, { "IST", 330 },
+	{ "IST", 120 },   { "IST", 60 },    { "CST", -360 },  { "CST", 480 },  { "PST", -480 },
+	{ "PST", 480 },   { "AST", -240 },  { "AST", 180 },
 };
 
 struct stamp {
 	int64_t year;
 	unsigned month, day, hour, minute, second, ms;
 	bool zoned;
-	int offset; /* minutes east */
+	int offset;       /* minutes east */
+	const char *name; /* of the zone, where it was told by name */
+	size_t name_len;
 };
 
 static bool field(const char **s, unsigned least, unsigned most, unsigned *out)
@@ -277,6 +290,12 @@ static void fraction(const char **s, struct stamp *t)
 		t->ms += (unsigned)(**s - '0') * scale;
 }
 
+static void skip_blank(const char **s)
+{
+	while (space(**s))
+		(*s)++;
+}
+
 static bool clock_time(const char **s, struct stamp *t)
 {
 	if (!field(s, 1, 2, &t->hour) || **s != ':')
@@ -293,40 +312,68 @@ static bool clock_time(const char **s, struct stamp *t)
 	return true;
 }
 
-/* What follows the time: nothing, an offset, an abbreviation; Java adds "[Europe/Berlin]". */
+/* "+05:30", "+0530", "+05"; behind a name "+5", too. */
+static bool zone_offset(const char **s, unsigned least, struct stamp *t)
+{
+	int sign = **s == '-' ? -1 : 1;
+	unsigned h, m = 0;
+
+	(*s)++;
+	if (!field(s, least, 2, &h))
+		return false;
+	if (**s == ':')
+		(*s)++;
+	if (digit(**s) && !field(s, 2, 2, &m))
+		return false;
+	t->zoned = true;
+	t->offset = sign * (int)(h * 60 + m);
+	return h <= 18 && m <= 59;
+}
+
+static bool zone_name(const char **s, struct stamp *t)
+{
+	size_t n = 0, upper = 0;
+
+	while (letter((*s)[n]))
+		upper += (*s)[n++] <= 'Z';
+	t->name = *s;
+	t->name_len = n;
+	for (size_t i = 0; i < sizeof(abbreviation) / sizeof(abbreviation[0]) && !t->zoned; i++) {
+		if (strlen(abbreviation[i].name) == n && strncmp(abbreviation[i].name, *s, n) == 0) {
+			t->zoned = true;
+			t->offset = abbreviation[i].minutes;
+		}
+	}
+	if (n == 1 && **s == 'z')
+		t->zoned = true;
+	else if (!t->zoned && (n < 2 || n > 5 || upper != n))
+		return false;
+	*s += n;
+	return true;
+}
+
+/* What follows the time: nothing, an offset (Go adds its name), a name, what Java calls a zone without a name
+ * ("GMT+03:00"); Java adds "[Europe/Berlin]". */
 static bool zone_text(const char **s, struct stamp *t)
 {
-	while (space(**s))
-		(*s)++;
+	skip_blank(s);
 	if (**s == '+' || **s == '-') {
-		int sign = **s == '-' ? -1 : 1;
-		unsigned h, m = 0;
-		(*s)++;
-		if (!field(s, 2, 2, &h))
+		if (!zone_offset(s, 2, t))
 			return false;
-		if (**s == ':')
+		if ((*s)[0] == ' ' && letter((*s)[1])) {
+			struct stamp same = { 0 };
 			(*s)++;
-		if (digit(**s) && !field(s, 2, 2, &m))
-			return false;
-		if (h > 18 || m > 59)
-			return false;
-		t->zoned = true;
-		t->offset = sign * (int)(h * 60 + m);
-	} else if (letter(**s)) {
-		size_t n = 0, upper = 0;
-		while (letter((*s)[n]))
-			upper += (*s)[n++] <= 'Z';
-		for (size_t i = 0; i < sizeof(abbreviation) / sizeof(abbreviation[0]); i++) {
-			if (strlen(abbreviation[i].name) == n && strncmp(abbreviation[i].name, *s, n) == 0) {
-				t->zoned = true;
-				t->offset = abbreviation[i].minutes;
-			}
+			if (!zone_name(s, &same))
+				return false;
 		}
-		if (n == 1 && **s == 'z')
-			t->zoned = true;
-		else if (!t->zoned && (n < 2 || n > 5 || upper != n))
+	} else if (letter(**s)) {
+		if (!zone_name(s, t))
 			return false;
-		*s += n;
+		if (t->zoned && t->offset == 0 && (**s == '+' || **s == '-')) {
+			t->name = NULL;
+			if (!zone_offset(s, 1, t))
+				return false;
+		}
 	}
 	if (**s == '[') {
 		const char *close = strchr(*s, ']');
@@ -476,6 +523,20 @@ static bool calendar_ok(const struct stamp *t)
 	       t->minute <= 59 && t->second <= 60;
 }
 
+/* Minutes east.  "CST" is China's for a source in China, "IST" Israel's for one in Israel. */
+static int offset_of(const struct stamp *t, const struct scalar_clock *clock, int64_t local_ms)
+{
+	if (t->name == NULL || clock->zone == NULL)
+		return t->offset;
+	int own = (int)((local_ms - zone_to_utc(clock->zone, local_ms)) / 60000);
+	for (size_t i = 0; i < sizeof(abbreviation) / sizeof(abbreviation[0]); i++) {
+		if (abbreviation[i].minutes == own && strlen(abbreviation[i].name) == t->name_len &&
+		    strncmp(abbreviation[i].name, t->name, t->name_len) == 0)
+			return own;
+	}
+	return t->offset;
+}
+
 bool scalar_stamp(const char *s, const struct scalar_clock *clock, int64_t *wall_ms, bool *zoned)
 {
 	const int64_t year_2000 = INT64_C(946684800000), day = INT64_C(86400000);
@@ -508,7 +569,7 @@ bool scalar_stamp(const char *s, const struct scalar_clock *clock, int64_t *wall
 			     1000 +
 		     t.ms;
 		*zoned = t.zoned;
-		ms = t.zoned ? ms - (int64_t)t.offset * 60000 : zone_to_utc(clock->zone, ms);
+		ms = t.zoned ? ms - (int64_t)offset_of(&t, clock, ms) * 60000 : zone_to_utc(clock->zone, ms);
 	}
 	if (ms < year_2000 || (clock->now_ms != TIME_UNKNOWN ? ms > clock->now_ms + day : ms > year_2000 * 8))
 		return false;

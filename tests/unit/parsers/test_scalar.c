@@ -139,6 +139,13 @@ static void stamps_of_every_kind(void **state)
 		{ "2024-01-02T03:04:05 CET", INT64_C(1704161045000), true },
 		{ "2024-07-02T03:04:05 PDT", INT64_C(1719914645000), true },
 		{ "2024-01-02T03:04:05 XYZT", INT64_C(1704164645000), false },
+		{ "2024-01-02T06:04:05 GMT+03:00", INT64_C(1704164645000), true }, /* Java: no name for it */
+		{ "2024-01-02T00:04:05 GMT-03:00", INT64_C(1704164645000), true },
+		{ "2024-01-02T06:04:05 UTC+3", INT64_C(1704164645000), true },
+		{ "2024-01-02T10:04:05 WIB", INT64_C(1704164645000), true },
+		{ "2024-01-02 08:34:05.25 +0530 IST", INT64_C(1704164645250), true }, /* Go */
+		{ "2024-01-02 03:04:05 +0000 UTC", INT64_C(1704164645000), true },
+		{ "2024-01-01T21:04:05 CST", INT64_C(1704164645000), true },
 		{ "2024-01-02T03:04:05+01:00[Europe/Berlin]", INT64_C(1704161045000), true },
 		{ "2024-01-02", INT64_C(1704153600000), false },
 		{ "2024/01/02 03:04:05", INT64_C(1704164645000), false },
@@ -239,6 +246,31 @@ static void a_stamp_without_zone_takes_the_one_of_its_source(void **state)
 	zone_free(z);
 }
 
+static void a_name_of_many_zones_is_that_of_its_source(void **state)
+{
+	static const struct {
+		const char *zone, *text;
+	} row[] = {
+		{ "+08:00", "2024-01-02T11:04:05 CST" },      { "-06:00", "2024-01-01T21:04:05 CST" },
+		{ "+02:00", "2024-01-02T05:04:05 IST" },      { "+08:00", "2024-01-02T08:34:05 IST" },
+		{ "+08:00", "2024-01-02T11:04:05 PST" },      { "+03:00", "2024-01-02T06:04:05 AST" },
+		{ "+08:00", "Tue Jan 02 11:04:05 CST 2024" }, { "+08:00", "2024-01-02T04:04:05 CET" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(row); i++) {
+		struct scalar_clock clock = { NULL, TIME_UNKNOWN };
+		struct zone *z = NULL;
+		int64_t ms = 0;
+		bool zoned;
+		assert_int_equal(zone_open(row[i].zone, &z, NULL), 0);
+		clock.zone = z;
+		if (!scalar_stamp(row[i].text, &clock, &ms, &zoned) || ms != INT64_C(1704164645000))
+			fail_msg("%s at %s is %lld", row[i].text, row[i].zone, (long long)ms);
+		zone_free(z);
+	}
+}
+
 static void counts_as_headers_have_them(void **state)
 {
 	static const struct {
@@ -281,6 +313,7 @@ int main(void)
 		cmocka_unit_test(stamps_that_make_no_sense),
 		cmocka_unit_test(a_stamp_may_be_a_day_ahead_and_no_more),
 		cmocka_unit_test(a_stamp_without_zone_takes_the_one_of_its_source),
+		cmocka_unit_test(a_name_of_many_zones_is_that_of_its_source),
 		cmocka_unit_test(counts_as_headers_have_them),
 		cmocka_unit_test(a_line_is_above_zero_or_unknown),
 	};
