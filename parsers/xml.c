@@ -440,16 +440,26 @@ static char *next_document(struct xml *x, enum XML_Error code, size_t *len)
 {
 	int offset, size;
 
-	if (!x->root_closed ||
-	    (code != XML_ERROR_JUNK_AFTER_DOC_ELEMENT && code != XML_ERROR_MISPLACED_XML_PI))
+	/* A byte order mark in the middle of a file is no character that XML knows there. */
+	if (!x->root_closed || (code != XML_ERROR_JUNK_AFTER_DOC_ELEMENT &&
+				code != XML_ERROR_MISPLACED_XML_PI && code != XML_ERROR_INVALID_TOKEN))
 		return NULL;
 	const char *context = XML_GetInputContext(x->expat, &offset, &size);
 	if (context == NULL || offset < 0 || offset >= size)
 		return NULL;
 	const char *at = context + offset;
 	size_t left = (size_t)(size - offset);
-	/* Markup only: text behind the root is junk. */
-	if (left < 2 || at[0] != '<' || strchr("/! \t\r\n<>&", at[1]) != NULL)
+	if (left > 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0) {
+		at += 3;
+		left -= 3;
+	} else if (code == XML_ERROR_INVALID_TOKEN) {
+		return NULL;
+	}
+	/* Markup only: text behind the root is junk.  (A declaration that was repaired is white space.) */
+	size_t blank = 0;
+	while (blank < left && strchr(" \t\r\n", at[blank]) != NULL && at[blank] != '\0')
+		blank++;
+	if (left < blank + 2 || at[blank] != '<' || strchr("/! \t\r\n<>&", at[blank + 1]) != NULL)
 		return NULL;
 	char *rest = xcalloc(left, 1);
 	memcpy(rest, at, left);

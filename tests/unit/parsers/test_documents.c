@@ -85,6 +85,16 @@ static void several_documents_in_one_file(void **state)
 		  BYTES("<testcase/><testng-results><suite><test><class><test-method "
 			"status='PASS'/></class></test></suite></testng-results>"),
 		  PARSER_GOOD, 2, 0, 0, NULL },
+		{ "a mark before the second",
+		  BYTES("\xef\xbb\xbf<?xml version='1.0'?>\n<testcase/>\n\xef\xbb\xbf<?xml version='1.0'?>\n"
+			"<testsuite><testcase/><testcase/></testsuite>\n"),
+		  PARSER_GOOD, 3, 0, 0, NULL },
+		{ "a mark before the second, and both want repair",
+		  BYTES("<?xml version='1.0'?><testcase name='\x1b'/>\xef\xbb\xbf<?xml "
+			"version='1.0'?>\n<testcase "
+			"name='&#7;'/>"),
+		  PARSER_GOOD, 2, 0, 0, NULL },
+		{ "a mark before nothing", BYTES("<testcase/>\n\xef\xbb\xbf"), PARSER_BROKEN, 1, 2, 1, NULL },
 		{ "the second broke off",
 		  BYTES("<testsuite><testcase/></testsuite>\n<testsuite><testcase/>\n"), PARSER_EARLY, 2, 3,
 		  1, NULL },
