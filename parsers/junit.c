@@ -8,6 +8,7 @@
  * Test cases and suites are taken at any depth, also inside elements that nobody knows. */
 #include "parsers/junit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {            /* contexts */
@@ -50,16 +51,22 @@ static bool verdict_word(const char *word, enum outcome *out)
 		const char *word;
 		enum outcome outcome;
 	} words[] = {
-		{ "notrun", OUTCOME_SKIPPED },   { "not run", OUTCOME_SKIPPED },
-		{ "not_run", OUTCOME_SKIPPED },  { "disabled", OUTCOME_SKIPPED },
-		{ "skipped", OUTCOME_SKIPPED },  { "skip", OUTCOME_SKIPPED },
-		{ "ignored", OUTCOME_SKIPPED },  { "suppressed", OUTCOME_SKIPPED },
-		{ "pending", OUTCOME_SKIPPED },  { "inconclusive", OUTCOME_SKIPPED },
-		{ "aborted", OUTCOME_SKIPPED },  { "stopped", OUTCOME_SKIPPED },
-		{ "canceled", OUTCOME_SKIPPED }, { "cancelled", OUTCOME_SKIPPED },
-		{ "failed", OUTCOME_FAILED },    { "fail", OUTCOME_FAILED },
-		{ "failure", OUTCOME_FAILED },   { "error", OUTCOME_ERROR },
-		{ "errored", OUTCOME_ERROR },    { "broken", OUTCOME_ERROR },
+		{ "notrun", OUTCOME_SKIPPED },       { "not run", OUTCOME_SKIPPED },
+		{ "not_run", OUTCOME_SKIPPED },      { "disabled", OUTCOME_SKIPPED },
+		{ "skipped", OUTCOME_SKIPPED },      { "skip", OUTCOME_SKIPPED },
+		{ "ignored", OUTCOME_SKIPPED },      { "suppressed", OUTCOME_SKIPPED },
+		{ "pending", OUTCOME_SKIPPED },      { "inconclusive", OUTCOME_SKIPPED },
+		{ "aborted", OUTCOME_SKIPPED },      { "stopped", OUTCOME_SKIPPED },
+		{ "canceled", OUTCOME_SKIPPED },     { "cancelled", OUTCOME_SKIPPED },
+		{ "not executed", OUTCOME_SKIPPED }, { "untested", OUTCOME_SKIPPED },
+		{ "undefined", OUTCOME_SKIPPED },    { "blocked", OUTCOME_SKIPPED },
+		{ "incomplete", OUTCOME_SKIPPED },   { "interrupted", OUTCOME_SKIPPED },
+		{ "timeout", OUTCOME_ERROR },        { "timedout", OUTCOME_ERROR },
+		{ "timed out", OUTCOME_ERROR },      { "timed_out", OUTCOME_ERROR },
+		{ "crashed", OUTCOME_ERROR },        { "failed", OUTCOME_FAILED },
+		{ "fail", OUTCOME_FAILED },          { "failure", OUTCOME_FAILED },
+		{ "error", OUTCOME_ERROR },          { "errored", OUTCOME_ERROR },
+		{ "broken", OUTCOME_ERROR },
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -67,6 +74,19 @@ static bool verdict_word(const char *word, enum outcome *out)
 			*out = words[i].outcome;
 			return true;
 		}
+	}
+	return false;
+}
+
+static bool fine_word(const char *word)
+{
+	static const char *const words[] = { "pass",     "ok",       "success",  "successful", "succeeded",
+					     "complete", "executed", "finished", "expected",   "flaky",
+					     "warning",  "true",     "" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (equal_nocase(word, words[i]))
+			return true;
 	}
 	return false;
 }
@@ -80,8 +100,11 @@ static void take_verdict(struct build *b, const char *word)
 		b->ran = true;
 		return;
 	}
-	if (!verdict_word(word, &o))
+	if (!verdict_word(word, &o)) {
+		if (!fine_word(word))
+			snprintf(b->word, sizeof(b->word), "%s", word);
 		return;
+	}
 	/* Both attributes may speak: not executed beats what it would have been. */
 	if (b->verdict == OUTCOME_PASSED || o == OUTCOME_SKIPPED)
 		b->verdict = o;
@@ -359,6 +382,9 @@ static void case_close(void *cookie)
 
 	if (!p->options->counts_only)
 		shown_name(p);
+	const struct build *b = p->build;
+	if (b->word[0] != '\0' && b->verdict == OUTCOME_PASSED && b->worst == OUTCOME_PASSED && !b->skipped)
+		warn(p, WARN_STATUS, "the status \"%s\" is not known; taken as passed", b->word);
 	build_close(p);
 }
 

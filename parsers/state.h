@@ -90,6 +90,7 @@ struct build {
 	enum outcome verdict;          /* from attributes, where no child says */
 	bool skipped, flaky;           /* a child said so; skipped: before any failure */
 	bool ran, completed;           /* an attribute said so */
+	char word[41];                 /* of an attribute, where nobody knows what it says */
 	enum outcome worst;            /* of the children: PASSED where none */
 	struct slot out, err, scratch; /* scratch: the text of a property, an item, a parameter */
 	size_t line;                   /* where in out the line that is open begins (TestNG) */
