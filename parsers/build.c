@@ -327,8 +327,13 @@ double build_duration_ms(struct parser *p, const char *seconds)
 
 	if (seconds == NULL)
 		return -1;
-	if (scalar_duration(seconds, &p->commas, &value))
+	if (scalar_duration(seconds, &p->commas, &value)) {
+		/* Results with the guess in them were given already. */
+		if (p->commas.guessed && p->commas.decimal && !p->commas.grouping &&
+		    !p->options->decimal_commas)
+			xml_stop(p->xml);
 		return value * 1000;
+	}
 	/* An empty one is the way of some producers to say that nothing was measured. */
 	if (!text_blank(seconds, strlen(seconds)))
 		warn(p, WARN_DURATION, "the duration \"%.40s\" makes no sense", seconds);

@@ -87,6 +87,7 @@ int parser_new(const struct parser_options *options, const struct parser_events 
 		free(p);
 		return rc;
 	}
+	p->commas.decimal = options->decimal_commas;
 	p->clock = (struct scalar_clock){ p->zone, options->now_ms != 0 ? options->now_ms : TIME_UNKNOWN };
 	const size_t held = p->limits.text > p->limits.attribute ? p->limits.text : p->limits.attribute;
 	p->marker.held = (struct buf)BUF_LIMIT(held < 8192 ? 8192 : held);
@@ -227,6 +228,8 @@ static enum parser_outcome translate(struct parser *p, enum xml_outcome outcome,
 	case XML_FOREIGN:
 		return PARSER_FOREIGN;
 	case XML_STOPPED:
+		if (p->stopped == 0)
+			return PARSER_COMMAS;
 		err_set(err, p->stopped, "stopped");
 		return PARSER_STOPPED;
 	}

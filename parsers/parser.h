@@ -26,6 +26,7 @@ struct parser_options {
 	struct parser_limits limits;
 	const char *timezone; /* of zone-less stamps: NULL = UTC, "local", an IANA name, "+09:00" */
 	int64_t now_ms;       /* for stamps that make no sense; TIME_UNKNOWN: not checked */
+	bool decimal_commas;  /* PARSER_COMMAS was the outcome before */
 	bool counts_only;     /* results carry outcome, flags and duration only (summaries) */
 	/* Whether the value of a property of that name is secret: it becomes "***" before anybody sees it.
 	 * NULL: none is. */
@@ -69,8 +70,9 @@ struct parser_warning {
 };
 
 enum parser_outcome {
-	PARSER_GOOD,    /* go on, or after the end: complete */
-	PARSER_REPAIR,  /* a character or the encoding: start again with `repair` */
+	PARSER_GOOD,   /* go on, or after the end: complete */
+	PARSER_REPAIR, /* a character or the encoding: start again with `repair` */
+	PARSER_COMMAS, /* "1,234" was no thousands, as later durations tell: start again with decimal_commas */
 	PARSER_BROKEN,  /* not well-formed, or refused */
 	PARSER_EARLY,   /* ended before the document did */
 	PARSER_FOREIGN, /* not a test report */

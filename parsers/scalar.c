@@ -110,6 +110,8 @@ static bool decimal_mark(const char *s, const char *end, struct scalar_commas *c
 		*mark = ',';
 	} else if (commas->decimal && !commas->grouping) {
 		*mark = ',';
+	} else {
+		commas->guessed = true;
 	}
 	return true;
 }

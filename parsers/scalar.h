@@ -18,6 +18,7 @@
 struct scalar_commas {
 	bool decimal;  /* a comma was seen that can only be a decimal mark */
 	bool grouping; /* a comma was seen that can only group thousands */
+	bool guessed;  /* one that could be either was taken for thousands */
 };
 
 /* Seconds (or what the unit in the text says: "80.803us", "12ms", "3s", "1.5m", "2h").  "2,120.532",

@@ -51,6 +51,7 @@ struct parse {
 	struct buf out, said;
 	unsigned width;
 	uint64_t given, skip; /* results of this file shown; to be passed over, after a restart */
+	size_t begin;         /* where in out this file begins; SIZE_MAX: some of it is written already */
 	unsigned reports, bad, foreign;
 	uint64_t cases[OUTCOME_COUNT], flaky;
 	double duration_ms;
@@ -60,6 +61,7 @@ static int flush(struct parse *p)
 {
 	lineup_turn(p->line, p->index, true);
 	lineup_write(p->line, &p->out, &p->said);
+	p->begin = SIZE_MAX;
 	return lineup_failed(p->line);
 }
 
@@ -245,7 +247,12 @@ static void on_restart(void *cookie)
 {
 	struct parse *p = cookie;
 
-	p->skip = p->given;
+	if (p->begin == SIZE_MAX) {
+		p->skip = p->given;
+		return;
+	}
+	p->out.len = p->begin;
+	p->given = 0;
 }
 
 /* One line for standard error.  Names and values come from reports: nothing that a terminal acts on. */
@@ -279,6 +286,7 @@ static void read_report(struct parse *p, int fd, const char *name)
 
 	p->name = name;
 	p->given = p->skip = 0;
+	p->begin = p->out.len;
 	report_read(fd, name, &options, p->form == FORM_SUMMARY ? &counted : &shown, p, &s);
 	if (p->form == FORM_SUMMARY)
 		summary(p, &s);

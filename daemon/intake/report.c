@@ -301,7 +301,7 @@ static enum parser_outcome run(struct pass *pass, struct source *s, bool repair,
 		executor_beat();
 	} while (outcome == PARSER_GOOD && pass->state == SOURCE_MORE);
 	pass->out->bytes = s->unpacked;
-	if (outcome != PARSER_REPAIR) {
+	if (outcome != PARSER_REPAIR && outcome != PARSER_COMMAS) {
 		take_stats(pass, p);
 		if (repair && (outcome == PARSER_GOOD || parser_stats(p)->cases > 0))
 			note_repair(pass, p, first, outcome == PARSER_GOOD);
@@ -333,6 +333,7 @@ static enum report_verdict verdict(const struct pass *pass, enum parser_outcome 
 	case PARSER_STOPPED:
 		return REPORT_STOPPED;
 	case PARSER_REPAIR:
+	case PARSER_COMMAS:
 	case PARSER_BROKEN:
 	case PARSER_EARLY:
 		break;
@@ -355,8 +356,9 @@ enum report_verdict report_read(int fd, const char *name, const struct parser_op
 				const struct parser_events *events, void *cookie, struct report_summary *out)
 {
 	struct parser_limits limits = parser_limits(&options->limits);
+	struct parser_options learned = *options;
 	struct pass pass = {
-		.options = options, .events = events, .cookie = cookie, .name = name, .out = out
+		.options = &learned, .events = events, .cookie = cookie, .name = name, .out = out
 	};
 	struct err err = ERR_NONE, first = ERR_NONE;
 	struct stat st;
@@ -376,21 +378,26 @@ enum report_verdict report_read(int fd, const char *name, const struct parser_op
 		return out->verdict;
 	}
 
-	struct source s = { .fd = fd, .file_size = size, .limit = limits.report, .ratio = limits.gzip_ratio };
-	enum parser_outcome outcome = run(&pass, &s, false, &first, &err);
-	source_done(&s);
-	if (outcome == PARSER_REPAIR) {
-		first = err;
+	enum parser_outcome outcome;
+	for (bool repair = false;;) {
+		struct source s = {
+			.fd = fd, .file_size = size, .limit = limits.report, .ratio = limits.gzip_ratio
+		};
+		outcome = run(&pass, &s, repair, &first, &err);
+		source_done(&s);
+		if (outcome == PARSER_REPAIR) {
+			first = err;
+			repair = true;
+		} else if (outcome == PARSER_COMMAS) {
+			learned.decimal_commas = true;
+		} else {
+			break;
+		}
 		err_clear(&err);
 		if (events->restart != NULL)
 			events->restart(cookie);
 		if (lseek(fd, -(off_t)s.packed, SEEK_CUR) < 0)
 			return unreadable(out, name, -errno, strerror(errno));
-		s = (struct source){
-			.fd = fd, .file_size = size, .limit = limits.report, .ratio = limits.gzip_ratio
-		};
-		outcome = run(&pass, &s, true, &first, &err);
-		source_done(&s);
 	}
 	out->verdict = verdict(&pass, outcome);
 	if (out->verdict == REPORT_OK && out->cases == 0)

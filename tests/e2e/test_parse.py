@@ -102,6 +102,15 @@ def test_results_before_the_repair_are_shown_once(parse, report):
     assert names == [f"n{i}" for i in range(20000)] + ["last\ufffd"]
 
 
+@pytest.mark.parametrize("form", ["jsonl", "table", "summary"])
+def test_a_comma_that_later_durations_explain(parse, report, form):
+    path = report("r.xml", '<testsuite name="s"><testcase name="a&#1;" time="1,234"/><testcase name="b" time="0,5"/>'
+                           "</testsuite>")
+    done = parse("--format", form, path)
+    assert {"jsonl": '"duration_ms":1234}', "table": "1.734 s", "summary": '"duration_ms":1734'}[form] in done.out
+    assert done.out.count("\n") == {"jsonl": 2, "table": 4, "summary": 1}[form]
+
+
 def test_gzip_is_known_by_its_content(parse, report):
     report("plain-name.xml", gzip.compress(GOOD.encode()))
     report("packed-name.xml.gz", GOOD)

@@ -147,23 +147,28 @@ static struct reading read_bytes(const struct parser_options *options, const cha
 			     .refuse_after = refuse_after };
 	struct parser_options plain = { .now_ms = NOW, .redacted = parser_redacted_default };
 
-	if (options == NULL)
-		options = &plain;
-	buf_puts(&x.lines, "");
-	buf_puts(&x.spilled, "");
-	buf_puts(&x.properties, "");
-	buf_puts(&x.files, "");
-	buf_puts(&x.warnings, "");
-	reading_pass(&x, options, data, len, piece, false);
-	if (x.outcome == PARSER_REPAIR) {
-		x.restarted = true;
-		x.given = 0;
+	if (options != NULL)
+		plain = *options;
+	for (bool repair = false;;) {
 		buf_reset(&x.lines);
 		buf_reset(&x.spilled);
 		buf_reset(&x.properties);
 		buf_reset(&x.files);
 		buf_reset(&x.warnings);
-		reading_pass(&x, options, data, len, piece, true);
+		buf_puts(&x.lines, "");
+		buf_puts(&x.spilled, "");
+		buf_puts(&x.properties, "");
+		buf_puts(&x.files, "");
+		buf_puts(&x.warnings, "");
+		reading_pass(&x, &plain, data, len, piece, repair);
+		if (x.outcome == PARSER_REPAIR)
+			repair = true;
+		else if (x.outcome == PARSER_COMMAS)
+			plain.decimal_commas = true;
+		else
+			break;
+		x.restarted = true;
+		x.given = 0;
 	}
 	return x;
 }
@@ -200,9 +205,9 @@ struct dialect_row {
 #define BYTES(literal) literal, sizeof(literal) - 1
 
 static const char *const outcome_word[] = {
-	[PARSER_GOOD] = "=good",       [PARSER_REPAIR] = "=repair",   [PARSER_BROKEN] = "=broken",
-	[PARSER_EARLY] = "=early",     [PARSER_FOREIGN] = "=foreign", [PARSER_EMPTY] = "=empty",
-	[PARSER_STOPPED] = "=stopped",
+	[PARSER_GOOD] = "=good",     [PARSER_REPAIR] = "=repair",   [PARSER_COMMAS] = "=commas",
+	[PARSER_BROKEN] = "=broken", [PARSER_EARLY] = "=early",     [PARSER_FOREIGN] = "=foreign",
+	[PARSER_EMPTY] = "=empty",   [PARSER_STOPPED] = "=stopped",
 };
 
 static inline void expect_words(const char *name, const char *text, const char *const *want)

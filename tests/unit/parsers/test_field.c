@@ -28,6 +28,15 @@ static const struct dialect_row scalars[] = {
 	  "<testsuite name='s'><testcase name='a' time='0,160'/><testcase name='b' "
 	  "time='1,234'/></testsuite>",
 	  { "\"duration_ms\":160", "\"duration_ms\":1234}", "!1234000" } },
+	{ "3.2 duration: not even where it shows it later",
+	  "<testsuite name='s'><testcase name='a' time='1,234'/><testcase name='b' time='2,5'/><testcase "
+	  "name='c' "
+	  "time='0,160'/></testsuite>",
+	  { "\"duration_ms\":1234}", "\"duration_ms\":2500", "\"duration_ms\":160", "!1234000" } },
+	{ "3.2 duration: a file that does both groups",
+	  "<testsuite name='s'><testcase name='a' time='1,234.5'/><testcase name='b' time='1,234'/><testcase "
+	  "name='c' time='0,160'/></testsuite>",
+	  { "\"duration_ms\":1234500", "\"duration_ms\":1234000", "\"duration_ms\":160" } },
 	{ "3.2 duration: a leading 0 makes the comma decimal", TIME("0,160"), { "\"duration_ms\":160" } },
 	{ "3.2 duration: exponents", TIME("6.2057e-5"), { "\"duration_ms\":0.062" } },
 	{ "3.2 duration: nine decimals", TIME("0.123456789"), { "\"duration_ms\":123.457" } },
