@@ -349,6 +349,9 @@ size_t dispatch_view(const struct dispatch *d, struct lane_view *out, size_t max
 		int64_t until = l->paused_until_ms;
 		if (l->scope != NULL && l->scope->pace.blocked_until_ms > until)
 			until = l->scope->pace.blocked_until_ms;
+		int64_t day = l->spent && l->scope != NULL ? pace_day_wait_ms(&l->scope->pace, now) : 0;
+		if (now + day > until)
+			until = now + day;
 		if (n == max)
 			break;
 		out[n++] = (struct lane_view){
@@ -356,6 +359,7 @@ size_t dispatch_view(const struct dispatch *d, struct lane_view *out, size_t max
 			.type = l->sink->name,
 			.pause_reason =
 				l->held       ? HELD
+				: day > 0     ? LANE_SPENT
 				: until > now ? (l->pause_reason[0] != '\0' ? l->pause_reason : "rate limit")
 					      : NULL,
 			.locked = l->locked && until > now,

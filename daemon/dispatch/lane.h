@@ -28,6 +28,8 @@ struct doubt {
 	uint64_t served;          /* the lane's, at the last one */
 };
 
+#define LANE_SPENT "all requests of a day are made (caps.calls)"
+
 struct lane {
 	struct list link;
 	struct dispatch *dispatch;
@@ -60,6 +62,7 @@ struct lane {
 	bool proved;   /* an answer of 2xx came: the login works */
 	bool locked;
 	bool held;      /* nothing may be sent: it could not be recorded */
+	bool spent;     /* all requests of a day are made, and somebody waits for another */
 	bool lost;      /* a talk ended without its outcome recorded: its delivery is to be reclaimed */
 	unsigned fails; /* in a row; for the back-off */
 	int64_t paused_until_ms; /* mono; 0: not paused */

@@ -65,6 +65,14 @@ void pace_init(struct pace *p, double rate_per_minute)
 	p->burst = rate_per_minute / 20 < 5 ? 5 : rate_per_minute / 20;
 }
 
+int64_t pace_day_wait_ms(const struct pace *p, int64_t now_ms)
+{
+	if (p->day_max == 0 || p->day_count < p->day_max)
+		return 0;
+	int64_t until = p->day[p->day_first] + PACE_DAY_MS;
+	return until > now_ms ? until - now_ms : 0;
+}
+
 int64_t pace_wait_ms(const struct pace *p, int64_t now_ms, bool look)
 {
 	int64_t wait = p->blocked_until_ms > now_ms ? p->blocked_until_ms - now_ms : 0;
@@ -75,12 +83,8 @@ int64_t pace_wait_ms(const struct pace *p, int64_t now_ms, bool look)
 		if (over > 0 && (int64_t)over + 1 > wait)
 			wait = (int64_t)over + 1;
 	}
-	if (p->day_max > 0 && p->day_count == p->day_max) {
-		int64_t until = p->day[p->day_first] + PACE_DAY_MS;
-		if (until - now_ms > wait)
-			wait = until - now_ms;
-	}
-	return wait;
+	int64_t day = pace_day_wait_ms(p, now_ms);
+	return day > wait ? day : wait;
 }
 
 static void count_day(struct pace *p, int64_t at_ms, unsigned requests)

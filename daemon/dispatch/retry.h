@@ -43,6 +43,7 @@ void pace_init_day(struct pace *p, size_t per_day); /* after pace_init() */
 void pace_done(struct pace *p);
 /* 0: a request may leave now; else the milliseconds to wait.  Takes nothing. */
 int64_t pace_wait_ms(const struct pace *p, int64_t now_ms, bool look);
+int64_t pace_day_wait_ms(const struct pace *p, int64_t now_ms); /* the part of it that is the day's */
 void pace_take(struct pace *p, int64_t now_ms);
 /* Requests that were made at a time that lies behind now_ms, by an earlier process; oldest first. */
 void pace_made(struct pace *p, int64_t at_ms, unsigned requests);

@@ -48,6 +48,18 @@ static void on_intended(void *cookie, int rc, const struct err *err)
 	send_now(c);
 }
 
+/* A wait of hours is said, once, and stands in the status. */
+static void day_is_spent(struct lane *l, int64_t now)
+{
+	int64_t wait = pace_day_wait_ms(&l->scope->pace, now);
+	char until[CLOCK_ISO_SIZE];
+
+	if (wait > 0 && !l->spent)
+		log_warning(&l->log, "%s; the next may leave at %s", LANE_SPENT,
+			    clock_iso(clock_wall_ms() + wait, until));
+	l->spent = wait > 0;
+}
+
 /* Waits until the lane may send; then records the intent of a write that must not happen twice. */
 void talk_send(struct conversation *c)
 {
@@ -57,9 +69,10 @@ void talk_send(struct conversation *c)
 	c->want_pace = false; /* first: whatever follows, only this call waits for the pace */
 	if (c->cancelled || l->dispatch->stopping) {
 		if (c->looking)
-			talk_note(c, SETTLE_KEEP, 0, "stopped before the look-up", talk_end);
+			talk_note(c, SETTLE_KEEP, 0, l->spent ? LANE_SPENT : "stopped before the look-up",
+				  talk_end);
 		else
-			talk_later(c, 0, NULL);
+			talk_later(c, 0, l->spent ? LANE_SPENT : NULL);
 		return;
 	}
 	bool paused = l->paused_until_ms > now || (l->scope != NULL && l->scope->pace.blocked_until_ms > now);
@@ -75,6 +88,7 @@ void talk_send(struct conversation *c)
 	if (l->scope != NULL) {
 		int64_t pace = pace_wait_ms(&l->scope->pace, now, c->looking);
 		wait = pace > wait ? pace : wait;
+		day_is_spent(l, now);
 	}
 	if (wait > 0) {
 		c->want_pace = true;

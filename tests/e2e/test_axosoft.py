@@ -382,8 +382,9 @@ def test_defects_may_be_chosen_and_a_refusal_says_what_to_change(resultd, axosof
 def test_the_quota_of_a_day_survives_a_restart(resultd, axosoft):
     names = [f"Cause{chr(65 + number)}" for number in range(20)]
     configure(resultd, axosoft, caps={"calls": 12, "per_run": 100})
-    resultd.imports(resultd.write("a.xml", failing(20, names)), code=3, options=["--timeout", "4s"])
-    assert axosoft.calls_today == 12
+    done = resultd.imports(resultd.write("a.xml", failing(20, names)), code=3, options=["--timeout", "4s"])
+    assert axosoft.calls_today == 12 and done.err.count("all requests of a day are made (caps.calls); the next") == 1
+    assert "all requests of a day are made (caps.calls)" in resultd("queue", "list").out
     resultd("deliver", "--timeout", "3s")
     resultd("deliver", "--timeout", "3s")
     assert axosoft.calls_today == 12 and axosoft.over_quota == 0
