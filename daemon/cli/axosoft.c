@@ -408,6 +408,36 @@ static int show_many(struct remote *r, const struct args *a, const struct column
 	return rc;
 }
 
+/* An item that is asked for alone may name its step and its people by ids only; lists say their names. */
+static void add_names(struct remote *r, const char *id, cJSON *item)
+{
+	static const char *const of[] = { "workflow_step", "assigned_to" };
+	const cJSON *data = NULL;
+	cJSON *root = NULL;
+	bool wanted = false;
+	char path[200];
+
+	for (size_t i = 0; i < 2; i++) {
+		const cJSON *one = cJSON_GetObjectItemCaseSensitive(item, of[i]);
+		wanted = wanted || (sink_int(one, "id", 0) != 0 && sink_string(one, "name") == NULL);
+	}
+	if (!wanted)
+		return;
+	snprintf(path, sizeof(path),
+		 "%s?filters=id%%3Din%%5B%s%%5D&include_archived=true&page=1&page_size=1&columns=id%%2C%s%%"
+		 "2C%s",
+		 axosoft_type_word(conf_of(r)), id, of[0], of[1]);
+	if (get(r, path, "name the step", &root, &data) == EXIT_OK && cJSON_IsArray(data)) {
+		for (size_t i = 0; i < 2; i++) {
+			const cJSON *one = cJSON_GetObjectItemCaseSensitive(data->child, of[i]);
+			if (sink_string(one, "name") != NULL)
+				cJSON_ReplaceItemInObjectCaseSensitive(item, of[i],
+								       cJSON_Duplicate(one, true));
+		}
+	}
+	cJSON_Delete(root);
+}
+
 static int show(struct remote *r, const struct args *a)
 {
 	const char *given = args_get(a, "columns");
@@ -426,8 +456,13 @@ static int show(struct remote *r, const struct args *a)
 		return show_many(r, a, columns);
 	snprintf(path, sizeof(path), "%s/%s", axosoft_type_word(conf_of(r)), a->word[0]);
 	int rc = get(r, path, "show the item", &root, &data);
-	if (rc == EXIT_OK)
-		show_item(r, a, columns, data);
+	if (rc == EXIT_OK) {
+		cJSON *item = cJSON_Duplicate(data, true);
+		if (!a->json)
+			add_names(r, a->word[0], item);
+		show_item(r, a, columns, item);
+		cJSON_Delete(item);
+	}
 	cJSON_Delete(root);
 	return rc;
 }

@@ -446,6 +446,7 @@ def test_commands_tell_what_there_is(resultd, axosoft):
     item = make_one(resultd, axosoft)
     done = resultd("axosoft", "show", str(item["id"]))
     assert done.code == 0 and item["name"] in done.out and f"viewitem?id={item['id']}" in done.out
+    assert [line.split() for line in done.out.splitlines() if line.startswith("Step ")][0] == ["Step", "Bug"]
     assert resultd("axosoft", "show", "77").code == 2
     configure(resultd, axosoft, close_step="Nowhere")
     done = resultd("axosoft", "check")
