@@ -173,6 +173,8 @@ enum got axosoft_attach_got(struct talk *t, const struct reply *r);
 enum ask axosoft_attach_look(struct talk *t, struct request *r);
 enum looked axosoft_attach_looked(struct talk *t, const struct reply *r);
 
+/* Whether what push.fields says without variables can be sent: choices that are there, dates, and the like. */
+int axosoft_push_fits(struct talk *t);
 /* Of a picklist that was read: the id of a name (or of an id); NULL with err filled. */
 const char *axosoft_choose(struct talk *t, const char *list, const char *field, const char *value);
 /* After a name was not found in a list that is not fresh: r asks for it again.  false: there is no such list. */

@@ -310,6 +310,27 @@ static int value_of(struct talk *t, const struct row *row, const char *name, con
 	return rc;
 }
 
+int axosoft_push_fits(struct talk *t)
+{
+	const struct axosoft_conf *c = t->conf;
+	struct buf b = BUF_LIMIT(64u << 10);
+	int rc = 0;
+
+	for (size_t i = 0; i < c->push.fields.count && rc == 0; i++) {
+		const char *name = c->push.fields.key[i], *text = c->push.fields.value[i];
+		if (text != NULL && text[strcspn(text, "{}")] != '\0')
+			continue;
+		if (text != NULL && text[0] != '\0')
+			rc = strncmp(name, "custom_", 7) == 0 ? put_custom(t, &b, name, text)
+							      : put_field(t, &b, name, text);
+		else if (required(c, name))
+			rc = err_set(&t->err, -EINVAL, "the required field %s is empty", name);
+		buf_reset(&b);
+	}
+	buf_done(&b);
+	return rc;
+}
+
 /* ---- the text ---- */
 
 static void line(struct buf *b, const char *caption, const char *value)

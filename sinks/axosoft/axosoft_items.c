@@ -360,8 +360,13 @@ static enum got got_done(struct talk *t, const char *what)
 	}
 	bool close = strcmp(what, "close") == 0;
 	const char *step = axosoft_step_id(t, what);
-	if (step != NULL)
+	if (step != NULL) {
+		const struct axosoft_conf *c = t->conf;
+		const char *name = close ? c->close_step : c->reopen_step;
 		item.set_step = item.step_id = step;
+		/* What results are told of it from now on; configured by its id it has no name here. */
+		item.step = name != NULL && strcmp(name, step) != 0 ? name : NULL;
+	}
 	item.done = close;
 	item.done_ms = close ? t->now_ms : TIME_UNKNOWN;
 	axosoft_learn_item(t, row, &item);

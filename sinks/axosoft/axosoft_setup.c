@@ -265,8 +265,10 @@ enum ask axosoft_lists_ask(struct talk *t, struct request *r)
 {
 	int list = next_list(t);
 
+	/* A value that is written out is looked at by a check; a delivery meets it with the item that needs it. */
 	if (list < 0)
-		return fields_there(t) ? ASK_SKIP : ASK_PARK;
+		return fields_there(t) && (t->run->token[0] != '\0' || axosoft_push_fits(t) == 0) ? ASK_SKIP
+												  : ASK_PARK;
 	axosoft_get(t, r, "%s%s", lists[list].path, list == 0 ? axosoft_type_word(t->conf) : "");
 	return ASK_SEND;
 }

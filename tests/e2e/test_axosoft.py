@@ -358,6 +358,9 @@ def test_what_cannot_work_is_refused_at_the_start(resultd, axosoft, keys, words)
     ({"project": "Nowhere"}, 'no project "Nowhere" (Datahub'),
     ({"workflow_step": "Buug"}, 'no step "Buug" (Bug'),
     ({"push": {"fields": {"custom_99": "x"}}}, 'no field "custom_99"'),
+    ({"push": {"fields": {"notes": "{failure.type}", "priority": "Highest"}}}, 'priority: there is no "Highest" ('),
+    ({"push": {"fields": {"assigned_to": "Nobody Here"}}}, 'assigned_to: there is no "Nobody Here" ('),
+    ({"push": {"fields": {"priority": ""}, "required": ["priority"]}}, "the required field priority is empty"),
 ])
 def test_check_online_verifies_project_steps_and_fields(resultd, axosoft, keys, words):
     configure(resultd, axosoft, **keys)

@@ -71,6 +71,17 @@ def test_an_item_that_was_known_before_is_told_with_its_state(resultd, axosoft, 
                for row in testrail.store.results.values() if row.get("defects"))
 
 
+def test_an_item_that_was_reopened_is_told_in_its_new_step(resultd, axosoft, testrail):
+    configure(resultd, axosoft, sinks=rail(resultd, testrail), reopen_step="Reopened", known={"within": "3650d"})
+    run(resultd, "1", FAILING)
+    item = item_of(axosoft, "pays")
+    axosoft.move(item, 42, completed=True)
+    run(resultd, "2", FAILING)
+    assert item["workflow_step"]["id"] == 43
+    comments = [row["comment"] for row in testrail.store.results.values() if row.get("defects") == str(item["id"])]
+    assert len(comments) == 2 and f"Defect {item['id']} (Reopened): http" in comments[1]
+
+
 def test_500_failures_are_told_in_as_few_requests_as_there_are_batches(resultd, axosoft, testrail):
     rows = [case(f"t{number}", failure=f"{('alpha', 'beta', 'gamma')[number % 3]} is wrong") for number in range(500)]
     configure(resultd, axosoft, sinks=rail(resultd, testrail))
