@@ -312,6 +312,9 @@ static int read_verb(struct queue_view *v, int argc, char **argv, const struct g
 		if (optind == argc)
 			return cli_usage("queue", "%s: which file?", name);
 		v->file = argv[optind++];
+		if (strcmp(v->file, "-") == 0)
+			return cli_usage("queue", "%s: a file is wanted, not \"-\" (of that name: ./-)",
+					 name);
 	}
 	if (!verb->ids && optind < argc)
 		return cli_usage("queue", "what is \"%s\"?", argv[optind]);
