@@ -31,14 +31,14 @@ static int run_parse(struct cli *cli, int argc, char **argv)
 	"PATH...\n"                                                                                 \
 	"  PATH is a report, a directory (walked for *.xml and *.xml.gz), or - (names on standard " \
 	"input)\n\n"
-#define HELP_RUN                                                                             \
-	"  --run-name NAME       what the run is called\n"                                   \
-	"  --set NAME=VALUE      a template variable (repeatable)\n"                         \
-	"  --watch NAME          captures, key, time zone and sinks of that watch\n"         \
-	"  --timezone ZONE       of stamps without one: UTC, local, Europe/Berlin, +09:00\n" \
-	"  --backfill            stay behind live traffic\n"                                 \
-	"  --again               send even what was sent before\n"                           \
-	"  --keep-open           do not end the run: more will come\n"                       \
+#define HELP_RUN                                                                               \
+	"  --run-name NAME       what the run is called\n"                                     \
+	"  --set NAME=VALUE      a template variable (repeatable)\n"                           \
+	"  --watch NAME          captures, key, time zone, evidence and sinks of that watch\n" \
+	"  --timezone ZONE       of stamps without one: UTC, local, Europe/Berlin, +09:00\n"   \
+	"  --backfill            stay behind live traffic\n"                                   \
+	"  --again               send even what was sent before\n"                             \
+	"  --keep-open           do not end the run: more will come\n"                         \
 	"  --allow-empty         finding no report is no error\n"
 #define HELP_END                                                                                         \
 	"  --fail-on failed      exit 1 where a test failed (decided from the reports); default never\n" \

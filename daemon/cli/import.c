@@ -35,6 +35,9 @@ static void on_receipt(void *cookie, cJSON *runs)
 
 static void gather(struct import *im)
 {
+	if (im->telling)
+		return; /* interrupted in the same moment as it was settled */
+	im->telling = true;
 	outcome_runs(&im->app, &im->runs, on_receipt, im);
 }
 
@@ -111,7 +114,7 @@ static void on_signal(void *cookie, int signum)
 	import_say(im, "interrupted: what is accepted stays in the state directory; the same command goes on "
 		       "with it");
 	if (im->ending)
-		app_quit(&im->app, 0);
+		gather(im); /* what has become of it until now */
 }
 
 static void on_change(void *cookie)

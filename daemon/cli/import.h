@@ -43,7 +43,7 @@ struct import {
 	size_t base_count;
 	size_t end_at;
 	struct await *await;
-	bool ending, timed_out, interrupted, room_said, submit;
+	bool ending, timed_out, interrupted, telling, room_said, submit;
 	bool ended;       /* its runs are, by whoever held the directory before */
 	int64_t until_ms; /* mono: how long files wait for room, and all for its delivery */
 	uint64_t no_room; /* files that were left where they are */

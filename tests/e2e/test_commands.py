@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 
 import pytest
@@ -70,7 +71,8 @@ class TestExitCodes:
         ["import", "--timeout", "soon", "a.xml"], ["import", "--sink", "nobody", "a.xml"],
         ["parse", "--format", "runes", "a.xml"], ["import", "--set", "x", "a.xml"],
         ["import", "--timezone", "Mars/Phobos", "a.xml"], ["import", "--run-key", "", "a.xml"],
-        ["import", "--run-name=", "a.xml"], ["import", "--state", "", "a.xml"], ["import", "--config=", "a.xml"], ["submit", "--timezone", "+9", "a.xml"]])
+        ["queue", "export", "-"], ["import", "--run-name=", "a.xml"], ["import", "--state", "", "a.xml"],
+        ["import", "--config=", "a.xml"], ["submit", "--timezone", "+9", "a.xml"]])
     def test_usage(self, resultd, args):
         resultd.write("a.xml", numbered(1))
         done = resultd(*args)
@@ -81,6 +83,21 @@ class TestExitCodes:
         testrail.always("*", 503)
         done = resultd.imports(resultd.write("a.xml", numbered(3)), code=3, options=["--timeout", "2s"])
         assert done.delivery()["state"] in ("waiting", "unknown")
+
+    @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+    def test_interrupted_while_it_waits(self, resultd, testrail, signum):
+        """A job that is cancelled: what was accepted is durable, and the receipt says so."""
+        known(testrail, 1)
+        resultd.deliver_to(testrail)
+        resultd.scale = 1
+        testrail.always("*", 503)
+        importing = resultd.spawn("import", "--json", resultd.write("a.xml", numbered(1)))
+        wait_until(lambda: testrail.calls(), what="a request")
+        wait_until(lambda: resultd("status", "--json").code == 0 and resultd.status()["runs"] == 1, what="the run")
+        importing.signal(signum)
+        done = importing.wait()
+        assert done.code == 3 and "interrupted" in done.err, done
+        assert done.files("accepted") == ["a.xml"] and done.delivery()["state"] == "waiting", done
 
     def test_something_is_parked(self, resultd):
         resultd.imports(resultd.write("a.xml", junit(case("test_00001"), case("stranger"))), code=4)
