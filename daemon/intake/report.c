@@ -352,6 +352,40 @@ static enum report_verdict unreadable(struct report_summary *out, const char *na
 	return out->verdict;
 }
 
+/* What people hand over instead of a report; NULL where its first bytes tell nothing. */
+static const char *what_it_is(int fd)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		const char *name;
+	} kinds[] = {
+		{ "PK\3\4", 4, "a ZIP archive" },
+		{ "PK\5\6", 4, "an empty ZIP archive" },
+		{ "\xfd"
+		  "7zXZ",
+		  5, "an xz file" },
+		{ "BZh", 3, "a bzip2 file" },
+		{ "\x28\xb5\x2f\xfd", 4, "a zstd file" },
+		{ "7z\xbc\xaf", 4, "a 7-Zip archive" },
+		{ "%PDF", 4, "a PDF document" },
+		{ "\x89PNG", 4, "a picture" },
+		{ "{", 1, "JSON" },
+		{ "[", 1, "JSON" },
+	};
+	char head[64];
+	ssize_t n = pread(fd, head, sizeof(head), 0);
+	size_t at = 0;
+
+	while (n > 0 && at < (size_t)n && strchr(" \t\r\n", head[at]) != NULL && head[at] != '\0')
+		at++;
+	for (size_t i = 0; n > 0 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if ((size_t)n - at >= kinds[i].len && memcmp(head + at, kinds[i].bytes, kinds[i].len) == 0)
+			return kinds[i].name;
+	}
+	return NULL;
+}
+
 enum report_verdict report_read(int fd, const char *name, const struct parser_options *options,
 				const struct parser_events *events, void *cookie, struct report_summary *out)
 {
@@ -405,6 +439,11 @@ enum report_verdict report_read(int fd, const char *name, const struct parser_op
 	out->complete = out->verdict == REPORT_OK;
 	out->early = outcome == PARSER_EARLY || outcome == PARSER_EMPTY;
 	out->err = err;
+	const char *kind = out->verdict == REPORT_MALFORMED ? what_it_is(fd) : NULL;
+	if (kind != NULL) {
+		err_clear(&out->err);
+		err_set(&out->err, err.code, "this is %s, not XML", kind);
+	}
 	if (out->verdict != REPORT_OK)
 		err_place(&out->err, name, err.line, err.column);
 	return out->verdict;

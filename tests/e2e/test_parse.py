@@ -120,6 +120,15 @@ def test_gzip_is_known_by_its_content(parse, report):
         assert json.loads(parse("--format", "summary", name).out)["cases"] == 1, name
 
 
+@pytest.mark.parametrize("head, what", [(b"PK\x03\x04\x14\0", "a ZIP archive"), (b'\n{"tests": 3}', "JSON"),
+                                        (b"BZh91AY", "a bzip2 file"), (b"%PDF-1.4\n", "a PDF document")])
+def test_what_is_no_xml_is_called_by_its_name(parse, report, head, what):
+    done = parse("--format", "summary", report("r.xml", head + bytes(range(256)) * 3))
+    assert done.returncode == 5 and f"this is {what}, not XML" in done.err
+    said = json.loads(done.out)
+    assert said["complete"] is False and f"this is {what}, not XML" in said["warnings"][0]
+
+
 def test_gzip_that_ends_early_keeps_what_is_finished(parse, report):
     noise = "".join(f'<testcase name="{os.urandom(8).hex()}"/>' for _ in range(5000))
     report("r.xml.gz", gzip.compress(f"<testsuite>{noise}</testsuite>".encode())[:-2000])
