@@ -3,13 +3,14 @@
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
 
 from expect import each_case_once
 from reports import case, junit, numbered
-from resultd import wait_until
+from resultd import REPOSITORY, wait_until
 
 
 @pytest.fixture
@@ -67,6 +68,30 @@ def test_fail_on_failed_counts_duplicates(resultd, testrail, daemon, command):
         done = resultd(*command, *options, report)
         assert done.code == 1 and done.files(state) == ["a.xml"], done
     assert testrail.status_names() == ["failed"]
+
+
+def test_the_example_for_gitlab_makes_one_run_that_ends(resultd, testrail, daemon):
+    """The very lines of etc/examples: a job for each shard, and one that ends their run."""
+    text = (REPOSITORY / "etc/examples/gitlab/.gitlab-ci.yml").read_text()
+    each, last = [" ".join(found.split()) for found in re.findall(r"- resultd (submit (?:.*\n)(?:      \S.*\n)*)", text)]
+    environment = {**resultd._environment(), "RESULTD_CONTROL": str(resultd.folder / "c.sock"), "GITLAB_CI": "true",
+                   "CI_PROJECT_PATH": "shop/web", "CI_PROJECT_NAME": "web", "CI_PIPELINE_ID": "711",
+                   "CI_PIPELINE_IID": "11", "CI_JOB_NAME": "test"}
+
+    def job(line, **more):
+        return subprocess.run(["sh", "-c", f"exec {resultd.binary} {line}"], env={**environment, **more}, text=True,
+                              cwd=resultd.folder, capture_output=True, timeout=120)
+
+    for shard in (1, 2):
+        (resultd.folder / f"report-{shard}.xml").write_text(numbered(2, first=shard * 2 - 1))
+        done = job(each, CI_NODE_INDEX=str(shard))
+        assert done.returncode == 0, done
+    assert not testrail.calls("close_run")
+    done = job(last, CI_JOB_NAME="report")
+    assert done.returncode == 0 and "4 tests" in done.stdout and "2 duplicate" in done.stdout, done
+    each_case_once(testrail, 4)
+    assert testrail.only_run["name"] == "web 11" and testrail.only_run["is_completed"]
+    assert daemon.terminate().code == 0
 
 
 def test_not_delivered_within_the_timeout(resultd, testrail, daemon):
