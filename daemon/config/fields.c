@@ -71,6 +71,11 @@ static void read_path(struct config_reader *r, const struct config_key *row, con
 		config_fault_node(r, n, "\"%s\": ~ is not expanded; write the whole path", row->name);
 		return;
 	}
+	if (*s == '$') {
+		config_fault_node(r, n, "\"%s\": variables are not expanded; write the whole path",
+				  row->name);
+		return;
+	}
 	whole = config_absolute(r->folder, s);
 	if (strlen(whole) > PATH_BYTES_MAX) {
 		config_fault_node(r, n, "\"%s\": a path longer than %d bytes", row->name, PATH_BYTES_MAX);

@@ -337,6 +337,8 @@ static void faults_have_places_and_hints(void **state)
 		  "5:22: \"fields\" holds a key without a name\n" },
 		{ "queue: postgres\n", "1:8: \"queue\" wants sqlite, found \"postgres\"\n" },
 		{ SINK "    path: ~/x\n", "5:11: \"path\": ~ is not expanded; write the whole path\n" },
+		{ SINK "    path: $HOME/x\n",
+		  "5:11: \"path\": variables are not expanded; write the whole path\n" },
 		{ SINK "    path: ''\n", "5:11: \"path\" wants a path, found \"\"\n" },
 		{ SINK "    control: ''\n", "5:14: \"path\" wants a path, found \"\"\n" },
 		{ "- a\n", "1:1: a mapping of keys to values is wanted\n" },
