@@ -137,11 +137,14 @@ int import_options_read(struct import_options *o, const char *command, int argc,
 	}
 	/* Whoever hands over has no queue of his own to try things in, and does not wait unless asked to. */
 	bool submit = strcmp(command, "submit") == 0;
-	if (rc == EXIT_OK && submit ? o->no_wait || o->dry_run : o->wait || o->control != NULL)
+	bool alien = submit ? o->no_wait || o->dry_run : o->wait || o->control != NULL;
+	if (rc == EXIT_OK && alien)
 		rc = cli_usage(command, "has no %s",
 			       submit ? "--no-wait and no --dry-run" : "--wait and no --control");
 	if (submit)
 		o->no_wait = !o->wait;
+	if (o->dry_run)
+		o->no_wait = false; /* the plan is what it waits for */
 	if (rc == EXIT_OK && optind == argc)
 		rc = cli_usage(command, "which reports?");
 	if (o->progress == -1)

@@ -417,6 +417,8 @@ def test_an_unknown_option_is_called_by_its_name(resultd):
                  ["deliver", "-dash.xml"], ["status", "--json", "-dash.xml"], ["queue", "list", "-dash.xml"]):
         done = resultd(*args)
         assert done.code == 2 and '"-dash.xml"' in done.err, done
+    done = resultd("submit", "--wait", "--nope", "a.xml")
+    assert done.code == 2 and len(done.err.splitlines()) == 2 and '"--nope"' in done.err, done
 
 
 def test_progress_is_shown_on_demand(resultd, testrail):
@@ -442,6 +444,7 @@ class TestDryRun:
         assert self.plan(resultd, testrail, report) == [
             'make the section "Cart"', 'make 2 cases in the section "Cart"', 'make the run "nightly" with 3 cases',
             "close the run", "post 3 results in 1 request"]
+        assert len(self.plan(resultd, testrail, report, "--no-wait")) == 5
         # Nothing of it was accepted: the same import is new.
         done = resultd.imports(report)
         assert done.files("accepted") == ["a.xml"] and len(testrail.results()) == 3
