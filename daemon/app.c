@@ -245,7 +245,12 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 	}
 	char *path = state_path(&a->state, "queue.db");
 	struct queue_options qo = {
-		.path = path, .loop = &a->loop, .on_fatal = on_fatal, .make_room = app_make_room, .cookie = a
+		.path = path,
+		.expected = state_lived(&a->state),
+		.loop = &a->loop,
+		.on_fatal = on_fatal,
+		.make_room = app_make_room,
+		.cookie = a,
 	};
 	rc = queue_open(&qo, &a->queue, &a->opened, err);
 	free(path);
@@ -260,11 +265,12 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 		return rc;
 	}
 	if (a->opened.replaced)
-		log_error(
-			NULL,
-			"the queue's database was damaged and was moved to %s; a new one was begun; reports "
-			"that are older are held, since they may have been delivered (\"queue list\")",
-			a->opened.moved_to);
+		log_error(NULL,
+			  "the queue's database %s%s; a new one was begun; reports that are older are held, "
+			  "since "
+			  "they may have been delivered (\"queue list\")",
+			  a->opened.moved_to[0] != '\0' ? "was damaged and was moved to " : "is gone",
+			  a->opened.moved_to);
 	if (a->opened.unknown > 0)
 		log_info(NULL, "%llu deliveries were interrupted while sending; each is looked up first",
 			 (unsigned long long)a->opened.unknown);

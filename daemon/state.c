@@ -56,6 +56,25 @@ static void empty_folder(const char *path)
 	closedir(dir);
 }
 
+bool state_lived(const struct state *s)
+{
+	char *path = state_path(s, "ballast");
+	bool lived = access(path, F_OK) == 0;
+
+	free(path);
+	if (lived)
+		return true;
+	path = state_path(s, "reports");
+	DIR *dir = opendir(path);
+	free(path);
+	if (dir == NULL)
+		return false;
+	for (const struct dirent *e; !lived && (e = readdir(dir)) != NULL;)
+		lived = e->d_name[0] != '.';
+	closedir(dir);
+	return lived;
+}
+
 static int say_who(int fd, const char *dir, struct err *err)
 {
 	char who[256] = "";

@@ -15,6 +15,7 @@
 
 #include "daemon/base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -26,6 +27,8 @@ struct state {
 /* Makes the directory (0700) and takes the lock.  -EAGAIN where another process holds it: err says who. */
 int state_open(const char *dir, const char *command, struct state *out, struct err *err);
 void state_close(struct state *s);
+/* What only stands here once there was a database: it was delivered from, or reports were kept. */
+bool state_lived(const struct state *s);
 
 char *state_path(const struct state *s, const char *name); /* DIR/name; the caller frees */
 /* Where a report of this content is kept; name is what the queue stores.  Both are the caller's. */

@@ -3,8 +3,8 @@
  * open.c - the database at the start and at the end: is it ours, is it sound, what did a crash leave.
  *
  * `clean` in the table meta is 0 from the first commit of a process to its orderly end, and is written
- * through to the file itself; so a file that says 0 and has no log beside it has lost its log.  A damage
- * found while running leaves a mark (PATH-check) that asks the next start for a full check. */
+ * through to the file itself; so a file that says 0 and has no log beside it has lost its log.  A file that
+ * is gone or empty is a loss, too, where the caller knows that there was one.  A damage found while running leaves a mark (PATH-check) that asks the next start for a full check. */
 #include "daemon/queue/internal.h"
 
 #include "daemon/base/clock.h"
@@ -113,6 +113,7 @@ static int move_aside(struct queue *q, struct queue_opened *opened, struct err *
 		if (!exists(to, "") && !exists(to, "-wal"))
 			break;
 	}
+	bool there = exists(q->path, "") || exists(q->path, "-wal");
 	int rc = move(q->path, to, "-wal", err);
 	if (rc == 0)
 		rc = move(q->path, to, "", err);
@@ -121,7 +122,7 @@ static int move_aside(struct queue *q, struct queue_opened *opened, struct err *
 		(void)unlink(mark);
 		free(mark);
 		opened->replaced = true;
-		(void)snprintf(opened->moved_to, sizeof(opened->moved_to), "%s", to);
+		(void)snprintf(opened->moved_to, sizeof(opened->moved_to), "%s", there ? to : "");
 	}
 	free(to);
 	return rc;
@@ -203,15 +204,17 @@ static void recover(struct queue *q, struct queue_opened *opened)
 }
 
 static int open_once(struct queue *q, const struct queue_options *o, struct queue_opened *opened,
-		     bool *damaged, struct err *err)
+		     bool expected, bool *damaged, struct err *err)
 {
-	bool had_file = exists(q->path, ""), had_log = exists(q->path, "-wal");
+	int64_t size = size_of(q->path, ""), log_size = size_of(q->path, "-wal");
+	bool had_file = size >= 0, had_log = log_size >= 0;
 	bool marked = exists(q->path, "-check");
 	char *found = NULL;
-	if (size_of(q->path, "") == 0 && size_of(q->path, "-wal") > 0) {
+	if (size <= 0 && (log_size > 0 || expected)) {
 		/* SQLite would take the file for a new one and throw the log away. */
 		*damaged = true;
-		return err_set(err, -EUCLEAN, "%s is empty, its log is not", q->path);
+		return err_set(err, -EUCLEAN, "%s is %s, its log %s", q->path, size < 0 ? "gone" : "empty",
+			       log_size > 0 ? "is not" : "too");
 	}
 	int rc = db_open(&(struct db_options){ .path = q->path,
 					       .cache_bytes = o->cache_bytes,
@@ -260,7 +263,7 @@ int open_database(struct queue *q, const struct queue_options *o, struct queue_o
 
 	if (rc < 0)
 		return rc;
-	rc = open_once(q, o, opened, &damaged, &first);
+	rc = open_once(q, o, opened, o->expected, &damaged, &first);
 	if (rc == 0)
 		return 0;
 	if (!damaged)
@@ -269,7 +272,7 @@ int open_database(struct queue *q, const struct queue_options *o, struct queue_o
 	if (rc < 0)
 		return rc;
 	damaged = false;
-	rc = open_once(q, o, opened, &damaged, err);
+	rc = open_once(q, o, opened, false, &damaged, err);
 	if (rc == 0) {
 		held_begin(q, clock_wall_ms());
 		rc = db_failed(q->db, err);

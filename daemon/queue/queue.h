@@ -35,15 +35,16 @@ struct queue_options {
 	 * now, so it is tried once more.  NULL: there never is. */
 	bool (*make_room)(void *cookie);
 	void *cookie;
+	bool expected;      /* there was a database here: one that is gone or empty was lost */
 	size_t cache_bytes; /* page cache; 0: 8 MiB */
 	uint64_t seed;      /* not 0: the tokens of runs follow from it (simulation) */
 	uint32_t max_pages; /* not 0: the file grows no further (tests of a full disk) */
 };
 struct queue_opened {
-	bool fresh;    /* a new database */
-	bool replaced; /* the old one was damaged and was moved aside (rule F4) */
-	char moved_to[512];
-	uint64_t unknown; /* deliveries found `sending`: now `unknown` */
+	bool fresh;         /* a new database */
+	bool replaced;      /* the old one was damaged and was moved aside, or is gone (rule F4) */
+	char moved_to[512]; /* empty: there was nothing to move */
+	uint64_t unknown;   /* deliveries found `sending`: now `unknown` */
 };
 /* Blocks (before the loop runs).  Refuses a network file system, a newer schema, a damaged file that it
  * cannot move aside: one line in err. */

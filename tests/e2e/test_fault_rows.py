@@ -741,9 +741,13 @@ def hurt(resultd, how):
         (resultd.state / "queue.db-check").write_bytes(b"")     # as a process leaves it that met damage
     elif how == "no log":
         wal.unlink()
+    elif how == "emptied":
+        db.write_bytes(b"")
+    elif how == "gone":
+        db.unlink()
 
 
-@pytest.mark.parametrize("how", ["truncated", "garbage", "flipped", "no log"])
+@pytest.mark.parametrize("how", ["truncated", "garbage", "flipped", "no log", "emptied", "gone"])
 def test_row_57_a_damaged_database_holds_what_may_have_been_delivered(resultd, testrail, how):
     known(testrail, 4)
     watching(resultd, testrail)
@@ -757,13 +761,13 @@ def test_row_57_a_damaged_database_holds_what_may_have_been_delivered(resultd, t
         daemon.terminate()
     hurt(resultd, how)
     daemon = resultd.spawn("run")
-    daemon.says("was damaged and was moved to")
+    daemon.says("database is gone" if how == "gone" else "was damaged and was moved to")
     assert (resultd.inbox / "a.xml").exists()
     stays(lambda: len(testrail.results()) == 2, 2.0, "nothing is sent twice")
     daemon.terminate()
     listed = resultd("queue", "list").out
     assert "older than the damage" in listed, listed
-    assert list(resultd.state.glob("queue.db.damaged-*")), list(resultd.state.iterdir())
+    assert how == "gone" or list(resultd.state.glob("queue.db.damaged-*")), list(resultd.state.iterdir())
     resultd.imports(resultd.write("fresh.xml", numbered(2, first=3)), options=["--run-key", "fresh", "--sink", "rail"])
     each_case_once(testrail, 4)
     # A person has looked, and lets it go: one more run.
