@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -42,24 +43,63 @@ void collect_free_retry(struct retry *r)
 	free(r);
 }
 
-static void later(struct file_cookie *f, bool incomplete)
+/* first_ms, wait_ms: since when and how long it was waited for last; 0: it was not. */
+static struct retry *try_again(struct source *s, const char *relative, int64_t mtime_ms, int64_t first_ms,
+			       int64_t wait_ms)
 {
-	struct collect *c = f->source->collect;
+	struct collect *c = s->collect;
 	struct retry *r = xcalloc(1, sizeof(*r));
 	int64_t now = clock_mono_ms();
 
-	r->source = f->source;
-	r->relative = xstrdup(f->relative);
-	r->key = xstrdup(f->key);
-	r->incomplete = incomplete;
-	r->mtime_ms = f->mtime_ms;
-	r->first_ms = f->first_ms != 0 ? f->first_ms : now;
-	r->wait_ms = f->wait_ms == 0                 ? RETRY_FIRST_MS
-		     : f->wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS
-						     : f->wait_ms * 2;
+	r->source = s;
+	r->relative = xstrdup(relative);
+	r->mtime_ms = mtime_ms;
+	r->first_ms = first_ms != 0 ? first_ms : now;
+	r->wait_ms = wait_ms == 0 ? RETRY_FIRST_MS : wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : wait_ms * 2;
 	r->at_ms = now + r->wait_ms;
 	list_append(&c->retries, &r->link);
 	collect_tick_on(c);
+	return r;
+}
+
+static void later(struct file_cookie *f, bool incomplete)
+{
+	struct retry *r = try_again(f->source, f->relative, f->mtime_ms, f->first_ms, f->wait_ms);
+
+	r->key = xstrdup(f->key);
+	r->incomplete = incomplete;
+}
+
+/* What is still waited for, while that is allowed (rule S2). */
+static bool patient(const struct retry *again)
+{
+	return again == NULL || !again->incomplete || clock_mono_ms() - again->first_ms < INCOMPLETE_MS;
+}
+
+/* A file that has been opened and not been written: nothing of it is a report yet.  No run waits for it, as many
+ * tools leave one where they fail. */
+static bool wait_for_first_byte(struct source *s, const char *path, const char *relative, int64_t mtime_ms,
+				const struct retry *again)
+{
+	struct stat st;
+
+	if (!patient(again) || lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > 0)
+		return false;
+	log_debug(&log_ctx, "later: %s is empty", path);
+	struct retry *r = try_again(s, relative, mtime_ms, again != NULL ? again->first_ms : 0,
+				    again != NULL ? again->wait_ms : 0);
+	r->incomplete = true;
+	return true;
+}
+
+/* It has changed, and is offered as it is now: no run waits for what it was. */
+static void forget_retries(const struct source *s, const char *relative)
+{
+	list_each_safe(link, &s->collect->retries) {
+		struct retry *r = list_entry(link, struct retry, link);
+		if (r->incomplete && r->source == s && strcmp(r->relative, relative) == 0)
+			collect_free_retry(r);
+	}
 }
 
 void collect_check_retries(struct collect *c, int64_t now)
@@ -345,7 +385,14 @@ bool collect_take(struct source *s, const char *relative, int64_t mtime_ms, cons
 		c->held = true;
 		return false;
 	}
+	if (again == NULL)
+		forget_retries(s, relative);
 	char *path = xasprintf("%s/%s", s->root, relative);
+	if (wait_for_first_byte(s, path, relative, mtime_ms, again)) {
+		free(path);
+		arena_done(&a);
+		return true;
+	}
 	enum sift_answer answer = sift(s, path, mtime_ms);
 	if (answer != SIFT_TAKE) {
 		free(path);
@@ -382,8 +429,7 @@ bool collect_take(struct source *s, const char *relative, int64_t mtime_ms, cons
 			.variant = spec.variant,
 			.late_append = s->watch->run.late == LATE_APPEND,
 			.places = &places,
-			.refuse_incomplete =
-				again == NULL || !again->incomplete || now - again->first_ms < INCOMPLETE_MS,
+			.refuse_incomplete = patient(again),
 		};
 		c->busy++;
 		intake_take(c->opt.intake, &job, on_file, f);

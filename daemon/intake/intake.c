@@ -250,8 +250,19 @@ static void on_finished(void *cookie, int rc, const struct err *err)
 	end(t, INTAKE_ACCEPTED);
 }
 
+/* The bytes ended before the document: its writer may not be done, nor its first case (rule S2). */
+static bool to_be_awaited(const struct task *t)
+{
+	enum report_verdict v = t->summary.verdict;
+
+	return t->refuse_incomplete && t->summary.early && t->write_rc == 0 &&
+	       (v == REPORT_INCOMPLETE || v == REPORT_MALFORMED);
+}
+
 static enum intake_state refused_state(const struct task *t)
 {
+	if (to_be_awaited(t))
+		return INTAKE_INCOMPLETE;
 	switch (t->summary.verdict) {
 	case REPORT_MALFORMED:
 		return INTAKE_MALFORMED;
@@ -510,7 +521,7 @@ static void read_done(void *cookie)
 {
 	struct task *t = cookie;
 	enum report_verdict v = t->summary.verdict;
-	bool take = v == REPORT_OK || (v == REPORT_INCOMPLETE && !(t->refuse_incomplete && t->summary.early));
+	bool take = (v == REPORT_OK || v == REPORT_INCOMPLETE) && !to_be_awaited(t);
 
 	if (t->write_rc == 0 && take) {
 		t->read = true;
@@ -522,8 +533,10 @@ static void read_done(void *cookie)
 		t->err = t->summary.err;
 	err_string(&t->err, reason, sizeof(reason));
 	queue_abandon_part(t->in->queue, t->part,
-			   t->write_rc == 0 && (v == REPORT_MALFORMED || v == REPORT_UNREADABLE) ? reason
-												 : NULL,
+			   t->write_rc == 0 && (v == REPORT_MALFORMED || v == REPORT_UNREADABLE) &&
+					   !to_be_awaited(t)
+				   ? reason
+				   : NULL,
 			   on_abandoned, t);
 }
 

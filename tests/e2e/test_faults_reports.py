@@ -62,6 +62,25 @@ def test_row_25_the_run_stays_open_for_a_truncated_report(resultd, testrail, wat
     assert daemon.terminate().code == 0
 
 
+def test_row_26_a_report_whose_first_case_is_still_being_written_is_waited_for(resultd, testrail, watching):
+    """Nothing in it is finished, in one there is no byte yet: that is no fault of anybody, and neither is malformed."""
+    daemon = watching()
+    resultd.drop("17/good.xml", suite(case("a", "shop.Desk"), name="shop.Desk"))
+    first = resultd.drop("17/first.xml", WHOLE[:WHOLE.index("pays")])
+    empty = resultd.drop("18/empty.xml", "")
+    daemon.says("good.xml")
+    time_out = time.monotonic() + 3                     # three times close_after
+    wait_until(lambda: time.monotonic() > time_out, timeout=10)
+    assert testrail.calls("close_run") == []
+    first.write_text(WHOLE)
+    empty.write_text(suite(case("z", "shop.Shelf"), name="shop.Shelf"))
+    testrail.wait_until(lambda: len(testrail.calls("close_run")) == 2, timeout=60, what="the runs")
+    assert len(testrail.results()) == 5 and len(testrail.runs) == 2
+    assert "malformed" not in daemon.err and daemon.err.count("accepted ") == 3
+    assert daemon.err.count(" ends: ") == 2
+    assert daemon.terminate().code == 0
+
+
 def test_row_26_a_report_truncated_and_completed_later_is_sent_once(resultd, testrail, watching):
     daemon = watching()
     path = resultd.drop("17/slow.xml", CUT)
