@@ -358,6 +358,9 @@ static void add_watches(const struct collect *c, cJSON *out)
 		cJSON_AddNumberToObject(o, "waiting", (double)view[i].waiting);
 		cJSON_AddNumberToObject(o, "scans", (double)view[i].scans);
 		cJSON_AddNumberToObject(o, "overflows", (double)view[i].overflows);
+		cJSON_AddNumberToObject(o, "refused", (double)view[i].refused);
+		if (view[i].refused_such_as != NULL)
+			cJSON_AddStringToObject(o, "refused_such_as", view[i].refused_such_as);
 		cJSON_AddItemToArray(list, o);
 	}
 	free(view);

@@ -187,13 +187,20 @@ static void print_watches(const cJSON *o)
 
 	cJSON_ArrayForEach(w, part(o, "watches"))
 	{
-		if (reply_text(w, "degraded") == NULL)
-			continue;
-		printf("  watch ");
-		put(reply_text(w, "watch"), 64);
-		printf(": ");
-		put(reply_text(w, "degraded"), 600);
-		putchar('\n');
+		if (reply_text(w, "degraded") != NULL) {
+			printf("  watch ");
+			put(reply_text(w, "watch"), 64);
+			printf(": ");
+			put(reply_text(w, "degraded"), 600);
+			putchar('\n');
+		}
+		if (number(w, "refused") > 0) {
+			printf("  watch ");
+			put(reply_text(w, "watch"), 64);
+			printf(": %" PRIu64 " beneath it not read, such as ", number(w, "refused"));
+			put(reply_text(w, "refused_such_as"), 600);
+			putchar('\n');
+		}
 	}
 	if (number(after, "stuck") > 0) {
 		printf("  stay:      %" PRIu64

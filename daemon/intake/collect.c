@@ -308,6 +308,8 @@ size_t collect_view(const struct collect *c, struct collect_watch *out, size_t m
 			.waiting = counts.waiting,
 			.scans = counts.scans,
 			.overflows = counts.overflows,
+			.refused = counts.refused,
+			.refused_such_as = counts.refused_such_as,
 		};
 		watch_degraded(s->w, &out[n].degraded);
 		n++;

@@ -55,6 +55,8 @@ struct collect_watch {
 		degraded; /* it polls although it should not, or its root is not there: why; NULL: all is well */
 	size_t directories, waiting; /* under inotify; files that were seen and are not taken yet */
 	uint64_t scans, overflows;
+	size_t refused; /* files that are none, folders without a right to them: they are not read */
+	const char *refused_such_as; /* or NULL */
 };
 /* How many there are; the first max are told. */
 size_t collect_view(const struct collect *c, struct collect_watch *out, size_t max);

@@ -157,20 +157,22 @@ static void take_entry(struct scan *s, const struct dirent *e)
 		if (fstatat(dirfd(s->reading), name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return;
 		stated = true;
-		type = S_ISDIR(st.st_mode) ? DT_DIR : S_ISREG(st.st_mode) ? DT_REG : DT_UNKNOWN;
+		type = S_ISDIR(st.st_mode) ? DT_DIR : DT_UNKNOWN;
 	}
 	if (type == DT_DIR) {
 		if (s->ops.enter(s->ops.cookie, path))
 			scan_push(s, path);
 		return;
 	}
-	unsigned wanted = type == DT_REG ? s->ops.wants(s->ops.cookie, path) : 0;
+	unsigned wanted = s->ops.wants(s->ops.cookie, path);
 	if (wanted == 0)
 		return;
 	if (!stated && fstatat(dirfd(s->reading), name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return;
 	if (S_ISREG(st.st_mode))
 		s->ops.file(s->ops.cookie, path, wanted, &st);
+	else if (!S_ISDIR(st.st_mode) && s->ops.strange != NULL)
+		s->ops.strange(s->ops.cookie, path, st.st_mode);
 }
 
 bool scan_step(struct scan *s, uint64_t budget_ns)

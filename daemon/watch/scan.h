@@ -5,7 +5,7 @@
  * Directories are pushed by name and read one after the other; what they hold is told through callbacks,
  * subdirectories are pushed where enter() wants them.  before() runs ahead of reading a directory, so
  * that it can be watched first (faults.md, W3).  No symbolic link beneath the root is followed, no other
- * kind of file than regular ones is told.  Callbacks may push, and may not free.  Loop thread only. */
+ * kind of file than regular ones is told as a file.  Callbacks may push, and may not free.  Loop thread only. */
 #ifndef RD_WATCH_SCAN_H
 #define RD_WATCH_SCAN_H
 
@@ -24,6 +24,8 @@ struct scan_ops {
 	/* false: the directory is not there any more; do not read it. */
 	bool (*before)(void *cookie, const char *dir);
 	void (*file)(void *cookie, const char *file, unsigned wanted, const struct stat *st);
+	/* It would be wanted, and is a link, a FIFO, a device or a socket. */
+	void (*strange)(void *cookie, const char *file, mode_t mode);
 	void (*failed)(void *cookie, const char *dir, int error); /* errno; never ENOENT */
 	void *cookie;
 };

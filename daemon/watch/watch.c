@@ -33,6 +33,7 @@
 #define SOON_MS     100
 #define SLICE_NS    2000000u
 #define EVENT_BYTES 32768u
+#define SAID_MAX    64u /* refusals that are said one by one */
 
 #define EVENTS                                                                                   \
 	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | \
@@ -65,7 +66,10 @@ struct watch {
 	const char *remote;               /* of the root's file system */
 	const char *remote_below, *limit; /* met by this scan */
 	const char *why;                  /* we are degraded */
-	bool denied_said;
+	uint64_t said[SAID_MAX + 1];      /* hashes of paths whose refusal was said, in a bounded log */
+	size_t said_count;
+	size_t refused, refusing; /* by the last whole scan; by the one that is under way */
+	char *such_as, *such_as_now;
 	uint64_t scans, overflows;
 	void (*closed)(void *cookie);
 	void *closed_cookie;
@@ -162,6 +166,52 @@ static void schedule(struct watch *w, int64_t ms)
 	uv_timer_start(&w->scan_timer, on_scan_timer, (uint64_t)ms, 0);
 }
 
+/* ---- what is not read ---- */
+
+static uint64_t hash_of(const char *text)
+{
+	uint64_t hash = 14695981039346656037u; /* FNV-1a */
+
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char)*text) * 1099511628211u;
+	return hash;
+}
+
+/* Said once for each path, as it is met again by each scan; with very many of them that some more there are. */
+static void say_refused(struct watch *w, const char *relative, const char *why)
+{
+	uint64_t hash = hash_of(relative);
+
+	for (size_t i = 0; i < w->said_count; i++)
+		if (w->said[i] == hash)
+			return;
+	if (w->said_count > SAID_MAX)
+		return;
+	w->said[w->said_count++] = hash;
+	if (w->said_count <= SAID_MAX)
+		log_warning(&who, "\"%s\": \"%s\" is not read: %s", w->options.path, relative, why);
+	else
+		log_warning(&who, "\"%s\": more is not read; \"resultd status\" says how much",
+			    w->options.path);
+}
+
+static void refuse(struct watch *w, const char *relative, const char *why)
+{
+	say_refused(w, relative, why);
+	if (w->refusing++ == 0) {
+		free(w->such_as_now);
+		w->such_as_now = xasprintf("%s: %s", relative, why);
+	}
+}
+
+static const char *strange_kind(mode_t mode)
+{
+	return S_ISLNK(mode)    ? "it is a symbolic link"
+	       : S_ISFIFO(mode) ? "it is a FIFO"
+	       : S_ISSOCK(mode) ? "it is a socket"
+				: "it is a device";
+}
+
 /* ---- considering one path (W2) ---- */
 
 static void absolute(const struct watch *w, const char *relative, char path[PATH_MAX])
@@ -192,7 +242,13 @@ static void consider(struct watch *w, const char *relative, enum settle_source s
 	if (kind == RULES_NOTHING)
 		return;
 	absolute(w, relative, path);
-	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink < links_min)
+	if (lstat(path, &st) < 0 || S_ISDIR(st.st_mode))
+		return;
+	if (!S_ISREG(st.st_mode)) {
+		say_refused(w, relative, strange_kind(st.st_mode));
+		return;
+	}
+	if (st.st_nlink < links_min)
 		return;
 	see(w, relative, kind, &st, source);
 }
@@ -225,6 +281,16 @@ static void on_whole_file(void *cookie, const char *file, unsigned kind, const s
 	struct watch *w = cookie;
 
 	see(w, file, kind, st, w->scanned ? SETTLE_SCAN : SETTLE_OLD);
+}
+
+static void on_fresh_strange(void *cookie, const char *file, mode_t mode)
+{
+	say_refused(cookie, file, strange_kind(mode));
+}
+
+static void on_whole_strange(void *cookie, const char *file, mode_t mode)
+{
+	refuse(cookie, file, strange_kind(mode));
 }
 
 static bool on_full(void *cookie)
@@ -265,16 +331,27 @@ static bool on_before(void *cookie, const char *dir)
 	return true;
 }
 
-static void on_failed(void *cookie, const char *dir, int error)
+static void on_failed(struct watch *w, const char *dir, int error, bool whole)
 {
-	struct watch *w = cookie;
-
-	if (error != EACCES && error != EPERM)
+	if (error != EACCES && error != EPERM) {
 		w->spoiled = true; /* what we did not see may be there all the same */
-	if (!w->denied_said || w->spoiled)
 		log_warning(&who, "\"%s\": cannot look into \"%s\": %s", w->options.path, dir,
 			    strerror(error));
-	w->denied_said = true;
+	} else if (whole) {
+		refuse(w, dir[0] != '\0' ? dir : ".", strerror(error));
+	} else {
+		say_refused(w, dir[0] != '\0' ? dir : ".", strerror(error));
+	}
+}
+
+static void on_fresh_failed(void *cookie, const char *dir, int error)
+{
+	on_failed(cookie, dir, error, false);
+}
+
+static void on_whole_failed(void *cookie, const char *dir, int error)
+{
+	on_failed(cookie, dir, error, true);
 }
 
 static void forget_dir(void *cookie, int wd)
@@ -296,6 +373,10 @@ static void end_scan(struct watch *w)
 	w->scanning = false;
 	w->scanned = true;
 	w->scans++;
+	w->refused = w->refusing;
+	free(w->such_as);
+	w->such_as = w->such_as_now;
+	w->such_as_now = NULL;
 	if (!w->spoiled) {
 		settle_sweep(w->settle);
 		dirs_sweep(w->dirs, w->generation, forget_dir, w);
@@ -504,6 +585,7 @@ static void start_scan(struct watch *w)
 	w->root_dev = st.st_dev;
 	w->root_ino = st.st_ino;
 	w->again = w->spoiled = false;
+	w->refusing = 0;
 	w->limit = w->remote_below = NULL;
 	w->remote = remote_kind(root);
 	if (wants_events(w) && w->inotify < 0)
@@ -554,12 +636,15 @@ int watch_open(const struct watch_options *options, struct watch **out, struct e
 		.wants = on_wants,
 		.before = on_before,
 		.file = on_whole_file,
+		.strange = on_whole_strange,
 		.full = on_full,
-		.failed = on_failed,
+		.failed = on_whole_failed,
 		.cookie = w,
 	};
 	w->whole = scan_new(rules_root(rules), &ops);
 	ops.file = on_fresh_file;
+	ops.strange = on_fresh_strange;
+	ops.failed = on_fresh_failed;
 	ops.full = NULL;
 	w->fresh = scan_new(rules_root(rules), &ops);
 	uv_timer_init(options->loop, &w->settle_timer);
@@ -617,6 +702,8 @@ void watch_count(const struct watch *w, struct watch_counts *out)
 		.scans = w->scans,
 		.overflows = w->overflows,
 		.scanned = w->scanned,
+		.refused = w->refused,
+		.refused_such_as = w->such_as,
 	};
 }
 
@@ -636,6 +723,8 @@ static void on_closed(uv_handle_t *handle)
 	dirs_free(w->dirs);
 	rules_free(w->rules);
 	free((char *)w->options.path);
+	free(w->such_as);
+	free(w->such_as_now);
 	free(w);
 	if (closed != NULL)
 		closed(cookie);

@@ -11,8 +11,8 @@
  * there, vanishes or is replaced is looked for within that period, and at least every 5 s.  Files that an
  * event told of are offered before those that only a scan found; a marker after the files that were seen
  * before it.  Not reported: names that begin with a dot or end in .tmp, .part or ~, anything but regular
- * files, anything behind a symbolic link (the root itself may be one).  Directories are read on the loop
- * in slices of a few milliseconds. */
+ * files, anything behind a symbolic link (the root itself may be one).  What would have been wanted by its
+ * name is counted then, and said once.  Directories are read on the loop in slices of a few milliseconds. */
 #ifndef RD_WATCH_WATCH_H
 #define RD_WATCH_WATCH_H
 
@@ -70,6 +70,11 @@ struct watch_counts {
 	size_t remembered, waiting; /* files reported; files seen and not yet reported */
 	uint64_t scans, overflows;
 	bool scanned; /* the first scan is over */
+	/* What the last scan met and may not be read: files that are none (links, FIFOs, ...), directories that we
+	 * have no right to. */
+	size_t refused;
+	const char
+		*refused_such_as; /* the first of them and why; NULL: there is none.  Until the loop turns */
 };
 void watch_count(const struct watch *w, struct watch_counts *out);
 

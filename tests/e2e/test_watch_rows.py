@@ -4,6 +4,7 @@
 RESULTD_TEST_LONG=1 takes the numbers of the table (20,000 and 50,000 files); without it they are smaller, since a
 build with sanitizers takes its time."""
 
+import json
 import os
 import re
 import shutil
@@ -244,7 +245,42 @@ def test_row_30_links_fifos_devices_and_directories(resultd, watching, monkeypat
     resultd.drop("nightly/TEST-a.xml", numbered(2))
     taken(daemon, 1)
     stays(lambda: accepted(daemon) == 1, 1.0, "taking nothing else")
+    kinds = {"link": "a symbolic link", "fifo": "a FIFO", "socket": "a socket", "device": "a device"}
+    kinds = {name: kind for name, kind in kinds.items() if os.path.lexists(folder / f"{name}.xml")}
+    for name, kind in kinds.items():
+        daemon.says(f'"nightly/{name}.xml" is not read: it is {kind}')
+    assert daemon.terminate().code == 0
+    assert daemon.err.count("is not read") == len(kinds), "each once"
+    # The scan at the start counts them; so does each that follows.
+    again = resultd.spawn("run")
+    wait_until(lambda: again.err.count("is not read") == len(kinds), what="the words about them")
+    def refused():
+        done = resultd("status", "--json")
+        return json.loads(done.out)["watches"][0]["refused"] if done.code == 0 else None
+    wait_until(lambda: refused() == len(kinds), what="the count")
+    assert f"{len(kinds)} beneath it not read, such as nightly/" in resultd("status").out
     server.close()
+    assert again.terminate().code == 0
+
+
+def test_row_30_folders_without_a_right_to_them_are_told(resultd, watching):
+    """Each, and not the first one only."""
+    if ROOT and shutil.which("setpriv") is None:
+        pytest.skip("root reads everything, and setpriv is not there to take that away")
+    for number in range(3):
+        resultd.drop(f"job{number}/TEST-a.xml", one(number))
+    for number in range(2):
+        (resultd.inbox / f"job{number}").chmod(0)
+    try:
+        bare = "setpriv --bounding-set -dac_override,-dac_read_search" if ROOT else None
+        daemon = watching(wrapper=bare)
+        taken(daemon, 1)
+        for number in range(2):
+            daemon.says(f'"job{number}" is not read: Permission denied')
+        wait_until(lambda: "2 beneath it not read, such as job" in resultd("status").out, what="the count")
+    finally:
+        for number in range(2):
+            (resultd.inbox / f"job{number}").chmod(0o755)
     assert daemon.terminate().code == 0
 
 
