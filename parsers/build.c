@@ -315,8 +315,16 @@ int64_t build_stamp(struct parser *p, const char *s)
 
 	if (s == NULL || text_blank(s, strlen(s)))
 		return TIME_UNKNOWN;
-	if (scalar_stamp(s, &p->clock, &ms, &zoned))
+	if (scalar_stamp(s, &p->clock, &ms, &zoned)) {
+		size_t len = strlen(s);
+		while (text_blank(s + len - 1, 1))
+			len--;
+		/* A stamp without a zone ends in a digit. */
+		if (!zoned && (s[len - 1] < '0' || s[len - 1] > '9'))
+			warn(p, WARN_ZONE,
+			     "the zone of the time \"%.40s\" is not known; taken as the source's own", s);
 		return ms;
+	}
 	warn(p, WARN_STAMP, "the time \"%.40s\" makes no sense", s);
 	return TIME_UNKNOWN;
 }
