@@ -364,6 +364,26 @@ static void show_item(struct remote *r, const struct args *a, const struct colum
 		       (long long)sink_int(item, "id", 0), axosoft_type_word(conf_of(r)));
 }
 
+/* A list by its ids.  Whether its first page is page 1 or page 0 is not documented: a list that has rows tells. */
+static int get_list(struct remote *r, const char *path, const char *doing, cJSON **root, const cJSON **data)
+{
+	int rc = EXIT_OK;
+
+	for (int page = 1; page >= 0; page--) {
+		struct buf q = BUF_LIMIT(16u << 10);
+		buf_printf(&q, "%s&page=%d", path, page);
+		buf_putc(&q, '\0');
+		rc = get(r, q.data, doing, root, data);
+		buf_done(&q);
+		const cJSON *meta = cJSON_GetObjectItemCaseSensitive(*root, "metadata");
+		if (rc != EXIT_OK || page == 0 || !cJSON_IsArray(*data) || cJSON_GetArraySize(*data) > 0 ||
+		    sink_int(meta, "total_count", 0) <= 0)
+			break;
+		cJSON_Delete(*root);
+	}
+	return rc;
+}
+
 /* All of them in one request. */
 static int show_many(struct remote *r, const struct args *a, const struct column *columns)
 {
@@ -376,7 +396,7 @@ static int show_many(struct remote *r, const struct args *a, const struct column
 	for (size_t i = 0; i < a->words; i++)
 		buf_printf(&path, "%s%s", i > 0 ? "%2C" : "", a->word[i]);
 	sink_escape(&path, "]");
-	buf_printf(&path, "&page=1&page_size=%zu&columns=id", a->words);
+	buf_printf(&path, "&page_size=%zu&columns=id", a->words);
 	for (size_t i = 0; columns[i].path != NULL; i++) {
 		/* References come whole; a part of one cannot be asked for everywhere. */
 		buf_printf(
@@ -385,7 +405,7 @@ static int show_many(struct remote *r, const struct args *a, const struct column
 			columns[i].path);
 	}
 	buf_putc(&path, '\0');
-	int rc = get(r, path.data, "show the items", &root, &data);
+	int rc = get_list(r, path.data, "show the items", &root, &data);
 	for (size_t i = 0; i < a->words && rc != EXIT_UNDELIVERED && cJSON_IsArray(data); i++) {
 		bool there = false;
 		cJSON_ArrayForEach(row, data)
@@ -424,10 +444,9 @@ static void add_names(struct remote *r, const char *id, cJSON *item)
 	if (!wanted)
 		return;
 	snprintf(path, sizeof(path),
-		 "%s?filters=id%%3Din%%5B%s%%5D&include_archived=true&page=1&page_size=1&columns=id%%2C%s%%"
-		 "2C%s",
+		 "%s?filters=id%%3Din%%5B%s%%5D&include_archived=true&page_size=1&columns=id%%2C%s%%2C%s",
 		 axosoft_type_word(conf_of(r)), id, of[0], of[1]);
-	if (get(r, path, "name the step", &root, &data) == EXIT_OK && cJSON_IsArray(data)) {
+	if (get_list(r, path, "name the step", &root, &data) == EXIT_OK && cJSON_IsArray(data)) {
 		for (size_t i = 0; i < 2; i++) {
 			const cJSON *one = cJSON_GetObjectItemCaseSensitive(data->child, of[i]);
 			if (sink_string(one, "name") != NULL)

@@ -139,7 +139,8 @@ const char *axosoft_id(struct arena *a, const cJSON *object, const char *name);
 struct axosoft_item axosoft_item_of(struct talk *t, const struct row *row);
 /* Keeps it with the failure; and for others that share it, where it was read in this run. */
 void axosoft_learn_item(struct talk *t, const struct row *row, const struct axosoft_item *item);
-const cJSON *axosoft_data(const cJSON *root); /* what an answer is about; NULL: nothing */
+const cJSON *axosoft_data(const cJSON *root);           /* what an answer is about; NULL: nothing */
+bool axosoft_from_0(struct talk *t, const cJSON *root); /* of a list; it is to be asked for again */
 void axosoft_ask_items(struct talk *t, struct request *r, const char *ids, size_t count); /* "991,1004" */
 void axosoft_ask_marked(struct talk *t, struct request *r, const char *mark);
 /* The item whose name holds the mark, exactly, and which is not the one of the id `but` (NULL: any); the newest that

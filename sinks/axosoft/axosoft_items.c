@@ -315,6 +315,8 @@ static enum got got_search(struct talk *t, const cJSON *root)
 
 	if (!cJSON_IsArray(axosoft_data(root)) || mark == NULL)
 		return GOT_UNKNOWN;
+	if (axosoft_from_0(t, root))
+		return GOT_MORE;
 	bool found = axosoft_find_marked(t, axosoft_data(root), mark, NULL, &item);
 	bool group = strcmp(mark, row->remote_id) != 0;
 	item.shared = group;
@@ -519,6 +521,8 @@ enum looked axosoft_file_looked(struct talk *t, const struct reply *r)
 		looked = LOOKED_UNSURE;
 	} else if (mark == NULL) {
 		looked = looked_comments(t, rows);
+	} else if (axosoft_from_0(t, root)) {
+		looked = LOOKED_MORE;
 	} else if (find_sent(t, rows, mark, &item)) {
 		made(t, &item, 1);
 		looked = LOOKED_ALL;

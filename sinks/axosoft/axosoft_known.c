@@ -192,14 +192,26 @@ static bool listed(const struct buf *ids, const char *id)
 	return false;
 }
 
-static void list_args(struct request *r, int64_t page, int64_t size)
+static void list_args(struct talk *t, struct request *r, int64_t size)
 {
 	char text[24];
 
-	snprintf(text, sizeof(text), "%lld", (long long)page);
-	sink_arg(r, "page", text);
+	sink_arg(r, "page", sink_bool(t->facts, "from_0") ? "0" : "1");
 	snprintf(text, sizeof(text), "%lld", (long long)size);
 	sink_arg(r, "page_size", text);
+}
+
+/* Whether the first page is page 0, which is not documented: page 1 of a list that has rows shows none.  Learned, and
+ * the list is to be asked for again. */
+bool axosoft_from_0(struct talk *t, const cJSON *root)
+{
+	const cJSON *meta = cJSON_GetObjectItemCaseSensitive(root, "metadata");
+
+	if (cJSON_GetArraySize(axosoft_data(root)) > 0 || sink_int(meta, "total_count", 0) <= 0 ||
+	    sink_bool(t->facts, "from_0"))
+		return false;
+	sink_set_int(t->facts, "from_0", 1);
+	return true;
 }
 
 void axosoft_ask_items(struct talk *t, struct request *r, const char *ids, size_t count)
@@ -207,7 +219,7 @@ void axosoft_ask_items(struct talk *t, struct request *r, const char *ids, size_
 	axosoft_get(t, r, "%s", axosoft_type_word(t->conf));
 	sink_arg(r, "filters", arena_printf(t->arena, "id=in[%s]", ids));
 	sink_arg(r, "columns", columns(t));
-	list_args(r, sink_int(sink_scratch(t), "page", 1), (int64_t)count);
+	list_args(t, r, (int64_t)count);
 }
 
 /* Those that are asked for next, each once; returns how many they are. */
@@ -284,10 +296,8 @@ static enum got take_known(struct talk *t, const cJSON *root, const struct buf *
 	bool whole = asked == 1 || (total == shown && !full);
 	size_t found = learn_known(t, rows, ids, false);
 
-	if (found == 0 && shown == 0 && total > 0 && sink_int(sink_scratch(t), "page", 1) == 1) {
-		sink_set_int(sink_scratch(t), "page", 0);
+	if (axosoft_from_0(t, root))
 		return GOT_MORE;
-	}
 	if (found == 0 && (shown > 0 || total > 0)) {
 		err_set(&t->err, -EPROTO, "look-up of known items: the list shows none that was asked for");
 		return GOT_UNKNOWN;
@@ -323,7 +333,7 @@ void axosoft_ask_marked(struct talk *t, struct request *r, const char *mark)
 	sink_arg(r, "search_field", "name");
 	sink_arg(r, "search_string", arena_printf(t->arena, "\"%s\"", mark));
 	sink_arg(r, "columns", columns(t));
-	list_args(r, 1, NAMES_PAGE);
+	list_args(t, r, NAMES_PAGE);
 }
 
 /* The item whose name holds the mark, exactly, and which is not the one of the id `but`; the newest that is open

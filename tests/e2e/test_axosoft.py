@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Failures become work items in Axosoft: few of them, once, and without anybody waiting."""
 
+import shutil
+
 import pytest
 
 from defects import again, configure, failing, local, make_one, run, secret, section
@@ -134,6 +136,21 @@ def test_a_lost_answer_at_create_makes_no_twin(resultd, axosoft, fault):
     axosoft.fault("POST features", after=fault)
     run(resultd, "1", failing(6))
     assert len(axosoft.items) == 3, axosoft.titles()
+    run(resultd, "2", failing(6, salt=1))
+    assert len(axosoft.items) == 3
+
+
+def test_a_lost_answer_makes_no_twin_where_the_first_page_is_page_0(resultd, axosoft):
+    axosoft.first_page = 0
+    configure(resultd, axosoft)
+    axosoft.fault("POST features", after="close")
+    run(resultd, "1", failing(6))
+    assert len(axosoft.items) == 3, axosoft.titles()
+    done = resultd("axosoft", "show", *[str(key) for key in axosoft.items])
+    assert done.code == 0 and done.out.count("viewitem?id=") == 3, done
+    assert "Bug" in resultd("axosoft", "show", str(next(iter(axosoft.items)))).out
+    # Nor where nothing is known here any more: the marks of the items find them.
+    shutil.rmtree(resultd.state)
     run(resultd, "2", failing(6, salt=1))
     assert len(axosoft.items) == 3
 
