@@ -125,6 +125,16 @@ void sink_set_int(cJSON *object, const char *name, int64_t value)
 	set(object, name, cJSON_CreateNumber((double)value));
 }
 
+bool sink_read_since(const struct talk *t, const cJSON *list)
+{
+	return sink_int(list, "nth", 0) >= t->nth;
+}
+
+void sink_reads(const struct talk *t, cJSON *list)
+{
+	sink_set_int(list, "nth", t->newest);
+}
+
 /* ---- objects ---- */
 
 cJSON *sink_object(cJSON *parent, const char *name)

@@ -59,6 +59,9 @@ struct talk {
 	uint64_t unmatched;       /* tests that the last resolving step has left to the next one */
 	const char *say;          /* got: a warning for the log, said once; lives in the arena */
 	const char *evidence_dir; /* absolute: row->evidence->kept lies beneath it (request.upload_path) */
+	/* Of the sink's talks, over processes: this one, and the last that has begun. */
+	int64_t nth, newest;
+	bool again; /* cases were looked for in an earlier talk of this delivery, too */
 };
 
 enum ask {
@@ -222,7 +225,10 @@ void sink_set_string(cJSON *object, const char *name, const char *value); /* rep
 void sink_set_int(cJSON *object, const char *name, int64_t value);
 cJSON *sink_object(cJSON *parent, const char *name); /* made where it is missing, or something else */
 cJSON *sink_array(cJSON *parent, const char *name);  /* an array, likewise */
-cJSON *sink_scratch(struct talk *t);                 /* t->scratch, made where it is missing */
+/* Whether a list was asked for since this talk began: then it shows what somebody has mended before that. */
+bool sink_read_since(const struct talk *t, const cJSON *list);
+void sink_reads(const struct talk *t, cJSON *list); /* it is asked for now */
+cJSON *sink_scratch(struct talk *t);                /* t->scratch, made where it is missing */
 /* Lists are read page by page, by the offset in scratch.  Behind a page of `count` items; returns `last`. */
 bool sink_turn_page(struct talk *t, int64_t count, bool last);
 /* What leaves the list over there between two pages (is deleted, or completed) moves the next one up, and what stood on

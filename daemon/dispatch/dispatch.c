@@ -281,6 +281,7 @@ struct dispatch *dispatch_new(const struct dispatch_options *options)
 		l->who = xasprintf("%s/%s", cs->type->name, cs->name);
 		l->log = (struct log_ctx){ .who = l->who };
 		l->batch = l->sink->batch(cs->conf);
+		l->talks_begun = clock_wall_ms() * 1000;
 		l->again = true;
 		l->lost = true; /* a talk of the configuration before may have ended so, in a pause */
 		list_init(&l->talks);

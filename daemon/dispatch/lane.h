@@ -46,6 +46,7 @@ struct lane {
 	bool facts_lost; /* a note failed: they may be ahead of it, and are read anew once no talk has them */
 	struct list talks;
 	size_t talk_count;
+	int64_t talks_begun; /* counted on from the clock, so that no earlier process has been so far */
 	struct conversation *exclusive; /* who may be in an exclusive step */
 	size_t batch;                   /* rows a request holds at most: configured, or learned from 413 */
 

@@ -169,6 +169,7 @@ static void ask(struct conversation *c)
 	err_clear(&c->t.err);
 	c->t.now_ms = lane_server_now(c->lane);
 	c->t.batch = batch_of(c);
+	c->t.newest = c->lane->talks_begun;
 	if (c->t.scratch == NULL)
 		c->t.scratch = cJSON_CreateObject();
 	c->looking = false;
@@ -581,6 +582,7 @@ static void on_loaded(void *cookie, int rc, struct delivery *d, const struct err
 		.vars = &c->vars,
 	};
 	dress(c);
+	c->t.again = d->matched;
 	c->walk_ended = d->run_ended;
 	if (d->state == DELIVERY_UNKNOWN || d->state == DELIVERY_SENDING) {
 		c->intended = true;
@@ -601,6 +603,7 @@ static struct conversation *new_talk(struct lane *lane, int64_t delivery)
 	c->arena = ARENA_LIMIT(STEP_ARENA);
 	request_init(&c->request);
 	learned_init(&c->t.learned, &c->arena);
+	c->t.nth = ++lane->talks_begun;
 	return c;
 }
 

@@ -50,7 +50,7 @@ struct conversation {
 	bool intended; /* the queue holds an intent of this delivery */
 	bool looking;  /* the request under way is a look-up */
 	bool unsure;   /* the look-up gave no usable answer */
-	bool proving;  /* a 403 came, and the login is asked for again before it is believed */
+	bool proving;  /* a 403 came, and the login was asked for again before it was believed */
 	bool cancelled;
 	bool walk_ended;           /* the run had ended when this walk began */
 	bool passed_over;          /* a final step of this walk was not asked */

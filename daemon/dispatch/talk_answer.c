@@ -253,7 +253,7 @@ static void got(struct conversation *c, const struct reply *reply)
 }
 
 /* A 403 is about one thing only where the login still holds: that is asked first, and then for the thing again.  Files
- * have a permission of their own, which is often off. */
+ * have a permission of their own, which is often off.  Once in a talk: it must not go round for ever. */
 static bool asks_for_proof(struct conversation *c, const struct reply *reply)
 {
 	const struct sink *sink = c->lane->sink;
@@ -382,7 +382,6 @@ void talk_reply(void *cookie, const struct reply *reply)
 	case ANSWER_DEFAULT:
 	case ANSWER_OK:
 		lane_success(l);
-		c->proving = c->proving && c->step->proves;
 		if (c->looking)
 			talk_looked(c, reply);
 		else

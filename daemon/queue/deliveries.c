@@ -239,7 +239,7 @@ static int load_work(struct queue *q, struct op *op, struct err *err)
 			 "r.key, r.name, r.token,"
 			 " r.vars, r.opened_ms, coalesce(r.started_ms, r.opened_ms), r.ended, r.tests, "
 			 "r.passed, r.failed,"
-			 " r.error, r.skipped, r.flaky, r.duration_ms, f.json"
+			 " r.error, r.skipped, r.flaky, r.duration_ms, f.json, d.resolved"
 			 " FROM delivery d JOIN run r ON r.id = d.run LEFT JOIN facts f ON f.sink = d.sink"
 			 " WHERE d.id = ?1",
 			 DB(db_i(o->delivery)));
@@ -269,6 +269,7 @@ static int load_work(struct queue *q, struct op *op, struct err *err)
 	d->flaky = (unsigned long long)db_int(s, 19);
 	d->duration_ms = db_real(s, 20);
 	d->facts = xstrdup(db_text(s, 21));
+	d->matched = db_int(s, 22) > 0;
 	db_end(s);
 	load_intent(q, d, err, &rc);
 	return rc;

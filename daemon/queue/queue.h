@@ -274,6 +274,7 @@ struct delivery {
 	char *run_key, *run_name, *run_token, *vars_json;
 	int64_t opened_ms, started_ms, since_ms;
 	bool run_ended, backfill;
+	bool matched; /* cases were looked for before, for results of it */
 	unsigned long long tests, passed, failed, error, skipped, flaky;
 	double duration_ms;
 };

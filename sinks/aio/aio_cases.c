@@ -114,11 +114,13 @@ enum ask aio_cases_ask(struct talk *t, struct request *r)
 	if (!reading(l)) {
 		bool old = aio_old(t, "case_search");
 		if (t->unmatched == 0 || !of_use(t, l) ||
-		    within(sink_int(l, "at", 0), t->now_ms, old ? OLD_FRESH_MS : FRESH_MS))
+		    (within(sink_int(l, "at", 0), t->now_ms, old ? OLD_FRESH_MS : FRESH_MS) &&
+		     (old || !t->again || sink_read_since(t, l))))
 			return ASK_SKIP;
 		bool full = old || sink_int(l, "since", 0) <= 0 ||
 			    !within(sink_int(l, "full_at", 0), t->now_ms, FULL_AGAIN_MS);
 		start_reading(l, t->now_ms, t->now_ms, full ? PHASE_ALL : PHASE_UPDATED);
+		sink_reads(t, l);
 	}
 	int64_t phase = sink_int(l, "phase", PHASE_ALL);
 	if (phase == PHASE_ALL) {

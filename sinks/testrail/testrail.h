@@ -247,7 +247,7 @@ int64_t testrail_folded_at(const struct talk *t, const struct row *row, size_t i
 bool testrail_entry_put(struct talk *t, struct buf *b, const struct row *row, const struct folded *f,
 			int64_t status, int64_t *nth, const char **lacks);
 /* Parks the rows that lack a required field; whether there were any. */
-bool testrail_entries_park_lacking(struct talk *t);
+bool testrail_entries_park_lacking(struct talk *t, bool *ask);
 
 /* ---- what stands in a case (testrail_case_fields.c, testrail_lists.c) ---- */
 

@@ -281,8 +281,9 @@ enum ask testrail_cases_ask(struct talk *t, struct request *r)
 	bool other = strcmp(was != NULL ? was : "", of) != 0; /* suites: a list of them all is one list */
 
 	if (!reading(l) || other) {
+		/* Who comes again may have been told to, since somebody has mended over there what was missing. */
 		if (!other && within(sink_int(l, "at", 0), t->now_ms, FRESH_MS) &&
-		    (!updates || sink_bool(l, "fields")))
+		    (!t->again || sink_read_since(t, l)) && (!updates || sink_bool(l, "fields")))
 			return ASK_SKIP;
 		bool full = other || sink_int(l, "since", 0) <= 0 ||
 			    !within(sink_int(l, "full_at", 0), t->now_ms, FULL_AGAIN_MS) ||
@@ -293,6 +294,7 @@ enum ask testrail_cases_ask(struct talk *t, struct request *r)
 		sink_set_string(l, "of", *of != '\0' ? of : NULL);
 		start_reading(l, testrail_several(c) ? testrail_suite_at(t, 0) : NULL, t->now_ms, t->now_ms,
 			      !full);
+		sink_reads(t, l);
 		sink_set_int(l, "sectioned", full && sink_bool(l, "big"));
 		cJSON_DeleteItemFromObjectCaseSensitive(sink_scratch(t), "sections");
 	}

@@ -530,8 +530,9 @@ static bool demands(const struct talk *t)
 	return false;
 }
 
-bool testrail_entries_park_lacking(struct talk *t)
+bool testrail_entries_park_lacking(struct talk *t, bool *ask)
 {
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(t->facts, TESTRAIL_RESULT_FIELDS);
 	bool any = false;
 
 	for (size_t i = 0; i < t->rows->count && demands(t); i++) {
@@ -548,6 +549,9 @@ bool testrail_entries_park_lacking(struct talk *t)
 		}
 		if (first == NULL)
 			continue;
+		*ask = !sink_read_since(t, list);
+		if (*ask)
+			return true;
 		learned_parked(&t->learned, row->id,
 			       arena_printf(t->arena,
 					    "the result field %s is required over there: give it a value by "

@@ -155,6 +155,7 @@ void testrail_fields_keep(struct talk *t, const char *group, const struct config
 	const cJSON *item;
 
 	sink_set_int(g, "at", t->now_ms);
+	sink_reads(t, g);
 	cJSON_ArrayForEach(item, items) keep_field(t, fields, item);
 }
 

@@ -42,8 +42,14 @@ enum ask testrail_results_ask(struct talk *t, struct request *r)
 	testrail_select_row(t);
 	if (testrail_run_id(t) == NULL)
 		return ASK_SKIP;
-	if (testrail_entries_park_lacking(t))
-		return ASK_LEARN;
+	bool again = false;
+	if (testrail_entries_park_lacking(t, &again)) {
+		/* Not by a list of yesterday: it may be optional over there by now. */
+		if (again)
+			testrail_get(r, "get_result_fields", NULL);
+		sink_set_int(sink_scratch(t), "demands", again);
+		return again ? ASK_SEND : ASK_LEARN;
+	}
 	testrail_post(r, "add_results_for_cases", testrail_run_id(t));
 	buf_puts(&r->body, "{\"results\":[");
 	for (; rows < t->rows->count && (t->batch == 0 || rows < t->batch); rows++) {
@@ -301,6 +307,11 @@ static enum got results_refused(struct talk *t, const struct reply *r)
 
 enum got testrail_results_got(struct talk *t, const struct reply *r)
 {
+	if (sink_bool(sink_scratch(t), "demands")) {
+		sink_set_int(sink_scratch(t), "demands", false);
+		enum got got = testrail_result_fields_got(t, r);
+		return got == GOT_NEXT ? GOT_MORE : got;
+	}
 	if (!sink_ok(r))
 		return results_refused(t, r);
 	cJSON *root = sink_json(r);

@@ -128,6 +128,17 @@ def test_a_field_that_becomes_required_later_is_learned_from_the_refusal(resultd
     assert done.delivery()["parked"] == 1 and len(rail.results()) == 1
 
 
+def test_a_field_that_is_no_longer_required_is_not_asked_for_again(resultd, rail):
+    rail.result_field("build", 1, required=True)
+    resultd.deliver_to(rail)
+    done = resultd.imports(resultd.write("a.xml", junit(case("t1"))), code=4)
+    assert done.delivery()["parked"] == 1 and rail.results() == []
+    rail.store.result_fields[0]["configs"][0]["options"]["is_required"] = False
+    assert resultd("queue", "retry").code == 0
+    resultd.delivers()
+    assert len(rail.results()) == 1
+
+
 # ---- result-comment, sauce-session ----
 
 def test_testrail_result_comment_property_stands_before_the_failure(resultd, rail):
