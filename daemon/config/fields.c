@@ -92,7 +92,13 @@ static void read_url(struct config_reader *r, const struct config_key *row, cons
 
 	/* Whether http will do depends on tls.plain, which the sink's check() sees. */
 	if (config_url_check(n->text, true, &err) < 0) {
-		config_fault_node(r, n, "\"%s\": %s", row->name, err.text);
+		if (strcmp(row->name, "proxy") == 0)
+			config_fault_node(
+				r, n,
+				"\"proxy\" wants http://HOST:PORT (a proxy that asks for a user and a "
+				"password is not supported)");
+		else
+			config_fault_node(r, n, "\"%s\": %s", row->name, err.text);
 		return;
 	}
 	size_t len = strlen(n->text);

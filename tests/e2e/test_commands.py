@@ -312,6 +312,14 @@ class TestCheck:
         resultd.configure_text(text, mode=0o600)
         assert resultd("check").code == 0
 
+    @pytest.mark.parametrize("proxy", ["proxy.example:3128", "http://bob:s3cr3t@proxy.example:3128"])
+    def test_what_a_proxy_is_written_like(self, resultd, testrail, proxy):
+        resultd.deliver_to(testrail, proxy=proxy)
+        done = resultd("check")
+        assert done.code == 2 and '"proxy" wants http://HOST:PORT' in done.err and "s3cr3t" not in done.err, done
+        resultd.deliver_to(testrail, proxy="http://proxy.example:3128")
+        assert resultd("check").code == 0
+
     def test_a_secret_comes_from_the_environment(self, resultd, testrail):
         known(testrail, 1)
         resultd.environment["RAIL_KEY"] = testrail.key
