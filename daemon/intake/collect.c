@@ -106,7 +106,7 @@ static void on_marker(void *cookie, const struct watch_file *file)
 
 	*strrchr(dir, '/') = '\0';
 	bool own = strcmp(name_of(file->path), CONTEXT_NAME) == 0;
-	struct context *context = collect_context(s, file->path);
+	struct context *context = collect_context(s, file->path, NULL);
 	const struct runspec_source source = {
 		.context = context,
 		.watch = s->watch,

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -163,8 +164,16 @@ static bool count_file(struct file_cookie *f, const struct intake_outcome *o)
 			later(f, false);
 			return true;
 		}
-		c->counts.unreadable++;
-		log_error(&log_ctx, "unreadable: %s", reason);
+		/* A right that is missing may be given, which changes nothing by which a watch would know. */
+		bool denied = o->err != NULL && (o->err->code == -EACCES || o->err->code == -EPERM);
+		if (!denied || f->first_ms == 0) {
+			c->counts.unreadable++;
+			log_error(&log_ctx, "unreadable: %s", reason);
+		}
+		if (denied) {
+			later(f, false);
+			return true;
+		}
 		break;
 	case INTAKE_INCOMPLETE:
 	case INTAKE_RETRY:
@@ -210,7 +219,13 @@ static void on_file(void *cookie, const struct intake_outcome *o)
 
 /* ---- what the job says of itself ---- */
 
-struct context *collect_context(struct source *s, const char *path)
+/* The machine could not serve us now: it says nothing of the file. */
+static bool short_of(int code)
+{
+	return code == -EMFILE || code == -ENFILE || code == -ENOMEM;
+}
+
+struct context *collect_context(struct source *s, const char *path, int *code)
 {
 	char *dir = xstrdup(path), *top = evidence_workspace(s->watch, path);
 	struct err err = ERR_NONE;
@@ -219,7 +234,13 @@ struct context *collect_context(struct source *s, const char *path)
 
 	*strrchr(dir, '/') = '\0';
 	struct context *context = context_find(dir, top != NULL ? top : dir, &err);
-	if (err.code != 0 && once_new(&s->collect->said, err_string(&err, line, sizeof(line))))
+	if (code != NULL)
+		*code = err.code;
+	if (short_of(err.code))
+		snprintf(line, sizeof(line), "%s: reports wait until it is over", strerror(-err.code));
+	else
+		err_string(&err, line, sizeof(line));
+	if (err.code != 0 && once_new(&s->collect->said, line))
 		log_warning(&log_ctx, "%s", line);
 	size_t count = context_warnings(context, &line_of);
 	for (size_t i = 0; i < count; i++) {
@@ -315,7 +336,7 @@ static char *sift_run(void *cookie, const char *path)
 	struct runspec spec;
 	char *key = NULL;
 
-	struct context *context = collect_context(s, path);
+	struct context *context = collect_context(s, path, NULL);
 	if (make_spec(s, path, context, &a, &spec, &err) == 0)
 		key = xstrdup(spec.run.key);
 	context_free(context);
@@ -399,8 +420,15 @@ bool collect_take(struct source *s, const char *relative, int64_t mtime_ms, cons
 		arena_done(&a);
 		return answer == SIFT_LEAVE;
 	}
-	struct context *context = collect_context(s, path);
-	if (make_spec(s, path, context, &a, &spec, &err) < 0) {
+	int code = 0;
+	struct context *context = collect_context(s, path, &code);
+	if (short_of(code)) {
+		/* Without what the job says it would be taken into another run. */
+		log_debug(&log_ctx, "later: %s: %s", path, strerror(-code));
+		struct retry *r = try_again(s, relative, mtime_ms, again != NULL ? again->first_ms : 0,
+					    again != NULL ? again->wait_ms : 0);
+		r->incomplete = again != NULL && again->incomplete;
+	} else if (make_spec(s, path, context, &a, &spec, &err) < 0) {
 		log_error(&log_ctx, "%s: %s", path, err.text);
 		c->counts.unreadable++;
 	} else {

@@ -119,8 +119,8 @@ void collect_on_sifted(void *cookie);
 void collect_check_retries(struct collect *c, int64_t now_mono_ms);
 void collect_free_retry(struct retry *r);
 /* What the job says of itself, beside the file or in a folder above it, beneath the watch's own path; what could
- * not be used is said once.  path: absolute.  NULL: nothing. */
-struct context *collect_context(struct source *s, const char *path);
+ * not be used is said once.  path: absolute.  *code: 0, or why it could not be read.  NULL: nothing. */
+struct context *collect_context(struct source *s, const char *path, int *code);
 /* A context file came: reports beneath its folder that waited for one are offered again. */
 void collect_key_again(struct source *s, const char *context);
 void collect_free_unkeyed(struct source *s, struct unkeyed *u);

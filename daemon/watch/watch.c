@@ -346,7 +346,11 @@ static void on_failed(struct watch *w, const char *dir, int error, bool whole)
 
 static void on_fresh_failed(void *cookie, const char *dir, int error)
 {
-	on_failed(cookie, dir, error, false);
+	struct watch *w = cookie;
+
+	on_failed(w, dir, error, false);
+	if (w->spoiled)
+		schedule(w, RETRY_MS); /* nothing else would look there before the next whole scan */
 }
 
 static void on_whole_failed(void *cookie, const char *dir, int error)

@@ -7,6 +7,7 @@ build with sanitizers takes its time."""
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -222,6 +223,29 @@ def test_row_24_rename_copy_link_and_overwrite(resultd, watching):
     assert daemon.terminate().code == 0
 
 
+def test_row_16_without_descriptors_many_reports_wait_in_one_line(resultd, watching):
+    """What a job says of itself cannot be read then: none of its reports may be taken without it."""
+    daemon = watching()
+    pid = daemon.process.pid
+    (resultd.inbox / "job").mkdir()
+    wait_until(lambda: json.loads(resultd("status", "--json").out)["watches"][0]["directories"] == 2, what="the folder")
+    hard, used = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1], 1 << 20
+    for _ in range(10):                 # what is open for a moment only does not count
+        used = min(used, len(list(Path(f"/proc/{pid}/fd").iterdir())))
+        threading.Event().wait(0.05)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, hard))
+    resultd.drop("job/resultd.json", json.dumps({"key": "told"}))
+    for number in range(70):            # more than are remembered as said
+        resultd.drop(f"job/TEST-{number}.xml", one(number))
+    daemon.says("Too many open files: reports wait until it is over")
+    stays(lambda: accepted(daemon) == 0, 1.0, "waiting")
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))
+    taken(daemon, 70)
+    assert daemon.err.count("Too many open files: reports wait") == 1 and "resultd.json" not in daemon.err
+    daemon.says('run "told" ends')
+    assert daemon.terminate().code == 0
+
+
 # ---- 30 to 33: what is no file, what vanishes, what comes again, what is too many ----
 
 def test_row_30_links_fifos_devices_and_directories(resultd, watching, monkeypatch):
@@ -281,6 +305,20 @@ def test_row_30_folders_without_a_right_to_them_are_told(resultd, watching):
     finally:
         for number in range(2):
             (resultd.inbox / f"job{number}").chmod(0o755)
+    assert daemon.terminate().code == 0
+
+
+def test_row_30_a_report_without_a_right_to_it_is_taken_when_the_right_is_given(resultd, watching):
+    """chmod changes neither size nor time of a file: nothing else would offer it again."""
+    if ROOT and shutil.which("setpriv") is None:
+        pytest.skip("root reads everything, and setpriv is not there to take that away")
+    path = resultd.drop("nightly/TEST-a.xml", numbered(2))
+    path.chmod(0)
+    daemon = watching(wrapper="setpriv --bounding-set -dac_override,-dac_read_search" if ROOT else None)
+    daemon.says("unreadable: .*TEST-a.xml.*Permission denied")
+    path.chmod(0o644)
+    taken(daemon, 1)
+    assert daemon.err.count("unreadable") == 1
     assert daemon.terminate().code == 0
 
 
