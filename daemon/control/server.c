@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,8 @@ struct control_client {
 	void *session;
 	bool opened, held, busy, ending, closing, handing;
 	bool asked; /* a request came: no longer a stranger */
+	bool half;  /* it sends no more, and may still read what it asked for (a pipe into socat) */
+	bool eof;   /* and that was all */
 	int64_t heard_ms;
 };
 
@@ -291,6 +294,20 @@ static void bound_descriptors(const struct control_server *s)
 	refuse(most, "too many descriptors");
 }
 
+static bool is_gone(const struct control_client *c)
+{
+	struct pollfd p = { .fd = c->fd };
+
+	return poll(&p, 1, 0) != 0 && (p.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+static void said_all(struct control_client *c)
+{
+	if (is_gone(c))
+		drop(c);
+	c->half = true;
+}
+
 static void receive(struct control_client *c)
 {
 	union {
@@ -319,7 +336,8 @@ static void receive(struct control_client *c)
 		return;
 	}
 	if (n == 0) {
-		drop(c);
+		c->eof = true;
+		said_all(c);
 		return;
 	}
 	c->in.len += (size_t)n;
@@ -342,22 +360,29 @@ static void on_client(uv_poll_t *poll, int status, int events)
 		hand_over(c);
 	}
 	if (!c->closing && (events & UV_DISCONNECT) != 0 && (events & UV_READABLE) == 0)
-		drop(c);
+		said_all(c);
 	watch(c);
 }
 
 /* A line that is handed over at its own pace is not read ahead of; that a client went away is always heard. */
 static void watch(struct control_client *c)
 {
-	int events = UV_DISCONNECT;
+	int events = c->half ? 0 : UV_DISCONNECT;
 
 	if (c->closing)
 		return;
-	if (may_go_on(c) && c->fd_count < FDS_MAX)
+	if (c->eof && !c->busy && !c->held && control_unsent(c) == 0) {
+		drop(c); /* all that it asked for was answered */
+		return;
+	}
+	if (!c->eof && may_go_on(c) && c->fd_count < FDS_MAX)
 		events |= UV_READABLE;
 	if (c->out_at < c->out.len || c->ending)
 		events |= UV_WRITABLE;
-	uv_poll_start(&c->poll, events, on_client);
+	if (events != 0)
+		uv_poll_start(&c->poll, events, on_client);
+	else
+		uv_poll_stop(&c->poll);
 }
 
 void control_hold(struct control_client *c, bool held)
@@ -372,6 +397,8 @@ void control_busy(struct control_client *c, bool busy)
 {
 	c->busy = busy;
 	c->heard_ms = clock_mono_ms();
+	if (!busy && c->eof)
+		watch(c);
 }
 
 void control_end(struct control_client *c)
@@ -480,7 +507,7 @@ static void on_sweep(uv_timer_t *timer)
 		int64_t most = hasty && silence > HELLO_MS ? HELLO_MS : silence;
 		if (!c->closing && s->stopping && (c->out_at == c->out.len || now >= s->stop_by_ms))
 			drop(c);
-		else if (!c->closing && !c->busy && now - c->heard_ms > most)
+		else if (!c->closing && ((!c->busy && now - c->heard_ms > most) || (c->half && is_gone(c))))
 			drop(c);
 		if (c->closing)
 			bury(c);

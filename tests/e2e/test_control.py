@@ -262,6 +262,24 @@ class TestTheSocket:
             os.close(fd)
         assert daemon.terminate().code == 0
 
+    def test_a_client_that_sends_no_more_gets_its_answers(self, resultd, held):
+        """As `printf ... | socat - UNIX:...` does: it closes its own direction as soon as it has asked."""
+        daemon = held()
+        client = Client(resultd.state / "control")
+        client.send(b'{"do":"hello","protocol":1}\n' + b'{"do":"status"}\n' * 40)
+        client.socket.shutdown(socket.SHUT_WR)
+        assert [client.reply()["re"] for _ in range(41)] == ["hello"] + ["status"] * 40
+        assert client.reply() is None, "and then the end"
+        # One that goes altogether while it waits is noticed all the same.
+        client = Client(resultd.state / "control")
+        client.greet()
+        client.send({"do": "await", "runs": [], "timeout_ms": 600_000})
+        client.socket.shutdown(socket.SHUT_WR)
+        client.read.close()
+        client.socket.close()
+        wait_until(lambda: resultd.status()["control"]["clients"] == 1, what="its end")
+        assert daemon.terminate().code == 0
+
     def test_a_client_that_goes_away_leaves_what_it_gave(self, resultd, testrail, held):
         daemon = held()
         client = Client(resultd.state / "control")
