@@ -49,7 +49,7 @@ struct candidate {
 	char relative[];
 };
 
-/* What was taken: hash of the path, hash of (size, mtime, inode, readers).  key 0: free. */
+/* What was taken: hash of the path, hash of (size, mtime, inode).  key 0: free. */
 struct seen {
 	uint64_t key, tuple;
 	uint32_t generation;
@@ -80,11 +80,8 @@ static uint64_t key_of(const struct settle *s, const char *relative)
 
 static uint64_t tuple_of(const struct settle *s, const struct stat *st)
 {
-	/* Who may read it: one that could not be read is a new one once it can. */
-	const int64_t part[] = { (int64_t)st->st_size,         (int64_t)st->st_mtim.tv_sec,
-				 (int64_t)st->st_mtim.tv_nsec, (int64_t)st->st_ino,
-				 (int64_t)st->st_uid,          (int64_t)st->st_gid,
-				 (int64_t)(st->st_mode & 0444) };
+	const int64_t part[] = { (int64_t)st->st_size, (int64_t)st->st_mtim.tv_sec,
+				 (int64_t)st->st_mtim.tv_nsec, (int64_t)st->st_ino };
 
 	return sip_hash(s->sip, part, sizeof(part));
 }

@@ -2,12 +2,11 @@
  *
  * settle.h - waits until a file stands still, offers it once, and remembers that it did.
  *
- * A file is quiet when size, mtime, inode and who may read it have not changed for settle_ms after an
- * event, or for twice that where only a scan saw it (faults.md, S1); a scan may also find that it has been
- * untouched that long already.  A quiet file is offered through on_file; where that says false it stays
- * first in line, and nothing is offered until settle_resume().  What was taken is remembered by 16 bytes,
- * and offered again only when one of these has changed: a report that could not be read is a new one once
- * its rights are mended.
+ * A file is quiet when size, mtime and inode have not changed for settle_ms after an event, or for twice
+ * that where only a scan saw it (faults.md, S1); a scan may also find that it has been untouched that
+ * long already.  A quiet file is offered through on_file; where that says false it stays first in line,
+ * and nothing is offered until settle_resume().  What was taken is remembered by 16 bytes, and offered
+ * again only when size, mtime or inode have changed.
  *
  * Files that an event told of, or that lie in a new directory, go before those that a scan found, so that
  * a backlog does not delay what is happening now.  A marker is offered after every file that was seen

@@ -708,27 +708,6 @@ static void forgotten_files_come_again(void **state)
 	assert_int_equal(f->count, 4);
 }
 
-/* No event tells of it: the next scan does. */
-static void a_file_whose_rights_have_changed_comes_again(void **state)
-{
-	struct fixture *f = *state;
-	char *path = at(f, "a.xml");
-
-	open_watch(f);
-	put(f, "a.xml", "x");
-	wait_count(f, 1);
-	assert_int_equal(chmod(path, 0), 0);
-	watch_rescan(f->watch);
-	wait_count(f, 2);
-	assert_int_equal(chmod(path, 0644), 0);
-	watch_rescan(f->watch);
-	wait_count(f, 3);
-	watch_rescan(f->watch);
-	wait_idle(f);
-	assert_int_equal(f->count, 3);
-	free(path);
-}
-
 static bool close_in_hand(void *cookie, const struct watch_file *file)
 {
 	struct fixture *f = cookie;
@@ -890,7 +869,6 @@ int main(void)
 		TEST(a_burst_is_taken_whole),
 		TEST(lost_events_are_made_good),
 		TEST(forgotten_files_come_again),
-		TEST(a_file_whose_rights_have_changed_comes_again),
 		TEST(it_can_be_closed_at_any_time),
 		TEST(a_directory_that_cannot_be_read_stops_nothing),
 		TEST(limits_degrade_and_are_got_over),
