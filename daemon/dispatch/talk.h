@@ -23,6 +23,7 @@
 #define TALK_EMPTY_LOOKS "$empty_looks"
 /* Answers in a row that the server gave as good ones (2xx) and that made no sense: the waits grow with them. */
 #define TALK_ODD_ANSWERS "$odd_answers"
+#define TALK_ODD_STEP    "$odd_step" /* the last that got one: lists that are read before it say nothing of it */
 
 struct conversation {
 	struct list link;

@@ -157,12 +157,18 @@ int64_t talk_odd_backoff(struct conversation *c)
 	int64_t odd = sink_int(c->bookmark, TALK_ODD_ANSWERS, 0);
 
 	sink_set_int(c->bookmark, TALK_ODD_ANSWERS, odd + 1);
+	sink_set_string(c->bookmark, TALK_ODD_STEP, c->step->name);
 	return lane_scaled(c->lane, retry_wait_ms((unsigned)(odd < 64 ? odd : 64), (uint64_t)c->delivery));
 }
 
 void talk_answer_made_sense(struct conversation *c)
 {
+	const char *step = sink_string(c->bookmark, TALK_ODD_STEP);
+
+	if (step != NULL && strcmp(step, c->step->name) != 0)
+		return;
 	cJSON_DeleteItemFromObjectCaseSensitive(c->bookmark, TALK_ODD_ANSWERS);
+	cJSON_DeleteItemFromObjectCaseSensitive(c->bookmark, TALK_ODD_STEP);
 }
 
 void talk_end(struct conversation *c)
