@@ -267,8 +267,7 @@ int app_open(struct app *a, const struct config *config, const struct app_option
 	if (a->opened.replaced)
 		log_error(NULL,
 			  "the queue's database %s%s; a new one was begun; reports that are older are held, "
-			  "since "
-			  "they may have been delivered (\"queue list\")",
+			  "since they may have been delivered (\"queue list\")",
 			  a->opened.moved_to[0] != '\0' ? "was damaged and was moved to " : "is gone",
 			  a->opened.moved_to);
 	if (a->opened.unknown > 0)

@@ -31,9 +31,9 @@ struct scalar_clock {
 	int64_t now_ms;          /* a stamp more than a day after it makes no sense; TIME_UNKNOWN: no check */
 };
 /* Wall time in ms.  ISO 8601 with `T` or a space, date only, fraction of any length, `Z`, `+05:30`,
- * `+0530`, `+05`, `GMT+05:30`, zone abbreviations (one of several meanings is that of clock->zone); epoch seconds or milliseconds; RFC 1123; asctime; TestNG's
- * Date.toString().  *zoned tells whether the text named its zone.  false: not understood, or outside
- * 2000..now + 1 day. */
+ * `+0530`, `+05`, `GMT+05:30`, zone abbreviations (one of several meanings is that of clock->zone); epoch
+ * seconds or milliseconds; RFC 1123; asctime; TestNG's Date.toString().  *zoned tells whether the text named
+ * its zone.  false: not understood, or outside 2000..now + 1 day. */
 bool scalar_stamp(const char *s, const struct scalar_clock *clock, int64_t *wall_ms, bool *zoned);
 
 /* A count in a header: "5", " 5 ", "+5", "5.0".  false: absent, empty, no number. */

@@ -4,7 +4,8 @@
  *
  * `clean` in the table meta is 0 from the first commit of a process to its orderly end, and is written
  * through to the file itself; so a file that says 0 and has no log beside it has lost its log.  A file that
- * is gone or empty is a loss, too, where the caller knows that there was one.  A damage found while running leaves a mark (PATH-check) that asks the next start for a full check. */
+ * is gone or empty is a loss, too, where the caller knows that there was one.  A damage found while running
+ * leaves a mark (PATH-check) that asks the next start for a full check. */
 #include "daemon/queue/internal.h"
 
 #include "daemon/base/clock.h"
