@@ -153,38 +153,52 @@ bool aio_unsent(struct talk *t, const struct row_test *test)
 	return true;
 }
 
-/* The nth test of a row, in the order in which runs are made of them.  People look at a case's latest run: unless
- * every test speaks for itself, the last is the one that decides for the case. */
-static const struct row_test *nth_test(struct talk *t, const struct row *row, size_t nth)
+/* Which test of a row has its runs made last; all others come in the order of the report.  People look at a case's
+ * latest run: unless every test speaks for itself, that is one of those that decide for the case. */
+static size_t last_test(struct talk *t, const struct row *row)
 {
 	const struct aio_conf *c = t->conf;
-	size_t decides = row->test_count - 1;
+	size_t last = row->test_count - 1, decides = last;
 
 	if (row->test_count == 1 || c->several == SEVERAL_EACH)
-		return &row->tests[nth];
+		return last;
 	struct folded f = fold_row(row, (enum several)c->several, t->arena);
+	if (fold_test(&row->tests[last], t->arena).verdict == f.verdict)
+		return last;
 	for (size_t i = 0; i < row->test_count; i++) {
 		if (fold_test(&row->tests[i], t->arena).result == f.result)
 			decides = i;
 	}
-	return &row->tests[nth == row->test_count - 1 ? decides : nth < decides ? nth : nth + 1];
+	return decides;
 }
 
-/* The next run of the row from *test, *nth on that has a status; false: there is none. */
-static bool find_owed(struct talk *t, const struct row *row, const cJSON *made, size_t *test, size_t *nth,
+/* Whose turn it is among the runs that are owed for a row. */
+struct turn {
+	size_t last;      /* last_test() */
+	size_t test, nth; /* in that order; the attempt */
+};
+
+static struct turn first_turn(struct talk *t, const struct row *row)
+{
+	return (struct turn){ .last = last_test(t, row) };
+}
+
+/* The next run of the row from there on that has a status; false: there is none. */
+static bool find_owed(struct talk *t, const struct row *row, const cJSON *made, struct turn *at,
 		      struct aio_run *out)
 {
-	for (; *test < row->test_count; ++*test, *nth = 0) {
-		const struct row_test *of = nth_test(t, row, *test);
+	for (; at->test < row->test_count; at->test++, at->nth = 0) {
+		size_t i = at->test == row->test_count - 1 ? at->last : at->test + (at->test >= at->last);
+		const struct row_test *of = &row->tests[i];
 		int64_t done = sink_int(made_of(t, made, of), "n", 0);
-		if (done > 0 && *nth < (size_t)done)
-			*nth = (size_t)done;
-		for (; *nth < owed(t, of); ++*nth) {
-			if (!fold_owed(t, of, *nth, &out->f))
+		if (done > 0 && at->nth < (size_t)done)
+			at->nth = (size_t)done;
+		for (; at->nth < owed(t, of); at->nth++) {
+			if (!fold_owed(t, of, at->nth, &out->f))
 				break;
 			out->status = aio_status(t, out->f.verdict);
 			out->test = of;
-			out->attempt = *nth;
+			out->attempt = at->nth;
 			if (out->status != NULL)
 				return true;
 		}
@@ -198,7 +212,6 @@ void aio_run_next(struct talk *t, const struct row *row, struct aio_run *out)
 	const struct aio_conf *c = t->conf;
 	bool before = aio_touched(row), own = aio_own(t) || aio_given(t, row->remote_id);
 	const cJSON *made = progress(t, row);
-	size_t test = 0, nth = 0;
 	struct aio_run behind = { 0 };
 
 	*out = (struct aio_run){ .row = row, .first = !before && made == NULL, .last = true };
@@ -208,10 +221,11 @@ void aio_run_next(struct talk *t, const struct row *row, struct aio_run *out)
 		out->fresh = made != NULL || (!before && !own);
 		return;
 	}
-	if (find_owed(t, row, made, &test, &nth, out)) {
-		nth++;
+	struct turn at = first_turn(t, row);
+	if (find_owed(t, row, made, &at, out)) {
+		at.nth++;
 		/* What is behind it has a status of none all the same. */
-		out->last = !find_owed(t, row, made, &test, &nth, &behind);
+		out->last = !find_owed(t, row, made, &at, &behind);
 	}
 	/* The latest run of a case is overwritten only where it is one of the same test. */
 	if (before)
@@ -224,7 +238,7 @@ size_t aio_run_all(struct talk *t, const struct row *row, struct aio_run *out, s
 {
 	struct aio_run run = { .row = row, .fresh = true };
 	const struct aio_conf *c = t->conf;
-	size_t test = 0, nth = 0, count = 0;
+	size_t count = 0;
 
 	if (!many(t)) {
 		run.f = fold_row(row, (enum several)c->several, t->arena);
@@ -233,11 +247,12 @@ size_t aio_run_all(struct talk *t, const struct row *row, struct aio_run *out, s
 			out[count++] = run;
 		return count;
 	}
-	for (; count < max && find_owed(t, row, NULL, &test, &nth, &run); nth++)
+	struct turn at = first_turn(t, row);
+	for (; count < max && find_owed(t, row, NULL, &at, &run); at.nth++)
 		out[count++] = run;
 	/* A test goes whole, or with the next request. */
 	if (count == max && max > 1 && out[0].test != out[count - 1].test &&
-	    find_owed(t, row, NULL, &test, &nth, &run) && run.test == out[count - 1].test) {
+	    find_owed(t, row, NULL, &at, &run) && run.test == out[count - 1].test) {
 		const struct row_test *cut = run.test;
 		while (out[count - 1].test == cut)
 			count--;
