@@ -31,7 +31,7 @@ def rail(resultd):
 def test_a_healthy_day_in_numbers(resultd, testrail, running):
     daemon = running()
     resultd.drop("nightly/TEST-a.xml", junit(suite(case("one"), case("two"))))
-    resultd.drop("nightly/TEST-b.xml", "<testsuite><testcase name='x' ")
+    resultd.drop("nightly/TEST-b.xml", "<testsuite><testcase name='x'></testsuite>")
     testrail.wait_for("close_run", answered=True)
     wait_until(lambda: rail(resultd)["deliveries"]["delivered"] == 1, what="the delivery")
     told = resultd.status()
