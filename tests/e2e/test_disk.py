@@ -79,8 +79,8 @@ def test_nothing_is_sent_when_it_could_not_be_recorded(resultd, testrail):
 # ---- the directory's own size ----
 
 def filled(resultd, size, name="filler"):
-    """Something of that size that nobody takes for a report, and nobody removes."""
-    folder = resultd.state / "reports" / "ab"
+    """Something of that size that nobody takes for evidence or for a sign of a life before, and nobody removes."""
+    folder = resultd.state / "evidence" / "ab"
     folder.mkdir(parents=True, exist_ok=True)
     filler = folder / name
     with filler.open("wb") as file:
