@@ -570,6 +570,7 @@ static void backpressure_leaves_files_where_they_are(void **state)
 		snprintf(name, sizeof(name), "%04d.xml", i);
 		put(f, name, "x");
 	}
+	let_pass(f, 4 * SETTLE_MS); /* none is so young that it would be waited for, however fast the disk */
 	f->room = 10;
 	open_watch(f);
 	wait_count(f, 10);
